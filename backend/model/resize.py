@@ -1,0 +1,143 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The two image resizes the released model was fed with, in numpy: area averaging and linear.
+
+They follow the semantics that image libraries call AREA and LINEAR, digit for digit, because the
+released weights have seen nothing else. Both are separable: each output row is a weighted sum of a
+few input rows (`Taps`), then the same along the columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Area cells that touch a pixel by less than this do not see it, as in the release's filter.
+_SLIVER = 1e-3
+# Eight-bit linear weights are rounded to multiples of this.
+_FIXED_POINT = 2048
+
+
+@dataclass(frozen=True)
+class Taps:
+    """Which samples of an axis make up each resized sample.
+
+    Attributes:
+        index: [target, taps] positions on the source axis.
+        weight: [target, taps] their weights, zero where a tap is not needed.
+    """
+
+    index: NDArray[np.intp]
+    weight: NDArray[np.float64]
+
+    def apply(self, image: NDArray[Any], axis: int) -> NDArray[Any]:
+        """Resample one axis; the sum is taken tap by tap in the precision of the image."""
+        moved = np.moveaxis(image, axis, 0)
+        column = (-1,) + (1,) * (moved.ndim - 1)
+        weight = self.weight.astype(image.dtype)
+        result = moved[self.index[:, 0]] * weight[:, 0].reshape(column)
+        for tap in range(1, self.index.shape[1]):
+            result += moved[self.index[:, tap]] * weight[:, tap].reshape(column)
+        return np.moveaxis(result, 0, axis)
+
+
+def linear_taps(source: int, target: int) -> Taps:
+    """Two neighbors by half-pixel centers, no antialiasing, the border repeated."""
+    # The release rounds the positions to float32; large images show it in the sixth digit.
+    position = ((np.arange(target) + 0.5) * (source / target) - 0.5).astype(np.float32)
+    left = np.floor(position)
+    return _pair(left.astype(np.intp), (position - left).astype(np.float64), source)
+
+
+def _pair(left: NDArray[np.intp], fraction: NDArray[np.float64], source: int) -> Taps:
+    index = np.clip(np.stack([left, left + 1], 1), 0, source - 1)
+    return Taps(index, np.stack([1.0 - fraction, fraction], 1))
+
+
+def area_taps(source: int, target: int) -> Taps:
+    """Every source pixel counts by its overlap with the target pixel's cell (target <= source)."""
+    scale = source / target
+    start = np.arange(target) * scale
+    end = np.minimum(start + scale, source)
+    index = np.floor(start)[:, None] + np.arange(int(np.ceil(scale)) + 1)
+    overlap = np.minimum(end[:, None], index + 1) - np.maximum(start[:, None], index)
+    overlap[overlap <= _SLIVER] = 0.0
+    return Taps(np.minimum(index, source - 1).astype(np.intp), overlap / (end - start)[:, None])
+
+
+def enlarging_area_taps(source: int, target: int) -> Taps:
+    """What area averaging becomes when an axis grows: pixels with a linear seam between them."""
+    ratio = target / source
+    pixel = np.arange(target)
+    # Where a seam falls on a pixel, rounding decides: hence the reciprocal and the float32.
+    left = np.floor(pixel * (1.0 / ratio))
+    seam = ((pixel + 1) - (left + 1) * ratio).astype(np.float32)
+    fraction = np.where(seam <= 0.0, 0.0, seam - np.floor(seam)).astype(np.float64)
+    return _pair(left.astype(np.intp), fraction, source)
+
+
+def resize_linear(image: NDArray[Any], height: int, width: int) -> NDArray[Any]:
+    """Resize `[h, w]` or `[h, w, channels]` linearly to `[height, width, ...]`."""
+    rows, columns = image.shape[:2]
+    if (rows, columns) == (height, width):
+        return image
+    wide = linear_taps(columns, width).apply(image, 1)
+    return linear_taps(rows, height).apply(wide, 0)
+
+
+def resize_area(image: NDArray[Any], height: int, width: int) -> NDArray[Any]:
+    """Resize `[h, w]` or `[h, w, channels]` by area averaging to `[height, width, ...]`.
+
+    If one axis grows, both axes use the enlarging form, as the release's filter does.
+    """
+    rows, columns = image.shape[:2]
+    if (rows, columns) == (height, width):
+        return image
+    taps = area_taps if height <= rows and width <= columns else enlarging_area_taps
+    wide = taps(columns, width).apply(image, 1)
+    return taps(rows, height).apply(wide, 0)
+
+
+def resize_bytes(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Resize 8-bit data to 8-bit data: area when both axes shrink, linear otherwise."""
+    rows, columns = image.shape[:2]
+    if (rows, columns) == (height, width):
+        return image
+    if height >= rows or width >= columns:
+        resized = _fixed_point_linear(image, height, width)
+    elif rows % height or columns % width:
+        resized = np.rint(resize_area(image.astype(np.float32), height, width))
+    else:
+        resized = _average_cells(image, rows // height, columns // width)
+    result: NDArray[np.uint8] = np.clip(resized, 0, 255).astype(np.uint8)
+    return result
+
+
+def _average_cells(image: NDArray[np.uint8], tall: int, wide: int) -> NDArray[Any]:
+    """Rounded means of whole cells: exact ties go to the even number, but up in 2x2 cells."""
+    rows, columns = image.shape[0] // tall, image.shape[1] // wide
+    cells = image.reshape(rows, tall, columns, wide, *image.shape[2:])
+    mean: NDArray[Any] = cells.sum((1, 3)).astype(np.float32) * np.float32(1.0 / (tall * wide))
+    return np.floor(mean + 0.5) if tall == wide == 2 else np.rint(mean)
+
+
+def _fixed_point_linear(image: NDArray[np.uint8], height: int, width: int) -> NDArray[Any]:
+    """Linear in the fixed point of the release's filter: 11 bits, products cut after each row."""
+    rows, columns = image.shape[:2]
+    wide = np.moveaxis(image.astype(np.int64), 1, 0)
+    left, right = _integer_products(wide, linear_taps(columns, width))
+    tall = np.moveaxis(left + right, 0, 1) >> 4
+    above, below = _integer_products(tall, linear_taps(rows, height))
+    result: NDArray[Any] = ((above >> 16) + (below >> 16) + 2) >> 2
+    return result
+
+
+def _integer_products(values: NDArray[np.int64], taps: Taps) -> list[NDArray[np.int64]]:
+    column = (-1,) + (1,) * (values.ndim - 1)
+    weight = np.rint(taps.weight * _FIXED_POINT).astype(np.int64)
+    return [values[taps.index[:, tap]] * weight[:, tap].reshape(column) for tap in (0, 1)]
