@@ -1,0 +1,406 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pinhole cameras, their poses, and the ways other programs write them.
+
+One convention throughout. A camera's axes are OpenGL's and Blender's: +x right, +y up, it looks
+along -z, and `camera_to_world` maps camera coordinates to the world. Pixel coordinates are
+continuous: (0, 0) is the upper-left corner of the image, u points right, v points down, and the
+center of pixel (column, row) lies at (column + 0.5, row + 0.5).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+
+from .errors import BadCamera
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    Floats: TypeAlias = NDArray[np.float64]
+
+SensorFit: TypeAlias = Literal["AUTO", "HORIZONTAL", "VERTICAL"]
+
+# How far the rows of a rotation may be from orthonormal. Poses written with four decimals stay
+# below it; the scale or shear of a Blender object does not.
+ROTATION_TOLERANCE = 1e-3
+# Below this, the digits of a float32, a rotation stays as it is: reading what was written changes
+# no bit.
+ROTATION_NOISE = 1e-6
+# The radius of the sphere that the model sees the object in.
+MODEL_RADIUS = 0.5
+# Blender silently clamps what lies beyond these.
+BLENDER_MIN_LENS = 1.0
+BLENDER_MAX_PIXEL_ASPECT = 200.0
+
+
+@dataclass(frozen=True)
+class Intrinsics:
+    """A pinhole camera without its pose.
+
+    Attributes:
+        width: of the image, in pixels.
+        height: of the image, in pixels.
+        fx: focal length in units of a pixel's width.
+        fy: focal length in units of a pixel's height.
+        cx: where the optical axis meets the image, in pixels from its left edge.
+        cy: the same from its upper edge.
+    """
+
+    width: int
+    height: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+
+    def scaled(self, width: int, height: int) -> Intrinsics:
+        """The same view, resampled to another number of pixels."""
+        x, y = width / self.width, height / self.height
+        return Intrinsics(width, height, self.fx * x, self.fy * y, self.cx * x, self.cy * y)
+
+    def cropped(self, left: float, top: float, width: int, height: int) -> Intrinsics:
+        """The part of the view whose upper-left corner lies at (left, top), in pixels."""
+        return Intrinsics(width, height, self.fx, self.fy, self.cx - left, self.cy - top)
+
+
+def intrinsics_from_fov(width: int, height: int, fov_x: float) -> Intrinsics:
+    """Square pixels and a centered axis, from the horizontal field of view in radians."""
+    focal = 0.5 * width / math.tan(0.5 * fov_x)
+    return Intrinsics(width, height, focal, focal, 0.5 * width, 0.5 * height)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlenderCamera:
+    """What Blender's camera and scene settings say about a perspective image.
+
+    Attributes:
+        lens: focal length in millimeters.
+        sensor_width: in millimeters.
+        sensor_height: in millimeters; Blender reads it only where `sensor_fit` is VERTICAL.
+        sensor_fit: the side of the image that the sensor's size belongs to.
+        shift_x: of the principal point, in units of the fitted side.
+        shift_y: likewise.
+        resolution_x: of the scene, in pixels, before the percentage.
+        resolution_y: likewise.
+        resolution_percentage: 1..100 and beyond.
+        pixel_aspect_x: of the scene, 1..200.
+        pixel_aspect_y: likewise.
+    """
+
+    lens: float = 50.0
+    sensor_width: float = 36.0
+    sensor_height: float = 24.0
+    sensor_fit: SensorFit = "AUTO"
+    shift_x: float = 0.0
+    shift_y: float = 0.0
+    resolution_x: int
+    resolution_y: int
+    resolution_percentage: int = 100
+    pixel_aspect_x: float = 1.0
+    pixel_aspect_y: float = 1.0
+
+
+def _fitted_side(width: int, height: int, aspect: tuple[float, float], fit: SensorFit) -> float:
+    """The side of the image that the sensor spans, in units of a pixel's width."""
+    aspect_x, aspect_y = aspect
+    horizontal = fit == "HORIZONTAL" or (fit == "AUTO" and aspect_x * width >= aspect_y * height)
+    return float(width) if horizontal else height * aspect_y / aspect_x
+
+
+def intrinsics_from_blender(camera: BlenderCamera) -> Intrinsics:
+    """The pinhole camera that Blender renders with."""
+    width = camera.resolution_x * camera.resolution_percentage // 100
+    height = camera.resolution_y * camera.resolution_percentage // 100
+    aspect = (camera.pixel_aspect_x, camera.pixel_aspect_y)
+    side = _fitted_side(width, height, aspect, camera.sensor_fit)
+    # AUTO takes the sensor's width even where it fits the image's height.
+    sensor = camera.sensor_height if camera.sensor_fit == "VERTICAL" else camera.sensor_width
+    y_over_x = aspect[1] / aspect[0]
+    focal = camera.lens * side / sensor
+    return Intrinsics(
+        width=width,
+        height=height,
+        fx=focal,
+        fy=focal / y_over_x,
+        cx=0.5 * width - camera.shift_x * side,
+        cy=0.5 * height + camera.shift_y * side / y_over_x,
+    )
+
+
+def blender_from_intrinsics(intrinsics: Intrinsics) -> BlenderCamera:
+    """The settings with which Blender renders exactly these intrinsics.
+
+    Pixel aspect and resolution belong to Blender's scene, the rest to its camera.
+
+    Raises:
+        BadCamera: if Blender's settings cannot express the camera.
+    """
+    width, height = intrinsics.width, intrinsics.height
+    ratio = intrinsics.fx / intrinsics.fy
+    aspect = (1.0, ratio) if ratio >= 1.0 else (1.0 / ratio, 1.0)
+    y_over_x = aspect[1] / aspect[0]
+    side = _fitted_side(width, height, aspect, "AUTO")
+    lens = intrinsics.fx * 36.0 / side
+    if lens < BLENDER_MIN_LENS or max(aspect) > BLENDER_MAX_PIXEL_ASPECT:
+        raise BadCamera(
+            f"Blender cannot hold a camera of {lens:.3g} mm and pixel aspect {max(aspect):.3g}.",
+            "Use views with a field of view below 170 degrees and nearly square pixels.",
+        )
+    return BlenderCamera(
+        lens=lens,
+        shift_x=(0.5 * width - intrinsics.cx) / side,
+        shift_y=(intrinsics.cy - 0.5 * height) * y_over_x / side,
+        resolution_x=width,
+        resolution_y=height,
+        pixel_aspect_x=aspect[0],
+        pixel_aspect_y=aspect[1],
+    )
+
+
+def check_camera_to_world(matrix: Any, name: str) -> Floats:
+    """A pose as numbers, known to be one.
+
+    Args:
+        matrix: 4 rows (or the upper 3) of 4 numbers, camera to world, OpenGL axes.
+        name: of the view, for the message.
+
+    Returns:
+        [4, 4]; a rotation that its file rounded coarsely is made orthonormal again.
+
+    Raises:
+        BadCamera: if it is not 4x4, holds NaN or infinity, or is not a rotation and a translation.
+    """
+    pose = _pose_array(matrix, name)
+    if not np.isfinite(pose).all():
+        raise BadCamera(
+            f"The camera pose of view {name} holds a number that is not finite.",
+            "Remove the view from transforms.json or export its pose again.",
+        )
+    if np.abs(pose[3] - (0.0, 0.0, 0.0, 1.0)).max() > ROTATION_TOLERANCE:
+        raise BadCamera(
+            f"The last row of the camera pose of view {name} is {pose[3].tolist()}, not 0 0 0 1.",
+            "Write camera-to-world matrices in row order; this one may be transposed.",
+        )
+    pose[:3, :3] = _checked_rotation(pose[:3, :3], name)
+    return pose
+
+
+def _pose_array(matrix: Any, name: str) -> Floats:
+    """Nested lists or an array as [4, 4]; the last row may be left out."""
+    try:
+        pose = np.array(matrix, dtype=np.float64)
+    except (TypeError, ValueError):
+        pose = np.empty(0)
+    if pose.shape == (3, 4):
+        pose = np.vstack([pose, (0.0, 0.0, 0.0, 1.0)])
+    if pose.shape != (4, 4):
+        raise BadCamera(
+            f"The camera pose of view {name} is not a matrix of 4x4 numbers.",
+            "Give every frame a transform_matrix of four rows with four numbers each.",
+        )
+    return pose
+
+
+def _checked_rotation(rotation: Floats, name: str) -> Floats:
+    """The rotation nearest to [3, 3], which may only be off by the digits of its file."""
+    deviation = float(np.abs(rotation.T @ rotation - np.eye(3)).max())
+    determinant = float(np.linalg.det(rotation))
+    if determinant < 0.0:
+        raise BadCamera(
+            f"The camera pose of view {name} mirrors the world (determinant {determinant:.4g}).",
+            "Export camera-to-world matrices with right-handed axes and no negative scale.",
+        )
+    if deviation > ROTATION_TOLERANCE:
+        raise BadCamera(
+            f"The camera pose of view {name} is not a rotation: it is scaled or sheared "
+            f"(off by {deviation:.3g}, determinant {determinant:.4g}).",
+            "Remove the scale of the camera and of its parents, then export the poses again.",
+        )
+    if deviation <= ROTATION_NOISE:
+        return rotation
+    left, _, right = np.linalg.svd(rotation)
+    nearest: Floats = left @ right
+    return nearest
+
+
+def project(
+    points: ArrayLike, intrinsics: Intrinsics, camera_to_world: ArrayLike
+) -> tuple[Floats, Floats]:
+    """Where points of the world appear in the image.
+
+    u = cx + fx * x / -z, v = cy - fy * y / -z, in the camera's coordinates.
+
+    Args:
+        points: [n, 3], world.
+        intrinsics: of the camera.
+        camera_to_world: [4, 4].
+
+    Returns:
+        pixels [n, 2] (u, v), NaN for points in the camera's own plane, and depth [n] along the
+        optical axis, positive in front of the camera.
+    """
+    pose = np.asarray(camera_to_world, dtype=np.float64)
+    local = (np.asarray(points, dtype=np.float64) - pose[:3, 3]) @ pose[:3, :3]
+    depth = -local[:, 2]
+    distance = np.where(depth == 0.0, np.nan, depth)
+    u = intrinsics.cx + intrinsics.fx * local[:, 0] / distance
+    v = intrinsics.cy - intrinsics.fy * local[:, 1] / distance
+    return np.stack([u, v], axis=-1), depth
+
+
+def pixel_rays(intrinsics: Intrinsics, camera_to_world: ArrayLike) -> tuple[Floats, Floats]:
+    """The ray through the center of every pixel, in the world.
+
+    Returns:
+        origin [3] and directions [height, width, 3]. The directions are not normalized: they
+        advance by one along the optical axis, so `origin + depth * direction` has that depth.
+    """
+    pose = np.asarray(camera_to_world, dtype=np.float64)
+    x = (np.arange(intrinsics.width) + 0.5 - intrinsics.cx) / intrinsics.fx
+    y = (intrinsics.cy - np.arange(intrinsics.height) - 0.5) / intrinsics.fy
+    local = np.empty((intrinsics.height, intrinsics.width, 3))
+    local[..., 0] = x
+    local[..., 1] = y[:, None]
+    local[..., 2] = -1.0
+    return pose[:3, 3].copy(), local @ pose[:3, :3].T
+
+
+def opencv_to_opengl(camera_to_world: ArrayLike) -> Floats:
+    """A pose with OpenCV's camera axes (+y down, looks along +z) with ours, or back.
+
+    The camera's own axes turn, so the matrix is multiplied from the right; from the left it would
+    turn the world.
+    """
+    flipped: Floats = np.asarray(camera_to_world, dtype=np.float64) * (1.0, -1.0, -1.0, 1.0)
+    return flipped
+
+
+def colmap_to_camera_to_world(qvec_wxyz: ArrayLike, tvec: ArrayLike) -> Floats:
+    """A line of COLMAP's images.txt as a pose [4, 4] with our axes, in COLMAP's world.
+
+    Args:
+        qvec_wxyz: [4], rotation from world to camera as a quaternion, scalar first.
+        tvec: [3], translation from world to camera.
+    """
+    w, x, y, z = np.asarray(qvec_wxyz, dtype=np.float64) / np.linalg.norm(qvec_wxyz)
+    world_to_camera = np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+    pose = np.eye(4)
+    pose[:3, :3] = world_to_camera.T
+    pose[:3, 3] = -world_to_camera.T @ np.asarray(tvec, dtype=np.float64)
+    return opencv_to_opengl(pose)
+
+
+def fibonacci_sphere(count: int) -> Floats:
+    """Unit vectors [count, 3] spread evenly: a spiral of golden-angle steps from +z to -z."""
+    index = np.arange(count)
+    z = 1.0 - (2.0 * index + 1.0) / max(count, 1)
+    azimuth = index * math.pi * (3.0 - math.sqrt(5.0))
+    radius = np.sqrt(1.0 - z * z)
+    return np.stack([radius * np.cos(azimuth), radius * np.sin(azimuth), z], axis=-1)
+
+
+def look_at(position: ArrayLike, target: ArrayLike, up: ArrayLike = (0.0, 0.0, 1.0)) -> Floats:
+    """The pose [4, 4] of a camera at a position that looks at a target.
+
+    Where the view runs along `up`, the world's +y takes its place, as in Blender's top view.
+
+    Raises:
+        ValueError: if position and target coincide.
+    """
+    eye = np.asarray(position, dtype=np.float64)
+    backward = eye - np.asarray(target, dtype=np.float64)
+    distance = float(np.linalg.norm(backward))
+    if distance == 0.0:
+        raise ValueError("a camera cannot look at its own position")
+    backward = backward / distance
+    right = np.zeros(3)
+    for direction in (up, (0.0, 1.0, 0.0), (1.0, 0.0, 0.0)):
+        right = np.cross(np.asarray(direction, dtype=np.float64), backward)
+        if np.linalg.norm(right) > 1e-6 * np.linalg.norm(direction):
+            break
+    right = right / np.linalg.norm(right)
+    pose = np.eye(4)
+    pose[:3, :3] = np.stack([right, np.cross(backward, right), backward], axis=-1)
+    pose[:3, 3] = eye
+    return pose
+
+
+def meeting_point(origins: ArrayLike, directions: ArrayLike) -> Floats:
+    """The point [3] with the least sum of squared distances to lines.
+
+    Solves sum_i (I - d_i d_i^T) (x - o_i) = 0. Parallel lines leave their direction free; the
+    solution nearest to the mean origin is taken.
+
+    Args:
+        origins: [n, 3], a point on each line.
+        directions: [n, 3], of any length but zero.
+    """
+    start = np.asarray(origins, dtype=np.float64)
+    unit = np.asarray(directions, dtype=np.float64)
+    unit = unit / np.linalg.norm(unit, axis=-1, keepdims=True)
+    across = np.eye(3) - unit[:, :, None] * unit[:, None, :]
+    middle = start.mean(axis=0)
+    pull = np.einsum("nij,nj->i", across, start - middle)
+    offset = np.linalg.lstsq(across.sum(axis=0), pull, rcond=1e-9)[0]
+    point: Floats = middle + offset
+    return point
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """The similarity that moves the object into the model's sphere of radius 0.5.
+
+    x_model = scale * (x_world - center). Rotations and intrinsics stay as they are.
+
+    Attributes:
+        center: of the object, world.
+        scale: model units per world unit.
+    """
+
+    center: tuple[float, float, float]
+    scale: float
+
+    @classmethod
+    def from_sphere(cls, center: ArrayLike, radius: float, margin: float = 0.0) -> Normalization:
+        """The one that gives a world sphere the radius 0.5 * (1 - margin)."""
+        x, y, z = np.asarray(center, dtype=np.float64).tolist()
+        return cls((x, y, z), MODEL_RADIUS * (1.0 - margin) / radius)
+
+    def apply(self, points: ArrayLike) -> Floats:
+        """World points [..., 3] in the model's frame."""
+        moved: Floats = self.scale * (np.asarray(points, dtype=np.float64) - self.center)
+        return moved
+
+    def invert(self, points: ArrayLike) -> Floats:
+        """Points [..., 3] of the model's frame in the world."""
+        moved: Floats = np.asarray(points, dtype=np.float64) / self.scale + self.center
+        return moved
+
+    def apply_to_pose(self, camera_to_world: ArrayLike) -> Floats:
+        """The pose [4, 4] of the same camera in the model's frame: it moves, it does not turn."""
+        pose = np.array(camera_to_world, dtype=np.float64)
+        pose[:3, 3] = self.apply(pose[:3, 3])
+        return pose
+
+
+def world_to_gltf(points: ArrayLike) -> Floats:
+    """Points or normals [..., 3] of a +z up world in glTF's +y up: (x, z, -y)."""
+    world = np.asarray(points, dtype=np.float64)
+    return np.stack([world[..., 0], world[..., 2], -world[..., 1]], axis=-1)
+
+
+def gltf_to_world(points: ArrayLike) -> Floats:
+    """The inverse of `world_to_gltf`: (x, -z, y)."""
+    gltf = np.asarray(points, dtype=np.float64)
+    return np.stack([gltf[..., 0], -gltf[..., 2], gltf[..., 1]], axis=-1)

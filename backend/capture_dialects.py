@@ -1,0 +1,251 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a frame of transforms.json means in each of the dialects that programs write.
+
+The dialects: NeRF synthetic scenes, Stanford-ORB, instant-ngp, nerfstudio, and LSRM's own. They
+differ in how they state the lens and where they keep files; the poses are the same in all.
+A value of the frame goes before the same value at the top level of the file.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from .cameras import Intrinsics
+from .errors import BadCamera, BadCapture
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Values: TypeAlias = dict[str, Any]
+    Size: TypeAlias = tuple[int, int]
+
+# Tried in this order where a dialect leaves the extension away.
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".PNG", ".JPG", ".JPEG")
+PINHOLE_MODELS = frozenset(
+    {"PERSPECTIVE", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV", "FULL_OPENCV"}
+)
+DISTORTION_KEYS = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2")
+# Lens models of instant-ngp beyond the pinhole.
+OTHER_LENS_KEYS = ("is_fisheye", "ftheta_p0", "latlong", "equirectangular")
+SHUTTER_KEYS = ("rolling_shutter", "transform_matrix_start", "transform_matrix_end")
+# Focal length in pixels, field of view in radians, field of view in degrees: the first one counts.
+FOCAL_KEYS_X = ("fl_x", "camera_angle_x", "x_fov")
+FOCAL_KEYS_Y = ("fl_y", "camera_angle_y", "y_fov")
+# Two statements of one focal length that differ by more than this are worth a warning.
+FOCAL_TOLERANCE = 0.005
+
+
+def frame_names(file_paths: Sequence[str]) -> list[str]:
+    """A unique name for every image, fit for a file name: its stem, with folders where needed.
+
+    Args:
+        file_paths: as in the file; may be absolute, without extension, or with backslashes.
+
+    Raises:
+        BadCapture: if an image is listed twice.
+    """
+    paths = [PurePosixPath(text.replace("\\", "/")) for text in file_paths]
+    repeated = [str(path) for path, count in Counter(paths).items() if count > 1]
+    if repeated:
+        raise BadCapture(
+            f"transforms.json lists these images more than once: {', '.join(repeated)}.",
+            "Keep one frame for every image.",
+        )
+    stems = [_stem(path) for path in paths]
+    shared = {stem for stem, count in Counter(stems).items() if count > 1}
+    names = [
+        "_".join([*_folders(path), stem]) if stem in shared else stem
+        for path, stem in zip(paths, stems, strict=True)
+    ]
+    return _numbered(names)
+
+
+def _stem(path: PurePosixPath) -> str:
+    """The file name without an image's extension: `r_0.5` keeps its dot."""
+    return path.stem if path.suffix in IMAGE_SUFFIXES else path.name
+
+
+def _folders(path: PurePosixPath) -> list[str]:
+    """The folders of a path that are names, without drives, roots and dots."""
+    return [part for part in path.parts[:-1] if part not in {"/", ".", ".."} and ":" not in part]
+
+
+def _numbered(names: list[str]) -> list[str]:
+    """The names, with a number behind those that are taken already."""
+    taken: set[str] = set()
+    unique = []
+    for name in names:
+        candidate, number = name, 2
+        while candidate in taken:
+            candidate, number = f"{name}_{number}", number + 1
+        taken.add(candidate)
+        unique.append(candidate)
+    return unique
+
+
+def find_image(folder: Path, file_path: str) -> Path | None:
+    """The file of an image or mask, with the extension that the dialect may leave away.
+
+    Args:
+        folder: of transforms.json.
+        file_path: absolute or relative to it, with slashes of either kind.
+    """
+    path = folder / file_path.replace("\\", "/")
+    if path.is_file():
+        return path
+    named = (path.with_name(path.name + suffix) for suffix in IMAGE_SUFFIXES) if path.name else ()
+    return next((candidate for candidate in named if candidate.is_file()), None)
+
+
+def find_mask(image: Path) -> Path | None:
+    """The mask that lies beside an image without being mentioned, if any.
+
+    Stanford-ORB keeps `train_mask/` beside `train/`, the LSRM release `mask/` beside `input/`;
+    `masks/` beside `images/` is what everyone else does.
+    """
+    folder = image.parent
+    siblings = [f"{folder.name}_mask"]
+    siblings += [new for old, new in (("images", "masks"), ("input", "mask")) if folder.name == old]
+    found = (find_image(folder.parent / sibling, image.stem) for sibling in siblings)
+    return next((mask for mask in found if mask is not None), None)
+
+
+def stated_size(frame: Values, top: Values, name: str) -> Size | None:
+    """Width and height that the file gives for an image, or None.
+
+    Some programs write the product of resolution and percentage unrounded; Blender truncates it.
+    """
+    width = _number(frame, top, "w", name)
+    height = _number(frame, top, "h", name)
+    if width is None or height is None:
+        return None
+    if min(width, height) < 1.0:
+        raise BadCamera(
+            f"The image size of view {name} is stated as {width:g} x {height:g}.",
+            "Write w and h in pixels, or leave both away.",
+        )
+    return math.floor(width + 1e-6), math.floor(height + 1e-6)
+
+
+def read_intrinsics(frame: Values, top: Values, name: str, size: Size) -> Intrinsics:
+    """The pinhole camera of a frame.
+
+    Args:
+        frame: the frame's values.
+        top: the values at the top level of the file.
+        name: of the view, for messages.
+        size: width and height of the image that the values speak of.
+
+    Raises:
+        BadCamera: if the lens is missing, impossible, or no pinhole.
+    """
+    _refuse_other_lenses(frame, top, name)
+    width, height = size
+    focal = _focal_lengths(frame, name, size) or _focal_lengths(top, name, size)
+    if focal is None:
+        raise BadCamera(
+            f"View {name} has no focal length: none of {', '.join(FOCAL_KEYS_X)} is given.",
+            "Export intrinsics with the poses.",
+        )
+    cx = _number(frame, top, "cx", name)
+    cy = _number(frame, top, "cy", name)
+    return Intrinsics(
+        width=width,
+        height=height,
+        fx=focal[0],
+        fy=focal[1],
+        cx=0.5 * width if cx is None else cx,
+        cy=0.5 * height if cy is None else cy,
+    )
+
+
+def contradiction(frame: Values, top: Values, name: str, size: Size) -> str | None:
+    """A warning if focal length and field of view, given side by side, do not agree."""
+    for values in (frame, top):
+        for keys, side in ((FOCAL_KEYS_X, size[0]), (FOCAL_KEYS_Y, size[1])):
+            focal = [value for key in keys if (value := _focal(values, key, side, name))]
+            if len(focal) > 1 and max(focal) > (1.0 + FOCAL_TOLERANCE) * min(focal):
+                return (
+                    f"{keys[0]} = {focal[0]:.6g} and the field of view, which means "
+                    f"{focal[1]:.6g}, disagree; {keys[0]} is used."
+                )
+    return None
+
+
+def _focal_lengths(values: Values, name: str, size: Size) -> tuple[float, float] | None:
+    """The pair fx, fy from one level of the file; square pixels if it gives one of them only."""
+    width, height = size
+    fx = next((f for key in FOCAL_KEYS_X if (f := _focal(values, key, width, name))), None)
+    fy = next((f for key in FOCAL_KEYS_Y if (f := _focal(values, key, height, name))), None)
+    if fx is None and fy is None:
+        return None
+    return fx or fy or 0.0, fy or fx or 0.0
+
+
+def _focal(values: Values, key: str, side: int, name: str) -> float | None:
+    """One statement of a focal length, in pixels: f = (side / 2) / tan(angle / 2)."""
+    value = _number(values, {}, key, name)
+    if value is None:
+        return None
+    if key.startswith("fl_"):
+        focal, possible = value, value > 0.0
+    else:
+        angle = math.radians(value) if key.endswith("_fov") else value
+        possible = 0.0 < angle < math.pi
+        focal = 0.5 * side / math.tan(0.5 * angle) if possible else 0.0
+    if not possible:
+        raise BadCamera(
+            f"View {name} has {key} = {value:g}, which no camera has.",
+            "Give fl_x and fl_y in pixels, camera_angle_x in radians and x_fov in degrees.",
+        )
+    return focal
+
+
+def _number(frame: Values, top: Values, key: str, name: str) -> float | None:
+    """A finite number of the frame, else of the top level, else None."""
+    value = frame[key] if frame.get(key) is not None else top.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise BadCamera(
+            f"View {name} has {key} = {value}, which is not a finite number.",
+            "Correct the value in transforms.json or export the cameras again.",
+        )
+    return float(value)
+
+
+def _refuse_other_lenses(frame: Values, top: Values, name: str) -> None:
+    """Raise for a camera that is no pinhole: nothing is ignored silently."""
+    values = {**top, **frame}
+    model = str(values.get("camera_model") or "PINHOLE").upper()
+    other = [key for key in OTHER_LENS_KEYS if values.get(key)]
+    if model not in PINHOLE_MODELS or other:
+        raise BadCamera(
+            f"View {name} was taken through another lens than a pinhole "
+            f"({', '.join(other) or model}).",
+            "Undistort the images first, for example with `colmap image_undistorter`.",
+        )
+    shutter = [key for key in SHUTTER_KEYS if key in values and _any_nonzero(values[key])]
+    if shutter:
+        raise BadCamera(
+            f"View {name} has a rolling shutter ({', '.join(shutter)}).",
+            "Use photographs, or video frames taken while the camera stood still.",
+        )
+    found = {key: _number(frame, top, key, name) for key in DISTORTION_KEYS}
+    distortion = ", ".join(f"{key} = {value:g}" for key, value in found.items() if value)
+    if distortion:
+        raise BadCamera(
+            f"View {name} has lens distortion ({distortion}).",
+            "Undistort the images first, for example with `colmap image_undistorter`.",
+        )
+
+
+def _any_nonzero(value: Any) -> bool:
+    """Whether a number, or any number in nested lists, is not zero."""
+    if isinstance(value, list):
+        return any(_any_nonzero(item) for item in value)
+    return bool(value)

@@ -1,0 +1,195 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Radiance .hdr pictures: linear light as RGBE, flat or run-length encoded.
+
+A pixel is three mantissas and one exponent: value = mantissa * 2^(exponent - 136). The largest
+component thus keeps 8 bits, a relative error of at most 1/256.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from .errors import BadImage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import ArrayLike, NDArray
+
+    Bytes: TypeAlias = NDArray[np.uint8]
+
+SIGNATURES = (b"#?RADIANCE", b"#?RGBE")
+# Run-length encoding stores the width in 15 bits and exists from 8 pixels on.
+RLE_WIDTHS = range(8, 1 << 15)
+# Of one packet: a count above 128 announces a run, up to 128 literal bytes.
+LONGEST_RUN = 127
+LONGEST_LITERAL = 128
+# A shorter run costs as much as the literal bytes that it interrupts.
+SHORTEST_RUN = 4
+# 16k x 8k; a header that asks for more is damage, or malice.
+MAX_PIXELS = 1 << 27
+EXPONENT_BIAS = 136
+REMEDY = "Save the picture again as Radiance RGBE (.hdr)."
+
+
+def read_hdr(path: Path) -> NDArray[np.float32]:
+    """Read a Radiance picture.
+
+    Returns:
+        [height, width, 3] float32, linear, row 0 on top. An EXPOSURE in the header is divided out.
+
+    Raises:
+        BadImage: if the file is missing, cut short, or no RGBE picture with the usual row order.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadImage(
+            f"The picture {path} cannot be read ({error.strerror}).",
+            "Check the file and its permissions.",
+        ) from error
+    width, height, exposure, start = _parse_header(data, path)
+    try:
+        rgbe = _decode_rows(data, start, width, height)
+    except (IndexError, ValueError) as error:
+        raise BadImage(f"The picture {path} is damaged ({error}).", REMEDY) from error
+    return _to_linear(rgbe) / np.float32(exposure)
+
+
+def write_hdr(path: Path, image: ArrayLike) -> None:
+    """Write a Radiance picture, run-length encoded where the width allows it.
+
+    Args:
+        path: of the file; written whole or not at all.
+        image: [height, width, 3], linear, row 0 on top. The format holds neither negative light
+            nor NaN (both become black), nor more than 1.7e38.
+
+    Raises:
+        OSError: if the folder cannot be written.
+    """
+    rgbe = _to_rgbe(np.asarray(image, dtype=np.float32))
+    height, width = rgbe.shape[:2]
+    header = f"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y {height} +X {width}\n".encode("ascii")
+    body = _encode_rows(rgbe) if width in RLE_WIDTHS else rgbe.tobytes()
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_bytes(header + body)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _parse_header(data: bytes, path: Path) -> tuple[int, int, float, int]:
+    """Width, height, exposure, and where the pixels start."""
+    text, blank, _ = data.partition(b"\n\n")
+    if not (data.startswith(SIGNATURES) and blank):
+        raise BadImage(f"The file {path} is not a Radiance picture.", REMEDY)
+    line_end = data.find(b"\n", len(text) + 2)
+    size = re.fullmatch(rb"-Y (\d{1,9}) \+X (\d{1,9})\r?", data[len(text) + 2 : max(line_end, 0)])
+    form = re.search(rb"^FORMAT=(\S+)", text, re.MULTILINE)
+    if size is None or (form is not None and form[1] != b"32-bit_rle_rgbe"):
+        raise BadImage(f"The picture {path} has unusual colors (XYZE) or row order.", REMEDY)
+    height, width = int(size[1]), int(size[2])
+    if not 0 < width * height <= MAX_PIXELS:
+        raise BadImage(f"The picture {path} claims {width} x {height} pixels.", REMEDY)
+    exposure = 1.0
+    for value in re.findall(rb"^EXPOSURE=\s*([0-9.eE+-]+)", text, re.MULTILINE):
+        exposure *= float(value)
+    return width, height, exposure, line_end + 1
+
+
+def _decode_rows(data: bytes, start: int, width: int, height: int) -> Bytes:
+    """The RGBE bytes [height, width, 4]; ValueError or IndexError if the data is damaged."""
+    encoded = data[start : start + 2] == b"\x02\x02" and width in RLE_WIDTHS
+    if not encoded:
+        flat = np.frombuffer(data, np.uint8, count=4 * width * height, offset=start)
+        if (flat.reshape(-1, 4)[:, :3] == 1).all(axis=1).any():
+            raise ValueError("its run-length encoding is of before 1991")
+        return flat.reshape(height, width, 4)
+    mark = bytes((2, 2, width >> 8, width & 255))
+    planes = bytearray()
+    position = start
+    for row in range(height):
+        if data[position : position + 4] != mark:
+            raise ValueError(f"row {row} does not start where it should")
+        position = _decode_row(data, position + 4, planes, 4 * width * (row + 1))
+    return np.frombuffer(planes, np.uint8).reshape(height, 4, width).transpose(0, 2, 1)
+
+
+def _decode_row(data: bytes, position: int, planes: bytearray, end: int) -> int:
+    """Append packets to `planes` until it has `end` bytes; returns where the next row starts."""
+    while len(planes) < end:
+        count = data[position]
+        if count > LONGEST_LITERAL:
+            count -= LONGEST_LITERAL
+            planes += data[position + 1 : position + 2] * count
+            position += 2
+        else:
+            planes += data[position + 1 : position + 1 + count]
+            position += 1 + count
+    if len(planes) > end or position > len(data):
+        raise ValueError("a row has another length than the picture")
+    return position
+
+
+def _encode_rows(rgbe: Bytes) -> bytes:
+    """Run-length encode [height, width, 4], each component of each row on its own."""
+    width = rgbe.shape[1]
+    mark = bytes((2, 2, width >> 8, width & 255))
+    packets = bytearray()
+    for row in np.ascontiguousarray(rgbe.transpose(0, 2, 1)):
+        packets += mark
+        for component in row:
+            _encode_component(component, packets)
+    return bytes(packets)
+
+
+def _encode_component(values: Bytes, packets: bytearray) -> None:
+    """Append one component [width] of one row as packets."""
+    edges = np.flatnonzero(np.diff(values)) + 1
+    starts = np.concatenate(([0], edges))
+    ends = np.concatenate((edges, [len(values)]))
+    worth = ends - starts >= SHORTEST_RUN
+    data = values.tobytes()
+    done = 0
+    for start, end in zip(starts[worth].tolist(), ends[worth].tolist(), strict=True):
+        _append_literal(data, done, start, packets)
+        for at in range(start, end, LONGEST_RUN):
+            packets.append(LONGEST_LITERAL + min(LONGEST_RUN, end - at))
+            packets.append(data[start])
+        done = end
+    _append_literal(data, done, len(data), packets)
+
+
+def _append_literal(data: bytes, start: int, end: int, packets: bytearray) -> None:
+    """Append data[start:end] as it is."""
+    for at in range(start, end, LONGEST_LITERAL):
+        chunk = data[at : min(at + LONGEST_LITERAL, end)]
+        packets.append(len(chunk))
+        packets += chunk
+
+
+def _to_linear(rgbe: Bytes) -> NDArray[np.float32]:
+    """Mantissas and exponent [..., 4] as linear light [..., 3]; exponent 0 is black."""
+    exponent = rgbe[..., 3:].astype(np.int32)
+    mantissa = np.where(exponent > 0, rgbe[..., :3], 0).astype(np.float32)
+    linear: NDArray[np.float32] = np.ldexp(mantissa, exponent - EXPONENT_BIAS)
+    return linear
+
+
+def _to_rgbe(linear: NDArray[np.float32]) -> Bytes:
+    """Linear light [height, width, 3] as mantissas and exponent, rounded to nearest."""
+    highest = float(np.ldexp(255.0, 255 - EXPONENT_BIAS))
+    light = np.nan_to_num(linear, nan=0.0, posinf=highest).clip(0.0, highest)
+    brightest = light.max(axis=-1, keepdims=True)
+    # 255.5 / 256 and above would round to a mantissa of 256: they take the next exponent.
+    _, exponent = np.frexp(brightest * np.float32(256.0 / 255.5))
+    exponent = np.clip(exponent + (EXPONENT_BIAS - 8), 0, 255)
+    mantissa = np.rint(np.ldexp(light, EXPONENT_BIAS - exponent))
+    rgbe = np.concatenate([mantissa, exponent], axis=-1)
+    rgbe[(exponent == 0)[..., 0]] = 0
+    return rgbe.astype(np.uint8)
