@@ -1,0 +1,57 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Spatial blocks of a packed token list: where each block and each instance begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """How the tokens of all instances, one behind the other, fall into blocks.
+
+    Every block holds at least one token; empty ones do not exist.
+    """
+
+    token_offsets: Tensor  # [blocks + 1] int, tokens before each block, over all instances
+    instance_offsets: Tensor  # [instances + 1] int, blocks before each instance
+
+    @property
+    def count(self) -> int:
+        """Blocks of all instances."""
+        return self.token_offsets.shape[0] - 1
+
+    def owners(self) -> Tensor:
+        """The block of every token, [tokens] int64."""
+        sizes = self.token_offsets.diff().long()
+        return torch.repeat_interleave(torch.arange(self.count, device=sizes.device), sizes)
+
+
+def block_mean(values: Tensor, blocks: Blocks) -> Tensor:
+    """The mean over the tokens of each block: AvgPool of the compressed branch.
+
+    Args:
+        values: [tokens, channels], block after block.
+        blocks: the blocks of these tokens.
+
+    Returns:
+        [blocks, channels].
+    """
+    total = values.new_zeros(blocks.count, values.shape[1]).index_add(0, blocks.owners(), values)
+    return total / blocks.token_offsets.diff().to(values.dtype)[:, None]
+
+
+def ranges(starts: Tensor, lengths: Tensor) -> Tensor:
+    """The integers start .. start + length - 1 of every range, one range behind the other.
+
+    Args:
+        starts: [ranges] int64.
+        lengths: [ranges] int64.
+    """
+    ends = lengths.cumsum(0)
+    shift = torch.repeat_interleave(starts - (ends - lengths), lengths)
+    return shift + torch.arange(shift.shape[0], device=starts.device)

@@ -1,0 +1,76 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The compressed branch: attention to one key and value per block, and routing by its scores."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .attention import attention, chunks, group_heads
+from .blocks import Blocks
+
+
+def compressed_attention(
+    query: Tensor, key: Tensor, value: Tensor, query_offsets: Tensor, blocks: Blocks
+) -> Tensor:
+    """CmpAttn of eqs. (1) and (2): every query sees every block of its instance.
+
+    Args:
+        query: [queries, query heads, D].
+        key: [blocks, key/value heads, D], one per block.
+        value: like key.
+        query_offsets: [instances + 1] int, queries before each instance.
+        blocks: the blocks of the key stream.
+
+    Returns:
+        [queries, query heads, D].
+    """
+    return attention(query, key, value, query_offsets, blocks.instance_offsets)
+
+
+def block_scores(query: Tensor, key: Tensor) -> Tensor:
+    """How much a group of heads attends to each block: softmax probabilities, summed.
+
+    Args:
+        query: [queries, query heads, D] of one instance.
+        key: [blocks, key/value heads, D], the compressed keys of that instance.
+
+    Returns:
+        [key/value heads, queries, blocks], in 0..group size.
+    """
+    rows = group_heads(query, key.shape[1])
+    probabilities = (rows @ key.permute(1, 2, 0) / math.sqrt(key.shape[2])).softmax(-1)
+    return probabilities.view(key.shape[1], query.shape[0], -1, key.shape[0]).sum(2)
+
+
+@torch.no_grad()
+def select_by_score(
+    query: Tensor, key: Tensor, query_offsets: Tensor, blocks: Blocks, count: int
+) -> Tensor:
+    """The routing of native sparse attention: the blocks with the highest scores.
+
+    Args:
+        query: [queries, query heads, D].
+        key: [blocks, key/value heads, D], the compressed keys.
+        query_offsets: [instances + 1] int.
+        blocks: the blocks of the key stream.
+        count: blocks to select per query.
+
+    Returns:
+        The block table [key/value heads, queries, count] int32: ids inside the instance,
+        ascending, -1 behind them where there are fewer blocks.
+    """
+    table = query.new_full((key.shape[1], query.shape[0], count), -1, dtype=torch.int32)
+    queries, keys = query_offsets.tolist(), blocks.instance_offsets.tolist()
+    for instance, (k0, k1) in enumerate(pairwise(keys)):
+        span = queries[instance], queries[instance + 1]
+        for start, stop in chunks(*span, query.shape[1] * (k1 - k0)):
+            scores = block_scores(query[start:stop], key[k0:k1])
+            best = scores.topk(min(count, k1 - k0), dim=-1).indices.sort(dim=-1).values
+            table[:, start:stop] = F.pad(best, (0, count - best.shape[-1]), value=-1).int()
+    return table

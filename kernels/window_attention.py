@@ -1,0 +1,37 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The window branch: full attention of every token inside its own block."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .attention import batched_attention
+from .blocks import Blocks
+
+
+def window_attention(query: Tensor, key: Tensor, value: Tensor, blocks: Blocks) -> Tensor:
+    """WinAttn of eqs. (1) and (2): blocks of equal size are attended as one batch, unpadded.
+
+    Args:
+        query: [tokens, query heads, D], block after block.
+        key: [tokens, key/value heads, D].
+        value: like key.
+        blocks: the blocks of these tokens.
+
+    Returns:
+        [tokens, query heads, D].
+    """
+    sizes = blocks.token_offsets.diff().long()
+    token_sizes = torch.repeat_interleave(sizes, sizes)
+    order = torch.argsort(token_sizes, stable=True)
+    lengths, counts = torch.unique(token_sizes, return_counts=True)
+    pieces = [torch.split(tensor[order], counts.tolist()) for tensor in (query, key, value)]
+    attended = [
+        batched_attention(*(piece.view(-1, length, *piece.shape[1:]) for piece in same)).flatten(
+            0, 1
+        )
+        for length, same in zip(lengths.tolist(), zip(*pieces, strict=True), strict=True)
+    ]
+    return torch.cat(attended)[torch.argsort(order)] if attended else torch.zeros_like(query)
