@@ -1,0 +1,30 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Display-referred sRGB to linear light and back, with the constants of the released model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Where the straight part meets the curve, to more digits than the standard's 0.04045, 0.0031308.
+_DISPLAY_KNEE = 0.0404482362771082
+_LINEAR_KNEE = 0.00313066844250063
+
+
+def srgb_to_linear(display: NDArray[Any]) -> NDArray[Any]:
+    """Displayed sRGB values in 0..1 as linear light, in the precision given."""
+    curve = ((np.maximum(display, _DISPLAY_KNEE) + 0.055) / 1.055) ** 2.4
+    linear: NDArray[Any] = np.where(display <= _DISPLAY_KNEE, display / 12.92, curve)
+    return linear.astype(display.dtype, copy=False)
+
+
+def linear_to_srgb(linear: NDArray[Any]) -> NDArray[Any]:
+    """Linear light in 0..1 as sRGB values, in the precision given."""
+    curve = 1.055 * np.maximum(linear, _LINEAR_KNEE) ** (1.0 / 2.4) - 0.055
+    display: NDArray[Any] = np.where(linear <= _LINEAR_KNEE, 12.92 * linear, curve)
+    return display.astype(linear.dtype, copy=False)
