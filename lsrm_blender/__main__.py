@@ -1,0 +1,83 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`python3 -m lsrm_blender COMMAND`: find or make a Blender, then run the command inside it.
+
+Standard library only. This is the one module here that is not part of the extension: it runs in
+front of Blender, so its imports are absolute.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from backend.command_line import fail
+from backend.environment import (
+    ROOT,
+    become,
+    blender_environment,
+    check_python,
+    child_variables,
+    interpreter,
+    take_blender,
+)
+from backend.errors import EnvironmentBroken, LsrmError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ENTRY = str(ROOT / "lsrm_blender" / "entry.py")
+OLDEST_BLENDER = (4, 2)
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command line; returns the exit code where it has not become another program."""
+    try:
+        check_python()
+        arguments = take_blender(arguments)
+        if not arguments or arguments[0] in ("-h", "--help"):
+            become([sys.executable, "-P", ENTRY, "--help"], child_variables())
+        become(command_line(interpreter(blender_environment()), arguments), child_variables())
+    except LsrmError as error:
+        return fail(error, as_json="--json" in arguments)
+    except KeyboardInterrupt:
+        return 130
+
+
+def command_line(program: Path, arguments: list[str]) -> list[str]:
+    """How to start our entry in a Python that has bpy, or in a whole Blender.
+
+    Raises:
+        EnvironmentBroken: if the program is no Blender, or one that is too old.
+    """
+    if program.name.lower().startswith("python"):
+        return [str(program), "-P", ENTRY, *arguments]
+    check_blender(program)
+    options = ["--background", "--factory-startup", "--python-exit-code", "1"]
+    return [str(program), *options, "--python", ENTRY, "--", *arguments]
+
+
+def check_blender(program: Path) -> None:
+    """Ask a program for its Blender version.
+
+    Raises:
+        EnvironmentBroken: if it does not answer, or is older than the extension supports.
+    """
+    remedy = "Name Blender 4.2 or later: --blender /path/to/blender"
+    try:
+        answer = subprocess.run(
+            [program, "--version"], capture_output=True, text=True, timeout=60, check=False
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EnvironmentBroken(f"{program} cannot be started: {error}.", remedy) from error
+    found = re.search(r"Blender (\d+)\.(\d+)", answer)
+    if found is None:
+        raise EnvironmentBroken(f"{program} does not say that it is Blender.", remedy)
+    if (int(found[1]), int(found[2])) < OLDEST_BLENDER:
+        raise EnvironmentBroken(f"{program} is {found[0]}, which is too old.", remedy)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

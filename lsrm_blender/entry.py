@@ -1,0 +1,61 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The first file that runs inside Blender's Python when a command comes from a shell.
+
+It is a script, not a module: it loads the repository root as one package named `lsrm`, just as
+Blender loads the installed extension, and hands the command line to the same handler.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def load_package() -> None:
+    """Make the repository root importable as `lsrm`, without touching sys.path."""
+    spec = importlib.util.spec_from_file_location(
+        "lsrm", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
+    )
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{ROOT} is not the root of LSRM")
+    package = importlib.util.module_from_spec(spec)
+    sys.modules["lsrm"] = package
+    spec.loader.exec_module(package)
+
+
+def keep_stdout_to_ourselves() -> None:
+    """Send what Blender itself prints to stderr: stdout belongs to `--json`."""
+    ours = os.dup(1)
+    os.dup2(2, 1)
+    sys.stdout = os.fdopen(ours, "w", encoding="utf-8")
+
+
+def main() -> None:
+    """Run the command line and end the process without Blender's own farewell."""
+    arguments = sys.argv[1:]
+    if "--" in arguments and "--background" in arguments:  # a whole Blender shows all its arguments
+        arguments = arguments[arguments.index("--") + 1 :]
+    keep_stdout_to_ourselves()
+    load_package()
+    try:
+        code = importlib.import_module("lsrm.lsrm_blender.command_line").main(arguments)
+    except SystemExit as end:  # argparse: 0 after --help, 2 on wrong usage
+        code = end.code if isinstance(end.code, int) else 1
+    except KeyboardInterrupt:
+        code = 130
+    except Exception:  # noqa: BLE001 - os._exit below would swallow it
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # Blender 4.2 crashes on the ordinary way out once it has rendered
+
+
+if __name__ == "__main__":
+    main()
