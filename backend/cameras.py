@@ -43,8 +43,7 @@ class Intrinsics:
     """A pinhole camera without its pose.
 
     Attributes:
-        width: of the image, in pixels.
-        height: of the image, in pixels.
+        width, height: of the image, in pixels.
         fx: focal length in units of a pixel's width.
         fy: focal length in units of a pixel's height.
         cx: where the optical axis meets the image, in pixels from its left edge.
@@ -80,16 +79,12 @@ class BlenderCamera:
 
     Attributes:
         lens: focal length in millimeters.
-        sensor_width: in millimeters.
-        sensor_height: in millimeters; Blender reads it only where `sensor_fit` is VERTICAL.
+        sensor_width, sensor_height: in millimeters; the height counts only with VERTICAL fit.
         sensor_fit: the side of the image that the sensor's size belongs to.
-        shift_x: of the principal point, in units of the fitted side.
-        shift_y: likewise.
-        resolution_x: of the scene, in pixels, before the percentage.
-        resolution_y: likewise.
+        shift_x, shift_y: of the principal point, in units of the fitted side.
+        resolution_x, resolution_y: of the scene, in pixels, before the percentage.
         resolution_percentage: 1..100 and beyond.
-        pixel_aspect_x: of the scene, 1..200.
-        pixel_aspect_y: likewise.
+        pixel_aspect_x, pixel_aspect_y: of the scene, 1..200.
     """
 
     lens: float = 50.0
@@ -122,14 +117,9 @@ def intrinsics_from_blender(camera: BlenderCamera) -> Intrinsics:
     sensor = camera.sensor_height if camera.sensor_fit == "VERTICAL" else camera.sensor_width
     y_over_x = aspect[1] / aspect[0]
     focal = camera.lens * side / sensor
-    return Intrinsics(
-        width=width,
-        height=height,
-        fx=focal,
-        fy=focal / y_over_x,
-        cx=0.5 * width - camera.shift_x * side,
-        cy=0.5 * height + camera.shift_y * side / y_over_x,
-    )
+    cx = 0.5 * width - camera.shift_x * side
+    cy = 0.5 * height + camera.shift_y * side / y_over_x
+    return Intrinsics(width, height, focal, focal / y_over_x, cx, cy)
 
 
 def blender_from_intrinsics(intrinsics: Intrinsics) -> BlenderCamera:
@@ -336,20 +326,24 @@ def look_at(position: ArrayLike, target: ArrayLike, up: ArrayLike = (0.0, 0.0, 1
     return pose
 
 
-def meeting_point(origins: ArrayLike, directions: ArrayLike) -> Floats:
-    """The point [3] with the least sum of squared distances to lines.
+def meeting_point(
+    origins: ArrayLike, directions: ArrayLike, weights: ArrayLike | None = None
+) -> Floats:
+    """The point [3] with the least weighted sum of squared distances to lines.
 
-    Solves sum_i (I - d_i d_i^T) (x - o_i) = 0. Parallel lines leave their direction free; the
+    Solves sum_i w_i (I - d_i d_i^T) (x - o_i) = 0. Parallel lines leave their direction free; the
     solution nearest to the mean origin is taken.
 
     Args:
         origins: [n, 3], a point on each line.
         directions: [n, 3], of any length but zero.
+        weights: [n], all the same if left out.
     """
     start = np.asarray(origins, dtype=np.float64)
     unit = np.asarray(directions, dtype=np.float64)
     unit = unit / np.linalg.norm(unit, axis=-1, keepdims=True)
-    across = np.eye(3) - unit[:, :, None] * unit[:, None, :]
+    weight = np.ones(len(unit)) if weights is None else np.asarray(weights, dtype=np.float64)
+    across = weight[:, None, None] * (np.eye(3) - unit[:, :, None] * unit[:, None, :])
     middle = start.mean(axis=0)
     pull = np.einsum("nij,nj->i", across, start - middle)
     offset = np.linalg.lstsq(across.sum(axis=0), pull, rcond=1e-9)[0]

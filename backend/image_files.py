@@ -1,0 +1,110 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Colors and masks from PNG and JPEG files, whatever their bit depth and channels.
+
+The pixels are taken as stored: a camera belongs to them, so the EXIF orientation of a photograph
+is not applied. Color profiles are not applied either; colors are sRGB.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from PIL import Image
+
+from .errors import BadImage
+from .image_header import image_size
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    Bytes: TypeAlias = NDArray[np.uint8]
+    Coverage: TypeAlias = NDArray[np.float32]
+
+# Four bytes each while it is read; Pillow warns of larger ones as a possible attack on memory.
+MAX_PIXELS = 80_000_000
+# JPEG blurs the edge of a mask with ripples of about this height, in 0..1.
+JPEG_RIPPLE = 0.06
+# What Pillow raises for damaged files, depending on where the damage is.
+DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+
+
+def read_color(path: Path, size: tuple[int, int]) -> tuple[Bytes, Bytes | None]:
+    """The colors of an image, and its alpha if it has any.
+
+    Args:
+        path: of a PNG or JPEG file.
+        size: the width and height it must have.
+
+    Returns:
+        colors [height, width, 3], display-referred sRGB, straight; alpha [height, width] or None.
+
+    Raises:
+        BadImage: if the file is missing, damaged, too large, or has another size.
+    """
+    image = _open(path, size)
+    if _is_deep_gray(image):
+        # Pillow clips 16-bit gray where it should scale it.
+        gray = (np.asarray(image, dtype=np.uint32) + 128) // 257
+        return np.repeat(gray.astype(np.uint8)[..., None], 3, axis=-1), None
+    if not image.has_transparency_data:
+        return np.asarray(image.convert("RGB")), None
+    pixels = np.asarray(image.convert("RGBA"))
+    return pixels[..., :3], pixels[..., 3]
+
+
+def read_mask(path: Path, size: tuple[int, int]) -> Coverage:
+    """A mask as coverage [height, width] in 0..1.
+
+    Gray masks may have 1, 8 or 16 bits. Of a mask with transparency the alpha counts; of a colored
+    one the brightest channel. Masks of 0 and 1 in 8 bits are labels and become 0 and 255.
+
+    Raises:
+        BadImage: if the file is missing, damaged, too large, or has another size than the image.
+    """
+    image = _open(path, size)
+    if _is_deep_gray(image):
+        return np.asarray(image).astype(np.float32) / np.float32(65535)
+    if image.has_transparency_data:
+        pixels = np.asarray(image.convert("RGBA"))
+        opaque = pixels[..., 3].min() == 255
+        values = pixels[..., :3].max(axis=-1) if opaque else pixels[..., 3]
+    else:
+        pixels = np.asarray(image.convert("RGB" if image.mode != "L" else "L"))
+        values = pixels if pixels.ndim == 2 else pixels.max(axis=-1)
+    coverage = values.astype(np.float32) / np.float32(1 if values.max() == 1 else 255)
+    if image.format != "PNG":
+        coverage = ((coverage - JPEG_RIPPLE) / (1 - 2 * JPEG_RIPPLE)).clip(0.0, 1.0)
+    return coverage
+
+
+def _is_deep_gray(image: Image.Image) -> bool:
+    """Whether an image is gray with 16 bits."""
+    return image.mode.startswith("I")
+
+
+def _open(path: Path, size: tuple[int, int]) -> Image.Image:
+    """A decoded image of the expected size."""
+    found = image_size(path)
+    if found != size:
+        raise BadImage(
+            f"The file {path} is {found[0]} x {found[1]} pixels instead of {size[0]} x {size[1]}.",
+            "Use images and masks of the size that transforms.json states.",
+        )
+    if found[0] * found[1] > MAX_PIXELS:
+        raise BadImage(
+            f"The file {path} has {found[0] * found[1] / 1e6:.0f} million pixels.",
+            f"Use images of at most {MAX_PIXELS / 1e6:.0f} million pixels.",
+        )
+    try:
+        with Image.open(path, formats=("PNG", "JPEG")) as image:
+            image.load()
+            return image
+    except DAMAGE as error:
+        raise BadImage(
+            f"The file {path} is damaged ({error}).", "Copy it again from its source."
+        ) from error

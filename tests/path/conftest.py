@@ -1,0 +1,160 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A capture of simple shapes, ray-cast in numpy, for tests that need views but not Blender."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from backend.cameras import fibonacci_sphere, intrinsics_from_fov, look_at, pixel_rays
+from backend.capture_format import Frame, write_capture_json, write_transforms
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from backend.cameras import Floats, Intrinsics
+
+# The bench of issue 2: the whole sphere of radius 0.5 just fits the frame.
+DISTANCE = 1.5
+FIELD_OF_VIEW = math.radians(40.0)
+# Rays along one side of a pixel: coverage is a multiple of 1/16.
+RAYS = 4
+PLAIN = (0.7, 0.4, 0.2)
+BACKGROUND = (0.25, 0.3, 0.35)
+
+
+class MakeCapture(Protocol):
+    """The signature of the `make_capture` fixture."""
+
+    def __call__(
+        self,
+        folder: Path,
+        views: int = 8,
+        size: int = 96,
+        shape: str = "sphere",
+        *,
+        textured: bool = True,
+        center: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    ) -> Path:
+        """Write a capture folder."""
+
+
+@dataclass(frozen=True)
+class Ball:
+    """A sphere."""
+
+    center: tuple[float, float, float]
+    radius: float
+
+    def hit(self, origin: Floats, directions: Floats) -> Floats:
+        """Depth [...] of the first intersection, infinite where the ray misses."""
+        offset = origin - self.center
+        a = (directions**2).sum(axis=-1)
+        b = directions @ offset
+        root = b * b - a * (offset @ offset - self.radius**2)
+        return np.where(root > 0.0, (-b - np.sqrt(root.clip(0.0))) / a, np.inf)
+
+
+@dataclass(frozen=True)
+class Box:
+    """An axis-aligned box."""
+
+    center: tuple[float, float, float]
+    half: tuple[float, float, float]
+
+    def hit(self, origin: Floats, directions: Floats) -> Floats:
+        """Depth [...] of the first intersection, infinite where the ray misses."""
+        with np.errstate(divide="ignore"):
+            inverse = 1.0 / directions
+        middle = np.asarray(self.center) - origin
+        first, last = (middle - self.half) * inverse, (middle + self.half) * inverse
+        enter = np.minimum(first, last).max(axis=-1)
+        leave = np.maximum(first, last).min(axis=-1)
+        return np.where(enter < leave, enter, np.inf)
+
+
+# All of them lie in the sphere of radius 0.5 around 0.
+SHAPES: dict[str, tuple[Ball | Box, ...]] = {
+    "sphere": (Ball((0.0, 0.0, 0.0), 0.4),),
+    "box": (Box((0.0, 0.0, 0.0), (0.28, 0.22, 0.34)),),
+    "two_spheres": (Ball((-0.26, 0.0, 0.0), 0.2), Ball((0.26, 0.0, 0.05), 0.2)),
+    "plate": (Box((0.0, 0.0, 0.0), (0.33, 0.33, 0.02)),),
+    "arch": (
+        Box((-0.24, 0.0, -0.05), (0.08, 0.12, 0.3)),
+        Box((0.24, 0.0, -0.05), (0.08, 0.12, 0.3)),
+        Box((0.0, 0.0, 0.28), (0.32, 0.12, 0.08)),
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def make_capture() -> MakeCapture:
+    """A function that writes a capture folder of one of the `SHAPES`."""
+    return write_analytic_capture
+
+
+def write_analytic_capture(
+    folder: Path,
+    views: int = 8,
+    size: int = 96,
+    shape: str = "sphere",
+    *,
+    textured: bool = True,
+    center: tuple[float, float, float] = (0.0, 0.0, 0.0),
+) -> Path:
+    """Write images, masks, transforms.json and capture.json of a shape seen from all around."""
+    for kind in ("images", "masks"):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+    lens = intrinsics_from_fov(size, size, FIELD_OF_VIEW)
+    frames = []
+    for index, direction in enumerate(fibonacci_sphere(views)):
+        name = f"{index:04d}"
+        pose = look_at(center + DISTANCE * direction, center)
+        image, mask = trace(shape, lens, pose, center, textured=textured)
+        paths = folder / "images" / f"{name}.png", folder / "masks" / f"{name}.png"
+        for path, pixels in zip(paths, (image, mask), strict=True):
+            Image.fromarray(np.rint(pixels * 255).astype(np.uint8)).save(path)
+        frames.append(Frame(name, *paths, lens, pose))
+    write_transforms(folder / "transforms.json", frames)
+    sphere = {"center": list(center), "radius": 0.5}
+    write_capture_json(folder, {"source": shape, "bounding_sphere": sphere})
+    return folder
+
+
+def trace(
+    shape: str,
+    lens: Intrinsics,
+    pose: Floats,
+    center: tuple[float, float, float],
+    *,
+    textured: bool,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Image [h, w, 3] over a plain background, and coverage [h, w]: box-filtered, unlit."""
+    origin, directions = pixel_rays(lens.scaled(RAYS * lens.width, RAYS * lens.height), pose)
+    origin = origin - center
+    depth = np.min([part.hit(origin, directions) for part in SHAPES[shape]], axis=0)
+    inside = np.isfinite(depth)
+    color = np.broadcast_to(BACKGROUND, directions.shape).copy()
+    points = origin + depth[inside, None] * directions[inside]
+    color[inside] = surface_color(points) if textured else PLAIN
+    return _box_filter(color), _box_filter(inside.astype(np.float64))
+
+
+def surface_color(points: Floats) -> Floats:
+    """A smooth pattern [n, 3] without symmetry, of a few periods across the shape."""
+    waves = points @ np.array([[9.0, 2.0, -3.0], [1.0, 8.0, 4.0], [-2.0, 3.0, 10.0]])
+    return 0.5 + 0.4 * np.sin(waves + (0.3, 1.1, 2.3))
+
+
+def _box_filter(fine: Floats) -> NDArray[np.float32]:
+    height, width = fine.shape[0] // RAYS, fine.shape[1] // RAYS
+    cells = fine.reshape(height, RAYS, width, RAYS, *fine.shape[2:])
+    return cells.mean(axis=(1, 3)).astype(np.float32)
