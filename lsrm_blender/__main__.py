@@ -8,10 +8,11 @@ front of Blender, so its imports are absolute.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from backend.command_line import fail
 from backend.environment import (
@@ -37,26 +38,37 @@ def main(arguments: list[str]) -> int:
     try:
         check_python()
         arguments = take_blender(arguments)
-        if not arguments or arguments[0] in ("-h", "--help"):
+        if not arguments or arguments[0] in ("-h", "--help"):  # any Python can tell
             become([sys.executable, "-P", ENTRY, "--help"], child_variables())
-        become(command_line(interpreter(blender_environment()), arguments), child_variables())
+        enter_blender(interpreter(blender_environment()), arguments)
     except LsrmError as error:
         return fail(error, as_json="--json" in arguments)
     except KeyboardInterrupt:
         return 130
 
 
-def command_line(program: Path, arguments: list[str]) -> list[str]:
-    """How to start our entry in a Python that has bpy, or in a whole Blender.
+def enter_blender(program: Path, arguments: list[str]) -> NoReturn:
+    """Go on as our entry in a Python that has bpy, or in a whole Blender.
 
     Raises:
         EnvironmentBroken: if the program is no Blender, or one that is too old.
     """
     if program.name.lower().startswith("python"):
-        return [str(program), "-P", ENTRY, *arguments]
+        become([str(program), "-P", ENTRY, *arguments], child_variables())
     check_blender(program)
     options = ["--background", "--factory-startup", "--python-exit-code", "1"]
-    return [str(program), *options, "--python", ENTRY, "--", *arguments]
+    command = [str(program), *options, "--python", ENTRY, "--", *arguments]
+    become(command, child_variables(**keep_stdout()))
+
+
+def keep_stdout() -> dict[str, str]:
+    """Send Blender's banner to stderr; our entry finds the real stdout by the variable returned."""
+    if os.name != "posix":
+        return {}
+    kept = os.dup(1)
+    os.set_inheritable(kept, True)  # noqa: FBT003 - the signature is the library's
+    os.dup2(2, 1)
+    return {"LSRM_STDOUT": str(kept)}
 
 
 def check_blender(program: Path) -> None:

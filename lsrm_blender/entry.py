@@ -29,11 +29,10 @@ def load_package() -> None:
     spec.loader.exec_module(package)
 
 
-def keep_stdout_to_ourselves() -> None:
-    """Send what Blender itself prints to stderr: stdout belongs to `--json`."""
-    ours = os.dup(1)
-    os.dup2(2, 1)
-    sys.stdout = os.fdopen(ours, "w", encoding="utf-8")
+def take_back_stdout() -> None:
+    """Undo what our parent did to keep the banner of a whole Blender off stdout."""
+    if kept := os.environ.pop("LSRM_STDOUT", ""):
+        os.dup2(int(kept), 1)
 
 
 def main() -> None:
@@ -41,7 +40,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     if "--" in arguments and "--background" in arguments:  # a whole Blender shows all its arguments
         arguments = arguments[arguments.index("--") + 1 :]
-    keep_stdout_to_ourselves()
+    take_back_stdout()
     load_package()
     try:
         code = importlib.import_module("lsrm.lsrm_blender.command_line").main(arguments)

@@ -1,0 +1,155 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command `demo`: the whole path on one object, by the commands that a user would type."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .environment import backend_command, blender_command, child_variables
+from .report import versions
+from .side_by_side import side_by_side
+from .terminal import print_json, say
+
+if TYPE_CHECKING:
+    import argparse
+
+LIGHTS = ("sunset", "studio")  # two of the studio lights that come with Blender
+TEST_VIEWS = 4
+FILES = {
+    "comparison.png": "an input view, the result from the same camera, the result in other light",
+    "mesh.glb": "the result, for any program that reads glTF",
+    "scene.blend": "the original's scene with the result in its place: open it in Blender",
+    "relit": "the result under two lights",
+    "capture": "the views it was made from, and the held-out ones it was scored on",
+    "result": "mesh, textures, report and log of the reconstruction",
+    "report.json": "seconds, scores, versions",
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of the demo."""
+
+    name: str
+    command: list[str]
+
+
+class StepError(Exception):
+    """A step ended with an error, which it has told already."""
+
+    def __init__(self, code: int, answer: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.answer = answer
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `demo`."""
+    parser.add_argument("asset", nargs="?", type=Path, help="a 3D file; without one, ours")
+    parser.add_argument("--out", type=Path, default=Path("demo"), help="folder of the results")
+    parser.add_argument("--blender", metavar="PATH", help="a Blender to use instead of the module")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run every step, then write the picture and the report; a failed step's code if one fails."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the running step ends too
+    folder: Path = arguments.out
+    folder.mkdir(parents=True, exist_ok=True)
+    start = time.perf_counter()
+    try:
+        answers, seconds = _run_steps(steps(folder, arguments.asset))
+    except StepError as failure:
+        if arguments.json:
+            sys.stdout.write(failure.answer)
+        return failure.code
+    shutil.copyfile(folder / "result" / "mesh.glb", folder / "mesh.glb")
+    _compare(folder)
+    report = {
+        "seconds": round(time.perf_counter() - start, 1),
+        "steps": seconds,
+        "evaluation": answers["evaluate"],
+        "versions": versions(),
+        "files": FILES,
+    }
+    (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    if arguments.json:
+        print_json(report)
+    say(f"\nDone in {report['seconds']:.0f} s. In {folder}:")
+    say("\n".join(f"  {name:<16}{what}" for name, what in FILES.items()))
+    return 0
+
+
+def steps(folder: Path, asset: Path | None) -> list[Step]:
+    """The demo as it could be typed."""
+    views, result = str(folder / "capture"), str(folder / "result")
+    chosen = str(asset or folder / "asset.blend")
+    made = [] if asset else [Step("asset", blender_command("demo-asset", "-o", chosen))]
+    capture = ["capture", chosen, "-o", views, "--test-views", str(TEST_VIEWS)]
+    scene = ["import", result, "--into", chosen, "-o", str(folder / "scene.blend")]
+    relight = ["relight", result, "--environment", *LIGHTS, "-o", str(folder / "relit")]
+    return [
+        *made,
+        Step("capture", blender_command(*capture)),
+        Step("reconstruct", backend_command("reconstruct", views, "-o", result)),
+        Step("import", blender_command(*scene)),
+        Step("relight", blender_command(*relight)),
+        Step("evaluate", blender_command("evaluate", views, result)),
+    ]
+
+
+def _run_steps(todo: list[Step]) -> tuple[dict[str, Any], dict[str, float]]:
+    """Run the steps in order; what each answered, and how many seconds it took."""
+    answers, seconds = {}, {}
+    for number, step in enumerate(todo, start=1):
+        say(f"\n{number}/{len(todo)} {step.name}: {_as_typed(step.command)}")
+        start = time.perf_counter()
+        answers[step.name] = _answer([*step.command, "--json"])
+        seconds[step.name] = round(time.perf_counter() - start, 1)
+    return answers, seconds
+
+
+def _answer(command: list[str]) -> Any:
+    """Run a command, its words and progress on our stderr; its JSON answer.
+
+    Raises:
+        StepError: if it ends with another code than 0.
+    """
+    process = subprocess.Popen(command, env=child_variables(), stdout=subprocess.PIPE, text=True)
+    try:
+        answer, _ = process.communicate()
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+        raise
+    if process.returncode:
+        raise StepError(process.returncode, answer)
+    return json.loads(answer)
+
+
+def _as_typed(command: list[str]) -> str:
+    """A command line without the path of the interpreter, as in the README."""
+    return "python3 " + shlex.join(command[command.index("-m") :])
+
+
+def _compare(folder: Path) -> None:
+    """Write comparison.png: the first view, the result from its camera, the result relit."""
+    views = folder / "capture"
+    relit = {path.stem: path for path in sorted((folder / "relit").glob("*.png"))}
+    side_by_side(
+        {
+            "input view": (views / "images" / "0000.png", views / "masks" / "0000.png"),
+            "result, same camera": (folder / "result" / "preview.png", None),
+            **{f"under {name}": (path, None) for name, path in relit.items()},
+        },
+        folder / "comparison.png",
+    )

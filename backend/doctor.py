@@ -1,0 +1,143 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command `doctor`: what is installed here, what is missing, and what to do about it.
+
+Standard library only, so that it can tell before anything is installed.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from dataclasses import asdict, dataclass
+from importlib import util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .environment import ROOT, backend_environment, blender_environment, holds
+from .installation import costs
+from .system_libraries import install_command, missing_libraries
+from .terminal import print_json, say
+
+if TYPE_CHECKING:
+    import argparse
+
+    from .environment import Environment
+
+MEMORY_NEEDED = 3.0
+"""Gigabytes that a reconstruction without a network takes at most."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: whether it is well, what was seen, and the remedy if it is not."""
+
+    name: str
+    well: bool
+    seen: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        line = f"{'✓' if self.well else '✗'} {self.name:<13} {self.seen}"
+        return line if self.well else f"{line}\n  {'':<13} → {self.remedy}"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `doctor`: none of its own."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Tell every finding; 0 if all is well, 3 if something in the environment is not."""
+    findings = examine()
+    well = all(finding.well for finding in findings)
+    if arguments.json:
+        print_json({"well": well, "findings": [asdict(finding) for finding in findings]})
+    else:
+        say("\n".join(str(finding) for finding in findings))
+    return 0 if well else 3
+
+
+def examine() -> list[Finding]:
+    """Look at everything, in the order in which things depend on each other."""
+    return [
+        Finding("interpreter", well=True, seen=f"Python {platform.python_version()}"),
+        _environment(backend_environment()),
+        *_torch(),
+        _memory(),
+        Finding("checkpoints", well=True, seen="none installed, and --checkpoint none needs none"),
+        _environment(blender_environment()),
+        _system_libraries(),
+        _disk(),
+    ]
+
+
+def _environment(environment: Environment) -> Finding:
+    if holds(environment.requirements):
+        return Finding(environment.name, well=True, seen=f"this Python, {sys.executable}")
+    if named := os.environ.get(environment.variable):
+        found = Path(named).exists()
+        remedy = f"Correct or unset {environment.variable}"
+        return Finding(environment.name, found, f"{named}, by {environment.variable}", remedy)
+    if environment.ready:
+        return Finding(environment.name, well=True, seen=str(environment.folder))
+    price = " or ".join(f"{cost.download:.1f} GB" for cost in costs(environment))
+    return Finding(
+        environment.name,
+        well=False,
+        seen="not installed",
+        remedy=f"The first command that needs it installs it ({price} to download): "
+        "python3 -m backend demo",
+    )
+
+
+def _torch() -> list[Finding]:
+    if util.find_spec("torch") is None:
+        return []
+    import torch
+
+    found = [Finding("torch", well=True, seen=torch.__version__)]
+    for index in range(torch.cuda.device_count()):
+        card = torch.cuda.get_device_properties(index)
+        found.append(
+            Finding(
+                f"cuda:{index}", well=True, seen=f"{card.name}, {card.total_memory / 1e9:.0f} GB"
+            )
+        )
+    return found
+
+
+def _memory() -> Finding:
+    total, available = _gigabytes_of_memory()
+    if total is None:
+        return Finding("memory", well=True, seen=f"unknown here; {MEMORY_NEEDED:.0f} GB are needed")
+    usable = total if available is None else available
+    seen = f"{usable:.1f} of {total:.1f} GB available, {MEMORY_NEEDED:.0f} GB are needed at most"
+    remedy = "Close other programs, or give fewer or smaller views."
+    return Finding("memory", usable >= MEMORY_NEEDED, seen, remedy)
+
+
+def _gigabytes_of_memory() -> tuple[float | None, float | None]:
+    """Total and available memory, where the system tells."""
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    except (AttributeError, ValueError, OSError):
+        return None, None
+    try:
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+    except OSError:
+        return total, None
+    kibibytes = {line.split(":")[0]: line.split()[1] for line in lines}
+    return total, int(kibibytes["MemAvailable"]) * 1024 / 1e9
+
+
+def _system_libraries() -> Finding:
+    missing = missing_libraries()
+    seen = f"missing: {', '.join(missing)}" if missing else "all that Blender needs"
+    return Finding("libraries", not missing, seen, install_command(missing))
+
+
+def _disk() -> Finding:
+    free = shutil.disk_usage(ROOT).free / 1e9
+    return Finding("disk", free >= 1, f"{free:.0f} GB free", "Free a gigabyte for results.")
