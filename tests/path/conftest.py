@@ -151,7 +151,7 @@ def trace(
 def surface_color(points: Floats) -> Floats:
     """A smooth pattern [n, 3] without symmetry, of a few periods across the shape."""
     waves = points @ np.array([[9.0, 2.0, -3.0], [1.0, 8.0, 4.0], [-2.0, 3.0, 10.0]])
-    return 0.5 + 0.4 * np.sin(waves + (0.3, 1.1, 2.3))
+    return 0.5 + 0.4 * np.sin(waves + np.array([0.3, 1.1, 2.3]))
 
 
 def _box_filter(fine: Floats) -> NDArray[np.float32]:

@@ -1,0 +1,399 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Cameras: every number that was measured in Blender, and what must hold for all others."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import astuple
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.cameras import (
+    BlenderCamera,
+    Intrinsics,
+    Normalization,
+    blender_from_intrinsics,
+    check_camera_to_world,
+    colmap_to_camera_to_world,
+    fibonacci_sphere,
+    gltf_to_world,
+    intrinsics_from_blender,
+    intrinsics_from_fov,
+    look_at,
+    meeting_point,
+    opencv_to_opengl,
+    pixel_rays,
+    project,
+    world_to_gltf,
+)
+from backend.errors import BadCamera
+
+# fit, resolution, pixel aspect, shift, percentage -> width, height, fx, fy, cx, cy.
+# Sensor 36 x 24 mm and lens 50 mm.
+BLENDER_ROWS = {
+    "T1": ("AUTO", (1920, 1080), (1, 1), (0, 0), 100, (1920, 1080, 2666.6667, 2666.6667, 960, 540)),
+    "T2": ("AUTO", (1080, 1920), (1, 1), (0, 0), 100, (1080, 1920, 2666.6667, 2666.6667, 540, 960)),
+    "T3": ("VERTICAL", (1920, 1080), (1, 1), (0, 0), 100, (1920, 1080, 2250, 2250, 960, 540)),
+    "T4": ("HORIZONTAL", (1080, 1920), (1, 1), (0, 0), 100, (1080, 1920, 1500, 1500, 540, 960)),
+    "T5": (
+        *("AUTO", (1920, 1080), (1, 1), (0.1, -0.2), 100),
+        (1920, 1080, 2666.6667, 2666.6667, 768, 156),
+    ),
+    "T6": (
+        *("AUTO", (1080, 1920), (1, 1), (0.1, -0.2), 100),
+        (1080, 1920, 2666.6667, 2666.6667, 348, 576),
+    ),
+    "T7": ("AUTO", (1920, 1080), (1, 1), (0, 0), 33, (633, 356, 879.1667, 879.1667, 316.5, 178)),
+    "T8": ("AUTO", (960, 1080), (2, 1), (0, 0), 100, (960, 1080, 1333.3333, 2666.6667, 480, 540)),
+    "T9": ("AUTO", (1080, 1280), (1.5, 1), (0.1, 0.1), 100, (1080, 1280, 1500, 2250, 432, 802)),
+    "T10": ("AUTO", (800, 800), (1, 1), (0, 0), 100, (800, 800, 1111.1111, 1111.1111, 400, 400)),
+    "T12": ("VERTICAL", (1080, 1920), (1, 1), (0, 0), 100, (1080, 1920, 4000, 4000, 540, 960)),
+}
+
+
+@pytest.mark.parametrize("row", BLENDER_ROWS.values(), ids=BLENDER_ROWS.keys())
+def test_blender_row(row):
+    """Blender's settings give the pinhole camera that was measured in its renders."""
+    fit, resolution, aspect, shift, percentage, expected = row
+    camera = BlenderCamera(
+        sensor_fit=fit,
+        shift_x=shift[0],
+        shift_y=shift[1],
+        resolution_x=resolution[0],
+        resolution_y=resolution[1],
+        resolution_percentage=percentage,
+        pixel_aspect_x=aspect[0],
+        pixel_aspect_y=aspect[1],
+    )
+    assert astuple(intrinsics_from_blender(camera)) == pytest.approx(expected, abs=5e-5)
+
+
+def test_blender_row_t11():
+    """A vertical fit takes the sensor's height, whatever the lens and sensor."""
+    camera = BlenderCamera(
+        lens=35,
+        sensor_width=32,
+        sensor_height=18,
+        sensor_fit="VERTICAL",
+        shift_x=0.1,
+        shift_y=-0.2,
+        resolution_x=1920,
+        resolution_y=1080,
+    )
+    expected = (1920, 1080, 2100, 2100, 852, 324)
+    assert astuple(intrinsics_from_blender(camera)) == pytest.approx(expected, abs=1e-9)
+
+
+def test_nerf_synthetic_angle():
+    """The field of view of the NeRF synthetic scenes is Blender's default camera at 800 px."""
+    lens = intrinsics_from_fov(800, 800, 0.6911112)
+    assert lens.fx == pytest.approx(1111.1111, abs=1e-3)
+    assert (lens.fy, lens.cx, lens.cy) == (lens.fx, 400, 400)
+
+
+@pytest.mark.parametrize(
+    ("camera", "size", "focal", "pixel"),
+    [
+        (
+            BlenderCamera(resolution_x=301, resolution_y=200, resolution_percentage=50),
+            (150, 100),
+            (208.3333, 208.3333),
+            (95.8333, 36.1111),
+        ),
+        (
+            BlenderCamera(resolution_x=150, resolution_y=200, pixel_aspect_x=2),
+            (150, 200),
+            (208.3333, 416.6667),
+            (95.8333, 72.2222),
+        ),
+    ],
+    ids=["percentage", "aspect"],
+)
+def test_rendered_row(camera, size, focal, pixel):
+    """A point lands where Cycles rendered it."""
+    lens = intrinsics_from_blender(camera)
+    assert (lens.width, lens.height) == size
+    assert (lens.fx, lens.fy) == pytest.approx(focal, abs=5e-5)
+    pixels, depth = project([(0.3, 0.2, -3.0)], lens, np.eye(4))
+    assert pixels[0] == pytest.approx(pixel, abs=5e-5)
+    assert depth[0] == 3.0
+
+
+def test_cropped_border():
+    """A render border that crops the file moves the principal point by the border's corner."""
+    border_x, border_y = (0.25, 0.9), (0.4, 0.95)
+    whole = intrinsics_from_blender(BlenderCamera(resolution_x=300, resolution_y=200))
+    crop = whole.cropped(border_x[0] * 300, (1 - border_y[1]) * 200, 195, 110)
+    assert (crop.width, crop.height) == (195, 110)
+    point = [(0.3, 0.2, -3.0)]
+    # The pixel of the whole frame that the reference measured at (116.68, 62.22) in the crop.
+    assert project(point, whole, np.eye(4))[0][0] == pytest.approx((191.667, 72.222), abs=1e-3)
+    assert project(point, crop, np.eye(4))[0][0] == pytest.approx((116.68, 62.22), abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("lens", "millimeters", "shift", "aspect"),
+    [
+        (Intrinsics(1920, 1080, 1000, 1000, 960, 540), 18.75, (0, 0), (1, 1)),
+        (
+            Intrinsics(3072, 2304, 2560.56, 2560.56, 1530, 1160),
+            *(30.006563, (0.001953, 0.002604), (1, 1)),
+        ),
+        (Intrinsics(1080, 1920, 1500, 1500, 500, 980), 28.125, (0.020833, 0.010417), (1, 1)),
+        (Intrinsics(1280, 720, 1000, 1100, 640, 360), 28.125, (0, 0), (1.1, 1)),
+        (Intrinsics(3008, 2000, 1072.28, 1068.69, 1504, 1000), 12.833138, (0, 0), (1, 1.003359)),
+    ],
+)
+def test_pinhole_to_blender_row(lens, millimeters, shift, aspect):
+    """A pinhole camera becomes the settings that were measured to render it."""
+    camera = blender_from_intrinsics(lens)
+    assert (camera.pixel_aspect_x, camera.pixel_aspect_y) == pytest.approx(aspect, abs=5e-7)
+    assert camera.lens == pytest.approx(millimeters, abs=5e-7)
+    assert (camera.shift_x, camera.shift_y) == pytest.approx(shift, abs=5e-7)
+
+
+focals = st.floats(50, 5000)
+sides = st.integers(16, 4096)
+
+
+@given(width=sides, height=sides, fx=focals, ratio=st.floats(0.5, 2), at=st.tuples(focals, focals))
+def test_pinhole_to_blender_and_back(width, height, fx, ratio, at):
+    """Every pinhole camera that Blender can hold comes back as it was."""
+    lens = Intrinsics(width, height, max(fx, width, 2 * height), 1.0, *at)
+    lens = Intrinsics(width, height, lens.fx, lens.fx * ratio, *at)
+    back = intrinsics_from_blender(blender_from_intrinsics(lens))
+    assert astuple(back) == pytest.approx(astuple(lens), rel=1e-11)
+
+
+def test_blender_refuses_extremes():
+    """A lens below one millimeter would be clamped by Blender in silence."""
+    with pytest.raises(BadCamera, match="mm"):
+        blender_from_intrinsics(Intrinsics(1000, 1000, 20, 20, 500, 500))
+
+
+def test_scaled_and_cropped_rays_agree():
+    """Resampled or cropped intrinsics see the same world through the same places."""
+    lens = Intrinsics(8, 6, 10, 11, 3.5, 3.2)
+    points = np.array([(0.2, 0.1, -2.0), (-0.4, 0.3, -3.0)])
+    pixels, _ = project(points, lens, np.eye(4))
+    scaled, _ = project(points, lens.scaled(16, 24), np.eye(4))
+    cropped, _ = project(points, lens.cropped(2, 1, 4, 4), np.eye(4))
+    assert scaled == pytest.approx(pixels * (2, 4), abs=1e-12)
+    assert cropped == pytest.approx(pixels - (2, 1), abs=1e-12)
+
+
+def test_project_sees_what_is_behind():
+    """Depth tells front from back, and the camera's own plane has no pixel."""
+    lens = intrinsics_from_fov(10, 10, 1.0)
+    pixels, depth = project([(0, 0, 2), (1, 0, 0), (0, 0, -2)], lens, np.eye(4))
+    assert depth.tolist() == [-2, 0, 2]
+    assert np.isnan(pixels[1]).all()
+    assert pixels[2].tolist() == [5, 5]
+
+
+unit_interval = st.floats(-1, 1)
+vectors = st.tuples(unit_interval, unit_interval, unit_interval)
+quaternions = st.tuples(*[unit_interval] * 4).filter(lambda q: np.linalg.norm(q) > 0.1)
+
+
+@given(quaternion=quaternions, translation=vectors)
+def test_rays_and_projection_are_inverse(quaternion, translation):
+    """The point at depth d on a pixel's ray projects to that pixel's center at depth d."""
+    pose = colmap_to_camera_to_world(quaternion, translation)
+    lens = Intrinsics(5, 4, 6.0, 7.0, 2.2, 1.9)
+    origin, directions = pixel_rays(lens, pose)
+    pixels, depth = project((origin + 2.5 * directions).reshape(-1, 3), lens, pose)
+    rows, columns = np.mgrid[0:4, 0:5] + 0.5
+    assert depth == pytest.approx(2.5, abs=1e-12)
+    expected = np.stack([columns.ravel(), rows.ravel()], axis=-1)
+    assert pixels == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("qvec", "tvec", "center", "view", "up"),
+    [
+        ((1, 0, 0, 0), (0, 0, 4), (0, 0, -4), (0, 0, 1), (0, -1, 0)),
+        ((0, 1, 0, 0), (0, 0, 4), (0, 0, 4), (0, 0, -1), (0, 1, 0)),
+        (
+            (0.851773, 0.0165051, 0.503764, -0.142941),
+            (-0.737434, 1.02973, 3.74354),
+            (3.79695, -0.36138, -1.03482),
+            (-0.8629, -0.1159, 0.4919),
+            (0.22688, -0.95859, 0.17213),
+        ),
+    ],
+    ids=["identity", "half turn", "colmap documentation"],
+)
+def test_colmap_row(qvec, tvec, center, view, up):
+    """COLMAP's world-to-camera lines become poses with our axes."""
+    pose = colmap_to_camera_to_world(qvec, tvec)
+    assert pose[:3, 3] == pytest.approx(center, abs=5e-5)
+    assert -pose[:3, 2] == pytest.approx(view, abs=5e-5)
+    assert pose[:3, 1] == pytest.approx(up, abs=5e-5)
+    assert np.linalg.det(pose[:3, :3]) == pytest.approx(1, abs=1e-12)
+
+
+def test_opencv_axes_flip_the_camera_not_the_world():
+    """Turning OpenCV axes keeps the camera's place and its x axis, and undoes itself."""
+    pose = look_at((1, 2, 3), (0, 0, 0.5))
+    flipped = opencv_to_opengl(pose)
+    assert (flipped[:, [0, 3]] == pose[:, [0, 3]]).all()
+    assert (flipped[:, [1, 2]] == -pose[:, [1, 2]]).all()
+    assert (opencv_to_opengl(flipped) == pose).all()
+
+
+def test_pose_spherical():
+    """NeRF's pose_spherical(0, -30, 4) is our camera at that place looking at the origin."""
+    pose = look_at((0, 3.4641016, 2), (0, 0, 0))
+    assert pose[:3, 2] == pytest.approx((0, 0.866, 0.5), abs=5e-5)
+    assert pose[:3, 3] == pytest.approx((0, 3.4641, 2), abs=5e-5)
+
+
+@given(position=vectors, target=vectors, up=vectors)
+def test_look_at_is_a_pose(position, target, up):
+    """Every place and target give a right-handed rotation that sees the target in the middle."""
+    distance = math.dist(position, target)
+    if distance < 1e-6 or math.hypot(*up) < 1e-6:
+        return
+    pose = look_at(position, target, up)
+    check_camera_to_world(pose, "view")
+    lens = intrinsics_from_fov(100, 100, 1.0)
+    pixels, depth = project([target], lens, pose)
+    assert pixels[0] == pytest.approx((50, 50), abs=1e-6)
+    assert depth[0] == pytest.approx(distance, rel=1e-9)
+
+
+@pytest.mark.parametrize("direction", [(0, 0, 1), (0, 0, -1)])
+def test_look_at_along_up(direction):
+    """Looking straight down or up keeps the image's right side at the world's +x, or its mirror."""
+    pose = look_at(direction, (0, 0, 0))
+    assert abs(pose[0, 0]) == pytest.approx(1)
+    assert pose[:3, 1] == pytest.approx((0, 1, 0))
+
+
+def test_look_at_needs_a_direction():
+    """A camera at its own target has no direction, which is the caller's mistake."""
+    with pytest.raises(ValueError, match="own position"):
+        look_at((1, 1, 1), (1, 1, 1))
+
+
+def test_marker_is_not_mirrored():
+    """The world's right, up and near show up at the image's right, up and near."""
+    pose = look_at((0, -5, 0), (0, 0, 0))
+    lens = intrinsics_from_fov(100, 100, 0.5)
+    pixels, depth = project([(1, 0, 0), (0, 0, 1), (0, -1, 0)], lens, pose)
+    assert pixels[0, 0] > 50
+    assert pixels[1, 1] < 50
+    assert depth[2] < depth[0]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 16, 100])
+def test_fibonacci_sphere_is_even(count):
+    """The directions have unit length and cover the sphere without holes or heaps."""
+    directions = fibonacci_sphere(count)
+    assert directions.shape == (count, 3)
+    assert np.linalg.norm(directions, axis=1) == pytest.approx(1)
+    if count >= 16:
+        cosines = directions @ directions.T - 2 * np.eye(count)
+        nearest = np.arccos(cosines.max(axis=1))
+        # A cap of area 4 pi / n has the angular radius 2 / sqrt(n); neighbors lie within two.
+        assert nearest.min() > 2 / math.sqrt(count)
+        assert nearest.max() < 4 / math.sqrt(count)
+
+
+def test_meeting_point_of_optical_axes():
+    """Cameras that look at a point meet there."""
+    target = (0.3, -0.2, 0.7)
+    poses = [look_at(4 * direction, target) for direction in fibonacci_sphere(5)]
+    axes = [-pose[:3, 2] for pose in poses]
+    assert meeting_point([p[:3, 3] for p in poses], axes) == pytest.approx(target, abs=1e-12)
+
+
+def test_meeting_point_of_parallel_lines():
+    """Parallel lines meet nowhere; the answer stays between their origins."""
+    point = meeting_point([(0, 0, 0), (2, 0, 0)], [(0, 0, 1), (0, 0, 5)])
+    assert point == pytest.approx((1, 0, 0))
+
+
+def test_normalization_row():
+    """The cube of the reference: scale, camera, corner and the way back."""
+    normalization = Normalization.from_sphere((10, -3, 1), math.sqrt(3))
+    assert normalization.scale == pytest.approx(0.288675, abs=5e-7)
+    pose = check_camera_to_world(look_at((10, -9, 1), (10, -3, 1)), "view")
+    moved = normalization.apply_to_pose(pose)
+    assert moved[:3, 3] == pytest.approx((0, -1.732051, 0), abs=5e-7)
+    assert (moved[:3, :3] == pose[:3, :3]).all()
+    corner = normalization.apply((11, -2, 2))
+    assert corner == pytest.approx([0.288675] * 3, abs=5e-7)
+    assert np.linalg.norm(corner) == pytest.approx(0.5)
+    assert normalization.invert(corner) == pytest.approx((11, -2, 2), abs=1e-12)
+
+
+@given(center=vectors, radius=st.floats(1e-3, 1e3), point=vectors)
+def test_normalization_keeps_pixels(center, radius, point):
+    """The normalized camera sees normalized points at the same pixels."""
+    normalization = Normalization.from_sphere(center, radius, margin=0.05)
+    middle = np.array(center)
+    pose = look_at(middle + radius * np.array([0, -3, 1]), middle)
+    world = middle + radius * np.array(point) / 2
+    lens = intrinsics_from_fov(256, 256, 0.7)
+    before, _ = project([world], lens, pose)
+    after, _ = project([normalization.apply(world)], lens, normalization.apply_to_pose(pose))
+    # Positions near a center of size 1 lose the digits that a radius of 1e-3 needs.
+    assert after == pytest.approx(before, abs=1e-6)
+
+
+def test_gltf_axes():
+    """The two axes that Blender's glTF importer was measured with, and the way back."""
+    assert gltf_to_world((0, 1, 0)).tolist() == [0, 0, 1]
+    assert gltf_to_world((0, 0, 1)).tolist() == [0, -1, 0]
+    points = np.arange(12.0).reshape(2, 2, 3)
+    assert (gltf_to_world(world_to_gltf(points)) == points).all()
+    assert np.linalg.det(world_to_gltf(np.eye(3))) == 1
+
+
+def test_check_pose_keeps_good_ones():
+    """A pose of double or single precision is not touched at all."""
+    pose = look_at((1, 2, 3), (0, 0, 0))
+    assert (check_camera_to_world(pose.tolist(), "view") == pose).all()
+    single = pose.astype(np.float32)
+    assert (check_camera_to_world(single, "view") == single).all()
+    assert (check_camera_to_world(pose[:3], "view") == pose).all()
+
+
+def test_check_pose_repairs_rounding():
+    """Four decimals are enough: the nearest rotation is taken."""
+    pose = look_at((1, 2, 3), (0, 0, 0))
+    repaired = check_camera_to_world(np.round(pose, 4), "view")
+    assert repaired == pytest.approx(pose, abs=1e-4)
+    assert repaired[:3, :3].T @ repaired[:3, :3] == pytest.approx(np.eye(3), abs=1e-14)
+
+
+GOOD = look_at((1, 2, 3), (0, 0, 0))
+BAD_POSES = {
+    "none": (None, "4x4"),
+    "text": ("identity", "4x4"),
+    "ragged": ([[1, 0, 0, 0], [0, 1]], "4x4"),
+    "rotation only": (np.eye(3), "4x4"),
+    "nan": (GOOD * np.where(np.eye(4), np.nan, 1), "not finite"),
+    "infinite": (GOOD + np.diag([np.inf, 0, 0, 0]), "not finite"),
+    "transposed": (GOOD.T, "last row"),
+    "zero": (np.diag([0, 0, 0, 1]), "not a rotation"),
+    "scaled": (GOOD @ np.diag([2, 2, 2, 1]), "not a rotation"),
+    "slightly scaled": (GOOD @ np.diag([1.002, 1.002, 1.002, 1]), "not a rotation"),
+    "sheared": (GOOD + np.eye(4, k=1) * [0, 0.1, 0, 0], "not a rotation"),
+    "mirrored": (GOOD @ np.diag([-1, 1, 1, 1]), "mirrors"),
+}
+
+
+@pytest.mark.parametrize(("matrix", "words"), BAD_POSES.values(), ids=BAD_POSES.keys())
+def test_check_pose_refuses(matrix, words):
+    """What is no pose is refused with the view's name and a remedy."""
+    with pytest.raises(BadCamera, match=words) as caught:
+        check_camera_to_world(matrix, "chair_07")
+    assert "chair_07" in caught.value.message
+    assert caught.value.remedy
