@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pytest
@@ -93,6 +94,45 @@ SHAPES: dict[str, tuple[Ball | Box, ...]] = {
         Box((0.0, 0.0, 0.28), (0.32, 0.12, 0.08)),
     ),
 }
+
+
+@pytest.fixture(scope="session")
+def plain_pose() -> list[list[float]]:
+    """A good pose, as JSON holds it."""
+    return look_at((0.0, -4.0, 1.0), (0.0, 0.0, 0.0)).tolist()
+
+
+@pytest.fixture(scope="session")
+def put_image():
+    """A function that writes an image of 40 x 30 pixels, or of another size."""
+
+    def put(path: Path, size: tuple[int, int] = (40, 30)) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", size, (90, 120, 30)).save(path)
+
+    return put
+
+
+@pytest.fixture(scope="session")
+def put_capture(put_image, plain_pose):
+    """A function that writes a transforms.json, with the images that have a suffix.
+
+    Frames without a pose get one.
+    """
+
+    def put(
+        folder: Path, top: dict[str, Any], frames: list[Any], name: str = "transforms.json"
+    ) -> Path:
+        for frame in frames:
+            frame.setdefault("transform_matrix", plain_pose)
+            path = folder / frame["file_path"].replace("\\", "/")
+            if path.suffix in {".png", ".jpg"}:
+                put_image(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(json.dumps({**top, "frames": frames}), encoding="utf-8")
+        return folder
+
+    return put
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,221 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every dialect of transforms.json is read, and a lens that is no pinhole is named."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import astuple
+
+import pytest
+
+from backend.cameras import Intrinsics
+from backend.capture_format import read_capture
+from backend.errors import BadCamera, BadImage
+
+
+@pytest.fixture
+def lens_of(tmp_path, put_capture):
+    """A function that gives the intrinsics of a capture with one frame."""
+
+    def read(top):
+        put_capture(tmp_path, top, [{"file_path": "a.png"}])
+        return read_capture(tmp_path).frames[0].intrinsics
+
+    return read
+
+
+def test_nerf_synthetic(tmp_path, put_capture, put_image, plain_pose):
+    """NeRF synthetic scenes: an angle, no extension, no size, a `rotation` to ignore."""
+    put_image(tmp_path / "train" / "r_0.png")
+    put_image(tmp_path / "train" / "r_0.5.png")
+    frames = [{"file_path": f"./train/{name}", "rotation": 0.01} for name in ("r_0", "r_0.5")]
+    put_capture(tmp_path, {"camera_angle_x": 0.6911112}, frames, "transforms_train.json")
+    capture = read_capture(tmp_path)
+    assert [frame.name for frame in capture.frames] == ["r_0", "r_0.5"]
+    assert capture.frames[1].image_path == tmp_path / "train" / "r_0.5.png"
+    assert capture.frames[0].mask_path is None
+    focal = 20 / math.tan(0.6911112 / 2)
+    assert astuple(capture.frames[0].intrinsics) == (40, 30, focal, focal, 20, 15)
+    assert (capture.frames[0].camera_to_world == plain_pose).all()
+    assert capture.warnings == ()
+
+
+def test_stanford_orb(tmp_path, put_capture, put_image):
+    """Stanford-ORB: an angle per frame, masks in a sibling folder."""
+    put_image(tmp_path / "test" / "0001.png")
+    put_image(tmp_path / "test_mask" / "0001.png")
+    frames = [{"file_path": "./test/0001", "camera_angle_x": 0.5}]
+    put_capture(tmp_path, {"camera_angle_x": 0.9}, frames)
+    (frame,) = read_capture(tmp_path).frames
+    assert frame.mask_path == tmp_path / "test_mask" / "0001.png"
+    assert frame.intrinsics.fx == 20 / math.tan(0.25)
+
+
+def test_lsrm_release(tmp_path, put_capture, put_image, plain_pose):
+    """The LSRM release: transforms_input.json, a list of angles, mask/ beside input/."""
+    for name in ("a", "b"):
+        put_image(tmp_path / "input" / f"{name}.png")
+        put_image(tmp_path / "mask" / f"{name}.png")
+    top = {"camera_angle_x": [0.5, 0.6], "scale": 2.0}
+    frames = [{"file_path": f"input/{name}"} for name in ("a", "b")]
+    put_capture(tmp_path, top, frames, "transforms_input.json")
+    capture = read_capture(tmp_path)
+    angles = [2 * math.atan(20 / frame.intrinsics.fx) for frame in capture.frames]
+    assert angles == pytest.approx([0.5, 0.6])
+    assert capture.frames[1].mask_path == tmp_path / "mask" / "b.png"
+    assert (capture.frames[0].camera_to_world == plain_pose).all()
+    assert "scale of 2.0 is not applied" in capture.warnings[0]
+
+
+def test_instant_ngp(tmp_path, put_capture, put_image):
+    """instant-ngp: focal lengths, its own box and sharpness, backslashes, absolute paths."""
+    other = tmp_path / "elsewhere" / "b.png"
+    put_image(other)
+    top = {"fl_x": 50, "fl_y": 51, "cx": 19, "cy": 14, "w": 40.0, "h": 30.0, "k1": 0, "p2": 0.0}
+    top |= {"aabb_scale": 16, "offset": [0.5, 0.5, 0.5], "camera_angle_x": 2 * math.atan(0.4)}
+    frames = [
+        {"file_path": "images\\a.png", "sharpness": 30.1},
+        {"file_path": str(other), "fl_x": 60, "cy": 13},
+    ]
+    capture = read_capture(put_capture(tmp_path / "views", top, frames))
+    assert astuple(capture.frames[0].intrinsics) == (40, 30, 50, 51, 19, 14)
+    # A frame that gives one focal length has square pixels, whatever the top level says.
+    assert astuple(capture.frames[1].intrinsics) == (40, 30, 60, 60, 19, 13)
+    assert capture.frames[1].image_path == other
+    assert capture.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("top", "focal"),
+    [
+        ({"x_fov": 60}, (20 / math.tan(math.radians(30)),) * 2),
+        ({"y_fov": 60}, (15 / math.tan(math.radians(30)),) * 2),
+        ({"camera_angle_x": 1, "camera_angle_y": 0.8}, (20 / math.tan(0.5), 15 / math.tan(0.4))),
+        ({"fl_y": 44}, (44, 44)),
+        ({"fl_x": 44, "x_fov": None}, (44, 44)),
+    ],
+)
+def test_ways_to_state_the_lens(lens_of, top, focal):
+    """Degrees, radians or pixels, along one side or both."""
+    lens = lens_of(top)
+    assert (lens.fx, lens.fy) == pytest.approx(focal)
+
+
+def test_nerfstudio(tmp_path, put_capture, put_image, plain_pose):
+    """nerfstudio: a camera model, masks by name, a transform that was applied already."""
+    put_image(tmp_path / "masks" / "x.png")
+    top = {"camera_model": "OPENCV", "w": 40, "h": 30, "fl_x": 50, "fl_y": 50, "cx": 20, "cy": 15}
+    top |= {"k1": 0.0, "applied_transform": [[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0]]}
+    frames = [{"file_path": "images/a.png", "mask_path": "masks/x.png"}]
+    capture = read_capture(put_capture(tmp_path, top, frames))
+    assert capture.frames[0].mask_path == tmp_path / "masks" / "x.png"
+    assert (capture.frames[0].camera_to_world == plain_pose).all()
+    assert "applied_transform" in capture.warnings[0]
+
+
+def test_contradicting_lens_is_told(tmp_path, put_capture):
+    """Where focal length and field of view disagree, the focal length counts, with a warning."""
+    put_capture(tmp_path, {"fl_x": 50, "camera_angle_x": 1.0}, [{"file_path": "a.png"}])
+    capture = read_capture(tmp_path)
+    assert capture.frames[0].intrinsics.fx == 50
+    assert "disagree" in capture.warnings[0]
+
+
+def test_mask_beside_images(tmp_path, put_capture, put_image):
+    """masks/ beside images/ needs no mention."""
+    put_image(tmp_path / "masks" / "a.png")
+    put_capture(tmp_path, {"fl_x": 50}, [{"file_path": "images/a.jpg"}])
+    assert read_capture(tmp_path).frames[0].mask_path == tmp_path / "masks" / "a.png"
+
+
+def test_names_are_unique_and_in_order(tmp_path, put_capture):
+    """Frames keep the file's order; equal stems are told apart by their folders."""
+    paths = ["cam10/0001.png", "cam2/0001.png", "cam2/0002.jpg", "cam2/0002.png", "../o/0009.png"]
+    folder = put_capture(tmp_path / "v", {"fl_x": 50}, [{"file_path": path} for path in paths])
+    names = [frame.name for frame in read_capture(folder).frames]
+    assert names == ["cam10_0001", "cam2_0001", "cam2_0002", "cam2_0002_2", "0009"]
+
+
+def test_images_resized_alike(tmp_path, put_capture):
+    """Where the size is stated once and all images were resized alike, the lens follows."""
+    top = {"w": 400, "h": 300, "fl_x": 500, "fl_y": 510, "cx": 190, "cy": 155}
+    put_capture(tmp_path, top, [{"file_path": "a.png"}, {"file_path": "b.png"}])
+    capture = read_capture(tmp_path)
+    for frame in capture.frames:
+        assert astuple(frame.intrinsics) == pytest.approx((40, 30, 50, 51, 19, 15.5))
+    assert "40 x 30 instead of 400 x 300" in capture.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("top", "frame"),
+    [
+        ({"w": 80, "h": 80}, {}),
+        ({}, {"w": 80, "h": 60}),
+    ],
+    ids=["another shape", "stated for the frame"],
+)
+def test_image_of_another_size(tmp_path, top, frame, put_capture):
+    """An image of another size than stated is refused, with both sizes."""
+    put_capture(tmp_path, {"fl_x": 50, **top}, [{"file_path": "a.png", **frame}])
+    with pytest.raises(BadImage, match=r"view a is 40 x 30 pixels, stated are 80 x"):
+        read_capture(tmp_path)
+
+
+def test_one_image_of_another_size(tmp_path, put_capture, put_image):
+    """One image that was resized on its own is an error, not a reason to scale all."""
+    put_capture(tmp_path, {"fl_x": 50, "w": 40, "h": 30}, [{"file_path": f"{i}.png"} for i in "ab"])
+    put_image(tmp_path / "b.png", (20, 15))
+    with pytest.raises(BadImage, match=r"view b is 20 x 15.*1 of 2"):
+        read_capture(tmp_path)
+
+
+def test_unrounded_size(lens_of):
+    """A width of 40.8 is a Blender render at a percentage: it has 40 pixels."""
+    lens = lens_of({"fl_x": 50, "w": 40.8, "h": 30.0, "cx": 20.4})
+    assert (lens.width, lens.cx) == (40, 20.4)
+
+
+BAD_LENSES = {
+    "no focal length": ({}, "no focal length"),
+    "nan": ({"fl_x": math.nan}, "fl_x = nan"),
+    "text": ({"fl_x": "50"}, "fl_x = 50"),
+    "true": ({"fl_x": True}, "not a finite number"),
+    "infinite": ({"fl_x": 50, "cx": math.inf}, "cx = inf"),
+    "negative": ({"fl_x": -50}, "fl_x = -50"),
+    "degrees for radians": ({"camera_angle_x": 40}, "camera_angle_x = 40"),
+    "zero degrees": ({"x_fov": 0}, "x_fov = 0"),
+    "no size": ({"fl_x": 50, "w": 0, "h": 30}, "0 x 30"),
+    "distortion": ({"fl_x": 50, "k1": 0.1, "p2": -0.02}, r"k1 = 0\.1, p2 = -0\.02"),
+    "fisheye": ({"fl_x": 50, "camera_model": "OPENCV_FISHEYE"}, "OPENCV_FISHEYE"),
+    "fisheye of instant-ngp": ({"fl_x": 50, "is_fisheye": True}, "is_fisheye"),
+    "rolling shutter": ({"fl_x": 50, "rolling_shutter": [0, 0, 0.01]}, "rolling shutter"),
+}
+
+
+@pytest.mark.parametrize("at_top", [True, False], ids=["top", "frame"])
+@pytest.mark.parametrize(("values", "words"), BAD_LENSES.values(), ids=BAD_LENSES.keys())
+def test_bad_lens(tmp_path, values, words, at_top, put_capture):
+    """A lens that is missing, impossible or no pinhole is refused with the view and the value."""
+    frame = {"file_path": "a_07.png"} | ({} if at_top else values)
+    put_capture(tmp_path, values if at_top else {}, [frame])
+    with pytest.raises(BadCamera, match=words) as caught:
+        read_capture(tmp_path)
+    assert "a_07" in caught.value.message
+
+
+def test_distortion_of_zero_and_no_rolling_shutter(lens_of):
+    """Keys that say nothing are no reason to refuse."""
+    top = {"fl_x": 50, "k1": 0, "k4": 0.0, "is_fisheye": False, "rolling_shutter": [0, 0, 0, 0]}
+    assert lens_of(top).fx == 50
+
+
+def test_photographs(shared):
+    """The photographs of the tankard: 69 views with masks that mention a pinhole of 2343.83 px."""
+    capture = read_capture(shared / "data" / "captures" / "maryrose_tankard")
+    assert len(capture.frames) == 69
+    assert capture.warnings == ()
+    assert all(frame.mask_path is not None for frame in capture.frames)
+    assert capture.frames[0].intrinsics == Intrinsics(
+        768, 768, 2343.8319289018073, 2343.8319289018073, 384, 384
+    )

@@ -1,0 +1,209 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The capture folder: what is wrong with it is named, and ours is read again as written."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from backend.cameras import Intrinsics, colmap_to_camera_to_world
+from backend.capture_format import (
+    BoundingSphere,
+    Frame,
+    read_capture,
+    read_capture_json,
+    write_capture_json,
+    write_transforms,
+)
+from backend.errors import BadCamera, BadCapture, BadImage, TooFewViews
+
+
+def test_byte_order_mark(tmp_path, put_capture):
+    """A file that Windows wrote with a byte order mark is read as any other."""
+    put_capture(tmp_path, {"fl_x": 50}, [{"file_path": "a.png"}])
+    path = tmp_path / "transforms.json"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert len(read_capture(path).frames) == 1
+
+
+@pytest.mark.parametrize("pose", [None, [[1, 0], [0, 1]], (2 * np.eye(4)).tolist()])
+def test_bad_pose(tmp_path, pose, put_capture):
+    """A pose that is missing or no rotation is refused with the view's name."""
+    frame = {"file_path": "a_07.png", "transform_matrix": pose}
+    put_capture(tmp_path, {"fl_x": 50}, [frame])
+    with pytest.raises(BadCamera, match="a_07"):
+        read_capture(tmp_path)
+
+
+def test_nan_in_a_pose(tmp_path, put_capture, plain_pose):
+    """NaN, which Python's JSON reads, is refused with the view's name."""
+    pose = [[math.nan, *row[1:]] for row in plain_pose]
+    put_capture(tmp_path, {"fl_x": 50}, [{"file_path": "a_07.png", "transform_matrix": pose}])
+    with pytest.raises(BadCamera, match=r"a_07 .*not finite"):
+        read_capture(tmp_path)
+
+
+def test_missing_files_are_all_listed(tmp_path, put_capture):
+    """One error names every missing image and mask."""
+    frames = [
+        {"file_path": "a.png", "mask_path": "masks/a.png"},
+        {"file_path": "images/b"},
+        {"file_path": "c"},
+    ]
+    put_capture(tmp_path, {"fl_x": 50}, frames)
+    with pytest.raises(BadImage, match=r"3 files.*: masks/a.png, images/b, c\."):
+        read_capture(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x89PNG\r\n\x1a\n",
+        b"\xff\xd8\xff",
+        b"\xff\xd8\xff\xe0\x00\x10",
+        b"GIF89a" + b"0" * 40,
+    ],
+    ids=["empty", "png signature", "jpeg signature", "jpeg segment", "gif"],
+)
+def test_not_an_image(tmp_path, content, put_capture):
+    """What is no PNG or JPEG, or only the beginning of one, is refused."""
+    put_capture(tmp_path, {"fl_x": 50}, [{"file_path": "a.png"}])
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(BadImage, match=r"a\.png"):
+        read_capture(tmp_path)
+
+
+BAD_FILES = {
+    "not json": "frames",
+    "comment": '{"frames": [] // none\n}',
+    "a list": "[]",
+    "no frames": "{}",
+    "frames of text": '{"frames": ["a.png"]}',
+    "no path": '{"frames": [{"transform_matrix": []}]}',
+    "path of zero": '{"frames": [{"file_path": "a\\u0000.png"}]}',
+    "twice": '{"frames": [{"file_path": "a.png"}, {"file_path": ".\\\\a.png"}]}',
+    "deep": "[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("text", BAD_FILES.values(), ids=BAD_FILES.keys())
+def test_bad_file(tmp_path, text):
+    """A transforms.json that cannot be understood is refused."""
+    (tmp_path / "transforms.json").write_text(text, encoding="utf-8")
+    with pytest.raises(BadCapture):
+        read_capture(tmp_path)
+
+
+def test_not_utf8(tmp_path):
+    """Another encoding than UTF-8 is refused."""
+    (tmp_path / "transforms.json").write_bytes("{}".encode("utf-16"))
+    with pytest.raises(BadCapture, match="not valid JSON"):
+        read_capture(tmp_path)
+
+
+def test_no_capture(tmp_path):
+    """A folder without cameras is refused with the names that were looked for."""
+    with pytest.raises(BadCapture, match=r"transforms\.json, transforms_train\.json"):
+        read_capture(tmp_path)
+    with pytest.raises(BadCapture, match="There is no folder"):
+        read_capture(tmp_path / "nowhere")
+
+
+def test_no_views(tmp_path, put_capture):
+    """A capture without frames has too few views."""
+    with pytest.raises(TooFewViews, match="no views"):
+        read_capture(put_capture(tmp_path, {}, []))
+
+
+small = st.floats(-1, 1, allow_subnormal=False)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(
+    quaternion=st.tuples(small, small, small, small).filter(lambda q: np.linalg.norm(q) > 0.1),
+    place=st.tuples(*[st.floats(-1e6, 1e6)] * 3),
+    lens=st.tuples(*[st.floats(1e-3, 1e5)] * 2, *[st.floats(-1e5, 1e5)] * 2),
+)
+def test_write_and_read(tmp_path, quaternion, place, lens, put_image):
+    """What is written is read again to the last bit."""
+    put_image(tmp_path / "images" / "a.png")
+    put_image(tmp_path / "masks" / "a.png")
+    frame = Frame(
+        name="a",
+        image_path=tmp_path / "images" / "a.png",
+        mask_path=tmp_path / "masks" / "a.png",
+        intrinsics=Intrinsics(40, 30, *lens),
+        camera_to_world=colmap_to_camera_to_world(quaternion, place),
+    )
+    write_transforms(tmp_path / "transforms.json", [frame])
+    (read,) = read_capture(tmp_path).frames
+    assert (read.camera_to_world == frame.camera_to_world).all()
+    assert (read.name, read.image_path, read.mask_path, read.intrinsics) == (
+        *(frame.name, frame.image_path, frame.mask_path, frame.intrinsics),
+    )
+
+
+def test_written_file(tmp_path):
+    """Ours has a lens for every frame and relative paths, and leaves no half file."""
+    frame = Frame("a", tmp_path / "images" / "a.png", None, Intrinsics(4, 3, 5, 5, 2, 1), np.eye(4))
+    write_transforms(tmp_path / "transforms.json", [frame])
+    (written,) = json.loads((tmp_path / "transforms.json").read_text())["frames"]
+    assert written == {
+        "file_path": "images/a.png",
+        "w": 4,
+        "h": 3,
+        "fl_x": 5,
+        "fl_y": 5,
+        "cx": 2,
+        "cy": 1,
+        "transform_matrix": np.eye(4).tolist(),
+    }
+    assert [path.name for path in tmp_path.iterdir()] == ["transforms.json"]
+
+
+def test_failed_write_keeps_the_old_file(tmp_path):
+    """A number that JSON cannot hold leaves the previous file as it was."""
+    write_capture_json(tmp_path, {"seed": 1})
+    with pytest.raises(ValueError, match="JSON"):
+        write_capture_json(tmp_path, {"seed": math.nan})
+    assert read_capture_json(tmp_path) == {"seed": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["capture.json"]
+
+
+def test_capture_json(tmp_path, put_capture):
+    """The bounding sphere and the environment of a capture are found beside its cameras."""
+    put_capture(tmp_path, {"fl_x": 50}, [{"file_path": "a.png"}])
+    assert read_capture_json(tmp_path) == {}
+    assert read_capture(tmp_path).bounding_sphere is None
+    assert read_capture(tmp_path).environment is None
+    info = {"source": "Stuhl", "bounding_sphere": {"center": [1, 2, 3], "radius": 0.5}}
+    write_capture_json(tmp_path, info)
+    (tmp_path / "environment.hdr").touch()
+    capture = read_capture(tmp_path)
+    assert capture.bounding_sphere == BoundingSphere((1.0, 2.0, 3.0), 0.5)
+    assert capture.environment == tmp_path / "environment.hdr"
+
+
+@pytest.mark.parametrize(
+    "sphere",
+    [
+        {"center": [0, 0], "radius": 1},
+        {"center": [0, 0, 0], "radius": 0},
+        {"center": [0, 0, None], "radius": 1},
+        [0, 0, 0, 1],
+        {"center": [0, 0, 0], "radius": "NaN"},
+    ],
+)
+def test_bad_bounding_sphere(tmp_path, sphere, put_capture):
+    """A sphere without size or place is refused."""
+    put_capture(tmp_path, {"fl_x": 50}, [{"file_path": "a.png"}])
+    write_capture_json(tmp_path, {"bounding_sphere": sphere})
+    with pytest.raises(BadCapture, match="bounding sphere"):
+        read_capture(tmp_path)
