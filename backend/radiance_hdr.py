@@ -8,6 +8,7 @@ component thus keeps 8 bits, a relative error of at most 1/256.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -96,10 +97,18 @@ def _parse_header(data: bytes, path: Path) -> tuple[int, int, float, int]:
     height, width = int(size[1]), int(size[2])
     if not 0 < width * height <= MAX_PIXELS:
         raise BadImage(f"The picture {path} claims {width} x {height} pixels.", REMEDY)
-    exposure = 1.0
-    for value in re.findall(rb"^EXPOSURE=\s*([0-9.eE+-]+)", text, re.MULTILINE):
-        exposure *= float(value)
-    return width, height, exposure, line_end + 1
+    return width, height, _exposure(text, path), line_end + 1
+
+
+def _exposure(header: bytes, path: Path) -> float:
+    """The product of all EXPOSURE lines."""
+    try:
+        exposure = math.prod(map(float, re.findall(rb"^EXPOSURE=(.*)$", header, re.MULTILINE)))
+    except ValueError:
+        exposure = 0.0
+    if not 0.0 < exposure < math.inf:
+        raise BadImage(f"The picture {path} has no usable EXPOSURE.", REMEDY)
+    return exposure
 
 
 def _decode_rows(data: bytes, start: int, width: int, height: int) -> Bytes:

@@ -1,0 +1,126 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line: exit codes, JSON on stdout, words on stderr, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import types
+
+import pytest
+
+from backend import command_line, demo, errors
+from backend.command_line import COMMANDS, main
+from backend.progress import Progress
+from backend.terminal import PlainProgress, cancelled_by_interrupt
+
+
+@pytest.fixture
+def fake_command(monkeypatch):
+    """Put a command of the test's own in the place of `metrics`."""
+
+    def install(run) -> None:
+        module = types.ModuleType("backend.metrics")
+        module.add_arguments = lambda parser: None
+        module.run = run
+        monkeypatch.setitem(sys.modules, "backend.metrics", module)
+
+    return install
+
+
+def raising(error):
+    """A command that fails."""
+
+    def run(arguments):
+        raise error
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.BadImage("One picture is broken.", "Replace it."), 1),
+        (errors.EnvironmentBroken("No torch.", "Install it."), 3),
+        (errors.Cancelled("Stopped.", "Start again."), 130),
+        (KeyboardInterrupt(), 130),
+        (RuntimeError("a fault of ours"), 1),
+    ],
+)
+def test_failures_have_their_exit_code_and_are_json_on_request(fake_command, capsys, error, code):
+    """Whatever happens, a program that asked for JSON gets one document and a telling code."""
+    fake_command(raising(error))
+    assert main(["metrics", "--json"]) == code
+    document = json.loads(capsys.readouterr().out)
+    assert set(document["error"]) == {"code", "message", "remedy"}
+
+
+def test_a_fault_of_ours_keeps_its_traceback(fake_command):
+    """Without --json an unexpected error is not dressed up."""
+    fake_command(raising(RuntimeError("a fault of ours")))
+    with pytest.raises(RuntimeError):
+        main(["metrics"])
+
+
+def test_an_answer_is_printed_as_json(fake_command, capsys):
+    """A command's answer is the only thing on stdout."""
+    fake_command(lambda arguments: {"psnr": 30.0})
+    assert main(["metrics", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"psnr": 30.0}
+
+
+def test_wrong_usage_is_two(capsys):
+    """No command, an unknown one and one that is still to come all end with 2 and say why."""
+    assert main([]) == 2
+    assert main(["nonsense"]) == 2
+    assert "no command 'nonsense'" in capsys.readouterr().err
+    to_come = [name for name, command in COMMANDS.items() if not command.module and name != "test"]
+    assert {"serve", "train"} <= set(to_come)
+    assert [main([name]) for name in to_come] == [2] * len(to_come)
+    assert "not built yet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", [["--refine", "soon"], ["--faces", "0"], ["--material", "gold"]])
+def test_reconstruct_refuses_wrong_values(wrong, capsys):
+    """A typing mistake is told by argparse before anything is loaded."""
+    with pytest.raises(SystemExit) as stop:
+        main(["reconstruct", "views", "-o", "out", *wrong])
+    assert stop.value.code == command_line.USAGE
+    assert wrong[0] in capsys.readouterr().err
+
+
+def test_first_interrupt_cancels_and_second_ends():
+    """Ctrl-C lets the job stop between its blocks; somebody in a hurry presses twice."""
+    progress = Progress()
+    with cancelled_by_interrupt(progress), pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(errors.Cancelled):
+            progress.check()
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_progress_in_a_log_is_two_lines_a_stage(capsys):
+    """Where no one is looking there is no bar, only where each stage began and ended."""
+    progress = Progress(PlainProgress())
+    for fraction in (0, 0.3, 0.6, 1):
+        progress.report("hull", fraction)
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_demo_is_the_commands_of_the_readme(tmp_path):
+    """The demo is nothing but commands that a user could type, in this order."""
+    names = [step.name for step in demo.steps(tmp_path, None)]
+    assert names == ["asset", "capture", "reconstruct", "import", "relight", "evaluate"]
+    assert [step.name for step in demo.steps(tmp_path, tmp_path / "my.glb")] == names[1:]
+
+
+def test_demo_stops_with_the_code_of_the_step_that_failed(tmp_path, monkeypatch, capsys):
+    """A failing step has told its error; the demo adds nothing and hands on its code and JSON."""
+    script = "print('{}'); raise SystemExit(3)"
+    failing = [demo.Step("capture", [sys.executable, "-m", "x"])]
+    monkeypatch.setattr(demo, "steps", lambda folder, asset: failing)
+    monkeypatch.setattr(demo, "_as_typed", lambda command: "")
+    monkeypatch.setattr(failing[0], "command", [sys.executable, "-c", script], raising=False) if 0 else None

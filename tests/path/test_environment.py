@@ -1,0 +1,190 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The environments: pins, installation of a small package of our own, and every way to fail."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from collections import namedtuple
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from backend import environment as env
+from backend import installation
+from backend.errors import EnvironmentBroken
+
+FAKE = "lsrm-fake==1.0"
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory) -> Path:
+    """A folder with one wheel, so that pip has something to install without a network."""
+    folder = tmp_path_factory.mktemp("wheels")
+    info = "lsrm_fake-1.0.dist-info"
+    with zipfile.ZipFile(folder / "lsrm_fake-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("lsrm_fake.py", "ANSWER = 42\n")
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: lsrm-fake\nVersion: 1.0\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "")
+    return folder
+
+
+@pytest.fixture
+def offline(monkeypatch, wheels) -> None:
+    """Let pip see the wheels of this test and nothing else."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> env.Environment:
+    """An environment that wants our wheel only; the tests of this module share it, in order."""
+    folder = tmp_path_factory.mktemp("environments")
+    return env.Environment("backend", folder / "backend", (FAKE,), "LSRM_SMALL")
+
+
+def test_pins_are_exact():
+    """Both environments are pinned to the last package, or two people would run two programs."""
+    pins = env.backend_environment(tests=True).requirements + env.blender_environment().requirements
+    assert all(env.PIN.match(pin) for pin in pins)
+    assert any(pin.startswith("pytest==") for pin in pins)
+    assert not any("pytest" in pin for pin in env.backend_environment().requirements)
+
+
+@pytest.mark.parametrize(("version", "fine"), [((3, 11, 9), True), ((3, 13, 0), True), ((3, 12, 1), False)])
+def test_another_python_is_refused_by_name(version, fine):
+    """Only Pythons with a Blender module run; the error names them and the one met."""
+    if fine:
+        env.check_python(version)
+        return
+    with pytest.raises(EnvironmentBroken, match=r"3\.11 and 3\.13, and this is Python 3\.12\.1"):
+        env.check_python(version)
+
+
+def test_exactly_one_blender_is_pinned_for_this_python():
+    """The markers of the bpy pins leave one of them, whichever supported Python runs."""
+    assert sum(env.applies(pin) for pin in env.blender_environment().requirements) == 1
+
+
+def test_running_python_is_used_if_it_holds_the_pins(monkeypatch):
+    """Nothing is installed for somebody who has it all; a local version such as +cpu counts."""
+    installed = f"pytest=={metadata.version('pytest')}"
+    assert env.holds([installed])
+    assert not env.holds([installed, "pytest==0.1"])
+    assert not env.holds([installed, FAKE])
+    monkeypatch.setattr(metadata, "version", lambda _: "2.13.0+cpu")
+    assert env.holds(["torch==2.13.0"])
+
+
+def test_children_keep_the_users_settings(monkeypatch):
+    """PIP_* reaches pip; foreign module paths do not reach anybody."""
+    monkeypatch.setenv("PIP_INDEX_URL", "http://mirror/simple")
+    monkeypatch.setenv("PYTHONHOME", "/nowhere")
+    monkeypatch.setenv("PYTHONPATH", "/foreign")
+    variables = env.child_variables()
+    assert variables["PIP_INDEX_URL"] == "http://mirror/simple"
+    assert variables["PYTHONPATH"] == str(env.ROOT)
+    assert "PYTHONHOME" not in variables
+
+
+def test_a_named_blender_is_taken_out_of_the_command_line(monkeypatch):
+    """`--blender PATH` may stand anywhere; without a path it is an error."""
+    monkeypatch.setenv("LSRM_BLENDER", "")
+    assert env.take_blender(["capture", "--blender", "/opt/blender", "a.glb"]) == ["capture", "a.glb"]
+    assert Path(os.environ["LSRM_BLENDER"]) == Path("/opt/blender").absolute()
+    with pytest.raises(EnvironmentBroken):
+        env.take_blender(["capture", "--blender"])
+
+
+@pytest.mark.usefixtures("offline")
+def test_two_processes_install_once(small):
+    """Started twice at the same time, one installs and the other waits; then both can use it."""
+    code = (
+        "from pathlib import Path; from backend import environment as e\n"
+        f"print(e.interpreter(e.Environment('backend', Path({str(small.folder)!r}), ({FAKE!r},), 'X')))"
+    )
+    command = [sys.executable, "-P", "-c", code]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen(command, env=env.child_variables(), **pipes) for _ in range(2)]
+    words = [process.communicate(timeout=120) for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert sum("GB to download" in err for _, err in words) == 1
+    assert {out.strip() for out, _ in words} == {str(small.python)}
+    answer = subprocess.run(
+        [small.python, "-c", "import lsrm_fake; print(lsrm_fake.ANSWER)"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert answer.stdout.strip() == "42"
+
+
+def test_ready_environment_is_left_alone(small, monkeypatch):
+    """Once installed, nothing is run again: no pip, no network."""
+    monkeypatch.setattr(subprocess, "Popen", None)
+    before = small.marker.stat().st_mtime_ns
+    assert env.interpreter(small) == small.python
+    assert small.marker.stat().st_mtime_ns == before
+
+
+@pytest.mark.usefixtures("offline")
+def test_interrupted_installation_is_continued(small):
+    """A package that pip was killed over is unpacked again, although it looks installed."""
+    small.marker.unlink()
+    site = next(small.folder.glob("[lL]ib/**/lsrm_fake-1.0.dist-info")).parent
+    (site / "lsrm_fake.py").unlink()
+    (site / "lsrm_fake-1.0.dist-info" / "INSTALLER").unlink()
+    assert not small.ready
+    env.interpreter(small)
+    assert small.ready
+    assert (site / "lsrm_fake.py").exists()
+
+
+def test_missing_network_is_told(small, monkeypatch):
+    """An index that cannot be reached gives the error with pip's words, not a traceback."""
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    wanting = env.Environment("backend", small.folder, (FAKE, "lsrm-absent==1.0"), "X")
+    with pytest.raises(EnvironmentBroken, match="lsrm-absent==1.0") as caught:
+        env.interpreter(wanting)
+    assert "No package index could be reached" in caught.value.remedy
+    assert not wanting.ready
+
+
+def test_small_disk_is_refused_before_the_download(tmp_path, monkeypatch):
+    """The error says how much is needed and how much there is."""
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(installation.shutil, "disk_usage", lambda _: usage(10**9, 0, 5 * 10**8))
+    with pytest.raises(EnvironmentBroken, match=r"needs 1\.0 GB, .* has 0\.5"):
+        installation.install(env.blender_environment(tmp_path))
+
+
+def test_missing_venv_is_told_with_the_package(tmp_path, monkeypatch):
+    """Debian's Python comes without venv: the error names the package to install."""
+    monkeypatch.setattr(installation.util, "find_spec", lambda _: None)
+    with pytest.raises(EnvironmentBroken) as caught:
+        installation.install(env.backend_environment(tmp_path))
+    assert f"apt install python{env.THIS_PYTHON}-venv" in caught.value.remedy
+
+
+def test_missing_system_libraries_are_told_with_the_command(tmp_path, monkeypatch):
+    """Blender's libraries are looked for before it is downloaded."""
+    monkeypatch.setattr(installation, "missing_libraries", lambda: ["libXi.so.6", "libGL.so.1"])
+    monkeypatch.setattr("shutil.which", lambda name: name if name == "apt-get" else None)
+    with pytest.raises(EnvironmentBroken, match=r"libXi\.so\.6, libGL\.so\.1") as caught:
+        installation.install(env.blender_environment(tmp_path))
+    assert caught.value.remedy.endswith("apt-get install -y --no-install-recommends libxi6 libgl1")
+
+
+def test_bootstrap_needs_only_the_standard_library(repository):
+    """Help and the doctor run in a Python without site-packages, as on a fresh machine."""
+    for arguments, codes in ((["--help"], {0}), (["doctor", "--json"], {0, 3}), (["train"], {2})):
+        command = [sys.executable, "-S", "-m", "backend", *arguments]
+        result = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+        assert result.returncode in codes, result.stderr
