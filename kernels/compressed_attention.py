@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from .attention import attention, chunks, group_heads
-from .blocks import Blocks
+
+if TYPE_CHECKING:
+    from .blocks import Blocks
 
 
 def compressed_attention(

@@ -11,16 +11,18 @@ and the gradient of the keys is added into one buffer.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from .attention import group_heads
 from .blocks import Blocks, ranges
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _TILE_QUERIES = 64
 _TILE_ELEMENTS = 1 << 23  # of the scores of one tile; larger tiles are halved

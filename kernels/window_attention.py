@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
 from .attention import batched_attention
-from .blocks import Blocks
+
+if TYPE_CHECKING:
+    from .blocks import Blocks
 
 
 def window_attention(query: Tensor, key: Tensor, value: Tensor, blocks: Blocks) -> Tensor:

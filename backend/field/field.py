@@ -1,0 +1,88 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The field: at any point a signed distance, an appearance and a density; differentiable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import Tensor
+
+from .density import density
+from .volumes import DenseVolume, SparseVolume
+
+if TYPE_CHECKING:
+    from .heads import Decoder
+
+
+class Field(Protocol):
+    """What renderers, meshing and baking ask of a field. Points are [points, 3] (x, y, z)."""
+
+    def signed_distance(self, points: Tensor) -> Tensor:
+        """[points] world units of the model, negative inside."""
+
+    def appearance(self, points: Tensor) -> Tensor:
+        """[points, channels] in 0..1."""
+
+    def density(self, points: Tensor) -> Tensor:
+        """[points] 1 / world units."""
+
+
+@dataclass(frozen=True)
+class VolumeField:
+    """One feature volume with the heads that decode it."""
+
+    volume: DenseVolume | SparseVolume
+    heads: Decoder
+    inverse_std: float
+
+    def signed_distance(self, points: Tensor) -> Tensor:
+        """[points, 3] to [points]."""
+        return self.heads.signed_distance(self.volume.sample(points), points)
+
+    def appearance(self, points: Tensor) -> Tensor:
+        """[points, 3] to [points, channels]."""
+        return self.heads.appearance(self.volume.sample(points))
+
+    def density(self, points: Tensor) -> Tensor:
+        """[points, 3] to [points]."""
+        return density(self.signed_distance(points), self.inverse_std)
+
+
+@dataclass(frozen=True)
+class TwoLevelField:
+    """The sparse volume near the surface, the coarse one elsewhere, each with its own heads."""
+
+    coarse: VolumeField
+    fine: VolumeField  # over a SparseVolume
+
+    def is_fine(self, points: Tensor) -> Tensor:
+        """Which points the sparse volume answers for, [points] bool."""
+        volume = self.fine.volume
+        if not isinstance(volume, SparseVolume):
+            raise TypeError("the fine level of a field must be a sparse volume")
+        return volume.contains(points)
+
+    def signed_distance(self, points: Tensor) -> Tensor:
+        """[points, 3] to [points]."""
+        return self._choose("signed_distance", points)
+
+    def appearance(self, points: Tensor) -> Tensor:
+        """[points, 3] to [points, channels]."""
+        return self._choose("appearance", points)
+
+    def density(self, points: Tensor) -> Tensor:
+        """[points, 3] to [points]; each level has its own sharpness."""
+        return self._choose("density", points)
+
+    def _choose(self, quantity: str, points: Tensor) -> Tensor:
+        """Ask each level about its own points only, and put the answers back in order."""
+        fine = self.is_fine(points)
+        order = torch.cat([torch.nonzero(~fine), torch.nonzero(fine)]).flatten()
+        answers = [
+            getattr(level, quantity)(points[rows])
+            for level, rows in ((self.coarse, ~fine), (self.fine, fine))
+        ]
+        return torch.cat(answers)[torch.argsort(order)]

@@ -1,0 +1,84 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rays through a field: opacity, surface points, depth, appearance over white; differentiable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from .field import Field
+    from .marching import Marcher, Samples
+
+OPAQUE = 0.98  # a ray below this opacity has no surface point of its own
+
+
+@dataclass(frozen=True)
+class Absorption:
+    """How the light of each ray is spread over its samples."""
+
+    samples: Samples
+    alpha: Tensor  # [samples] opacity of each step
+    weights: Tensor  # [samples] share of the ray's light that ends there
+    opacity: Tensor  # [rays]
+
+    @property
+    def valid(self) -> Tensor:
+        """Whether a ray meets a surface, [rays] bool."""
+        return self.opacity > OPAQUE
+
+    def gather(self, values: Tensor) -> Tensor:
+        """The weighted sum per ray of [samples, channels], [rays, channels]."""
+        total = values.new_zeros(self.opacity.shape[0], values.shape[1])
+        return total.index_add(0, self.samples.ray, self.weights[:, None] * values)
+
+    def surface_points(self) -> Tensor:
+        """[rays, 3] where the rays end, on average.
+
+        QUIRK 5: a ray that is not opaque gives a point pulled towards the origin of the world.
+        """
+        return self.gather(self.samples.points) / self.opacity.clamp(min=OPAQUE)[:, None]
+
+    def over_white(self, appearance: Tensor) -> Tensor:
+        """Composite [samples, channels] in 0..1 over white, [rays, channels] in 0..1."""
+        return self.gather(appearance) + (1 - self.opacity)[:, None]
+
+    def depth(self, origins: Tensor, forward: Tensor) -> Tensor:
+        """Distance of the surface points along the viewing direction, 0 where there is none.
+
+        Args:
+            origins: [rays, 3].
+            forward: [rays, 3] or [3], the unit viewing direction of the camera (-z).
+        """
+        return ((self.surface_points() - origins) * forward).sum(-1) * self.valid
+
+
+def absorb(field: Field, origins: Tensor, directions: Tensor, marcher: Marcher) -> Absorption:
+    """March rays through a field.
+
+    Args:
+        field: gives the density.
+        origins: [rays, 3] world units of the model.
+        directions: [rays, 3] unit length.
+        marcher: where to sample.
+    """
+    samples = marcher.sample(origins, directions)
+    thickness = field.density(samples.points) * (samples.end - samples.start)
+    alpha = 1 - torch.exp(-thickness)
+    weights = alpha * torch.exp(-_before(thickness, samples.ray, origins.shape[0]))
+    opacity = torch.zeros_like(origins[:, 0]).index_add(0, samples.ray, weights)
+    return Absorption(samples, alpha, weights, opacity)
+
+
+def _before(thickness: Tensor, ray: Tensor, rays: int) -> Tensor:
+    """The optical thickness in front of each sample of its ray, [samples]."""
+    counts = torch.bincount(ray, minlength=rays)
+    first = counts.cumsum(0) - counts
+    place = torch.arange(ray.shape[0], device=ray.device) - first[ray]
+    padded = thickness.new_zeros(rays, int(counts.max()) if rays else 0)
+    padded = padded.index_put((ray, place), thickness)
+    return padded.cumsum(1)[ray, place] - thickness

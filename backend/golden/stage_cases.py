@@ -1,0 +1,209 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Golden cases of whole stages: kinds `dense` and `sparse`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from kernels.blocks import Blocks
+from kernels.compressed_attention import select_by_score
+
+from ..field.config import HeadsConfig
+from ..model.config import EncoderConfig, StageConfig, TransformerConfig
+from ..model.encoder import EncoderInputs
+from ..model.plan import SparseTokens
+from ..model.prior import PriorFeatures
+from ..model.stage import Stage, run_dense, run_sparse
+from ..model.tokens import Plan, Routes, Stream, instance_offsets
+from .case import Case, Produced
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..model.tokens import Route
+
+# Query stream, key stream: how cases abbreviate them.
+DIRECTIONS = {
+    "volume_to_volume": "vol_to_vol",
+    "volume_to_image": "vol_to_img",
+    "image_to_image": "img_to_img",
+    "image_to_volume": "img_to_vol",
+}
+
+
+def run_dense_case(case: Case) -> Produced:
+    """Encoder and transformer of stage 1."""
+    stage = _stage(case, "dense")
+    trace = _Trace(stage)
+    with torch.no_grad():
+        result = run_dense(stage, _inputs(case))
+    instances = result.volume.shape[0]
+    tensors = {
+        "tokens": trace.values["tokens"],
+        "trace.x_init": trace.values["x_init"],
+        "volume": result.volume,
+        "x_feature": result.volume_feature,
+    } | {f"y_list.{i}": feature for i, feature in enumerate(result.image_features)}
+    tensors |= {f"trace.{name}": value for name, value in trace.values.items()}
+    packed = ("tokens", "trace.")
+    return Produced(
+        {
+            name: t.view(instances, -1, t.shape[-1]) if name.startswith(packed) else t
+            for name, t in tensors.items()
+        }
+    )
+
+
+def run_sparse_case(case: Case) -> Produced:
+    """Encoder and transformer of stage 2, for given tokens and, but for score routing, tables."""
+    stage = _stage(case, "sparse")
+    inputs = _inputs(case)
+    index = case.inputs["image_index"].long(), case.inputs["volume_index"].long()
+    tokens = SparseTokens(*index, inputs.instances)
+    trace = _Trace(stage)
+    with torch.no_grad():
+        result = run_sparse(stage, inputs, tokens, _plan(case, tokens), _prior(case))
+    tensors = {f"trace.{name}": value for name, value in trace.values.items()}
+    return Produced(
+        tensors
+        | trace.score_tables
+        | {
+            "tokens": trace.values["tokens"],
+            "sparse_feat": result.rows,
+            "cu_seqlens": result.offsets.int(),
+            "seqlens": result.offsets.diff().int(),
+            "index_volume": result.index,
+        }
+    )
+
+
+class _Trace:
+    """Listens to the modules of a stage while it runs."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.values: dict[str, Tensor] = {}
+        self.score_tables: dict[str, Tensor] = {}
+        transformer = stage.transformer
+        self._listen(stage.encoder, "tokens")
+        self._listen(transformer.positions, "x_init")
+        self._listen(transformer.norm, "x_final_normed")
+        for number, block in enumerate(transformer.blocks):
+            self._listen(block, f"block{number}.x", f"block{number}.y")
+        for number, block in enumerate(transformer.skip_blocks):
+            self._listen(block, f"skip{number}.x")
+        if stage.config.transformer.attention == "sparse":
+            for ours, stored in DIRECTIONS.items():
+                direction = getattr(transformer.blocks[0].attention, ours)
+                direction.register_forward_hook(self._score_listener(stored))
+
+    def _listen(self, module: torch.nn.Module, *names: str) -> None:
+        def hear(_module: torch.nn.Module, _arguments: Any, output: Any) -> None:
+            outputs = output if isinstance(output, tuple) else (output,)
+            self.values |= dict(zip(names, outputs, strict=False))
+
+        module.register_forward_hook(hear)
+
+    def _score_listener(self, stored: str) -> Any:
+        def hear(module: Any, arguments: Any, _output: Any) -> None:
+            queries, keys, route = arguments
+            if isinstance(route, int):
+                key, _ = module.compress(keys)
+                table = select_by_score(
+                    queries.query, key, queries.layout.offsets, keys.blocks, route
+                )
+                self.score_tables[f"block0.score_topk.{stored}"] = table
+
+        return hear
+
+
+def _stage(case: Case, attention: Any) -> Stage:
+    encoder, decoder = case.config["encoder"], case.config["decoder"]
+    config = StageConfig(
+        image_size=case.inputs["rgb"].shape[-1],
+        encoder=EncoderConfig(
+            rays="uv" if encoder["mvencoder_type"] == "nocam" else "plucker",
+            patch_size=encoder["patch_size"],
+            width=encoder["embed_dim"],
+            feature_width=encoder["feature_dim"] or 0,
+            background=encoder["with_bg"],
+        ),
+        transformer=transformer_config(decoder, attention),
+        heads=HeadsConfig(decoder["output_dim"], 1, 0, 0, 0, "rgb", 0.525),
+        inverse_std=1.0,
+        samples_per_ray=1,
+    )
+    stage = Stage(config)
+    case.load(stage.encoder, "mvencoder.", "encoder")
+    case.load(stage.transformer, "voldecoder.", "transformer")
+    return stage
+
+
+def transformer_config(decoder: dict[str, Any], attention: Any) -> TransformerConfig:
+    """A case's decoder settings as ours; the depth follows from nothing else."""
+    return TransformerConfig(
+        attention=attention,
+        volume_resolution=decoder["vol_res"],
+        upsample=decoder["upsample_scale"],
+        width=decoder["embed_dim"],
+        output_width=decoder["output_dim"],
+        depth=decoder["depth"],
+        query_heads=decoder["num_q_heads"],
+        key_value_heads=decoder["num_kv_heads"],
+        mlp_ratio=decoder["mlp_ratio"],
+        skip_links=tuple(decoder["skip_links"]),
+        weight_norm=decoder["use_weight_norm"],
+        axis_positions=decoder["use_decomposed_embed"],
+        fuse_prior=decoder.get("fuse_all_layers", False),
+    )
+
+
+def _inputs(case: Case) -> EncoderInputs:
+    given = case.inputs
+    rays = given["plucker"] if "plucker" in given else given["uv"]
+    return EncoderInputs(given["rgb"], rays, given.get("bg"), given.get("feature"))
+
+
+def _prior(case: Case) -> PriorFeatures | None:
+    if "volfeat_sparse" not in case.inputs:
+        return None
+    maps = {n: t for n, t in case.inputs.items() if re.fullmatch(r"imfeat_sparse\.\d+", n)}
+    ordered = [maps[name] for name in sorted(maps, key=lambda name: int(name.split(".")[-1]))]
+    return PriorFeatures(case.inputs["volfeat_sparse"], torch.cat(ordered, -1))
+
+
+def _plan(case: Case, tokens: SparseTokens) -> Plan:
+    streams = {
+        "volume": Stream(
+            instance_offsets(tokens.volume, tokens.instances), stored_blocks(case, "vol_to_vol")
+        ),
+        "image": Stream(
+            instance_offsets(tokens.image, tokens.instances), stored_blocks(case, "img_to_img")
+        ),
+    }
+    return Plan(streams["volume"], streams["image"], Routes(**stored_routes(case)))
+
+
+def stored_blocks(case: Case, direction: str, prefix: str = "") -> Blocks:
+    """The blocks of the key stream of a direction."""
+    name = f"{prefix}{direction}_attn"
+    return Blocks(
+        case.inputs[f"{name}.cu_block_include_tokens"], case.inputs[f"{name}.cu_seqblocks"]
+    )
+
+
+def stored_routes(case: Case, prefix: str = "") -> dict[str, Route]:
+    """The block tables of a case, or the counts for routing by score."""
+    routes: dict[str, Route] = {}
+    for ours, stored in DIRECTIONS.items():
+        table = case.inputs.get(f"{prefix}{stored}_attn.block_topk")
+        if table is not None:
+            routes[ours] = table[None] if table.ndim == 2 else table
+        elif ours.endswith("volume"):
+            routes[ours] = case.config["decoder"]["topk_volume"]
+        else:
+            routes[ours] = case.config["decoder"]["topk_multiimage"] * case.config["im_num"]
+    return routes

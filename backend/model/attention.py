@@ -1,0 +1,196 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Attention between the volume stream and the image stream: eqs. (1), (2) and (5)-(8) of the paper.
+
+A block of the transformer holds one `GatedAttention`. What makes it dense or sparse is the object
+that each of its directions calls: `DenseAttention` sees every token, `SparseAttention` mixes the
+compressed, selected and window branches. A direction is named query first: `volume_to_image`.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from kernels.attention import attention
+from kernels.blocks import Blocks, block_mean
+from kernels.compressed_attention import compressed_attention, select_by_score
+from kernels.selected_attention import selected_attention
+from kernels.window_attention import window_attention
+
+from .layers import linear, normalize
+
+if TYPE_CHECKING:
+    from .config import TransformerConfig
+    from .tokens import Plan, Route, Stream
+
+
+@dataclass(frozen=True)
+class Projection:
+    """One stream as attention sees it; queries and keys normalized per head, values not."""
+
+    tokens: Tensor  # [tokens, width], what gates are made of
+    query: Tensor | None  # [tokens, query heads, D]; None for a stream that is only read
+    key: Tensor  # [tokens, key/value heads, D]
+    value: Tensor  # [tokens, key/value heads, D]
+    raw_key: Tensor  # [tokens, key/value heads * D] before its norm: compression starts from it
+    layout: Stream
+
+    @property
+    def blocks(self) -> Blocks:
+        """The blocks of a stream that is attended sparsely."""
+        if self.layout.blocks is None:
+            raise ValueError("sparse attention needs a stream that is laid out in blocks")
+        return self.layout.blocks
+
+
+class StreamAttention(nn.Module):
+    """What one stream brings to attention: its projections and the gate that merges the results."""
+
+    def __init__(self, config: TransformerConfig, *, queries: bool, gate_bias: bool) -> None:
+        super().__init__()
+        self.head_width = config.head_width
+        width, narrow, norm = config.width, config.key_value_width, config.weight_norm
+        self.key = linear(width, narrow, bias=False, weight_norm=norm)
+        self.value = linear(width, narrow, bias=False, weight_norm=norm)
+        if queries:
+            self.query = linear(width, width, bias=False, weight_norm=norm)
+            self.gate = nn.Linear(width, 2 * width, bias=gate_bias)
+            self.output = linear(width, width, bias=True, weight_norm=norm)
+
+    def project(self, stream: Tensor, layout: Stream) -> Projection:
+        """Queries, keys and values of the normed stream [tokens, width]."""
+        raw_key = self.key(stream)
+        query = normalize(self._heads(self.query(stream))) if hasattr(self, "query") else None
+        return Projection(
+            stream,
+            query,
+            normalize(self._heads(raw_key)),
+            self._heads(self.value(stream)),
+            raw_key,
+            layout,
+        )
+
+    def merge(self, stream: Tensor, cross: Tensor, own: Tensor) -> Tensor:
+        """Gate what was seen in the other stream against what was seen in the own one."""
+        gate_cross, gate_own = torch.sigmoid(self.gate(stream)).chunk(2, dim=-1)
+        merged: Tensor = self.output(cross * gate_cross + own * gate_own)
+        return merged
+
+    def _heads(self, stream: Tensor) -> Tensor:
+        return stream.reshape(stream.shape[0], -1, self.head_width)
+
+
+class DenseAttention(nn.Module):
+    """CrossAttn of eqs. (5) and (6): every token of the instance is seen."""
+
+    def forward(self, queries: Projection, keys: Projection, _: Route | None) -> Tensor:
+        """[queries, width]."""
+        offsets = queries.layout.offsets, keys.layout.offsets
+        return attention(_query(queries), keys.key, keys.value, *offsets).flatten(1)
+
+
+class SparseAttention(nn.Module):
+    """NSACrossAttn, eqs. (1) and (2): gated compressed, selected and window attention.
+
+    The window, the query's own block, exists only where queries and keys are one stream.
+    """
+
+    def __init__(self, config: TransformerConfig, *, window: bool) -> None:
+        super().__init__()
+        self.window = window
+        self.key_compression = Compression(config.key_value_width)
+        self.value_compression = Compression(config.key_value_width)
+        branches = 3 if window else 2
+        self.gate = nn.Linear(config.width, branches * config.width, bias=False)
+
+    def forward(self, queries: Projection, keys: Projection, route: Route) -> Tensor:
+        """The gated sum of the branches, [queries, width]."""
+        return self.mix(queries.tokens, self.branches(queries, keys, route))
+
+    def mix(self, stream: Tensor, branches: tuple[Tensor, ...]) -> Tensor:
+        """Weigh: g_cmp * cmp + g_sel * sel (+ g_win * win), each of [queries, width]."""
+        gates = torch.sigmoid(self.gate(stream)).chunk(len(branches), dim=-1)
+        return functools.reduce(torch.add, map(torch.mul, gates, branches))
+
+    def branches(self, queries: Projection, keys: Projection, route: Route) -> tuple[Tensor, ...]:
+        """Compressed, selected and, where it exists, window attention, each [queries, width]."""
+        query, offsets, blocks = _query(queries), queries.layout.offsets, keys.blocks
+        coarse_key, coarse_value = self.compress(keys)
+        compressed = compressed_attention(query, coarse_key, coarse_value, offsets, blocks)
+        if isinstance(route, int):
+            route = select_by_score(query, coarse_key, offsets, blocks, route)
+        selected, _ = selected_attention(query, keys.key, keys.value, route, offsets, blocks)
+        found = [compressed, selected]
+        if self.window:
+            found.append(window_attention(query, keys.key, keys.value, blocks))
+        return tuple(branch.flatten(1) for branch in found)
+
+    def compress(self, keys: Projection) -> tuple[Tensor, Tensor]:
+        """One key and one value per block, [blocks, key/value heads, D] each."""
+        heads = (-1, *keys.key.shape[1:])
+        key = block_mean(self.key_compression(keys.raw_key), keys.blocks)
+        value = block_mean(self.value_compression(keys.value.flatten(1)), keys.blocks)
+        return normalize(key.reshape(heads)), value.reshape(heads)
+
+
+class Compression(nn.Sequential):
+    """The residual module before a block is averaged: all key/value heads are mixed and normed."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+
+    def forward(self, stream: Tensor) -> Tensor:
+        """[tokens, width] to the same."""
+        return normalize(stream + super().forward(stream))  # type: ignore[no-untyped-call]
+
+
+class GatedAttention(nn.Module):
+    """Eqs. (5)-(8): each stream attends to the other and to itself, and a gate weighs the two.
+
+    One-sided, only the volume asks; the image is read.
+    """
+
+    def __init__(self, config: TransformerConfig, *, two_sided: bool) -> None:
+        super().__init__()
+        sparse = config.attention == "sparse"
+        # QUIRK 14: in the sparse stage the gate of the volume has a bias, that of the images none.
+        self.volume = StreamAttention(config, queries=True, gate_bias=sparse)
+        self.image = StreamAttention(config, queries=two_sided, gate_bias=False)
+        self.volume_to_volume = _direction(config, window=True)
+        self.volume_to_image = _direction(config, window=False)
+        if two_sided:
+            self.image_to_image = _direction(config, window=True)
+            self.image_to_volume = _direction(config, window=False)
+        self.two_sided = two_sided
+
+    def forward(self, volume: Tensor, image: Tensor, plan: Plan) -> tuple[Tensor, Tensor | None]:
+        """What both streams [tokens, width] learn, before it is added to them."""
+        x, y = self.volume.project(volume, plan.volume), self.image.project(image, plan.image)
+        routes = plan.routes
+        cross = self.volume_to_image(x, y, routes and routes.volume_to_image)
+        own = self.volume_to_volume(x, x, routes and routes.volume_to_volume)
+        from_volume = self.volume.merge(volume, cross, own)
+        if not self.two_sided:
+            return from_volume, None
+        cross = self.image_to_volume(y, x, routes and routes.image_to_volume)
+        own = self.image_to_image(y, y, routes and routes.image_to_image)
+        return from_volume, self.image.merge(image, cross, own)
+
+
+def _direction(config: TransformerConfig, *, window: bool) -> nn.Module:
+    return (
+        SparseAttention(config, window=window)
+        if config.attention == "sparse"
+        else (DenseAttention())
+    )
+
+
+def _query(projection: Projection) -> Tensor:
+    if projection.query is None:
+        raise ValueError("this stream is only read; it asks nothing")
+    return projection.query

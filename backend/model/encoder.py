@@ -1,0 +1,110 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The multi-view encoder: patches of the views with rays and features become tokens, eq. (3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .layers import LayerNorm
+
+if TYPE_CHECKING:
+    from .config import EncoderConfig
+
+
+@dataclass(frozen=True)
+class EncoderInputs:
+    """What a stage sees of the views, all in [-1, 1] where they are images."""
+
+    images: Tensor  # [instances, views, 3, size, size] on white
+    rays: Tensor  # [instances, views, 6, size, size] direction, moment; or [.., 2, ..] uv
+    background: Tensor | None = None  # [instances, views, 3, size, size] with its background
+    features: Tensor | None = None  # [instances, views * patches, feature width] or none
+
+    @property
+    def instances(self) -> int:
+        """How many objects are reconstructed at once."""
+        return self.images.shape[0]
+
+    @property
+    def views(self) -> int:
+        """Views per object."""
+        return self.images.shape[1]
+
+
+class PatchEmbedding(nn.Module):
+    """A convolution whose stride is its size, computed only where a token is wanted."""
+
+    def __init__(self, channels: int, width: int, size: int) -> None:
+        super().__init__()
+        bound = (channels * size * size) ** -0.5
+        self.weight = nn.Parameter(torch.empty(width, channels, size, size))
+        self.bias = nn.Parameter(torch.empty(width))
+        for parameter in (self.weight, self.bias):
+            nn.init.uniform_(parameter, -bound, bound)
+
+    def forward(self, images: Tensor, index: Tensor) -> Tensor:
+        """Images [instances, views, channels, h, w] at rows [tokens, 4] to [tokens, width]."""
+        size = self.weight.shape[-1]
+        rows, columns = images.shape[-2] // size, images.shape[-1] // size
+        patches = images.reshape(*images.shape[:3], rows, size, columns, size)
+        instance, view, row, column = index.unbind(1)
+        picked = patches[instance, view, :, row, :, column].flatten(1)
+        return F.linear(picked, self.weight.flatten(1), self.bias)
+
+
+class MultiViewEncoder(nn.Module):
+    """Image tokens of the wanted patches: all of them (dense stage) or the informative ones."""
+
+    def __init__(self, config: EncoderConfig, *, always_norm: bool) -> None:
+        super().__init__()
+        self.config, self.always_norm = config, always_norm
+        width, size = config.width, config.patch_size
+        self.patches = PatchEmbedding(3 + config.ray_channels, width, size)
+        if config.background:
+            self.background = PatchEmbedding(3, width, size)
+            nn.init.zeros_(self.background.weight)
+            nn.init.zeros_(self.background.bias)
+        if config.rays == "uv":
+            self.view_embedding = nn.Parameter(torch.zeros(2, width))
+        if config.feature_width:
+            self.fusion = nn.Linear(config.feature_width + width, width, bias=False)
+        self.norm = LayerNorm(width)
+
+    def forward(self, inputs: EncoderInputs, index: Tensor) -> Tensor:
+        """The tokens [tokens, width] of the patches at `index` (instance, view, row, column).
+
+        Raises:
+            ValueError: if the configuration asks for background or features that are not there.
+        """
+        tokens: Tensor = self.patches(torch.cat([inputs.images, inputs.rays], 2), index)
+        if self.config.background:
+            tokens = tokens + self.background(_given(inputs.background, "background"), index)
+        if self.config.rays == "uv":
+            tokens = tokens + self.view_embedding[(index[:, 1] > 0).long()]
+        if self.config.feature_width:
+            features = _given(inputs.features, "image features")
+            side = inputs.images.shape[-1] // self.config.patch_size
+            picked = _at(features, index, inputs.views, side).to(tokens.dtype)
+            tokens = self.fusion(torch.cat([picked, tokens], -1))  # the feature comes first
+        # QUIRK 3: without features the second stage does not norm its image tokens.
+        if self.always_norm or self.config.feature_width:
+            tokens = self.norm(tokens)
+        return tokens
+
+
+def _at(features: Tensor, index: Tensor, views: int, side: int) -> Tensor:
+    instance, view, row, column = index.unbind(1)
+    grid = features.view(features.shape[0], views, side, side, -1)
+    return grid[instance, view, row, column]
+
+
+def _given(tensor: Tensor | None, name: str) -> Tensor:
+    if tensor is None:
+        raise ValueError(f"this encoder reads {name}, and none was given")
+    return tensor

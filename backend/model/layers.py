@@ -1,0 +1,55 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The parts that every block is made of: norms in float32, linears with weight norm, the MLP."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils import parametrizations, parametrize
+
+NORM_EPS = 1e-5
+
+
+class LayerNorm(nn.LayerNorm):
+    """Affine layer norm, computed in float32 whatever the stream's dtype."""
+
+    def forward(self, stream: Tensor) -> Tensor:
+        """Normalize the last axis."""
+        weight, bias = self.weight.float(), self.bias.float()
+        normed = F.layer_norm(stream.float(), self.normalized_shape, weight, bias, self.eps)
+        return normed.to(stream.dtype)
+
+
+def normalize(stream: Tensor) -> Tensor:
+    """Layer norm of the last axis without parameters, in float32."""
+    return F.layer_norm(stream.float(), stream.shape[-1:], eps=NORM_EPS).to(stream.dtype)
+
+
+def linear(inputs: int, outputs: int, *, bias: bool, weight_norm: bool) -> nn.Module:
+    """A linear map; with weight norm, weight = g v / |v| per output row."""
+    layer = nn.Linear(inputs, outputs, bias=bias)
+    # DEFECT 3 of the release: an initialization behind the norm writes to a temporary. The
+    # parametrization below starts from the weight that is already there.
+    return parametrizations.weight_norm(layer) if weight_norm else layer
+
+
+def fold_weight_norm(module: nn.Module) -> None:
+    """Replace every g v / |v| in the module by its product: fewer parameters, same numbers."""
+    for child in module.modules():
+        if parametrize.is_parametrized(child, "weight"):
+            parametrize.remove_parametrizations(child, "weight", leave_parametrized=True)
+
+
+class Mlp(nn.Module):
+    """Two linears around the exact GELU."""
+
+    def __init__(self, width: int, hidden: int, *, weight_norm: bool) -> None:
+        super().__init__()
+        self.fc1 = linear(width, hidden, bias=True, weight_norm=weight_norm)
+        self.fc2 = linear(hidden, width, bias=True, weight_norm=weight_norm)
+
+    def forward(self, stream: Tensor) -> Tensor:
+        """Tokens [tokens, width] to [tokens, width]."""
+        hidden: Tensor = self.fc2(F.gelu(self.fc1(stream)))
+        return hidden

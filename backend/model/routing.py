@@ -1,0 +1,207 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""3D-aware block routing: every token gets a point, every query the blocks nearest to its point.
+
+Only geometry enters, so the tables are made once per object and serve every layer and all heads
+(QUIRK 7). Everything is float32; nothing of size queries x points is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from kernels.blocks import Blocks
+
+    from .config import ModelConfig, RoutingConfig
+    from .projection import Cameras
+
+FAINT = 0.2  # pixels up to this opacity have no surface point to route by
+_PAIRS_AT_ONCE = 1 << 22
+
+
+@dataclass(frozen=True)
+class SurfaceMaps:
+    """What stage 1 rendered at the input views."""
+
+    points: Tensor  # [instances, views, h, h, 3] world units of the model
+    opacity: Tensor  # [instances, views, h, h]
+
+    @property
+    def size(self) -> int:
+        """Pixels per side."""
+        return self.opacity.shape[-1]
+
+
+def volume_points(index: Tensor, resolution: int, half_side: float) -> Tensor:
+    """The points of volume tokens, [tokens, 3].
+
+    QUIRK 8: token centers are spread as if they were the corners of the grid.
+    """
+    return 2 * (index[:, [3, 2, 1]] / (resolution - 1) - 0.5) * half_side
+
+
+def image_points(index: Tensor, maps: SurfaceMaps, patches: int) -> Tensor:
+    """The points of image tokens: the surface point of each patch's most opaque pixel.
+
+    Args:
+        index: [tokens, 4] rows (instance, view, row, column).
+        maps: rendered at a whole number of pixels per patch.
+        patches: patches per side of a view.
+    """
+    size = maps.size // patches
+    opacity = _tiles(maps.opacity, patches)[tuple(index.T)]
+    points = _tiles(maps.points, patches)[tuple(index.T)]
+    best = opacity.view(-1, size * size).argmax(1)
+    return points.view(-1, size * size, 3)[torch.arange(len(best), device=best.device), best]
+
+
+def nearest_volume_blocks(query: Tensor, points: Tensor, blocks: Blocks, count: int) -> Tensor:
+    """The `count` blocks of one instance whose centers are nearest, [queries, count] int32.
+
+    QUIRK 9: a block's center is the mean of its kept tokens.
+
+    Args:
+        query: [queries, 3].
+        points: [tokens, 3] of the volume tokens, block after block.
+        blocks: of these tokens (one instance).
+        count: ids are ascending, -1 behind them where there are fewer blocks.
+    """
+    centers = block_centers(points, blocks)
+    found = []
+    for piece in torch.split(query, max(1, _PAIRS_AT_ONCE // max(1, centers.shape[0]))):
+        distance = exact_distance(piece, centers)
+        nearest = distance.topk(min(count, centers.shape[0]), largest=False).indices
+        found.append(nearest.sort(1).values)
+    return _padded(torch.cat(found), count) if found else query.new_zeros(0, count).int()
+
+
+def block_centers(points: Tensor, blocks: Blocks) -> Tensor:
+    """The mean point of each block, [blocks, 3]."""
+    total = points.new_zeros(blocks.count, 3).index_add(0, blocks.owners(), points)
+    return total / blocks.token_offsets.diff()[:, None]
+
+
+def exact_distance(a: Tensor, b: Tensor) -> Tensor:
+    """Euclidean distances [a, b] without the cancellation of the matrix product form."""
+    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+@dataclass(frozen=True)
+class ViewBlocks:
+    """The blocks of one view, and the surface points that their pixels see."""
+
+    number: int  # the view inside the instance
+    place: Tensor  # [blocks, 2] (row, column) of each block
+    opaque: tuple[Tensor, ...]  # per block [points, 3]
+    any_faint: Tensor  # [blocks] bool, some pixel sees nothing
+
+
+@dataclass(frozen=True)
+class ImageRouter:
+    """Finds the image blocks of one instance that see what a query point is part of."""
+
+    views: tuple[ViewBlocks, ...]  # only views with blocks, in order
+    cameras: Cameras
+    map_size: int
+    blocks_per_side: int
+    config: RoutingConfig
+    far: float  # the distance that stands for "no surface": twice the object's radius
+
+    def table(self, query: Tensor) -> Tensor:
+        """The image blocks nearest to each query point, [queries, K] int32.
+
+        Of every view the window^2 blocks around the projection are candidates; among the
+        candidates of all views those win whose surface comes nearest to the point. Ids are in
+        view order, inside a view by 2D nearness, -1 behind them.
+        """
+        ids, distances, first = [], [], 0
+        for view in self.views:
+            near = self.candidates(query, view)
+            ids.append(near + first)
+            distances.append(self.surface_distance(query, view, near))
+            first += view.place.shape[0]
+        distance, candidates = torch.cat(distances, 1), torch.cat(ids, 1)
+        count = min(self.config.image_blocks, candidates.shape[1])
+        # QUIRK 12: blocks without a surface all lie at the distance `far`; which of them win is
+        # unspecified.
+        best = distance.topk(count, largest=False).indices.sort(1).values
+        return _padded(candidates.gather(1, best), self.config.image_blocks)
+
+    def candidates(self, query: Tensor, view: ViewBlocks) -> Tensor:
+        """The blocks of a view nearest to the projections, [queries, candidates] int64.
+
+        There is no test of visibility: points behind the camera have candidates as well.
+        """
+        count = min(self.config.window**2, view.place.shape[0])
+        place = self.block_coordinates(query, view)
+        centers = view.place.flip(1) + 0.5
+        found = []
+        for piece in torch.split(place, max(1, _PAIRS_AT_ONCE // centers.shape[0])):
+            distance = (piece[:, None] - centers).square().sum(-1)
+            found.append(distance.topk(count, largest=False).indices)
+        return torch.cat(found) if found else place.new_zeros(0, count).long()
+
+    def block_coordinates(self, query: Tensor, view: ViewBlocks) -> Tensor:
+        """Projections (x, y) in blocks of the view, [queries, 2]."""
+        pixels_per_block = self.map_size // self.blocks_per_side
+        return self.cameras.project(query, view.number, self.map_size) / pixels_per_block
+
+    def surface_distance(self, query: Tensor, view: ViewBlocks, near: Tensor) -> Tensor:
+        """Distance of each query to each candidate block's surface, [queries, candidates]."""
+        result = torch.full(near.shape, torch.inf, dtype=query.dtype, device=query.device)
+        for block, points in enumerate(view.opaque):
+            rows, columns = torch.nonzero(near == block, as_tuple=True)
+            if view.any_faint[block] or not len(points):
+                result[rows, columns] = self.far
+            if len(points) and len(rows):
+                distance = _nearest(query[rows], points)
+                result[rows, columns] = torch.minimum(result[rows, columns], distance)
+        return result
+
+
+def image_router(
+    index: Tensor, maps: SurfaceMaps, cameras: Cameras, config: ModelConfig
+) -> ImageRouter:
+    """Gather what the image blocks of one instance see.
+
+    Args:
+        index: [tokens, 3] rows (view, row, column) of the instance's image tokens, in block order.
+            DEFECT 18: blocks come from the very tokens, not from the mask a second time.
+        maps: of this instance alone, [1, views, ...].
+        cameras: of this instance.
+        config: sizes and counts.
+    """
+    side = config.sparse.patches_per_side // config.selection.block_size
+    rows = torch.cat([index[:, :1], index[:, 1:] // config.selection.block_size], 1)
+    rows = torch.unique_consecutive(rows, dim=0)
+    where = (torch.zeros_like(rows[:, 0]), *rows.T)
+    opaque = _tiles(maps.opacity, side)[where].flatten(1) > FAINT
+    points = _tiles(maps.points, side)[where].flatten(1, 2)
+    views = []
+    for view in torch.unique(rows[:, 0]).tolist():
+        here = rows[:, 0] == view
+        seen = tuple(p[o] for p, o in zip(points[here], opaque[here], strict=True))
+        views.append(ViewBlocks(view, rows[here, 1:], seen, ~opaque[here].all(1)))
+    return ImageRouter(tuple(views), cameras, maps.size, side, config.routing, 2 * config.radius)
+
+
+def _tiles(maps: Tensor, side: int) -> Tensor:
+    """[b, v, h, h, ...] to [b, v, side, side, pixels, pixels, ...]."""
+    size = maps.shape[2] // side
+    tiles = maps.reshape(*maps.shape[:2], side, size, side, size, *maps.shape[4:])
+    return tiles.transpose(3, 4)
+
+
+def _nearest(query: Tensor, points: Tensor) -> Tensor:
+    pieces = torch.split(query, max(1, _PAIRS_AT_ONCE // points.shape[0]))
+    return torch.cat([exact_distance(piece, points).amin(1) for piece in pieces])
+
+
+def _padded(table: Tensor, count: int) -> Tensor:
+    return F.pad(table, (0, count - table.shape[1]), value=-1).int()

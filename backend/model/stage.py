@@ -1,0 +1,123 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One stage of the network: views through encoder and transformer to a feature volume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from ..field.heads import Heads
+from .encoder import EncoderInputs, MultiViewEncoder
+from .tokens import Plan, Stream, all_tokens
+from .transformer import Reconstruction, ReconstructionTransformer
+
+if TYPE_CHECKING:
+    from .config import StageConfig
+    from .plan import SparseTokens
+    from .prior import PriorFeatures
+
+
+class Stage(nn.Module):
+    """Encoder, transformer and the heads that decode what it predicts."""
+
+    def __init__(self, config: StageConfig) -> None:
+        super().__init__()
+        self.config = config
+        dense = config.transformer.attention == "dense"
+        self.encoder = MultiViewEncoder(config.encoder, always_norm=dense)
+        self.transformer = ReconstructionTransformer(config.transformer)
+        self.heads = Heads(config.heads)
+
+
+@dataclass(frozen=True)
+class DenseResult:
+    """What the dense stage hands on."""
+
+    volume: Tensor  # [instances, channels, z, y, x]
+    image_features: tuple[Tensor, ...]  # [instances, image tokens, width] each
+    volume_feature: Tensor  # [instances, volume tokens, width]
+
+
+@dataclass(frozen=True)
+class SparseResult:
+    """What the sparse stage predicts: features of the voxels of the kept tokens."""
+
+    rows: Tensor  # [rows, channels], token after token, all instances
+    offsets: Tensor  # [instances + 1] int, rows before each instance
+    index: Tensor  # [instances, z, y, x] int32, row inside the instance or -1
+
+    def of(self, instance: int) -> tuple[Tensor, Tensor]:
+        """Rows and index grid of one instance."""
+        first, last = self.offsets[instance : instance + 2].tolist()
+        return self.rows[first:last], self.index[instance]
+
+
+def run_dense(stage: Stage, inputs: EncoderInputs) -> DenseResult:
+    """Stage 1: every token is active and sees every other one of its instance."""
+    side, config = stage.config.patches_per_side, stage.config.transformer
+    count, resolution = inputs.instances, config.volume_resolution
+    device = inputs.images.device
+    image_index = all_tokens(count, inputs.views, side, side, device=device)
+    volume_index = all_tokens(count, resolution, resolution, resolution, device=device)
+    plan = Plan(
+        Stream.dense(count, resolution**3, device),
+        Stream.dense(count, inputs.views * side * side, device),
+        None,
+    )
+    image = stage.encoder(inputs, image_index)
+    found: Reconstruction = stage.transformer(volume_index, image, plan)
+    return DenseResult(
+        _grid(found.voxels, count, resolution, config.upsample),
+        tuple(feature.view(count, -1, config.width) for feature in found.image_features),
+        found.volume_feature.view(count, -1, config.width),
+    )
+
+
+def run_sparse(
+    stage: Stage,
+    inputs: EncoderInputs,
+    tokens: SparseTokens,
+    plan: Plan,
+    prior: PriorFeatures | None,
+) -> SparseResult:
+    """Stage 2: the informative tokens only, each seeing the blocks of the plan.
+
+    QUIRK: despite the paper's word, the features replace those of stage 1; they are no residual.
+    """
+    image = stage.encoder(inputs, tokens.image)
+    found: Reconstruction = stage.transformer(tokens.volume, image, plan, prior)
+    return SparseResult(
+        found.voxels.flatten(0, 1),
+        plan.volume.offsets * stage.config.transformer.upsample**3,
+        voxel_index(tokens, plan, stage.config),
+    )
+
+
+def voxel_index(tokens: SparseTokens, plan: Plan, config: StageConfig) -> Tensor:
+    """The row of every fine voxel inside its instance, -1 where none is kept.
+
+    Returns:
+        [instances, z, y, x] int32.
+    """
+    fine, size = config.transformer.upsample, config.transformer.voxel_resolution
+    device = tokens.volume.device
+    index = torch.full((tokens.instances, size, size, size), -1, dtype=torch.int32, device=device)
+    inner = all_tokens(fine, fine, fine, device=device)
+    instance = tokens.volume[:, 0].long()
+    first = torch.arange(len(instance), device=device) - plan.volume.offsets[instance]
+    rows = first[:, None] * fine**3 + torch.arange(fine**3, device=device)
+    z, y, x = (tokens.volume[:, None, 1:].long() * fine + inner).unbind(-1)
+    index[instance[:, None], z, y, x] = rows.int()
+    return index
+
+
+def _grid(voxels: Tensor, instances: int, resolution: int, fine: int) -> Tensor:
+    """All tokens' voxels [tokens, fine^3, channels] as a volume [instances, channels, z, y, x]."""
+    shape = (instances, *[resolution] * 3, *[fine] * 3, voxels.shape[-1])
+    size = resolution * fine
+    volume = voxels.reshape(shape).permute(0, 7, 1, 4, 2, 5, 3, 6)
+    return volume.reshape(instances, -1, size, size, size)

@@ -1,0 +1,146 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The reconstruction transformer of both stages: volume and image tokens to voxel features.
+
+The dense stage is the sparse one with every token active and another attention (eqs. (4)-(9),
+(14), (15)); the few differences of the released weights are marked as quirks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from .attention import GatedAttention
+from .layers import LayerNorm, Mlp, linear, normalize
+from .prior import PriorFeatures, make_prior
+
+if TYPE_CHECKING:
+    from .config import TransformerConfig
+    from .tokens import Plan
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """What a transformer hands on."""
+
+    voxels: Tensor  # [volume tokens, upsample^3, channels], the voxels in (z, y, x) order
+    volume_feature: Tensor  # [volume tokens, width] after the last block
+    image_features: tuple[Tensor, ...]  # [image tokens, width] each: last block, then skip links
+
+
+class Block(nn.Module):
+    """Attention between the streams, then an MLP on each; one-sided, only the volume changes."""
+
+    def __init__(self, config: TransformerConfig, *, two_sided: bool) -> None:
+        super().__init__()
+        self.residual_on_norm = config.attention == "sparse"
+        self.attention = GatedAttention(config, two_sided=two_sided)
+        hidden = int(config.width * config.mlp_ratio)
+        self.volume_mlp = Mlp(config.width, hidden, weight_norm=config.weight_norm)
+        if two_sided:
+            self.image_mlp = Mlp(config.width, hidden, weight_norm=config.weight_norm)
+
+    def forward(self, volume: Tensor, image: Tensor, plan: Plan) -> tuple[Tensor, Tensor]:
+        """Both streams [tokens, width] to the same; a read-only image stream stays as it was."""
+        x, y = normalize(volume), normalize(image)
+        learned, image_learned = self.attention(x, y, plan)
+        volume = self._update(self.volume_mlp, volume, x, learned)
+        if image_learned is not None:
+            image = self._update(self.image_mlp, image, y, image_learned)
+        return volume, image
+
+    def _update(self, mlp: nn.Module, stream: Tensor, normed: Tensor, learned: Tensor) -> Tensor:
+        if self.residual_on_norm:  # QUIRK 13: stage 2 goes on from the normed streams
+            stream = normalize(normed + learned)
+            update: Tensor = mlp(stream)
+        else:
+            stream = stream + learned
+            update = mlp(normalize(stream))
+        return stream + update
+
+
+class Positions(nn.Module):
+    """Learned embeddings of the volume tokens.
+
+    Eq. (4) of the paper sums one table per axis; the released weights concatenate them. Without
+    axis tables there is one row per token.
+    """
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.resolution, width = config.volume_resolution, config.width
+        if config.axis_positions:
+            depth = width // 3
+            across = (width - depth) // 2
+            self.x = self._table(self.resolution, across, width)
+            self.y = self._table(self.resolution, width - depth - across, width)
+            self.z = self._table(self.resolution, depth, width)
+        else:
+            self.joint = self._table(self.resolution**3, width, width)
+
+    def forward(self, index: Tensor) -> Tensor:
+        """Index rows [tokens, 4] (instance, z, y, x) to [tokens, width]."""
+        _, z, y, x = index.long().unbind(1)
+        if hasattr(self, "joint"):
+            side = self.resolution
+            return self.joint[0, (z * side + y) * side + x]
+        return torch.cat([self.z[0, z], self.y[0, y], self.x[0, x]], -1)
+
+    @staticmethod
+    def _table(rows: int, channels: int, width: int) -> nn.Parameter:
+        return nn.Parameter(torch.randn(1, rows, channels) / width**0.5)
+
+
+class ReconstructionTransformer(nn.Module):
+    """Blocks, one-sided blocks that read earlier image tokens again, and the voxel features."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.positions = Positions(config)
+        self.blocks = nn.ModuleList(Block(config, two_sided=True) for _ in range(config.depth))
+        self.skip_blocks = nn.ModuleList(Block(config, two_sided=False) for _ in config.skip_links)
+        self.prior = make_prior(config)
+        self.norm = LayerNorm(config.width)
+        # QUIRK 14: the upsampler has a bias in the sparse stage only.
+        self.upsampler = linear(
+            config.width,
+            config.output_width * config.upsample**3,
+            bias=config.attention == "sparse",
+            weight_norm=config.weight_norm,
+        )
+
+    def forward(
+        self, index: Tensor, image: Tensor, plan: Plan, prior: PriorFeatures | None = None
+    ) -> Reconstruction:
+        """Predict the voxels of the volume tokens at `index`.
+
+        Args:
+            index: [volume tokens, 4] rows (instance, z, y, x).
+            image: [image tokens, width] from the encoder.
+            plan: where instances begin and, for sparse attention, who sees which block.
+            prior: stage-1 features of the same tokens, where they are fused.
+        """
+        volume = self.positions(index).to(image.dtype)
+        image_maps: list[Tensor] = []
+        for number, block in enumerate(self.blocks):
+            volume, image = self.prior.before_block(number, volume, image, prior)
+            volume, image = block(volume, image, plan)
+            if number in self.config.skip_links:
+                image_maps.insert(0, image)
+        image_maps.insert(0, image)
+        for number, block in enumerate(self.skip_blocks):
+            volume, image = self.prior.before_skip(number, volume, image_maps, prior)
+            volume, _ = block(volume, image, plan)
+        return Reconstruction(self._voxels(volume, prior), volume, tuple(image_maps))
+
+    def _voxels(self, volume: Tensor, prior: PriorFeatures | None) -> Tensor:
+        """Eq. (9): one linear map to the channels of all voxels of a token."""
+        vectors = self.upsampler(self.norm(self.prior.finish(volume, prior)))
+        channels = self.config.output_width  # the slowest axis of the vector
+        voxels: Tensor = vectors.view(volume.shape[0], channels, -1).transpose(1, 2)
+        return voxels
