@@ -7,6 +7,7 @@ Standard library only, because on a fresh machine there is nothing else.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -23,7 +24,7 @@ from .environment import (
     interpreter,
     take_blender,
 )
-from .errors import LsrmError
+from .errors import Cancelled, LsrmError
 
 
 def main(arguments: list[str]) -> int:
@@ -33,6 +34,9 @@ def main(arguments: list[str]) -> int:
         arguments = take_blender(arguments)
         if _needs_nothing(arguments):
             return run_command(arguments)
+        if {"-h", "--help"} & set(arguments) and arguments[0] != "test":
+            with contextlib.suppress(ModuleNotFoundError):  # then help, too, needs the environment
+                return run_command(arguments)
         python = interpreter(backend_environment(tests=arguments[0] == "test"))
         if arguments[0] in ("demo", "test"):
             interpreter(blender_environment())
@@ -46,7 +50,7 @@ def main(arguments: list[str]) -> int:
     except LsrmError as error:
         return fail(error, as_json="--json" in arguments)
     except KeyboardInterrupt:
-        return 130
+        return fail(Cancelled("Interrupted.", "Run it again to go on."), as_json=False)
 
 
 def _needs_nothing(arguments: list[str]) -> bool:

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from .environment import backend_command, blender_command, child_variables
 from .report import versions
-from .side_by_side import side_by_side
 from .terminal import print_json, say
 
 if TYPE_CHECKING:
@@ -143,6 +142,8 @@ def _as_typed(command: list[str]) -> str:
 
 def _compare(folder: Path) -> None:
     """Write comparison.png: the first view, the result from its camera, the result relit."""
+    from .side_by_side import side_by_side
+
     views = folder / "capture"
     relit = {path.stem: path for path in sorted((folder / "relit").glob("*.png"))}
     side_by_side(

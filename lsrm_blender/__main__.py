@@ -24,7 +24,7 @@ from backend.environment import (
     interpreter,
     take_blender,
 )
-from backend.errors import EnvironmentBroken, LsrmError
+from backend.errors import Cancelled, EnvironmentBroken, LsrmError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
     except LsrmError as error:
         return fail(error, as_json="--json" in arguments)
     except KeyboardInterrupt:
-        return 130
+        return fail(Cancelled("Interrupted.", "Run it again to go on."), as_json=False)
 
 
 def enter_blender(program: Path, arguments: list[str]) -> NoReturn:
