@@ -1,0 +1,113 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command `convert-checkpoint`: released weights to a checkpoint folder of ours."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .model.checkpoint import Checkpoint, write_checkpoint
+from .model.checkpoint_folders import user_folder
+from .model.release_checkpoint import read_release
+from .terminal import print_json, say
+
+if TYPE_CHECKING:
+    import argparse
+
+LICENSE = """\
+The released weights of LSRM are the work of Meta and licensed CC BY-NC 4.0:
+  https://creativecommons.org/licenses/by-nc/4.0/
+You may use and share them, with attribution, for purposes that are not commercial. What is made
+of them on this computer stays under that license. The image features they need come from DINOv3,
+which has a license of its own: https://ai.meta.com/resources/models-and-libraries/dinov3-license/
+LSRM's own code is GPL-3.0-or-later; neither license of the weights is changed by it.
+"""
+
+DONE, USAGE = 0, 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `convert-checkpoint`."""
+    parser.add_argument("source", type=Path, help="the download, or its folder rgb or brdf")
+    parser.add_argument(
+        "destination",
+        type=Path,
+        nargs="?",
+        help=f"a new folder (default: {user_folder()}/lsrm-rgb or lsrm-pbr, where they are found)",
+    )
+    parser.add_argument(
+        "--accept-license",
+        action="store_true",
+        help="you have read the license of the weights and accept it",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Convert one checkpoint, or both of a download; 2 if the license is not accepted."""
+    say(LICENSE)
+    if not (arguments.accept_license or _accepted_by_hand()):
+        say("Nothing was written. Accept the license with --accept-license, or by typing yes.")
+        return USAGE
+    made = [
+        convert(folder, arguments.destination, several=folder != arguments.source)
+        for folder in kind_folders(arguments.source)
+    ]
+    if getattr(arguments, "json", False):
+        print_json([describe(checkpoint) for checkpoint in made])
+    return DONE
+
+
+def _accepted_by_hand() -> bool:
+    if not sys.stdin.isatty():
+        return False
+    say("Do you accept these licenses? Type yes:")
+    return sys.stdin.readline().strip().lower() == "yes"
+
+
+def kind_folders(source: Path) -> list[Path]:
+    """The folders of single checkpoints in a download: `rgb` and `brdf` inside of it, or itself."""
+    inside = [source / kind for kind in ("rgb", "brdf") if (source / kind).is_dir()]
+    return inside or [source]
+
+
+def convert(source: Path, destination: Path | None, *, several: bool = False) -> Checkpoint:
+    """Write one released checkpoint as ours.
+
+    Args:
+        source: folder with `dense/` and `sparse.pth`.
+        destination: a new folder; None for the place where the name is looked for.
+        several: the destination is for several checkpoints, each in a folder with its name.
+
+    Raises:
+        CheckpointMissing: if a file of the source is.
+        CheckpointMismatch: if a file is damaged, harmful or does not fit, with every difference.
+        OutputNotWritable: if the destination holds anything already.
+        DiskFull: if there is no room.
+    """
+    release = read_release(source)
+    name = release.config.name
+    for stage_name, stage in release.stages.items():
+        left = f"; left out: {', '.join(stage.left_out)}" if stage.left_out else ""
+        say(f"{stage.path}: all {len(stage.tensors)} tensors of the {stage_name} stage{left}")
+    folder = destination / name if destination and several else destination
+    folder = folder or user_folder() / name
+    today = dt.datetime.now(dt.UTC).date()
+    accepted = f"{LICENSE}\nAccepted on this computer on {today}.\n"
+    checkpoint = write_checkpoint(
+        folder, release.config, release.tensors(), notices={"LICENSE.txt": accepted}
+    )
+    checkpoint.check()
+    say(f"{folder} is {name}, ready to use.")
+    return checkpoint
+
+
+def describe(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What was made, for programs."""
+    return {
+        "name": checkpoint.config.name,
+        "folder": str(checkpoint.folder),
+        "sha256": checkpoint.fingerprint(),
+    }

@@ -1,0 +1,187 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A checkpoint: a folder of `config.json`, `dense.safetensors` and `sparse.safetensors`.
+
+Loading is strict: every tensor is matched, every difference is listed. The stages are separate
+files, so that one can be released before the other is needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from ..errors import CheckpointMismatch, DiskFull, OutputNotWritable
+from ..result_folder import told
+from .checkpoint_folders import CONFIG, find_checkpoint
+from .config import ModelConfig, StageConfig
+from .stage import Stage
+from .tensor_files import (
+    Differences,
+    load_strictly,
+    read_safetensors,
+    safetensors_shapes,
+    write_safetensors,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from torch import Tensor
+
+StageName = Literal["dense", "sparse"]
+STAGES: tuple[StageName, ...] = ("dense", "sparse")
+_REMEDY = "Convert or download the checkpoint again."
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint on disk.
+
+    Attributes:
+        folder: it lies in.
+        config: of both stages.
+    """
+
+    folder: Path
+    config: ModelConfig
+
+    def stage_config(self, name: StageName) -> StageConfig:
+        """The sizes of a stage."""
+        stage: StageConfig = getattr(self.config, name)
+        return stage
+
+    def load_stage(
+        self,
+        name: StageName,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> Stage:
+        """Build a stage with its weights, frozen, tensor by tensor.
+
+        Raises:
+            CheckpointMismatch: listing every difference between file and model.
+        """
+        path = self._file(name)
+        self._check_stage(name)
+        tensors = {n: tensor.to(device, dtype) for n, tensor in read_safetensors([path])}
+        stage = empty_stage(self.stage_config(name))
+        load_strictly(stage, tensors, path, _REMEDY)
+        return stage.eval().requires_grad_(requires_grad=False)
+
+    def check(self) -> None:
+        """Compare names and shapes of both files with the model, reading no tensor.
+
+        Raises:
+            CheckpointMismatch: listing every difference.
+        """
+        for name in STAGES:
+            self._check_stage(name)
+
+    def fingerprint(self) -> str:
+        """A hash of the content, for reports."""
+        digest = hashlib.sha256()
+        for path in (self.folder / CONFIG, *map(self._file, STAGES)):
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()
+
+    def _check_stage(self, name: StageName) -> None:
+        found = safetensors_shapes(self._file(name))
+        wanted = shapes_of(empty_stage(self.stage_config(name)))
+        Differences.between(found, wanted).check(self._file(name), _REMEDY)
+
+    def _file(self, name: StageName) -> Path:
+        return self.folder / f"{name}.safetensors"
+
+
+def open_checkpoint(name: str) -> Checkpoint:
+    """A checkpoint by its name or folder.
+
+    Raises:
+        CheckpointMissing: if it is not on this computer.
+        CheckpointMismatch: if its `config.json` is not one of ours.
+    """
+    folder = find_checkpoint(name)
+    try:
+        config = ModelConfig.from_dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+    except (ValueError, OSError) as error:
+        raise CheckpointMismatch(f"{folder / CONFIG} cannot be used: {error}.", _REMEDY) from error
+    return Checkpoint(folder, config)
+
+
+def empty_stage(config: StageConfig) -> Stage:
+    """A stage without memory: names and shapes only."""
+    with torch.device("meta"):
+        return Stage(config)
+
+
+def shapes_of(stage: Stage) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of all parameters of a stage, in order."""
+    return {name: tuple(tensor.shape) for name, tensor in stage.state_dict().items()}
+
+
+def write_checkpoint(
+    folder: Path,
+    config: ModelConfig,
+    stages: Mapping[StageName, Iterable[tuple[str, Tensor]]],
+    notices: Mapping[str, str] | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Checkpoint:
+    """Write a checkpoint, whole or not at all.
+
+    Args:
+        folder: new, or empty.
+        config: of both stages.
+        stages: for each the tensors under our names, in the order of `shapes_of`; one at a time.
+        notices: names and content of text files that go with it, such as a license.
+        dtype: the tensors are stored in.
+
+    Raises:
+        OutputNotWritable: if the folder holds anything or cannot be made.
+        DiskFull: before anything is written, if there is no room.
+    """
+    shapes = {name: shapes_of(empty_stage(getattr(config, name))) for name in stages}
+    size = sum(torch.Size(s).numel() for stage in shapes.values() for s in stage.values())
+    with _appearing(folder, size * dtype.itemsize) as place:
+        (place / CONFIG).write_text(json.dumps(config.to_dict(), indent=2) + "\n", "utf-8")
+        for name, text in (notices or {}).items():
+            (place / name).write_text(text, encoding="utf-8")
+        for name, tensors in stages.items():
+            write_safetensors(place / f"{name}.safetensors", shapes[name], tensors, dtype)
+    return Checkpoint(folder, config)
+
+
+@contextmanager
+def _appearing(folder: Path, size: int) -> Iterator[Path]:
+    """A place beside a new folder, renamed to it if all goes well and removed if not."""
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise OutputNotWritable(f"{folder} exists already.", "Remove it, or choose a new folder.")
+    place = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder.parent).free
+        if free < size:
+            raise DiskFull(
+                f"The checkpoint takes {size / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free.",
+                "Free some space, or choose a folder on another disk.",
+            )
+        place = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        yield place
+        place.chmod(0o755)
+        if folder.exists():
+            folder.rmdir()  # empty, as checked above; not every system replaces a folder
+        place.rename(folder)
+    except OSError as error:
+        raise told(error, folder) from error
+    finally:
+        if place is not None:
+            shutil.rmtree(place, ignore_errors=True)
