@@ -1,0 +1,32 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Choosing the device a job runs on."""
+
+from __future__ import annotations
+
+import torch
+
+from .errors import DeviceUnavailable
+
+
+def choose_device(name: str) -> torch.device:
+    """The device called `name`: `auto`, `cpu`, `cuda` or `cuda:N`.
+
+    Raises:
+        DeviceUnavailable: if this computer has no such device.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise DeviceUnavailable(
+            f"There is no device called {name!r}.", "Use auto, cpu, cuda or cuda:0."
+        ) from error
+    present = torch.cuda.device_count()
+    if device.type == "cuda" and (device.index or 0) >= present:
+        raise DeviceUnavailable(
+            f"{name} was asked for, but torch sees {present} CUDA devices.",
+            "Use --device auto, or check the driver with `python3 -m backend doctor`.",
+        )
+    return device

@@ -1,0 +1,69 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Cleaning: no cavities, no floaters, no more faces than asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import fast_simplification
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from ..errors import NoSurface
+from .triangle_mesh import TriangleMesh
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FLOATER_AREA = 0.01
+"""Share of the surface below which a loose piece is noise."""
+
+
+def keep_solid_parts(mesh: TriangleMesh) -> TriangleMesh:
+    """Drop loose pieces that are tiny, and closed pieces that face inward: hidden cavities.
+
+    Raises:
+        NoSurface: if nothing remains.
+    """
+    pieces, piece_of_face = _pieces(mesh)
+    area = np.bincount(piece_of_face, np.linalg.norm(mesh.face_cross, axis=1), pieces)
+    a = mesh.vertices[mesh.faces[:, 0]]
+    volume = np.bincount(piece_of_face, np.einsum("ij,ij->i", a, mesh.face_cross), pieces)
+    keep = (volume > 0) & (area >= FLOATER_AREA * area.sum())
+    if not keep.any():
+        raise NoSurface(
+            "Nothing but noise was left after cleaning the surface.",
+            "Use more views, or masks that follow the object more closely.",
+        )
+    return TriangleMesh(mesh.vertices, mesh.faces[keep[piece_of_face]]).without_unused_vertices()
+
+
+def _pieces(mesh: TriangleMesh) -> tuple[int, NDArray[np.int32]]:
+    """Number of connected pieces, and the piece of every face `[faces]`."""
+    corners = mesh.faces
+    links = coo_matrix(
+        (
+            np.ones(2 * len(corners), dtype=bool),
+            (corners[:, [0, 1]].ravel(), corners[:, [1, 2]].ravel()),
+        ),
+        shape=(len(mesh.vertices),) * 2,
+    )
+    count, piece_of_vertex = connected_components(links, directed=False)
+    return count, piece_of_vertex[corners[:, 0]]
+
+
+def decimate(mesh: TriangleMesh, faces: int) -> TriangleMesh:
+    """At most about `faces` triangles, by quadric edge collapse."""
+    if len(mesh.faces) <= faces:
+        return mesh
+    vertices, triangles = fast_simplification.simplify(
+        mesh.vertices.astype(np.float32),
+        mesh.faces.astype(np.int32),
+        target_count=faces,
+        agg=5,
+    )
+    return TriangleMesh(
+        vertices.astype(np.float64), triangles.astype(np.int64)
+    ).without_unused_vertices()

@@ -1,0 +1,82 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writing the result as glTF: one mesh, one material, units and place of the capture's world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import trimesh
+from PIL import Image
+from trimesh.visual import TextureVisuals
+from trimesh.visual.material import PBRMaterial
+
+from ..cameras import Normalization, world_to_gltf
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from .triangle_mesh import UnwrappedMesh
+
+
+@dataclass(frozen=True)
+class Textures:
+    """The maps of the one material, all of one square size.
+
+    Attributes:
+        base_color: `[size, size, 3]`, sRGB encoded, 0..1.
+        roughness: `[size, size]`, linear.
+        metallic: `[size, size]`, linear.
+    """
+
+    base_color: NDArray[np.float32]
+    roughness: NDArray[np.float32]
+    metallic: NDArray[np.float32]
+
+    def base_color_image(self) -> Image.Image:
+        """The base color as an 8-bit image."""
+        return _eight_bit(self.base_color)
+
+    def metallic_roughness_image(self) -> Image.Image:
+        """Packed as glTF wants it: green is roughness, blue is metallic."""
+        empty = np.ones_like(self.roughness)
+        return _eight_bit(np.stack([empty, self.roughness, self.metallic], axis=-1))
+
+
+def plain_dielectric(base_color: NDArray[np.float32]) -> Textures:
+    """Textures of a fully rough dielectric: the color already holds the light it was seen in."""
+    one = np.ones((8, 8), dtype=np.float32)
+    return Textures(base_color=base_color, roughness=one, metallic=0 * one)
+
+
+def write_glb(
+    path: Path, unwrapped: UnwrappedMesh, textures: Textures, normalization: Normalization
+) -> None:
+    """Write a mesh from model space as `.glb` at its place in the world."""
+    material = PBRMaterial(
+        name="LSRM",
+        baseColorTexture=textures.base_color_image(),
+        metallicRoughnessTexture=textures.metallic_roughness_image(),
+        baseColorFactor=[255, 255, 255, 255],
+        metallicFactor=1.0,
+        roughnessFactor=1.0,
+    )
+    mesh = trimesh.Trimesh(
+        vertices=world_to_gltf(normalization.invert(unwrapped.mesh.vertices)),
+        faces=unwrapped.mesh.faces,
+        vertex_normals=world_to_gltf(unwrapped.normals),
+        visual=TextureVisuals(uv=unwrapped.uv, material=material),
+        process=False,
+    )
+    scene = trimesh.Scene()
+    scene.add_geometry(mesh, node_name="LSRM", geom_name="LSRM")
+    path.write_bytes(trimesh.exchange.gltf.export_glb(scene, include_normals=True))
+
+
+def _eight_bit(values: NDArray[np.float32]) -> Image.Image:
+    """Round 0..1 to an 8-bit RGB image."""
+    return Image.fromarray(np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8))

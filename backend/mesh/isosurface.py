@@ -1,0 +1,100 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a signed distance to triangles, evaluated only near the surface."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from skimage.measure import marching_cubes
+from torch.nn import functional as F
+
+from ..errors import NoSurface
+from .triangle_mesh import TriangleMesh
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..progress import Progress
+
+    SignedDistance = Callable[[torch.Tensor], torch.Tensor]
+
+REFINEMENT = 4
+"""Fine cells per coarse cell along one axis."""
+
+BAND = 1.25
+"""Coarse cells from the level set within which fine values are evaluated: a node of the cell that
+the surface crosses is at most sqrt(3)/2 away, the rest covers the error of the interpolation."""
+
+CHUNK = 1 << 18
+"""Points evaluated at once."""
+
+
+def extract_surface(
+    signed_distance: SignedDistance,
+    half_extent: float,
+    resolution: int,
+    progress: Progress,
+) -> TriangleMesh:
+    """The zero level set inside the cube `[-half_extent, half_extent]^3`.
+
+    A coarse grid is evaluated everywhere, the fine one only where the coarse values say that the
+    surface can be; elsewhere the interpolated coarse values keep the sign.
+
+    Args:
+        signed_distance: maps points `[n, 3]` (x, y, z) to `[n]`, negative inside, of slope about 1.
+        half_extent: half the side of the cube.
+        resolution: fine cells along one axis, rounded up to a multiple of the refinement.
+        progress: receives fractions of the stage `mesh`.
+
+    Raises:
+        NoSurface: if the level set does not cross the cube.
+    """
+    coarse_cells = -(-resolution // REFINEMENT)
+    coarse = _evaluate_everywhere(signed_distance, half_extent, coarse_cells + 1)
+    fine_cells = coarse_cells * REFINEMENT
+    fine = F.interpolate(
+        coarse[None, None], size=(fine_cells + 1,) * 3, mode="trilinear", align_corners=True
+    )[0, 0].contiguous()
+    coarse_step = 2 * half_extent / coarse_cells
+    band = fine.abs() < BAND * coarse_step
+    axis = torch.linspace(-half_extent, half_extent, fine_cells + 1)
+    indices = band.nonzero()
+    for start in range(0, len(indices), CHUNK):
+        chunk = indices[start : start + CHUNK]
+        fine[tuple(chunk.T)] = signed_distance(axis[chunk])
+        progress.report("mesh", 0.3 * min(1.0, (start + CHUNK) / len(indices)), "surface")
+    return _march(fine.numpy(), band.numpy(), half_extent)
+
+
+def _evaluate_everywhere(
+    signed_distance: SignedDistance, half_extent: float, nodes: int
+) -> torch.Tensor:
+    """Signed distance `[x, y, z]` on all nodes of a grid."""
+    axis = torch.linspace(-half_extent, half_extent, nodes)
+    points = torch.cartesian_prod(axis, axis, axis)
+    values = torch.cat([signed_distance(chunk) for chunk in points.split(CHUNK)])
+    return values.reshape(nodes, nodes, nodes)
+
+
+def _march(
+    grid: np.ndarray[tuple[int, int, int], np.dtype[np.float32]],
+    band: np.ndarray[tuple[int, int, int], np.dtype[np.bool_]],
+    half_extent: float,
+) -> TriangleMesh:
+    """Marching cubes on `[x, y, z]` inside `band`; the border of the cube counts as outside."""
+    closed = np.pad(grid, 1, constant_values=float(np.abs(grid).max()))
+    near = np.pad(band, 1, constant_values=True)
+    if closed.min() >= 0 or grid.max() <= 0:
+        raise NoSurface(
+            "The reconstruction has no surface inside its volume.",
+            "Check the masks: the object must be white and everything else black.",
+        )
+    spacing = 2 * half_extent / (grid.shape[0] - 1)
+    vertices, faces, _, _ = marching_cubes(closed, 0.0, mask=near)
+    return TriangleMesh(
+        vertices=(vertices.astype(np.float64) - 1) * spacing - half_extent,
+        faces=faces.astype(np.int64),
+    )

@@ -1,0 +1,64 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looking at the textured mesh without Blender: unlit, from any camera."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from .view_geometry import Camera, render_geometry, sample_image
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..cameras import Intrinsics
+    from .triangle_mesh import UnwrappedMesh
+
+FINE_SIDE = 1024
+"""Samples along the longer side that outlines are resolved with; a pixel holds at most 4."""
+
+
+def render_unlit(
+    unwrapped: UnwrappedMesh,
+    base_color: NDArray[np.float32],
+    intrinsics: Intrinsics,
+    camera_to_model: NDArray[np.float64],
+) -> NDArray[np.float32]:
+    """The base color as a camera sees it.
+
+    Args:
+        unwrapped: the mesh, model space.
+        base_color: `[size, size, 3]`.
+        intrinsics: of the image to make.
+        camera_to_model: pose `[4, 4]`, OpenGL axes.
+
+    Returns:
+        `[height, width, 4]`, straight alpha, 0..1.
+    """
+    per_pixel = min(4, max(1, FINE_SIDE // max(intrinsics.width, intrinsics.height)))
+    fine = intrinsics.scaled(intrinsics.width * per_pixel, intrinsics.height * per_pixel)
+    camera = Camera.from_pose(fine, camera_to_model, torch.device("cpu"))
+    seen = render_geometry(unwrapped.mesh, camera).fragments
+    uv = torch.from_numpy(unwrapped.uv).float()[torch.from_numpy(unwrapped.mesh.faces)[seen.face]]
+    at = (uv * seen.barycentric[..., None]).sum(dim=1)
+    size = base_color.shape[0]
+    texels = torch.stack([at[:, 0], 1 - at[:, 1]], dim=1) * size
+    texture = torch.from_numpy(base_color).permute(2, 0, 1)
+    image = torch.zeros(fine.height * fine.width, 4)
+    image[seen.pixel, :3] = sample_image(texture, texels)
+    image[seen.pixel, 3] = 1.0
+    planes = image.reshape(fine.height, fine.width, 4).permute(2, 0, 1)
+    return _straight(F.avg_pool2d(planes[None], per_pixel)[0].permute(1, 2, 0).numpy())
+
+
+def _straight(premultiplied: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Divide the color by alpha where there is any."""
+    alpha = premultiplied[..., 3:]
+    color = np.divide(
+        premultiplied[..., :3], alpha, out=np.zeros_like(premultiplied[..., :3]), where=alpha > 0
+    )
+    return np.concatenate([color, alpha], axis=-1)

@@ -1,0 +1,88 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Triangles to pixels: scanline spans in plain torch, for texture atlases and for views."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Fragments:
+    """Every pixel center that a triangle covers, one entry for each such pair.
+
+    Attributes:
+        pixel: row-major pixel index, `[n]`.
+        face: triangle index, `[n]`.
+        barycentric: weights of the three corners, affine on the screen, `[n, 3]`.
+    """
+
+    pixel: torch.Tensor
+    face: torch.Tensor
+    barycentric: torch.Tensor
+
+
+def rasterize(corners: torch.Tensor, width: int, height: int) -> Fragments:
+    """Find the pixel centers inside triangles.
+
+    Args:
+        corners: float `[faces, 3, 2]`, (x, y) in pixels, corner convention: pixel (i, j) has its
+            center at (i + 0.5, j + 0.5).
+        width: pixels per row.
+        height: rows.
+    """
+    face, row = _rows_of_faces(corners, height)
+    left, right = _span(corners[face], row)
+    first = (left - 0.5).ceil().clamp(0, width).long()
+    last = (right - 0.5).ceil().clamp(0, width).long()
+    span, offset = _expand(last - first)
+    face, row, column = face[span], row[span], first[span] + offset
+    barycentric = _barycentric(corners[face], column + 0.5, row + 0.5)
+    return Fragments(row * width + column, face, barycentric)
+
+
+def _rows_of_faces(corners: torch.Tensor, height: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pairs (face, row) for every row of pixel centers a triangle reaches."""
+    y = corners[:, :, 1]
+    first = (y.amin(1) - 0.5).ceil().clamp(0, height).long()
+    last = (y.amax(1) - 0.5).ceil().clamp(0, height).long()
+    face, offset = _expand(last - first)
+    return face, first[face] + offset
+
+
+def _expand(counts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Owner and running number of `counts[i]` entries for every i."""
+    counts = counts.clamp_min(0)
+    owner = torch.repeat_interleave(torch.arange(len(counts), device=counts.device), counts)
+    starts = counts.cumsum(0) - counts
+    return owner, torch.arange(len(owner), device=counts.device) - starts[owner]
+
+
+def _span(corners: torch.Tensor, row: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Leftmost and rightmost x at which the line of pixel centers crosses each triangle."""
+    y = row + 0.5
+    left = torch.full_like(y, torch.inf)
+    right = torch.full_like(y, -torch.inf)
+    for start, end in ((0, 1), (1, 2), (2, 0)):
+        x0, y0 = corners[:, start].T
+        x1, y1 = corners[:, end].T
+        crosses = (torch.minimum(y0, y1) <= y) & (y <= torch.maximum(y0, y1)) & (y0 != y1)
+        at = x0 + (x1 - x0) * (y - y0) / torch.where(y0 == y1, torch.ones_like(y0), y1 - y0)
+        left = torch.where(crosses, torch.minimum(left, at), left)
+        right = torch.where(crosses, torch.maximum(right, at), right)
+    nothing = left > right
+    return left.masked_fill(nothing, 0.0), right.masked_fill(nothing, 0.0)
+
+
+def _barycentric(corners: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Affine weights `[n, 3]` of points in triangles `[n, 3, 2]`."""
+    a, b, c = corners.unbind(1)
+    ab, ac, ap = b - a, c - a, torch.stack([x, y], dim=1) - a
+    area = ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0]
+    area = torch.where(area == 0, torch.ones_like(area), area)
+    weight_b = (ap[:, 0] * ac[:, 1] - ap[:, 1] * ac[:, 0]) / area
+    weight_c = (ab[:, 0] * ap[:, 1] - ab[:, 1] * ap[:, 0]) / area
+    weights = torch.stack([1 - weight_b - weight_c, weight_b, weight_c], dim=1).clamp(0, 1)
+    return weights / weights.sum(1, keepdim=True)

@@ -1,0 +1,95 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Texture baking: which surface point lies under which texel, and its color there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from .projection import (
+    ProjectionSettings,
+    Projector,
+    color_unseen,
+    project_colors,
+)
+from .rasterizer import rasterize
+from .seams import fill_empty_texels
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from ..cameras import Normalization
+    from ..progress import Progress
+    from ..views import View
+    from .triangle_mesh import UnwrappedMesh
+
+
+@dataclass(frozen=True)
+class Texels:
+    """The surface points under the texels that charts cover.
+
+    Attributes:
+        index: row-major texel index, row 0 at v = 1, `[n]`.
+        positions: model space, `[n, 3]`.
+        normals: unit, `[n, 3]`.
+        size: side of the texture.
+    """
+
+    index: torch.Tensor
+    positions: torch.Tensor
+    normals: torch.Tensor
+    size: int
+
+
+def texels_of(unwrapped: UnwrappedMesh, size: int, device: torch.device) -> Texels:
+    """Rasterize the UV layout into a `size` x `size` texture."""
+    uv = torch.from_numpy(unwrapped.uv).float().to(device)
+    faces = torch.from_numpy(unwrapped.mesh.faces).to(device)
+    layout = torch.stack([uv[:, 0], 1 - uv[:, 1]], dim=1) * size
+    fragments = rasterize(layout[faces], size, size)
+    corners = faces[fragments.face]
+    weights = fragments.barycentric[..., None]
+    vertices = torch.from_numpy(unwrapped.mesh.vertices).float().to(device)
+    normals = torch.from_numpy(unwrapped.normals).float().to(device)
+    return Texels(
+        index=fragments.pixel,
+        positions=(vertices[corners] * weights).sum(dim=1),
+        normals=F.normalize((normals[corners] * weights).sum(dim=1), dim=1),
+        size=size,
+    )
+
+
+def bake_base_color(
+    unwrapped: UnwrappedMesh,
+    views: Sequence[View],
+    normalization: Normalization,
+    size: int,
+    progress: Progress,
+) -> NDArray[np.float32]:
+    """The base color texture from the views, `[size, size, 3]` sRGB in 0..1."""
+    device = torch.device("cpu")
+    settings = ProjectionSettings()
+    texels = texels_of(unwrapped, size, device)
+    projectors = [
+        Projector.from_view(view, normalization, unwrapped.mesh, settings, device) for view in views
+    ]
+    colors, seen = project_colors(texels.positions, texels.normals, projectors, settings, progress)
+    complete = color_unseen(texels.positions.numpy(), colors.numpy(), seen.numpy())
+    return spread(complete, texels)
+
+
+def spread(values: NDArray[np.float32], texels: Texels) -> NDArray[np.float32]:
+    """A texture `[size, size, channels]` from values `[n, channels]` at the covered texels."""
+    texture = np.zeros((texels.size**2, values.shape[1]), dtype=np.float32)
+    covered = np.zeros(texels.size**2, dtype=bool)
+    index = texels.index.cpu().numpy()
+    texture[index], covered[index] = values, True
+    shape = (texels.size, texels.size)
+    return fill_empty_texels(texture.reshape(*shape, -1), covered.reshape(shape))

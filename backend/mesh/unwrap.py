@@ -1,0 +1,89 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""UV unwrapping: xatlas on small neighbourhoods, because its time grows faster than its input."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xatlas
+
+from .triangle_mesh import TriangleMesh, UnwrappedMesh
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..progress import Progress
+
+GROUP_FACES = 2000
+"""Faces unwrapped together; more cost time, fewer cost seams."""
+
+NORMAL_WEIGHT = 0.5
+"""Model units that a change of normal by one counts when faces are grouped."""
+
+GUTTER = 2
+"""Texels between charts."""
+
+
+def unwrap(mesh: TriangleMesh, texture_size: int, progress: Progress) -> UnwrappedMesh:
+    """Cut a mesh into charts and pack them into one square texture.
+
+    Args:
+        mesh: the surface, welded.
+        texture_size: side of the texture in texels, for which the gutters are kept.
+        progress: checked for cancel between groups.
+    """
+    atlas = xatlas.Atlas()
+    groups = _group_faces(mesh)
+    for group in groups:
+        progress.check()
+        used, faces = np.unique(mesh.faces[group], return_inverse=True)
+        atlas.add_mesh(
+            mesh.vertices[used].astype(np.float32), faces.reshape(-1, 3).astype(np.uint32)
+        )
+    packing = xatlas.PackOptions()
+    packing.resolution = texture_size
+    packing.padding = GUTTER
+    packing.bilinear = True
+    atlas.generate(xatlas.ChartOptions(), packing)
+    return _collect(mesh, groups, atlas)
+
+
+def _collect(
+    mesh: TriangleMesh, groups: list[NDArray[np.int64]], atlas: xatlas.Atlas
+) -> UnwrappedMesh:
+    """Join the unwrapped groups to one mesh."""
+    originals, faces, uv, offset = [], [], [], 0
+    for number, group in enumerate(groups):
+        used = np.unique(mesh.faces[group])
+        source, triangles, coordinates = atlas[number]
+        originals.append(used[source])
+        faces.append(triangles.astype(np.int64) + offset)
+        uv.append(coordinates)
+        offset += len(source)
+    original = np.concatenate(originals)
+    return UnwrappedMesh(
+        mesh=TriangleMesh(mesh.vertices[original], np.concatenate(faces)),
+        normals=mesh.vertex_normals[original],
+        uv=np.concatenate(uv).astype(np.float64),
+    )
+
+
+def _group_faces(mesh: TriangleMesh) -> list[NDArray[np.int64]]:
+    """Split the faces by medians of place and direction until every group is small."""
+    corners = mesh.vertices[mesh.faces]
+    length = np.linalg.norm(mesh.face_cross, axis=1, keepdims=True)
+    normals = mesh.face_cross / np.maximum(length, 1e-12)
+    features = np.concatenate([corners.mean(axis=1), NORMAL_WEIGHT * normals], axis=1)
+    pending, done = [np.arange(len(mesh.faces))], []
+    while pending:
+        group = pending.pop()
+        if len(group) <= GROUP_FACES:
+            done.append(group)
+            continue
+        spread = np.ptp(features[group], axis=0)
+        order = np.argsort(features[group, spread.argmax()], kind="stable")
+        half = len(group) // 2
+        pending += [group[order[:half]], group[order[half:]]]
+    return done

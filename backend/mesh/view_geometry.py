@@ -1,0 +1,112 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A view as the mesh stage sees it: its camera in model space and the depth of the mesh in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional as F
+
+from .rasterizer import Fragments, rasterize
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..cameras import Intrinsics
+    from .triangle_mesh import TriangleMesh
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera as tensors.
+
+    Attributes:
+        intrinsics: pixels, corner convention.
+        camera_to_world: float32 `[4, 4]`, OpenGL axes, model space.
+    """
+
+    intrinsics: Intrinsics
+    camera_to_world: torch.Tensor
+
+    @classmethod
+    def from_pose(
+        cls, intrinsics: Intrinsics, camera_to_world: NDArray[np.float64], device: torch.device
+    ) -> Camera:
+        """A camera at a pose `[4, 4]` given in float64."""
+        return cls(intrinsics, torch.from_numpy(camera_to_world).float().to(device))
+
+    @property
+    def position(self) -> torch.Tensor:
+        """The center of projection, `[3]`."""
+        return self.camera_to_world[:3, 3]
+
+    def project(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pixels `[n, 2]` and depth along the axis `[n]` of points `[n, 3]`."""
+        camera = (points - self.position) @ self.camera_to_world[:3, :3]
+        depth = -camera[:, 2]
+        safe = depth.clamp_min(1e-6)
+        u = self.intrinsics.cx + self.intrinsics.fx * camera[:, 0] / safe
+        v = self.intrinsics.cy - self.intrinsics.fy * camera[:, 1] / safe
+        return torch.stack([u, v], dim=1), depth
+
+
+def sample_image(image: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
+    """Bilinear values `[n, channels]` of an image `[channels, height, width]` at pixels `[n, 2]`.
+
+    Outside the frame the border repeats.
+    """
+    size = pixels.new_tensor([image.shape[2], image.shape[1]])
+    grid = pixels / size * 2 - 1
+    sampled = F.grid_sample(
+        image[None], grid[None, None], padding_mode="border", align_corners=False
+    )
+    return sampled[0, :, 0].T
+
+
+@dataclass(frozen=True)
+class RenderedGeometry:
+    """The mesh as one camera sees it.
+
+    Attributes:
+        camera: where it is seen from.
+        fragments: the nearest fragment of every covered pixel; its weights hold on the surface,
+            perspective is accounted for.
+        depth: along the optical axis, `[height, width]`, infinite where there is no surface.
+    """
+
+    camera: Camera
+    fragments: Fragments
+    depth: torch.Tensor
+
+    @cached_property
+    def covered(self) -> torch.Tensor:
+        """Where the mesh is seen, boolean `[height, width]`."""
+        return self.depth.isfinite()
+
+
+def render_geometry(mesh: TriangleMesh, camera: Camera) -> RenderedGeometry:
+    """Find the nearest surface point of every pixel center.
+
+    Faces that reach behind the camera are left out.
+    """
+    device = camera.camera_to_world.device
+    vertices = torch.from_numpy(mesh.vertices).float().to(device)
+    faces = torch.from_numpy(mesh.faces).to(device)
+    pixels, depth = camera.project(vertices)
+    in_front = (depth[faces] > 1e-4).all(dim=1).nonzero()[:, 0]
+    faces = faces[in_front]
+    width, height = camera.intrinsics.width, camera.intrinsics.height
+    screen = rasterize(pixels[faces], width, height)
+    inverse_depth = (screen.barycentric / depth[faces[screen.face]]).sum(dim=1)
+    nearest = torch.zeros(width * height, device=device)
+    nearest.scatter_reduce_(0, screen.pixel, inverse_depth, "amax")
+    front = (inverse_depth >= nearest[screen.pixel]).nonzero()[:, 0]
+    on_surface = screen.barycentric[front] / depth[faces[screen.face[front]]]
+    on_surface = on_surface / on_surface.sum(dim=1, keepdim=True)
+    visible = Fragments(screen.pixel[front], in_front[screen.face[front]], on_surface)
+    return RenderedGeometry(camera, visible, (1.0 / nearest).reshape(height, width))

@@ -1,0 +1,163 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The measures: how close renders are to held-out views, and a mesh to the true one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import trimesh
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+from scipy.spatial import cKDTree
+
+from .capture_format import read_capture
+from .errors import BadImage
+from .views import load_views
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+CHAMFER_SAMPLES = 60_000
+"""Points drawn on each surface."""
+
+
+@dataclass(frozen=True)
+class ImageScores:
+    """One render against one view, both over white, as displayed (sRGB).
+
+    Attributes:
+        iou: sum of the smaller coverage over sum of the larger.
+        psnr: decibels over the whole frame.
+        psnr_foreground: decibels over the union of both silhouettes.
+        ssim: structural similarity, 11 pixel Gaussian window of deviation 1.5.
+    """
+
+    iou: float
+    psnr: float
+    psnr_foreground: float
+    ssim: float
+
+
+def score_image(render: NDArray[np.float32], truth: NDArray[np.float32]) -> ImageScores:
+    """Compare two straight-alpha images `[height, width, 4]`."""
+    ours, theirs = over_white(render), over_white(truth)
+    squared = ((ours - theirs) ** 2).mean(axis=2)
+    union = (render[..., 3] > 0) | (truth[..., 3] > 0)
+    larger = np.maximum(render[..., 3], truth[..., 3]).sum()
+    smaller = np.minimum(render[..., 3], truth[..., 3]).sum()
+    return ImageScores(
+        iou=float(smaller / larger) if larger else 1.0,
+        psnr=_decibels(squared),
+        psnr_foreground=_decibels(squared[union]),
+        ssim=structural_similarity(ours, theirs),
+    )
+
+
+def mean_scores(scores: Sequence[ImageScores]) -> ImageScores:
+    """The mean of every measure over views; decibels are averaged, not errors."""
+    rows = np.array([list(asdict(score).values()) for score in scores])
+    return ImageScores(*rows.mean(axis=0).tolist())
+
+
+def over_white(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Composite straight alpha over white."""
+    alpha = image[..., 3:]
+    return image[..., :3] * alpha + (1 - alpha)
+
+
+def structural_similarity(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Mean SSIM of two images `[height, width, channels]` in 0..1 (Wang et al. 2004)."""
+
+    def blur(image: NDArray[np.float32]) -> NDArray[np.float64]:
+        blurred: NDArray[np.float64] = gaussian_filter(
+            image.astype(np.float64), (1.5, 1.5, 0), radius=(5, 5, 0)
+        )
+        return blurred
+
+    mean_a, mean_b = blur(a), blur(b)
+    variance_a = blur(a * a) - mean_a**2
+    variance_b = blur(b * b) - mean_b**2
+    covariance = blur(a * b) - mean_a * mean_b
+    c1, c2 = 0.01**2, 0.03**2
+    similarity = ((2 * mean_a * mean_b + c1) * (2 * covariance + c2)) / (
+        (mean_a**2 + mean_b**2 + c1) * (variance_a + variance_b + c2)
+    )
+    return float(similarity.mean())
+
+
+def chamfer_distance(mesh: trimesh.Trimesh, reference: trimesh.Trimesh) -> float:
+    """Mean of both directed mean distances, x1e3, where the reference has radius 0.5."""
+    ours = trimesh.sample.sample_surface(mesh, CHAMFER_SAMPLES, seed=0)[0]
+    theirs = trimesh.sample.sample_surface(reference, CHAMFER_SAMPLES, seed=0)[0]
+    center = reference.bounds.mean(axis=0)
+    radius = np.linalg.norm(reference.vertices - center, axis=1).max()
+    there, _ = cKDTree(theirs).query(ours, workers=-1)
+    back, _ = cKDTree(ours).query(theirs, workers=-1)
+    return float(1e3 * 0.5 * (there.mean() + back.mean()) * 0.5 / radius)
+
+
+def score_renders(renders: Path, views: Path) -> dict[str, ImageScores]:
+    """Score every view of a capture against `<view name>.png` in a folder of renders.
+
+    Raises:
+        BadImage: if a render is missing or of another size.
+    """
+    scores = {}
+    for view in load_views(read_capture(views)).views:
+        truth = np.concatenate([view.image, view.mask[..., None]], axis=2)
+        scores[view.name] = score_image(_read_render(renders, view.name, truth.shape[:2]), truth)
+    return scores
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `metrics`."""
+    parser.add_argument("renders", type=Path, help="folder of straight-alpha PNGs, one a view")
+    parser.add_argument("views", type=Path, help="capture folder of the true views")
+    parser.add_argument("--mesh", type=Path, help="mesh to compare with --reference-mesh")
+    parser.add_argument("--reference-mesh", type=Path, help="the true mesh, in the same world")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, object]:
+    """The scores of `metrics` as JSON: the mean, every view, and the Chamfer distance."""
+    scores = score_renders(arguments.renders, arguments.views)
+    result: dict[str, object] = {
+        "mean": asdict(mean_scores(list(scores.values()))),
+        "views": {name: asdict(score) for name, score in scores.items()},
+    }
+    if arguments.mesh and arguments.reference_mesh:
+        result["chamfer_x1e3"] = chamfer_distance(
+            _read_mesh(arguments.mesh), _read_mesh(arguments.reference_mesh)
+        )
+    return result
+
+
+def _decibels(squared_error: NDArray[np.float32]) -> float:
+    """Peak signal to noise for a peak of 1; capped where there is no error."""
+    return float(-10 * np.log10(max(float(squared_error.mean()), 1e-10)))
+
+
+def _read_mesh(path: Path) -> trimesh.Trimesh:
+    """All geometry of a file as one mesh."""
+    return trimesh.load_mesh(path, process=False)
+
+
+def _read_render(folder: Path, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """A render as `[height, width, 4]` in 0..1."""
+    path = folder / f"{name}.png"
+    if not path.is_file():
+        raise BadImage(f"There is no render {path}.", "Render every test view before scoring.")
+    with Image.open(path) as image:
+        pixels = np.asarray(image.convert("RGBA")).astype(np.float32) / np.float32(255)
+    if pixels.shape[:2] != shape:
+        raise BadImage(
+            f"{path} is {pixels.shape[1]}x{pixels.shape[0]}, its view {shape[1]}x{shape[0]}.",
+            "Render at the resolution of the view.",
+        )
+    return pixels

@@ -1,0 +1,115 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a job tells afterwards: its stages with seconds and memory, versions, scores, warnings."""
+
+from __future__ import annotations
+
+import json
+import logging
+import platform
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from .progress import Progress
+
+LOGGER = logging.getLogger(__name__)
+
+REPORTED_PACKAGES = ("lsrm", "torch", "numpy", "scipy", "scikit-image", "trimesh", "xatlas")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a job.
+
+    Attributes:
+        name: as in the pipeline.
+        seconds: wall time; 0 for a stage that was left out.
+        peak_memory_mb: the most memory the process had held by the end of the stage, or nothing
+            where the system does not say.
+        note: why it was left out, or what came out of it.
+    """
+
+    name: str
+    seconds: float
+    peak_memory_mb: int | None
+    note: str = ""
+
+
+@dataclass
+class Report:
+    """Collected while a job runs, written as `report.json` at its end.
+
+    Attributes:
+        request: what was asked for.
+        device: where it ran.
+        checkpoint: name and hash of the weights, or `none`.
+        stages: in the order they ran.
+        counts: sizes of what came out: views, vertices, faces.
+        metrics: scores of the result on the input views.
+        warnings: sentences for the artist.
+    """
+
+    request: dict[str, Any]
+    device: str
+    checkpoint: dict[str, str]
+    stages: list[Stage] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def stage(self, name: str, progress: Progress) -> Iterator[None]:
+        """Time the body as the stage `name`."""
+        progress.report(name, 0.0)
+        start = time.perf_counter()
+        yield
+        seconds = time.perf_counter() - start
+        self.stages.append(Stage(name, round(seconds, 3), peak_memory_mb()))
+        LOGGER.info("%s: %.1f s", name, seconds)
+        progress.report(name, 1.0)
+
+    def leave_out(self, name: str, why: str) -> None:
+        """Note that a stage of the paper was not run."""
+        self.stages.append(Stage(name, 0.0, peak_memory_mb(), why))
+        LOGGER.info("%s: left out, %s", name, why)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as it is written."""
+        return {
+            **asdict(self),
+            "seconds": round(sum(stage.seconds for stage in self.stages), 3),
+            "versions": versions(),
+        }
+
+    def write(self, path: Path) -> None:
+        """Write the report as JSON."""
+        path.write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, the system and the packages that numbers depend on."""
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    for package in REPORTED_PACKAGES:
+        try:
+            found[package] = version(package)
+        except ModuleNotFoundError:
+            continue
+    return found
+
+
+def peak_memory_mb() -> int | None:
+    """The most memory this process ever held, in MiB, where the system tells."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // (1 << 20) if sys.platform == "darwin" else peak // (1 << 10)
