@@ -66,13 +66,18 @@ def open_asset(choice: AssetChoice) -> list[bpy.types.Object]:
     return chosen_objects(bpy.context.scene, choice)
 
 
+def open_empty() -> None:
+    """Replace the open file by one with nothing in it."""
+    # Not read_factory_settings: that would unload this very extension.
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True, load_ui=False)
+
+
 def _load(path: Path, up_axis: str) -> None:
     suffix = path.suffix.lower()
     if suffix == ".blend":
         bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=False)
         return
-    # Not read_factory_settings: that would unload this very extension.
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True, load_ui=False)
+    open_empty()
     up = USUAL_UP_AXIS.get(suffix, "Z") if up_axis == "auto" else up_axis
     _importer(suffix, up)(filepath=str(path))
     for mesh in bpy.data.meshes:

@@ -1,6 +1,10 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands, as `python3 -m lsrm_blender ...` and as `blender --command lsrm ...`."""
+"""The commands, as `python3 -m lsrm_blender ...` and as `blender --command lsrm ...`.
+
+This is their grammar; it needs no Blender, so that `--help` is quick. What they do is in
+`command_handlers`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..backend.errors import Cancelled, EnvironmentBroken, LsrmError
-from ..backend.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +39,9 @@ def main(argv: list[str]) -> int:
         return stop.code if isinstance(stop.code, int) else USAGE
     with quiet_blender(verbose=arguments.verbose) as answer:
         try:
-            result = arguments.run(arguments)
+            from . import command_handlers  # here and not above: it needs bpy
+
+            result = getattr(command_handlers, arguments.handler)(arguments)
         except (Cancelled, KeyboardInterrupt):
             tell("Stopped.")
             return INTERRUPTED
@@ -54,11 +59,6 @@ def tell(text: str) -> None:
     """Say something to the person at the terminal."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
-
-
-def talking_progress() -> Progress:
-    """Progress as lines on stderr."""
-    return Progress(lambda stage, fraction, text: tell(f"{stage} {100 * fraction:3.0f} %  {text}"))
 
 
 @contextmanager
@@ -94,19 +94,28 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = program.add_subparsers(metavar="COMMAND", required=True)
     _add_capture(commands)
+    _add_import(commands)
+    _add_relight(commands)
+    _add_evaluate(commands)
+    asset = _add_command(commands, "demo-asset", "Make the object that the demo shows.")
+    asset.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.blend")
+    convert = _add_command(commands, "convert", "Assets to results, many at once.")
+    convert.add_argument("input", nargs="*", type=Path)
+    convert.add_argument("-o", "--output", type=Path, metavar="OUT")
+    _add_command(commands, "doctor", "Say what this Blender can do.")
     return program
 
 
-def _add_command(commands: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
+def _add_command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    command.set_defaults(run=run)
+    command.set_defaults(handler=name.replace("-", "_").replace("import", "import_"))
     command.add_argument("--json", action="store_true", help="one JSON document on stdout")
     command.add_argument("--verbose", action="store_true", help="let Blender talk, on stderr")
     return command
 
 
 def _add_capture(commands: Any) -> None:
-    command = _add_command(commands, "capture", _capture, "Photograph an asset from all around.")
+    command = _add_command(commands, "capture", "Photograph an asset from all around.")
     add = command.add_argument
     add("asset", type=Path)
     add("-o", "--output", type=Path, required=True, metavar="VIEWS")
@@ -115,10 +124,10 @@ def _add_capture(commands: Any) -> None:
     chosen.add_argument("--collection", metavar="NAME", help="this collection only")
     add("--up-axis", choices=("auto", "Y", "Z"), default="auto", help="of .obj .ply .stl files")
     add("--normalize", action="store_true", help="write poses for radius 0.5 at the origin")
-    add("--views", type=int, default=16)
+    add("--views", type=_positive, default=16)
     add("--test-views", type=int, default=0, metavar="N", help="held-out views for evaluation")
-    add("--size", type=int, default=256, help="of the square images, in pixels")
-    add("--field-of-view", type=float, default=40.0, metavar="DEGREES")
+    add("--size", type=_positive, default=256, help="of the square images, in pixels")
+    add("--field-of-view", type=_angle, default=40.0, metavar="DEGREES")
     add("--distance", type=float, metavar="RADII", help="default: the object fills the frame")
     add("--environment", metavar="HDRI|NAME", help="default: the file's own light")
     add("--environment-strength", type=float, default=1.0)
@@ -128,37 +137,59 @@ def _add_capture(commands: Any) -> None:
     _add_rendering(command, samples=32)
 
 
+def _add_import(commands: Any) -> None:
+    command = _add_command(commands, "import", "Put a result into a scene, where it belongs.")
+    add = command.add_argument
+    add("result", type=Path)
+    add("-o", "--output", type=Path, required=True, metavar="SCENE.blend")
+    add("--into", type=Path, metavar="SCENE.blend", help="default: an empty scene")
+    add("--views", type=Path, help="the capture it was made from; default: as its report says")
+
+
+def _add_relight(commands: Any) -> None:
+    command = _add_command(commands, "relight", "Render a result under other lights.")
+    add = command.add_argument
+    add("result", type=Path)
+    add("--environment", nargs="+", required=True, metavar="HDRI|NAME")
+    add("-o", "--output", type=Path, required=True, metavar="DIR")
+    add("--rotation", type=float, default=0.0, metavar="DEGREES")
+    add("--strength", type=float, default=1.0)
+    seen = command.add_mutually_exclusive_group()
+    seen.add_argument("--visible", action="store_true", help="show the environment (default)")
+    seen.add_argument("--hidden", action="store_true", help="transparent background")
+    add("--turntable", type=int, default=0, metavar="FRAMES")
+    add("--size", type=_positive, default=512)
+    add("--from-view", metavar="VIEWS:INDEX", help="the camera of a capture")
+    add("--scene", type=Path, metavar="SCENE.blend", help="render the result in this scene")
+    add("--save", type=Path, metavar="SCENE.blend", help="store the scene, lit by the last light")
+    _add_rendering(command, samples=64)
+
+
+def _add_evaluate(commands: Any) -> None:
+    command = _add_command(commands, "evaluate", "Score a result on the held-out views.")
+    add = command.add_argument
+    add("views", type=Path)
+    add("result", type=Path, help="a result folder, or any 3D file in the capture's coordinates")
+    add("--shading", choices=("unlit", "lit"), default="unlit")
+    add("--mesh", type=Path, metavar="FILE", help="score this mesh instead of the result's")
+    add("--write-comparison", type=Path, metavar="FILE.png", help="true views and renders")
+
+
 def _add_rendering(command: argparse.ArgumentParser, samples: int) -> None:
-    command.add_argument("--samples", type=int, default=samples)
+    command.add_argument("--samples", type=_positive, default=samples)
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--threads", type=int, default=0, help="0 takes all")
 
 
-def _capture(arguments: argparse.Namespace) -> dict[str, Any]:
-    from . import asset_import, capture, lighting, scene_cameras  # noqa: PLC0415  needs bpy
-    from .render_settings import RenderSettings  # noqa: PLC0415
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not above zero")
+    return number
 
-    environment = None
-    if arguments.environment is not None:
-        environment = lighting.Environment(
-            arguments.environment, arguments.environment_strength, arguments.environment_rotation
-        )
-    settings = capture.CaptureSettings(
-        views=arguments.views,
-        test_views=arguments.test_views,
-        framing=scene_cameras.Framing(arguments.size, arguments.field_of_view, arguments.distance),
-        render=RenderSettings(arguments.samples, arguments.seed, threads=arguments.threads),
-        environment=environment,
-        relight=tuple(lighting.Environment(source) for source in arguments.relight),
-        passes=arguments.passes,
-        normalize=arguments.normalize,
-    )
-    choice = asset_import.AssetChoice(
-        arguments.asset, arguments.object, arguments.collection, arguments.up_axis
-    )
-    objects = asset_import.open_asset(choice)
-    source = {
-        "file": str(arguments.asset.absolute()),
-        "objects": [shown.name for shown in objects],
-    }
-    return capture.capture(objects, source, arguments.output, settings, talking_progress())
+
+def _angle(text: str) -> float:
+    degrees = float(text)
+    if not 1.0 <= degrees <= 150.0:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 150 degrees")
+    return degrees

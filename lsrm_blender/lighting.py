@@ -62,7 +62,7 @@ def world_of(environment: Environment) -> bpy.types.World:
         return turned_world(bpy.data.worlds[source], environment)
     if source in bpy.data.images:
         return image_world(bpy.data.images[source], environment)
-    bundled = _bundled_file(source)
+    bundled = bundled_file(source)
     if bundled is not None:
         return image_world(_load_image(bundled), environment)
     raise BadAsset(
@@ -71,7 +71,7 @@ def world_of(environment: Environment) -> bpy.types.World:
     )
 
 
-def _bundled_file(name: str) -> Path | None:
+def bundled_file(name: str) -> Path | None:
     """One of the environments that come with every Blender."""
     for kind in ("LOCAL", "SYSTEM"):
         root = bpy.utils.resource_path(kind)

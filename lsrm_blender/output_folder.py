@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -59,11 +58,11 @@ def _take_place(fresh: Path, target: Path) -> None:
     fresh.chmod(0o755)
     aside = fresh.with_name(fresh.name + ".old")
     if target.exists():
-        os.replace(target, aside)
+        target.replace(aside)
     try:
-        os.replace(fresh, target)
+        fresh.replace(target)
     except OSError:
         if aside.exists():
-            os.replace(aside, target)
+            aside.replace(target)
         raise
     shutil.rmtree(aside, ignore_errors=True)

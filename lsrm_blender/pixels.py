@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Pixels between Blender, numpy and files.
 
-Arrays are float32, shape [height, width, channels], row 0 on top; Blender's own start at the bottom.
+Arrays are float32, [height, width, channels], row 0 on top; Blender's own start at the bottom.
 """
 
 from __future__ import annotations
@@ -28,14 +28,33 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
         BadImage: if Blender cannot read it.
     """
-    try:
-        image = bpy.data.images.load(str(path))
-    except RuntimeError as error:
-        raise BadImage(f"{path} is no image that Blender reads.", "Check the file.") from error
+    image = _load(path)
     try:
         return image_pixels(image)
     finally:
         bpy.data.images.remove(image)
+
+
+def read_stored(path: Path) -> np.ndarray:
+    """The numbers of an 8- or 16-bit image as the file holds them, 0..1, straight alpha [h, w, 4].
+
+    Raises:
+        BadImage: if Blender cannot read it.
+    """
+    image = _load(path)
+    try:
+        image.colorspace_settings.name = "Non-Color"
+        image.alpha_mode = "CHANNEL_PACKED"
+        return image_pixels(image)
+    finally:
+        bpy.data.images.remove(image)
+
+
+def _load(path: Path) -> bpy.types.Image:
+    try:
+        return bpy.data.images.load(str(path))
+    except RuntimeError as error:
+        raise BadImage(f"{path} is no image that Blender reads.", "Check the file.") from error
 
 
 def image_pixels(image: bpy.types.Image) -> np.ndarray:

@@ -1,0 +1,174 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Results in a scene: the reconstructed mesh at the place of what it was made from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from ..backend.cameras import Normalization
+from ..backend.capture_format import read_capture_json
+from ..backend.errors import BadAsset
+from .pixels import write_failure
+
+COLLECTION = "LSRM"
+# Custom properties of imported objects.
+REPORT = "lsrm_report"
+SOURCE = "lsrm_source"
+SOURCE_OBJECT = "lsrm_source_object"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a result folder says about itself.
+
+    Attributes:
+        mesh: the GLB file.
+        report: report.json, empty for a bare GLB.
+        capture: capture.json of the views it was made from, empty if they are gone.
+    """
+
+    mesh: Path
+    report: dict[str, Any]
+    capture: dict[str, Any]
+
+    @property
+    def normalization(self) -> Normalization:
+        """From the scene's coordinates to those of the mesh."""
+        return normalization_of(self.capture)
+
+    @property
+    def sources(self) -> list[str]:
+        """The names of the objects that were captured."""
+        names: list[str] = self.capture.get("source", {}).get("objects", [])
+        return names
+
+
+def read_result(path: Path, views: Path | None = None) -> Result:
+    """A result folder, or a GLB file alone.
+
+    Args:
+        path: of the folder or file.
+        views: the capture it was made from; None asks its report.
+
+    Raises:
+        BadAsset: if there is no mesh, or the report is broken.
+    """
+    mesh = path / "mesh.glb" if path.is_dir() else path
+    if not mesh.is_file():
+        raise BadAsset(f"There is no mesh {mesh}.", "Give the folder of a finished result.")
+    report_file = mesh.with_name("report.json")
+    try:
+        report = json.loads(report_file.read_text("utf-8")) if report_file.is_file() else {}
+    except ValueError as error:
+        raise BadAsset(f"{report_file} is no JSON file.", "Reconstruct again.") from error
+    if views is None and "views" in report.get("request", {}):
+        views = Path(report["request"]["views"])
+    capture = read_capture_json(views) if views is not None and views.is_dir() else {}
+    return Result(mesh, report, capture)
+
+
+def normalization_of(capture: dict[str, Any]) -> Normalization:
+    """How the coordinates of a capture differ from those of the scene that was captured."""
+    written = capture.get("normalization")
+    if written is None:
+        return Normalization((0.0, 0.0, 0.0), 1.0)
+    x, y, z = written["center"]
+    return Normalization((x, y, z), written["scale"])
+
+
+def import_result(result: Result, scene: bpy.types.Scene) -> list[bpy.types.Object]:
+    """Bring a result into a scene, in its own collection; nothing else changes.
+
+    The mesh lies where the captured object lies, the object itself stays as it is. Custom
+    properties say where the result comes from.
+
+    Raises:
+        BadAsset: if Blender cannot read the mesh.
+    """
+    before = set(bpy.data.objects)
+    try:
+        bpy.ops.import_scene.gltf(filepath=str(result.mesh))
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise BadAsset(f"Blender cannot open {result.mesh}.", "Reconstruct again.") from error
+    imported = [made for made in bpy.data.objects if made not in before]
+    meshes = [made for made in imported if made.type == "MESH"]
+    if not meshes:
+        raise BadAsset(f"{result.mesh} holds no mesh.", "Reconstruct again.")
+    collection = _own_collection(scene)
+    for made in imported:
+        _move(made, collection)
+        if made.parent is None:
+            made.matrix_world = _placement(result.normalization) @ made.matrix_world
+    for made in meshes:
+        _note_origin(made, result)
+    bpy.context.view_layer.update()
+    return meshes
+
+
+def _own_collection(scene: bpy.types.Scene) -> bpy.types.Collection:
+    """The scene's collection for results."""
+    found = next((c for c in scene.collection.children if c.name.startswith(COLLECTION)), None)
+    if found is None:
+        found = bpy.data.collections.new(COLLECTION)
+        scene.collection.children.link(found)
+    return found
+
+
+def _move(made: bpy.types.Object, collection: bpy.types.Collection) -> None:
+    """Let an object be in one collection only."""
+    if made.name not in collection.objects:
+        collection.objects.link(made)
+    for other in list(made.users_collection):
+        if other != collection:
+            other.objects.unlink(made)
+
+
+def _placement(normalization: Normalization) -> Matrix:
+    """The matrix that takes the mesh's coordinates to the scene's."""
+    matrix = np.eye(4)
+    matrix[:3, :3] /= normalization.scale
+    matrix[:3, 3] = normalization.center
+    return Matrix(matrix.tolist())
+
+
+def _note_origin(made: bpy.types.Object, result: Result) -> None:
+    """Write where an object comes from into its custom properties."""
+    made.name = made.data.name = f"{result.sources[0] if result.sources else 'LSRM'} (LSRM)"
+    made[SOURCE] = result.capture.get("source", {}).get("file", "")
+    made[REPORT] = json.dumps(result.report)
+    original = bpy.data.objects.get(result.sources[0]) if result.sources else None
+    if original is not None and original != made:
+        made[SOURCE_OBJECT] = original
+
+
+def results_in(scene: bpy.types.Scene) -> list[bpy.types.Object]:
+    """The imported results of a scene."""
+    return [shown for shown in scene.objects if REPORT in shown.keys()]  # noqa: SIM118  RNA
+
+
+def save_blend(path: Path) -> None:
+    """Store the open file as .blend, whole or not at all.
+
+    Raises:
+        OutputNotWritable, DiskFull: as they say.
+    """
+    path = path.absolute()
+    part = path.with_name(f".{path.stem}.part.blend")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        bpy.ops.wm.save_as_mainfile(
+            filepath=str(part), copy=True, compress=True, relative_remap=True
+        )
+        part.replace(path)
+    except (OSError, RuntimeError) as error:
+        raise write_failure(path, error) from error
+    finally:
+        part.unlink(missing_ok=True)
