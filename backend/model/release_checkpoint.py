@@ -94,7 +94,7 @@ def read_release(folder: Path) -> ReleasedCheckpoint:
         CheckpointMissing: if a file is.
         CheckpointMismatch: if a file is damaged, harmful or not what the model needs.
     """
-    paths = {
+    paths: dict[StageName, Path] = {
         "dense": folder / "dense" / "checkpoints" / "last.pth",
         "sparse": folder / "sparse.pth",
     }
@@ -102,7 +102,7 @@ def read_release(folder: Path) -> ReleasedCheckpoint:
     if absent:
         raise CheckpointMissing(f"There is no {' and no '.join(absent)}.", _REMEDY)
     dense_arguments = read_arguments(folder / "dense" / "args.txt")
-    contents = {name: _read_content(path) for name, path in paths.items()}
+    contents = {name: _read_content(path, name) for name, path in paths.items()}
     config = released_config(
         dense_arguments,
         pickled_arguments(contents["sparse"]),
@@ -114,7 +114,7 @@ def read_release(folder: Path) -> ReleasedCheckpoint:
     return ReleasedCheckpoint(_without_weight_norm(config), stages)
 
 
-def _read_content(path: Path) -> dict[str, Any]:
+def _read_content(path: Path, stage: StageName) -> dict[str, Any]:
     loaded = read_pickle(path)
     content: dict[str, Any] = loaded if isinstance(loaded, dict) else {}
     absent = [module for module in MODULES if not isinstance(content.get(module), dict)]
@@ -123,6 +123,9 @@ def _read_content(path: Path) -> dict[str, Any]:
     unknown = sorted(map(str, content.keys() - {*MODULES, *LEFT_OUT}))
     if unknown:
         raise CheckpointMismatch(f"{path} holds unknown entries: {', '.join(unknown)}.", _REMEDY)
+    found = "sparse" if any("compression" in name for name in content["voldecoder"]) else "dense"
+    if found != stage:
+        raise CheckpointMismatch(f"{path} holds the {found} stage, not the {stage} one.", _REMEDY)
     return content
 
 
