@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .cameras import Floats, Intrinsics
-    from .capture_format import BoundingSphere, Frame
+    from .capture_format import BoundingSphere
     from .views import View
 
 # Cameras nearer to each other than this, in units of their distance to the object (or of the
@@ -113,7 +113,8 @@ def check_viewpoints(poses: Sequence[Floats], sphere: BoundingSphere | None) -> 
     if spread <= ONE_PLACE * unit:
         raise TooFewViews(
             f"All {len(poses)} cameras stand at the same place.",
-            "Move the camera around the object between views.",
+            "Move the camera around the object between views. If you did, the poses are "
+            "world-to-camera matrices: invert them.",
         )
 
 
@@ -145,20 +146,20 @@ def agreeing_views(
     return agreeing, strangers
 
 
-def check_in_frame(frames: Sequence[Frame], sphere: BoundingSphere) -> None:
+def check_in_frame(views: Sequence[View], sphere: BoundingSphere) -> None:
     """Raise if the middle of the object's sphere lies outside the frame of every view.
 
     Raises:
         ObjectOutOfFrame: then there is nothing to see, whatever the masks say.
     """
-    for frame in frames:
-        lens = frame.intrinsics
-        pixels, depths = project([sphere.center], lens, frame.camera_to_world)
+    for view in views:
+        lens = view.intrinsics
+        pixels, depths = project([sphere.center], lens, view.camera_to_world)
         u, v = pixels[0]
         if depths[0] > 0.0 and 0.0 <= u <= lens.width and 0.0 <= v <= lens.height:
             return
     raise ObjectOutOfFrame(
-        f"The object at {sphere.center} is outside the frame of all {len(frames)} views.",
+        f"The object at {sphere.center} is outside the frame of all {len(views)} views.",
         "Point the cameras at the object, or remove a bounding sphere that is wrong.",
     )
 
@@ -207,4 +208,8 @@ def _likely_mistake(sights: Sequence[_Sight], sphere: BoundingSphere | None) -> 
         target, radius = _target(read, sphere)
         if sum(sight.shows(target, radius) for sight in read) >= CLEAR_MAJORITY * len(read):
             return remedy
+    if sphere is not None:
+        target, _ = _target(sights, None)
+        if sum(sight.shows(target, 0.0) for sight in sights) >= CLEAR_MAJORITY * len(sights):
+            return "The views agree on another place: correct the bounding sphere or remove it."
     return "Check that images, masks and poses belong together and that the object is in the frame."

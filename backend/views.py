@@ -103,11 +103,9 @@ def load_views(
     _check_count(len(capture.frames), "the capture has")
     sphere = capture.bounding_sphere
     check_viewpoints([frame.camera_to_world for frame in capture.frames], sphere)
-    if sphere is not None:
-        check_in_frame(capture.frames, sphere)
     views = _read_all(capture.frames, progress or Progress(), max_size)
     shown = [view for view in views if _has_object(view)]
-    _check_masks(views, shown)
+    _check_masks(views, shown, sphere)
     _check_count(len(shown), "show an object in their mask")
     agreeing, strangers = agreeing_views(shown, sphere)
     empty = [view for view in views if not _has_object(view)]
@@ -207,9 +205,11 @@ def _check_count(count: int, what: str) -> None:
         )
 
 
-def _check_masks(views: list[View], shown: list[View]) -> None:
+def _check_masks(views: list[View], shown: list[View], sphere: BoundingSphere | None) -> None:
     """Raise if no mask shows an object, or most show the background."""
     if not shown:
+        if sphere is not None:
+            check_in_frame(views, sphere)
         raise EmptyMask(
             f"The masks of all {len(views)} views are empty.",
             "Make masks that are white on the object and black elsewhere.",
