@@ -18,7 +18,6 @@ import torch
 from torch.nn import functional as F
 
 from ..cameras import Intrinsics, Normalization, pixel_rays
-from .encoder import plucker_rays
 from .light import linear_to_srgb, srgb_to_linear
 from .resize import resize_linear
 
@@ -178,8 +177,9 @@ class ViewTensors:
         )
 
     def plucker(self) -> Tensor:
-        """Rays as lines, [I, 6, S, S]: direction and moment."""
-        return plucker_rays(self.ray_origins, self.ray_directions)
+        """Rays as lines, [I, 6, S, S]: direction d and moment o x d."""
+        moments = torch.linalg.cross(self.ray_origins, self.ray_directions)
+        return torch.cat([self.ray_directions, moments], -1).permute(0, 3, 1, 2)
 
     def surface_rays(self, size: int) -> tuple[Tensor, Tensor]:
         """Origins and unit directions [I, size, size, 3] for the surface points of stage 1."""
