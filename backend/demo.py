@@ -29,6 +29,7 @@ FILES = {
     "mesh.glb": "the result, for any program that reads glTF",
     "scene.blend": "the original's scene with the result in its place: open it in Blender",
     "relit": "the result under two lights",
+    "asset.blend": "the object itself",
     "capture": "the views it was made from, and the held-out ones it was scored on",
     "result": "mesh, textures, report and log of the reconstruction",
     "report.json": "seconds, scores, versions",
@@ -78,13 +79,12 @@ def run(arguments: argparse.Namespace) -> int:
         "steps": seconds,
         "evaluation": answers["evaluate"],
         "versions": versions(),
-        "files": FILES,
+        "files": {name: what for name, what in FILES.items() if (folder / name).exists()},
     }
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
     if arguments.json:
         print_json(report)
-    say(f"\nDone in {report['seconds']:.0f} s. In {folder}:")
-    say("\n".join(f"  {name:<16}{what}" for name, what in FILES.items()))
+    _say_goodbye(folder, report)
     return 0
 
 
@@ -95,13 +95,13 @@ def steps(folder: Path, asset: Path | None) -> list[Step]:
     made = [] if asset else [Step("asset", blender_command("demo-asset", "-o", chosen))]
     capture = ["capture", chosen, "-o", views, "--test-views", str(TEST_VIEWS)]
     scene = ["import", result, "--into", chosen, "-o", str(folder / "scene.blend")]
-    relight = ["relight", result, "--environment", *LIGHTS, "-o", str(folder / "relit")]
+    relight = ["relight", result, "--environment", *LIGHTS, "--from-view", f"{views}:0"]
     return [
         *made,
         Step("capture", blender_command(*capture)),
         Step("reconstruct", backend_command("reconstruct", views, "-o", result)),
         Step("import", blender_command(*scene)),
-        Step("relight", blender_command(*relight)),
+        Step("relight", blender_command(*relight, "-o", str(folder / "relit"))),
         Step("evaluate", blender_command("evaluate", views, result)),
     ]
 
@@ -133,6 +133,13 @@ def _answer(command: list[str]) -> Any:
     if process.returncode:
         raise StepError(process.returncode, answer)
     return json.loads(answer)
+
+
+def _say_goodbye(folder: Path, report: dict[str, Any]) -> None:
+    mean = report["evaluation"]["mean"]
+    quality = f"{mean['psnr']:.1f} dB and IoU {mean['iou']:.3f} from cameras it has not seen"
+    say(f"\nDone in {report['seconds']:.0f} s: {quality}. In {folder}:")
+    say("\n".join(f"  {name:<16}{what}" for name, what in report["files"].items()))
 
 
 def _as_typed(command: list[str]) -> str:
