@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 SensorFit: TypeAlias = Literal["AUTO", "HORIZONTAL", "VERTICAL"]
 
-# How far the rows of a rotation may be from orthonormal. Poses written with four decimals stay
-# below it; the scale or shear of a Blender object does not.
+# A rotation written with four decimals is this near to orthonormal; a scaled object's is not.
 ROTATION_TOLERANCE = 1e-3
-# Below this, the digits of a float32, a rotation stays as it is: reading what was written changes
-# no bit.
+# Within the digits of a float32 a rotation stays as it is, to the last bit.
 ROTATION_NOISE = 1e-6
+# Beyond this a translation is damage; squares of it stay finite.
+FARTHEST = 1e30
 # The radius of the sphere that the model sees the object in.
 MODEL_RADIUS = 0.5
 # Blender silently clamps what lies beyond these.
@@ -166,9 +166,9 @@ def check_camera_to_world(matrix: Any, name: str) -> Floats:
         BadCamera: if it is not 4x4, holds NaN or infinity, or is not a rotation and a translation.
     """
     pose = _pose_array(matrix, name)
-    if not np.isfinite(pose).all():
+    if not (np.abs(pose) < FARTHEST).all():
         raise BadCamera(
-            f"The camera pose of view {name} holds a number that is not finite.",
+            f"The camera pose of view {name} holds a number that is not finite, or like it.",
             "Remove the view from transforms.json or export its pose again.",
         )
     if np.abs(pose[3] - (0.0, 0.0, 0.0, 1.0)).max() > ROTATION_TOLERANCE:
@@ -184,7 +184,7 @@ def _pose_array(matrix: Any, name: str) -> Floats:
     """Nested lists or an array as [4, 4]; the last row may be left out."""
     try:
         pose = np.array(matrix, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pose = np.empty(0)
     if pose.shape == (3, 4):
         pose = np.vstack([pose, (0.0, 0.0, 0.0, 1.0)])

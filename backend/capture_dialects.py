@@ -95,10 +95,13 @@ def find_image(folder: Path, file_path: str) -> Path | None:
         file_path: absolute or relative to it, with slashes of either kind.
     """
     path = folder / file_path.replace("\\", "/")
-    if path.is_file():
-        return path
-    named = (path.with_name(path.name + suffix) for suffix in IMAGE_SUFFIXES) if path.name else ()
-    return next((candidate for candidate in named if candidate.is_file()), None)
+    candidates = [path]
+    if path.name:
+        candidates += [path.with_name(path.name + suffix) for suffix in IMAGE_SUFFIXES]
+    try:
+        return next((candidate for candidate in candidates if candidate.is_file()), None)
+    except OSError:  # a name that is too long for the file system
+        return None
 
 
 def find_mask(image: Path) -> Path | None:

@@ -183,7 +183,7 @@ def _find_transforms(path: Path) -> Path:
 def _read_object(path: Path) -> Values:
     """A JSON object from a UTF-8 file, with or without a byte order mark."""
     try:
-        document = json.loads(path.read_bytes().decode("utf-8-sig"))
+        document = json.loads(path.read_bytes().decode("utf-8-sig"), parse_int=_whole_number)
     except OSError as error:
         raise BadCapture(
             f"The file {path} cannot be read ({error.strerror}).",
@@ -196,6 +196,11 @@ def _read_object(path: Path) -> Values:
     if not isinstance(document, dict):
         raise BadCapture(f"The file {path} is not a JSON object.", "Export the cameras again.")
     return document
+
+
+def _whole_number(text: str) -> float:
+    """An integer of JSON; one that is too large for any use is infinite, as a float would be."""
+    return int(text) if math.isfinite(float(text)) else math.inf
 
 
 def _entries(document: Values, transforms: Path) -> list[_Entry]:

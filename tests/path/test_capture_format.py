@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 
@@ -21,7 +22,7 @@ from backend.capture_format import (
     write_capture_json,
     write_transforms,
 )
-from backend.errors import BadCamera, BadCapture, BadImage, TooFewViews
+from backend.errors import BadCamera, BadCapture, BadImage, LsrmError, TooFewViews
 
 
 def test_byte_order_mark(tmp_path, put_capture):
@@ -39,6 +40,28 @@ def test_bad_pose(tmp_path, pose, put_capture):
     put_capture(tmp_path, {"fl_x": 50}, [frame])
     with pytest.raises(BadCamera, match="a_07"):
         read_capture(tmp_path)
+
+
+STRANGE = [None, True, -1, 1e308, math.nan, 10**400, "", "/", "a" * 5000, [], [[None] * 4] * 4, {}]
+
+
+@pytest.mark.parametrize("strange", STRANGE, ids=range(len(STRANGE)))
+def test_strange_values(tmp_path, strange, put_capture, put_image):
+    """Whatever stands anywhere in the file, the answer is a capture or one of our errors."""
+    put_image(tmp_path / "a.png")
+    keys = ["camera_model", "w", "fl_x", "camera_angle_y", "cx", "k1", "rolling_shutter", "scale"]
+    places = [(top, key) for top in (True, False) for key in keys]
+    places += [(False, key) for key in ("file_path", "mask_path", "transform_matrix")]
+    for at_top, key in places:
+        change = {key: strange}
+        frame = {"file_path": "a.png", "fl_x": 50, "h": 30}
+        put_capture(tmp_path, change if at_top else {}, [frame])
+        if not at_top:
+            document = json.loads((tmp_path / "transforms.json").read_text())
+            document["frames"][0] |= change
+            (tmp_path / "transforms.json").write_text(json.dumps(document))
+        with contextlib.suppress(LsrmError):
+            assert len(read_capture(tmp_path).frames) == 1
 
 
 def test_nan_in_a_pose(tmp_path, put_capture, plain_pose):
