@@ -1,0 +1,221 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""DINOv3 loads from the user's own file and computes what its authors' network does."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional as F
+
+from backend.errors import CheckpointMismatch, CheckpointMissing
+from backend.model.dinov3 import IMAGE_MEAN, IMAGE_STD, DinoV3, DinoV3Config, patch_features
+from backend.model.dinov3_files import load_dinov3
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SMALL = DinoV3Config(width=48, depth=2, heads=3, hidden=64)
+# A few float32 roundings of values around one.
+SAME = 2e-6
+
+
+@pytest.fixture(scope="module")
+def network() -> DinoV3:
+    """A small network with every parameter random."""
+    torch.manual_seed(3)
+    network = DinoV3(SMALL).eval().requires_grad_(requires_grad=False)
+    for parameter in network.parameters():
+        parameter.normal_(0.0, 0.3)
+    return network
+
+
+@pytest.fixture
+def original(network: DinoV3, tmp_path: Path) -> Path:
+    """Its weights as the authors store them."""
+    torch.save(network.state_dict(), tmp_path / "dinov3.pth")
+    return tmp_path / "dinov3.pth"
+
+
+def images(count: int = 2, height: int = 48, width: int = 80) -> Tensor:
+    return torch.randn(count, 3, height, width, generator=torch.Generator().manual_seed(1))
+
+
+def save_as_transformers(network: DinoV3, folder: Path, layer: str) -> None:
+    """The weights under the names of a `transformers` folder."""
+    names = {
+        "cls_token": "embeddings.cls_token",
+        "storage_tokens": "embeddings.register_tokens",
+        "patch_embed.proj.weight": "embeddings.patch_embeddings.weight",
+        "patch_embed.proj.bias": "embeddings.patch_embeddings.bias",
+        "norm.weight": "norm.weight",
+        "norm.bias": "norm.bias",
+    }
+    state = network.state_dict()
+    tensors = {theirs: state[ours] for ours, theirs in names.items()}
+    tensors["embeddings.mask_token"] = state["mask_token"][None]
+    parts = {
+        "attn.proj": "attention.o_proj",
+        "ls1.gamma": "layer_scale1.lambda1",
+        "ls2.gamma": "layer_scale2.lambda1",
+        "mlp.w1": "mlp.gate_proj",
+        "mlp.w2": "mlp.up_proj",
+        "mlp.w3": "mlp.down_proj",
+        "norm1": "norm1",
+        "norm2": "norm2",
+    }
+    for name, tensor in state.items():
+        if not name.startswith("blocks."):
+            continue
+        _, number, rest = name.split(".", 2)
+        prefix = f"{layer}.{number}."
+        for ours, theirs in parts.items():
+            if rest.startswith(ours):
+                tensors[prefix + theirs + rest.removeprefix(ours)] = tensor
+        if rest in ("attn.qkv.weight", "attn.qkv.bias"):
+            for letter, part in zip("qkv", tensor.chunk(3), strict=True):
+                if (letter, rest[-4:]) != ("k", "bias"):
+                    tensors[f"{prefix}attention.{letter}_proj.{rest.split('.')[-1]}"] = part
+    folder.mkdir()
+    save_file(
+        {name: tensor.contiguous() for name, tensor in tensors.items()}, folder / "m.safetensors"
+    )
+    described = {
+        "hidden_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 3,
+        "intermediate_size": 64,
+        "num_register_tokens": 4,
+        "patch_size": 16,
+    }
+    (folder / "config.json").write_text(json.dumps(described))
+
+
+def test_original_file_loads_as_it_is(network: DinoV3, original: Path) -> None:
+    """The authors' names are ours, sizes come from the shapes, and nothing is left over."""
+    loaded = load_dinov3(original)
+    assert loaded.config == SMALL
+    assert torch.equal(loaded(images()), network(images()))
+    assert not any(parameter.requires_grad for parameter in loaded.parameters())
+
+
+@pytest.mark.parametrize("layer", ["layer", "model.layer"])
+def test_transformers_folders_load_in_both_layouts(
+    network: DinoV3, tmp_path: Path, layer: str
+) -> None:
+    """Newer and older names of a transformers folder give the same network."""
+    save_as_transformers(network, tmp_path / "folder", layer)
+    loaded = load_dinov3(tmp_path / "folder")
+    assert torch.equal(loaded(images()), network(images()))
+
+
+def test_names_are_those_of_the_original_file() -> None:
+    """The full-size network has exactly the parameters that the authors' file holds."""
+    with torch.device("meta"):
+        state = DinoV3(DinoV3Config()).state_dict()
+    block = "norm1.weight norm1.bias attn.qkv.weight attn.qkv.bias attn.qkv.bias_mask "
+    block += "attn.proj.weight attn.proj.bias ls1.gamma norm2.weight norm2.bias mlp.w1.weight "
+    block += "mlp.w1.bias mlp.w2.weight mlp.w2.bias mlp.w3.weight mlp.w3.bias ls2.gamma"
+    expected = {f"blocks.{number}.{name}" for number in range(32) for name in block.split()}
+    expected |= {"cls_token", "storage_tokens", "mask_token", "rope_embed.periods"}
+    expected |= {"patch_embed.proj.weight", "patch_embed.proj.bias", "norm.weight", "norm.bias"}
+    assert state.keys() == expected
+    learned = sum(tensor.numel() for name, tensor in state.items() if "bias_mask" not in name)
+    # transformers counts 840.59 M without the zero key biases and the frequencies.
+    assert round((learned - 32 * 1280 - 16) / 1e6, 2) == 840.59
+
+
+def test_agrees_with_transformers(tmp_path: Path) -> None:
+    """Random weights give the numbers of the library's implementation, non-square images too."""
+    transformers = pytest.importorskip(
+        "transformers", reason="transformers is only installed to compare with it"
+    )
+    torch.manual_seed(0)
+    described = transformers.DINOv3ViTConfig(
+        hidden_size=48,
+        intermediate_size=64,
+        num_hidden_layers=3,
+        num_attention_heads=3,
+        num_register_tokens=4,
+        use_gated_mlp=True,
+        hidden_act="silu",
+    )
+    theirs = transformers.DINOv3ViTModel(described).eval().requires_grad_(requires_grad=False)
+    for parameter in theirs.parameters():
+        parameter.normal_(0.0, 0.3)
+    theirs.save_pretrained(tmp_path / "saved")
+    expected = theirs(images()).last_hidden_state[:, 5:]
+    assert expected.abs().max() > 0.5
+    assert (load_dinov3(tmp_path / "saved")(images()) - expected).abs().max() < SAME
+
+
+def test_key_bias_is_masked(network: DinoV3, original: Path) -> None:
+    """Whatever bias the file holds for the keys, it has no effect."""
+    state = torch.load(original)
+    state["blocks.0.attn.qkv.bias"][48:96] = 100.0
+    torch.save(state, original)
+    assert torch.equal(load_dinov3(original)(images()), network(images()))
+
+
+def test_positions_are_relative_to_the_frame(network: DinoV3) -> None:
+    """Equal patches at different places give different tokens; without rotation they would not."""
+    tokens = network(torch.ones(1, 3, 32, 48))[0]
+    assert (tokens[0] - tokens[-1]).abs().max() > 1e-3
+    turn = network.rope_embed(2, 3)
+    # Row 0 of two lies at -0.5, and the first period is 1: the angle is -pi.
+    assert torch.allclose(turn.cos[0, 0], torch.tensor(-1.0))
+    assert turn.cos.shape == (6, SMALL.head_width)
+
+
+@pytest.mark.parametrize("resample", ["bilinear", "area"])
+def test_features_match_the_patches_of_lsrm(network: DinoV3, resample: str) -> None:
+    """One feature per 8-pixel patch, from the view enlarged the way its stage enlarges it."""
+    views = images(3, 32, 32).clamp(-1, 1)
+    found = patch_features(network, views, 8, resample)
+    colors = 0.5 * (views + 1)
+    enlarged = (
+        F.interpolate(colors, scale_factor=2, mode="bilinear")
+        if resample == "bilinear"
+        else colors.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    )
+    mean, std = (torch.tensor(values)[:, None, None] for values in (IMAGE_MEAN, IMAGE_STD))
+    expected = network((enlarged - mean) / std)
+    assert found.shape == (3, 16, 48)
+    assert torch.allclose(found, expected, atol=1e-5)
+
+
+def test_very_large_views_are_limited(network: DinoV3) -> None:
+    """Above 2048 pixels stage 2 shrinks its views and spreads the features over its patches."""
+    found = patch_features(network, torch.zeros(1, 3, 2304, 2304), 256, "area")
+    assert found.shape == (1, 81, 48)
+
+
+def test_other_files_are_refused(network: DinoV3, original: Path, tmp_path: Path) -> None:
+    """A wrong, changed or missing file is an error that says what differs."""
+    state = torch.load(original)
+    state["blocks.1.ls2.gamma"] = torch.ones(7)
+    del state["norm.bias"]
+    torch.save(state, original)
+    with pytest.raises(CheckpointMismatch, match=r"missing: norm\.bias.*gamma \(7,\) instead"):
+        load_dinov3(original)
+    torch.save({"weight": torch.ones(1)}, original)
+    with pytest.raises(CheckpointMismatch, match="no DINOv3"):
+        load_dinov3(original)
+    torch.save([1, 2], original)
+    with pytest.raises(CheckpointMismatch, match="no plain list of tensors"):
+        load_dinov3(original)
+    with pytest.raises(CheckpointMissing):
+        load_dinov3(tmp_path / "nothing.pth")
+    with pytest.raises(CheckpointMissing, match=r"config\.json"):
+        load_dinov3(tmp_path)
+    save_as_transformers(network, tmp_path / "folder", "layer")
+    save_file(
+        {"layer.0.attention.q_proj.weight": torch.ones(48, 48)}, tmp_path / "folder/m.safetensors"
+    )
+    with pytest.raises(CheckpointMismatch, match="missing: cls_token"):
+        load_dinov3(tmp_path / "folder")
