@@ -12,7 +12,7 @@ import numpy as np
 
 from .errors import EmptyMask, TooFewViews
 from .image_files import read_color, read_mask
-from .model.resize import resize_area
+from .model.resize import area_taps
 from .progress import Progress
 from .view_consistency import agreeing_views, check_in_frame, check_viewpoints
 
@@ -144,7 +144,7 @@ def read_view(frame: Frame, max_size: int | None = None) -> View:
     return View(
         name=frame.name,
         image=_resized_color(colors, alpha, lens),
-        mask=resize_area(mask, lens.height, lens.width),
+        mask=_averaged(mask, lens.height, lens.width),
         intrinsics=lens,
         camera_to_world=frame.camera_to_world,
     )
@@ -179,14 +179,25 @@ def _resized_color(
     image = np.ones((*size, 3), np.float32)
     if alpha is None:
         for channel in range(3):
-            image[..., channel] = resize_area(_unit(colors[..., channel]), *size)
+            image[..., channel] = _averaged(_unit(colors[..., channel]), *size)
         return image
     opacity = _unit(alpha)
-    visible = resize_area(opacity, *size)
+    visible = _averaged(opacity, *size)
     for channel in range(3):
-        premultiplied = resize_area(_unit(colors[..., channel]) * opacity, *size)
+        premultiplied = _averaged(_unit(colors[..., channel]) * opacity, *size)
         np.divide(premultiplied, visible, out=image[..., channel], where=visible > 0.0)
     return image.clip(0.0, 1.0)
+
+
+def _averaged(channel: Image, height: int, width: int) -> Image:
+    """A channel [h, w] averaged down by area.
+
+    Rows first: they lie together in memory, and photographs take a sixth of the time.
+    """
+    rows, columns = channel.shape
+    if (rows, columns) == (height, width):
+        return channel
+    return area_taps(columns, width).apply(area_taps(rows, height).apply(channel, 0), 1)
 
 
 def _unit(values: NDArray[np.uint8]) -> Image:
