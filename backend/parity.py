@@ -14,9 +14,9 @@ from .errors import LsrmError
 from .golden.attention_case import run_attention_case
 from .golden.case import Case, Produced, read_case
 from .golden.field_cases import run_render_case, run_volsdf_dense_case, run_volsdf_sparse_case
+from .golden.preprocess_case import run_preprocess_case
 from .golden.stage_cases import run_dense_case, run_sparse_case
 from .golden.token_cases import run_routing_case, run_sparsify_case
-from .model.preprocess_case import run as run_preprocess
 from .terminal import print_json, say
 
 if TYPE_CHECKING:
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
-
-
-def _run_preprocess_case(case: Case) -> Produced:
-    return Produced(run_preprocess(case.folder, case.config))
 
 
 @dataclass(frozen=True)
@@ -47,7 +43,7 @@ KINDS = {
     "volsdf_dense": Kind(run_volsdf_dense_case, 1e-5),
     "volsdf_sparse": Kind(run_volsdf_sparse_case, 1e-5),
     "render": Kind(run_render_case, 1e-5),
-    "preprocess": Kind(_run_preprocess_case, 5e-6),
+    "preprocess": Kind(run_preprocess_case, 5e-6),
 }
 
 

@@ -18,7 +18,8 @@ from safetensors.torch import load_file
 from backend.cameras import Intrinsics, Normalization, intrinsics_from_fov, look_at, project
 from backend.capture_format import read_capture
 from backend.errors import BadCapture, BadImage
-from backend.model import preprocess_case
+from backend.golden.case import read_case
+from backend.golden.preprocess_case import run_preprocess_case
 from backend.model.config import ModelConfig, preset
 from backend.model.light import linear_to_srgb, srgb_to_linear
 from backend.model.preprocess import Window, from_views, object_window
@@ -123,8 +124,7 @@ def assert_same(first: Any, second: Any, tolerance: float) -> None:
 def test_golden_scenes(shared: Path) -> None:
     """Both released layouts give the stored tensors, to 5e-6 (K 1e-5), integers exactly."""
     folder = shared / "golden" / "preprocess"
-    case = json.loads((folder / "case.json").read_text())
-    found = preprocess_case.run(folder, case["config"])
+    found = run_preprocess_case(read_case(folder)).tensors
     for name, expected in load_file(folder / "outputs.safetensors").items():
         assert found[name].shape == expected.shape, name
         assert found[name].dtype == expected.dtype, name

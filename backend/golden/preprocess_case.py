@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The golden cases of kind `preprocess`: scenes on disk to tensors under the release's names."""
+"""Golden cases of kind `preprocess`: scenes on disk to tensors under the release's names."""
 
 from __future__ import annotations
 
@@ -9,36 +9,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from .release_captures import ReleaseCapture, ReleaseSettings, read_real
-from .release_rig import read_rig
+from ..model.release_captures import ReleaseCapture, ReleaseSettings, read_real
+from ..model.release_rig import read_rig
+from .case import Case, Produced
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from .preprocess import CroppedView, ViewTensors
+    from ..model.preprocess import CroppedView, ViewTensors
 
 READERS = {"real": read_real, "rig": read_rig}
 
 
-def run(folder: Path, config: dict[str, Any]) -> dict[str, Tensor]:
-    """All tensors of a case.
-
-    Args:
-        folder: of the case.
-        config: `case.json`'s, with one entry per way of reading a scene.
-
-    Returns:
-        `<setting>.<name>` -> tensor; a superset of what the case expects.
-    """
+def run_preprocess_case(case: Case) -> Produced:
+    """Read every scene in every way the case lists; names are `<way>.<released name>`."""
     tensors = {}
-    for setting, options in config["settings"].items():
-        capture = READERS[options["kind"]](folder / options["capture"], _settings(options))
+    for way, options in case.config["settings"].items():
+        capture = READERS[options["kind"]](case.folder / options["capture"], _settings(options))
         for name, tensor in _named(capture, options).items():
-            tensors[f"{setting}.{name}"] = tensor
-    return tensors
+            tensors[f"{way}.{name}"] = tensor
+    return Produced(tensors)
 
 
 def _settings(options: dict[str, Any]) -> ReleaseSettings:
