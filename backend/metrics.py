@@ -14,6 +14,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
+from .cameras import gltf_to_world
 from .capture_format import read_capture
 from .errors import BadImage
 from .views import load_views
@@ -144,8 +145,11 @@ def _decibels(squared_error: NDArray[np.float32]) -> float:
 
 
 def _read_mesh(path: Path) -> trimesh.Trimesh:
-    """All geometry of a file as one mesh."""
-    return trimesh.load_mesh(path, process=False)
+    """All geometry of a file as one mesh in the axes of the capture's world."""
+    mesh = trimesh.load_mesh(path, process=False)
+    if path.suffix.lower() in (".glb", ".gltf"):
+        mesh.vertices = gltf_to_world(mesh.vertices)
+    return mesh
 
 
 def _read_render(folder: Path, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:

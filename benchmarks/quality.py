@@ -1,0 +1,176 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The bench: twelve real objects through the whole path, scored from cameras it has not seen.
+
+    python3 -m benchmarks.quality OBJECTS HDRI [--refine off] [--work DIR] [-o RESULT.json]
+
+Captures are kept in the work folder and made only once. The standard library is enough to start
+it; everything else runs in LSRM's own environments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from backend.environment import backend_command, blender_command, child_variables
+
+BENCH_CAPTURE = (
+    "--normalize --distance 3 --field-of-view 40 --views 16 --test-views 8 --size 256 --samples 32"
+).split()
+"""Distance in bounding radii: the object has radius 0.5, so the cameras stand at 1.5."""
+
+APART = "racquet"
+"""Strings painted with alpha have no surface that a mesh could show; it stands on its own line."""
+
+SCAN = "gso_"
+MEASURES = ("iou", "psnr", "psnr_foreground", "ssim")
+TRUE_GEOMETRY = "true_geometry.py"
+
+
+def main() -> int:
+    """Run the bench and write its table."""
+    arguments = _parser().parse_args()
+    rows = {}
+    for asset in _assets(arguments.objects, arguments.only):
+        name = asset.parent.name if asset.name == "model.obj" else asset.stem
+        sys.stderr.write(f"{name}\n")
+        rows[name] = _run_object(asset, arguments.work / name, arguments)
+    document = {
+        "what": "novel views scored unlit by `lsrm_blender evaluate`; 16 views of 256 px",
+        "refine": arguments.refine,
+        "machine": {
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+        },
+        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        "objects": rows,
+        "summary": _summary(rows),
+    }
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+    print(_table(rows, document["summary"]))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("objects", type=Path, help="folder with gso_*/model.obj and *.glb")
+    add("hdri", type=Path, help="the lighting of the captures")
+    add("--refine", default="off")
+    add("--only", default="", help="run the objects whose path holds this text, any case")
+    add("--true-geometry", action="store_true", help="also texture the true meshes: the bound")
+    add("--work", type=Path, default=Path("bench"))
+    add("-o", "--output", type=Path, default=Path("benchmarks/results/quality.json"))
+    return parser
+
+
+def _assets(folder: Path, only: str) -> list[Path]:
+    found = [*sorted(folder.glob("*/model.obj")), *sorted(folder.glob("*.glb"))]
+    return [asset for asset in found if only.lower() in str(asset).lower()]
+
+
+def _run_object(asset: Path, folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Capture, reconstruct and score one object."""
+    views = folder / "views"
+    if not views.is_dir():
+        axis = ["--up-axis", "Z"] if asset.suffix == ".obj" else []
+        light = ["--environment", str(arguments.hdri)]
+        _answer(
+            blender_command("capture", str(asset), "-o", str(views), *axis, *light, *BENCH_CAPTURE)
+        )
+    result = folder / f"refine-{arguments.refine}"
+    start = time.perf_counter()
+    report = _answer(
+        backend_command("reconstruct", str(views), "-o", str(result), "--refine", arguments.refine)
+    )
+    row = {
+        "seconds": round(time.perf_counter() - start, 1),
+        "peak_memory_mb": max(stage["peak_memory_mb"] for stage in report["stages"]),
+        **_score(views, result),
+    }
+    if arguments.true_geometry:
+        textured = folder / "true-geometry"
+        script = str(Path(__file__).with_name(TRUE_GEOMETRY))
+        python = backend_command()[0]
+        _answer([python, script, str(views), str(textured)])
+        row["true_geometry"] = _score(views, textured)
+    return row
+
+
+def _score(views: Path, result: Path) -> dict[str, float]:
+    answer = _answer(blender_command("evaluate", str(views), str(result)))
+    scores = {measure: round(answer["mean"][measure], 4) for measure in MEASURES}
+    return {**scores, "chamfer_x1e3": round(answer["chamfer_x1e3"], 2)}
+
+
+def _answer(command: list[str]) -> dict[str, Any]:
+    """Run a command of ours; its JSON answer."""
+    done = subprocess.run(
+        [*command, "--json"], env=child_variables(), stdout=subprocess.PIPE, check=True
+    )
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def _summary(rows: dict[str, Any]) -> dict[str, Any]:
+    """Means and worsts over the scans, and over all objects but the one that stands apart."""
+    scans = [row for name, row in rows.items() if name.startswith(SCAN)]
+    most = [row for name, row in rows.items() if APART not in name.lower()]
+    groups = {"scans": scans, "without_racquet": most}
+    return {
+        name: {
+            measure: {
+                "mean": round(fmean(row[measure] for row in group), 4),
+                "worst": min(row[measure] for row in group),
+            }
+            for measure in MEASURES
+        }
+        | {"seconds_most": max(row["seconds"] for row in group)}
+        for name, group in groups.items()
+        if group
+    }
+
+
+def _table(rows: dict[str, Any], summary: dict[str, Any]) -> str:
+    """The results for people, as Markdown."""
+    head = "| object | IoU | PSNR | PSNR fg | SSIM | Chamfer x1e3 | s | MiB | true geometry dB |"
+    lines = [head, re.sub(r"[^|]+", "---", head)]
+    for name, row in rows.items():
+        bound = row.get("true_geometry", {}).get("psnr", "")
+        lines.append(
+            f"| {name} | {row['iou']:.4f} | {row['psnr']:.2f} | {row['psnr_foreground']:.2f} "
+            f"| {row['ssim']:.4f} | {row['chamfer_x1e3']:.2f} | {row['seconds']:.1f} "
+            f"| {row['peak_memory_mb']} | {bound} |"
+        )
+    for name, group in summary.items():
+        lines.append(
+            f"| **{name}, mean** | {group['iou']['mean']:.4f} | {group['psnr']['mean']:.2f} "
+            f"| {group['psnr_foreground']['mean']:.2f} | {group['ssim']['mean']:.4f} | | | | |"
+        )
+    return "\n".join(lines)
+
+
+def _processor() -> str:
+    """The processor's name where the system tells it."""
+    try:
+        found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text("utf-8"))
+    except OSError:
+        found = None
+    return found[1] if found else platform.processor()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
