@@ -16,12 +16,13 @@ from .command_line import COMMANDS, fail
 from .command_line import main as run_command
 from .environment import (
     ROOT,
+    Environment,
     backend_environment,
     become,
     blender_environment,
     check_python,
     child_variables,
-    interpreter,
+    interpreters,
     take_blender,
 )
 from .errors import Cancelled, LsrmError
@@ -37,9 +38,7 @@ def main(arguments: list[str]) -> int:
         if {"-h", "--help"} & set(arguments) and arguments[0] != "test":
             with contextlib.suppress(ModuleNotFoundError):  # then help, too, needs the environment
                 return run_command(arguments)
-        python = interpreter(backend_environment(tests=arguments[0] == "test"))
-        if arguments[0] in ("demo", "test"):
-            interpreter(blender_environment())
+        python, *_ = interpreters(*_environments(arguments[0]))
         os.environ["LSRM_BACKEND"] = str(python)
         if arguments[0] == "test":
             os.chdir(ROOT)
@@ -51,6 +50,11 @@ def main(arguments: list[str]) -> int:
         return fail(error, as_json="--json" in arguments)
     except KeyboardInterrupt:
         return fail(Cancelled("Interrupted.", "Run it again to go on."), as_json=False)
+
+
+def _environments(command: str) -> list[Environment]:
+    backend = backend_environment(tests=command == "test")
+    return [backend, blender_environment()] if command in ("demo", "test") else [backend]
 
 
 def _needs_nothing(arguments: list[str]) -> bool:

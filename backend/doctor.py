@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import sys
 from dataclasses import asdict, dataclass
 from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .environment import ROOT, backend_environment, blender_environment, holds
+from .environment import ROOT, backend_environment, blender_environment, find_interpreter
+from .errors import EnvironmentBroken
 from .installation import costs
 from .system_libraries import install_command, missing_libraries
 from .terminal import print_json, say
@@ -74,22 +74,15 @@ def examine() -> list[Finding]:
 
 
 def _environment(environment: Environment) -> Finding:
-    if holds(environment.requirements):
-        return Finding(environment.name, well=True, seen=f"this Python, {sys.executable}")
-    if named := os.environ.get(environment.variable):
-        found = Path(named).exists()
-        remedy = f"Correct or unset {environment.variable}"
-        return Finding(environment.name, found, f"{named}, by {environment.variable}", remedy)
-    if environment.ready:
-        return Finding(environment.name, well=True, seen=str(environment.folder))
+    try:
+        python = find_interpreter(environment)
+    except EnvironmentBroken as error:
+        return Finding(environment.name, well=False, seen=error.message, remedy=error.remedy)
+    if python is not None:
+        return Finding(environment.name, well=True, seen=str(python))
     price = " or ".join(f"{cost.download:.1f} GB" for cost in costs(environment))
-    return Finding(
-        environment.name,
-        well=False,
-        seen="not installed",
-        remedy=f"The first command that needs it installs it ({price} to download): "
-        "python3 -m backend demo",
-    )
+    remedy = f"python3 -m backend demo installs it ({price} to download)"
+    return Finding(environment.name, well=False, seen="not installed", remedy=remedy)
 
 
 def _torch() -> list[Finding]:

@@ -85,24 +85,38 @@ def blender_environment(folder: Path = ROOT / ".venv") -> Environment:
     return Environment("blender", folder / "blender", _pins(extras=("blender",)), "LSRM_BLENDER")
 
 
-def interpreter(environment: Environment) -> Path:
-    """The Python to use for an environment; installs the environment if there is none.
+def interpreters(*environments: Environment) -> list[Path]:
+    """The Pythons to use for some environments; installs those that there are not.
+
+    Raises:
+        EnvironmentBroken: if an environment cannot be used or installed.
+    """
+    if missing := [each for each in environments if find_interpreter(each) is None]:
+        from .installation import install
+
+        install(*missing)
+    return [find_interpreter(each) or each.python for each in environments]
+
+
+def find_interpreter(environment: Environment) -> Path | None:
+    """The Python to use for an environment, or nothing if it has to be installed first.
 
     In this order: the one that the user named in `environment.variable`, the running one if it
     already holds every pin, the environment's own.
 
     Raises:
-        EnvironmentBroken: if the environment cannot be installed.
+        EnvironmentBroken: if the user named a program that is not there.
     """
     if named := os.environ.get(environment.variable):
+        if not Path(named).is_file():
+            raise EnvironmentBroken(
+                f"{environment.variable} names {named}, which is not there.",
+                "Correct the path, or leave it out to have an environment installed.",
+            )
         return Path(named)
     if holds(environment.requirements):
         return Path(sys.executable)
-    if not environment.ready:
-        from .installation import install
-
-        install(environment)
-    return environment.python
+    return environment.python if environment.ready else None
 
 
 def holds(requirements: Iterable[str]) -> bool:
@@ -141,9 +155,8 @@ def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> None:
 
 def backend_command(*arguments: str) -> list[str]:
     """The command line that runs `backend` from any of our processes, Blender's included."""
-    environment = backend_environment()
-    own = environment.python if environment.ready else sys.executable
-    return [os.environ.get(environment.variable, str(own)), "-P", "-m", "backend", *arguments]
+    python = find_interpreter(backend_environment()) or sys.executable
+    return [str(python), "-P", "-m", "backend", *arguments]
 
 
 def blender_command(*arguments: str) -> list[str]:

@@ -56,37 +56,36 @@ NETWORK_FAILURE = re.compile(
 )
 
 
-def install(environment: Environment) -> None:
-    """Make an environment ready, from whatever state it is in.
+def install(*environments: Environment) -> None:
+    """Make environments ready, from whatever state they are in.
 
     Raises:
         EnvironmentBroken: saying what is missing: a supported Python, a library of the system,
-            disk space, the network, or whatever else pip stumbled over.
+            disk space, the network, or whatever else pip stumbled over. All that can be known
+            before the first download is told before it.
     """
     check_python()
-    _check_system(environment)
-    try:
-        environment.folder.mkdir(parents=True, exist_ok=True)
-        with _only_one(environment.folder.with_suffix(".lock")) as lock:
-            if not environment.ready:  # another process may have finished it while we waited
-                _install(environment, lock)
-    except OSError as error:
-        raise EnvironmentBroken(
-            f"The {environment.name} environment cannot be written: {error}.",
-            f"Make room and give yourself write access in {environment.folder.parent}",
-        ) from error
+    _check_system(environments)
+    _announce(environments)
+    for environment in environments:
+        try:
+            environment.folder.mkdir(parents=True, exist_ok=True)
+            with _only_one(environment.folder.with_suffix(".lock")) as lock:
+                if not environment.ready:  # another process may have finished it meanwhile
+                    _install(environment, lock)
+        except OSError as error:
+            raise EnvironmentBroken(
+                f"The {environment.name} environment cannot be written: {error}.",
+                f"Make room and give yourself write access in {environment.folder.parent}",
+            ) from error
 
 
 def _install(environment: Environment, lock: IO[str]) -> None:
-    _announce(environment)
     environment.marker.unlink(missing_ok=True)
     _forget_unfinished_packages(environment.folder)
     _run([sys.executable, "-m", "venv", *_renewal(environment), str(environment.folder)], lock)
-    python = str(environment.python)
-    _run(
-        [python, "-m", "pip", "install", "--disable-pip-version-check", *environment.requirements],
-        lock,
-    )
+    pip = [str(environment.python), "-m", "pip", "install", "--disable-pip-version-check"]
+    _run([*pip, *environment.requirements], lock)
     if environment.name == "blender":
         _check_blender(environment)
     record = {"python": THIS_PYTHON, "requirements": environment.requirements}
@@ -101,32 +100,36 @@ def costs(environment: Environment) -> list[Cost]:
     return [CUDA, CPU] if sys.platform.startswith("linux") else [CPU]
 
 
-def _announce(environment: Environment) -> None:
-    dearest, *cheaper = costs(environment)
-    say(f"Installing the {environment.name} environment, once, into {environment.folder}")
-    say(f"  {dearest}")
-    for cost in cheaper:
-        say(f"  or {cost}, if pip finds that build;")
-        say("     to get it: PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu")
+def _announce(environments: Sequence[Environment]) -> None:
+    say(f"First use: installing into {environments[0].folder.parent}")
+    for environment in environments:
+        dearest, *cheaper = costs(environment)
+        say(f"  {environment.name:<8} {dearest}")
+        for cost in cheaper:
+            say(f"       or  {cost}, if pip finds that build")
+    if CUDA in costs(environments[0]):
+        say("  No NVIDIA card? PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu")
     say("  If this is interrupted, run the same command again: it continues.")
 
 
-def _check_system(environment: Environment) -> None:
+def _check_system(environments: Sequence[Environment]) -> None:
     """Find out before the download what would make it useless."""
     if util.find_spec("venv") is None or util.find_spec("ensurepip") is None:
         raise EnvironmentBroken(
             f"This Python {THIS_PYTHON} cannot make environments: venv or ensurepip is missing.",
             f"Install them, on Debian and Ubuntu with: apt install python{THIS_PYTHON}-venv",
         )
-    existing = next(folder for folder in environment.folder.parents if folder.exists())
+    fresh = [each for each in environments if not each.python.exists()]
+    needed = sum(min(cost.disk for cost in costs(each)) for each in fresh)
+    existing = next(folder for folder in environments[0].folder.parents if folder.exists())
     free = shutil.disk_usage(existing).free / 1e9
-    needed = min(cost.disk for cost in costs(environment))
-    if not environment.python.exists() and free < needed:
+    if free < needed:
         raise EnvironmentBroken(
-            f"The {environment.name} environment needs {needed:.1f} GB, {existing} has {free:.1f}.",
+            f"The installation needs {needed:.1f} GB on disk, and {existing} has {free:.1f} free.",
             "Free some disk space and run the same command again.",
         )
-    if environment.name == "blender" and (missing := missing_libraries()):
+    blender = any(each.name == "blender" for each in environments)
+    if blender and (missing := missing_libraries()):
         raise EnvironmentBroken(
             f"Blender needs system libraries that are missing here: {', '.join(missing)}.",
             f"Install them with: {install_command(missing)}",

@@ -21,7 +21,7 @@ from backend.environment import (
     blender_environment,
     check_python,
     child_variables,
-    interpreter,
+    interpreters,
     take_blender,
 )
 from backend.errors import Cancelled, EnvironmentBroken, LsrmError
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
         arguments = take_blender(arguments)
         if not arguments or arguments[0] in ("-h", "--help"):  # any Python can tell
             become([sys.executable, "-P", ENTRY, "--help"], child_variables())
-        enter_blender(interpreter(blender_environment()), arguments)
+        enter_blender(interpreters(blender_environment())[0], arguments)
     except LsrmError as error:
         return fail(error, as_json="--json" in arguments)
     except KeyboardInterrupt:

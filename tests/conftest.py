@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -36,18 +35,15 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def blender_python() -> Path:
-    """A Python that can import bpy: LSRM_BLENDER, this one, or the Blender environment's."""
-    from backend.environment import blender_environment, holds
+    """A Python that can import bpy; skips the test where there is none."""
+    from backend.environment import blender_environment, find_interpreter
 
-    environment = blender_environment()
-    named = Path(os.environ.get(environment.variable, ""))
-    if named.name.startswith("python"):
-        return named
-    if holds(environment.requirements):
-        return Path(sys.executable)
-    if not environment.ready:
+    python = find_interpreter(blender_environment())
+    if python is None:
         pytest.skip("no Python with bpy; `python3 -m backend test` installs one")
-    return environment.python
+    if not python.name.startswith("python"):
+        pytest.skip(f"LSRM_BLENDER names a whole Blender, {python}, not a Python with bpy")
+    return python
 
 
 @pytest.fixture(scope="session")

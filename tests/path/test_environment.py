@@ -86,6 +86,15 @@ def test_running_python_is_used_if_it_holds_the_pins(monkeypatch):
     assert env.holds(["torch==2.13.0"])
 
 
+def test_a_named_interpreter_must_be_there(monkeypatch):
+    """LSRM_BACKEND and LSRM_BLENDER choose a program; a wrong path is an error, not a fallback."""
+    monkeypatch.setenv("LSRM_BACKEND", sys.executable)
+    assert env.find_interpreter(env.backend_environment()) == Path(sys.executable)
+    monkeypatch.setenv("LSRM_BACKEND", "/nowhere/python")
+    with pytest.raises(EnvironmentBroken, match="/nowhere/python"):
+        env.find_interpreter(env.backend_environment())
+
+
 def test_children_keep_the_users_settings(monkeypatch):
     """PIP_* reaches pip; foreign module paths do not reach anybody."""
     monkeypatch.setenv("PIP_INDEX_URL", "http://mirror/simple")
@@ -115,15 +124,16 @@ def test_two_processes_install_once(small):
     code = """if True:
         import sys
         from pathlib import Path
-        from backend.environment import Environment, interpreter
-        print(interpreter(Environment("backend", Path(sys.argv[1]), (sys.argv[2],), "LSRM_SMALL")))
+        from backend.environment import Environment, interpreters
+        small = Environment("backend", Path(sys.argv[1]), (sys.argv[2],), "LSRM_SMALL")
+        print(*interpreters(small))
     """
     command = [sys.executable, "-P", "-c", code, str(small.folder), FAKE]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     both = [subprocess.Popen(command, env=env.child_variables(), **pipes) for _ in range(2)]
     words = [process.communicate(timeout=120) for process in both]
     assert [process.returncode for process in both] == [0, 0]
-    assert sum("GB to download" in err for _, err in words) == 1
+    assert sum("Successfully installed" in err for _, err in words) == 1
     assert {out.strip() for out, _ in words} == {str(small.python)}
     answer = subprocess.run(
         [small.python, "-c", "import lsrm_fake; print(lsrm_fake.ANSWER)"],
@@ -136,7 +146,7 @@ def test_ready_environment_is_left_alone(small, monkeypatch):
     """Once installed, nothing is run again: no pip, no network."""
     monkeypatch.setattr(subprocess, "Popen", None)
     before = small.marker.stat().st_mtime_ns
-    assert env.interpreter(small) == small.python
+    assert env.interpreters(small) == [small.python]
     assert small.marker.stat().st_mtime_ns == before
 
 
@@ -148,7 +158,7 @@ def test_interrupted_installation_is_continued(small):
     (site / "lsrm_fake.py").unlink()
     (site / "lsrm_fake-1.0.dist-info" / "INSTALLER").unlink()
     assert not small.ready
-    env.interpreter(small)
+    env.interpreters(small)
     assert small.ready
     assert (site / "lsrm_fake.py").exists()
 
@@ -161,7 +171,7 @@ def test_missing_network_is_told(small, monkeypatch):
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
     wanting = env.Environment("backend", small.folder, (FAKE, "lsrm-absent==1.0"), "X")
     with pytest.raises(EnvironmentBroken, match=r"lsrm-absent==1\.0") as caught:
-        env.interpreter(wanting)
+        env.interpreters(wanting)
     assert "No package index could be reached" in caught.value.remedy
     assert not wanting.ready
 
@@ -169,8 +179,8 @@ def test_missing_network_is_told(small, monkeypatch):
 def test_small_disk_is_refused_before_the_download(tmp_path, monkeypatch):
     """The error says how much is needed and how much there is."""
     monkeypatch.setattr(installation.shutil, "disk_usage", lambda _: SimpleNamespace(free=5e8))
-    with pytest.raises(EnvironmentBroken, match=r"needs 1\.0 GB, .* has 0\.5"):
-        installation.install(env.blender_environment(tmp_path))
+    with pytest.raises(EnvironmentBroken, match=r"needs 2\.2 GB .* has 0\.5"):
+        installation.install(env.backend_environment(tmp_path), env.blender_environment(tmp_path))
 
 
 def test_missing_venv_is_told_with_the_package(tmp_path, monkeypatch):
