@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from .capture_format import BoundingSphere
     from .views import View
 
-# Cameras nearer to each other than this, in units of their distance to the object (or of the
-# world, if that is unknown), stand at one place.
+# Cameras nearer to each other than this, in units of their distance to the object, stand at one
+# place. Where that distance is unknown, only the noise of their coordinates is told from movement.
 ONE_PLACE = 1e-4
+COORDINATE_NOISE = 1e-9
 # The widest angle at the object between two views below which its depth cannot be seen.
 LEAST_PARALLAX_DEGREES = 2.0
 # Up to this part of the views may contradict the rest and is left out.
@@ -56,8 +57,10 @@ class _Sight:
         lens: of the view.
         pose: camera to world.
         middle: (u, v) of the mask's mean, in pixels.
-        low: (u, v) of the upper-left corner of the mask's box.
-        high: (u, v) of its lower-right corner.
+        low: (u, v) of the upper-left corner of the mask's box; infinite where the frame cuts the
+            object, which may go on from there.
+        high: (u, v) of its lower-right corner, likewise.
+        reach: half the longer side of the box that is in the frame.
     """
 
     lens: Intrinsics
@@ -65,6 +68,7 @@ class _Sight:
     middle: Floats
     low: Floats
     high: Floats
+    reach: float
 
     @classmethod
     def of(cls, view: View) -> _Sight:
@@ -76,7 +80,10 @@ class _Sight:
             filled = np.flatnonzero(profile)
             low[axis], high[axis] = filled[0], filled[-1] + 1
             middle[axis] = (profile * (np.arange(len(profile)) + 0.5)).sum() / profile.sum()
-        return cls(view.intrinsics, view.camera_to_world, middle, low, high)
+        reach = 0.5 * float((high - low).max())
+        low[[side in view.cut for side in ("left", "top")]] = -np.inf
+        high[[side in view.cut for side in ("right", "bottom")]] = np.inf
+        return cls(view.intrinsics, view.camera_to_world, middle, low, high, reach)
 
     def direction(self) -> Floats:
         """The unit vector [3] from the camera to the middle of the mask, in the world."""
@@ -89,13 +96,13 @@ class _Sight:
     def shows(self, target: Floats, radius: float) -> bool:
         """Whether a point lies in front of the camera, and near its mask in the image.
 
-        Near: within half the longer side of the mask's box, or the projected radius, around it.
+        Near: not farther from the mask's box than its reach, or the projected radius.
         """
         pixels, depths = project(target[None], self.lens, self.pose)
         pixel, depth = pixels[0], float(depths[0])
         if not depth > 0.0:
             return False
-        near = max(0.5 * float((self.high - self.low).max()), radius * self.lens.fx / depth)
+        near = max(self.reach, radius * self.lens.fx / depth)
         return bool((pixel >= self.low - near).all() and (pixel <= self.high + near).all())
 
 
@@ -107,10 +114,11 @@ def check_viewpoints(poses: Sequence[Floats], sphere: BoundingSphere | None) -> 
     """
     positions = np.stack([pose[:3, 3] for pose in poses])
     spread = np.linalg.norm(positions - positions.mean(axis=0), axis=1).max()
-    unit = 1.0
-    if sphere is not None:
-        unit = float(np.linalg.norm(positions - sphere.center, axis=1).max())
-    if spread <= ONE_PLACE * unit:
+    if sphere is None:
+        least = COORDINATE_NOISE * np.linalg.norm(positions, axis=1).max()
+    else:
+        least = ONE_PLACE * np.linalg.norm(positions - sphere.center, axis=1).max()
+    if spread <= least:
         raise TooFewViews(
             f"All {len(poses)} cameras stand at the same place.",
             "Move the camera around the object between views. If you did, the poses are "

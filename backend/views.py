@@ -109,17 +109,12 @@ def load_views(
     _check_count(len(shown), "show an object in their mask")
     agreeing, strangers = agreeing_views(shown, sphere)
     empty = [view for view in views if not _has_object(view)]
-    warnings = [
-        f"{len(views)} left out: {what} ({', '.join(view.name for view in views)})."
-        for what, views in (
-            ("the mask shows no object", empty),
-            ("the pose does not fit the other views", strangers),
-        )
-        if views
-    ]
-    for warning in warnings:
-        LOGGER.warning("%s", warning)
-    return Views(tuple(agreeing), sphere, (*capture.warnings, *warnings))
+    warnings = (
+        *capture.warnings,
+        *_left_out(empty, "the mask shows no object"),
+        *_left_out(strangers, "the pose does not fit the other views"),
+    )
+    return Views(tuple(agreeing), sphere, warnings)
 
 
 def read_view(frame: Frame, max_size: int | None = None) -> View:
@@ -157,6 +152,15 @@ def _read_all(frames: Sequence[Frame], progress: Progress, max_size: int | None)
         progress.report("views", index / len(frames), f"reading {frame.name}")
         views.append(read_view(frame, max_size))
     return views
+
+
+def _left_out(views: Sequence[View], reason: str) -> tuple[str, ...]:
+    """A warning for the views that are not used, if there are any."""
+    if not views:
+        return ()
+    warning = f"{len(views)} left out: {reason} ({', '.join(view.name for view in views)})."
+    LOGGER.warning("%s", warning)
+    return (warning,)
 
 
 def _limited(lens: Intrinsics, max_size: int | None) -> Intrinsics:

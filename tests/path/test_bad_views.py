@@ -59,11 +59,11 @@ def repose(folder, change, views=range(VIEWS)):
     edit(folder, change_frames)
 
 
-def move_sphere(folder, center):
+def move_sphere(folder, center, radius=0.5):
     """Put the bounding sphere of a capture, if it has one, somewhere else."""
     path = folder / "capture.json"
     if path.exists():
-        path.write_text(json.dumps({"bounding_sphere": {"center": center, "radius": 0.5}}))
+        path.write_text(json.dumps({"bounding_sphere": {"center": center, "radius": radius}}))
 
 
 def remask(folder, change, views=range(VIEWS)):
@@ -290,6 +290,30 @@ def test_one_wrong_pose(folder):
     views = load(folder)
     assert len(views.views) == VIEWS - 1
     assert views.warnings == ("1 left out: the pose does not fit the other views (0002).",)
+
+
+def test_view_of_a_part(folder):
+    """A close-up that cuts the object is used, although its middle is far outside the frame."""
+
+    def zoom(frames):
+        frames[2].update(fl_x=frames[2]["fl_x"] * 4, fl_y=frames[2]["fl_y"] * 4, cx=-60)
+
+    edit(folder, zoom)
+    mask = np.zeros((48, 48), np.uint8)
+    mask[20:30, :5] = 255
+    remask(folder, lambda _: mask, views=[2])
+    assert len(load(folder).views) == VIEWS
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(1e-9, 0), (1, 1e6)])
+def test_scale_of_the_world_is_free(folder, scale, offset):
+    """Nanometers around the origin, or meters far from it, are as good as any other units."""
+    moved = np.diag([scale] * 3 + [1])
+    moved[0, 3] = offset
+    unscaled = np.diag([1 / scale] * 3 + [1])
+    repose(folder, lambda pose: moved @ pose @ unscaled)
+    move_sphere(folder, [offset, 0, 0], 0.5 * scale)
+    assert len(load(folder).views) == VIEWS
 
 
 def test_object_beside_its_sphere(good, tmp_path):

@@ -96,6 +96,9 @@ def test_reads_flat_pixels_with_the_plain_formula(tmp_path):
     read = read_hdr(tmp_path / "x.hdr")
     assert read[0].tolist() == [[1, 0.5, 255 / 128], [0, 0, 0]]
     assert read[1].tolist() == [[0, 0, 400], [BRIGHTEST] * 3]
+    # A width that could be encoded may be flat, too.
+    (tmp_path / "x.hdr").write_bytes(HEADER + b"-Y 1 +X 8\n" + bytes([128, 0, 0, 130] * 8))
+    assert (read_hdr(tmp_path / "x.hdr") == [2, 0, 0]).all()
 
 
 def test_exposure_is_divided_out(tmp_path):
