@@ -11,7 +11,7 @@ it; everything else runs in LSRM's own environments.
 from __future__ import annotations
 
 import argparse
-import datetime
+import datetime as dt
 import json
 import os
 import platform
@@ -25,9 +25,14 @@ from typing import Any
 
 from backend.environment import backend_command, blender_command, child_variables
 
-BENCH_CAPTURE = (
-    "--normalize --distance 3 --field-of-view 40 --views 16 --test-views 8 --size 256 --samples 32"
-).split()
+BENCH_CAPTURE = {
+    "--distance": 3,
+    "--field-of-view": 40,
+    "--views": 16,
+    "--test-views": 8,
+    "--size": 256,
+    "--samples": 32,
+}
 """Distance in bounding radii: the object has radius 0.5, so the cameras stand at 1.5."""
 
 APART = "racquet"
@@ -54,7 +59,7 @@ def main() -> int:
             "cores": os.cpu_count(),
             "python": platform.python_version(),
         },
-        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        "date": dt.datetime.now(tz=dt.UTC).date().isoformat(),
         "objects": rows,
         "summary": _summary(rows),
     }
@@ -88,8 +93,11 @@ def _run_object(asset: Path, folder: Path, arguments: argparse.Namespace) -> dic
     if not views.is_dir():
         axis = ["--up-axis", "Z"] if asset.suffix == ".obj" else []
         light = ["--environment", str(arguments.hdri)]
+        bench = [str(word) for pair in BENCH_CAPTURE.items() for word in pair]
         _answer(
-            blender_command("capture", str(asset), "-o", str(views), *axis, *light, *BENCH_CAPTURE)
+            blender_command(
+                "capture", str(asset), "-o", str(views), *axis, *light, "--normalize", *bench
+            )
         )
     result = folder / f"refine-{arguments.refine}"
     start = time.perf_counter()
