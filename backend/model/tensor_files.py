@@ -23,9 +23,24 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-# The only classes a checkpoint's pickle may name beyond tensors and plain containers. A Namespace
-# holds the arguments of a training run; it has no code that unpickling could run.
-_ALLOWED: list[Any] = [argparse.Namespace]
+
+class _Inert:
+    """Stands in for a class that a pickle names and nobody needs; it takes anything, does nothing.
+
+    Unpickling it runs none of the code of the class it stands for.
+    """
+
+    def __init__(self, *parts: object) -> None:
+        self.parts = parts
+
+
+# The only classes a checkpoint's pickle may name beyond tensors and plain containers: a Namespace
+# holds the arguments of a training run, and paths may be among them. Neither runs code.
+_ALLOWED: list[Any] = [
+    argparse.Namespace,
+    *((_Inert, f"pathlib.{kind}Path") for kind in ("Posix", "Windows")),
+    *((_Inert, f"pathlib._local.{kind}Path") for kind in ("Posix", "Windows")),  # Python 3.13
+]
 _ZIP = b"PK\x03\x04"
 _TYPE_NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
 

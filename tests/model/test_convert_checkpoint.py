@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import shutil
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
 
 TRAINED = {
     "embed_dim": 64,
-    "transformer_depth": 3,
-    "skip_links": [2, 1, 0],
+    "patch_size": 32,
+    "transformer_depth": 2,
+    "skip_links": [1, 0],
     "mlp_ratio": 0.5,
     "volume_dim": 4,
     "mlp_dim": 8,
@@ -73,7 +75,8 @@ def older(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def training_run(arguments: dict[str, Any]) -> dict[str, Any]:
     """What lies beside the weights in a training checkpoint."""
     state = {"state": {0: {"step": torch.tensor(7.0), "exp_avg": torch.ones(3)}}}
-    return {"optimizer_fsdp": state, "epoch": 3, "args": argparse.Namespace(**arguments)}
+    run = argparse.Namespace(**arguments, data=Path("/nowhere"))
+    return {"optimizer_fsdp": state, "epoch": 3, "args": run}
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +142,7 @@ def test_output_is_the_same_before_and_after(
         images=torch.rand(1, 2, 3, 256, 256),
         rays=torch.rand(1, 2, 6, 256, 256),
         background=torch.rand(1, 2, 3, 256, 256),
-        features=torch.rand(1, 2 * 32 * 32, 1280),
+        features=torch.rand(1, 2 * 8 * 8, 1280),
     )
     with torch.no_grad():
         before, after = run_dense(models["dense"], inputs), run_dense(converted, inputs)
@@ -189,6 +192,21 @@ def test_nothing_is_written_before_the_license_is_accepted(
     assert not (tmp_path / "out").exists()
 
 
+def test_the_license_can_be_accepted_by_hand(
+    release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a terminal, yes is enough; anything else is a no."""
+    arguments = argparse.Namespace(
+        source=release, destination=tmp_path / "out", accept_license=False
+    )
+    for answer, made in (("no\n", False), ("", False), ("Yes\n", True)):
+        typed = io.StringIO(answer)
+        monkeypatch.setattr(typed, "isatty", lambda: True)
+        monkeypatch.setattr("sys.stdin", typed)
+        assert convert_checkpoint.run(arguments) == (0 if made else 2)
+        assert (tmp_path / "out").exists() == made
+
+
 def refused(release: Path, destination: Path) -> str:
     """The words of the failure that a damaged release meets; nothing is left behind."""
     before = set(destination.parent.iterdir())
@@ -208,14 +226,14 @@ def test_all_differences_are_listed(release: Path, tmp_path: Path) -> None:
     """Missing, unexpected and misshapen tensors are all named in one message."""
 
     def damage(content: dict[str, Any]) -> None:
-        for block in range(3):
+        for block in range(2):
             del content["voldecoder"][f"cross_blocks.{block}.mlp_x_1.fc1.bias"]
         content["volsdf"]["module.mlp_sdf.0.weight"] = torch.ones(8, 5)
         content["mvencoder"]["module.surprise"] = torch.ones(1)
 
     edit(release / "sparse.pth", damage)
     message = refused(release, tmp_path / "out")
-    assert "3 tensors missing: transformer.cross_blocks.{0-2}.mlp_x_1.fc1.bias" in message
+    assert "2 tensors missing: transformer.cross_blocks.{0-1}.mlp_x_1.fc1.bias" in message
     assert "1 tensors unexpected: encoder.surprise" in message
     assert "heads.mlp_sdf.0.weight (8, 5) instead of (8, 4)" in message
 
