@@ -35,7 +35,7 @@ from .preprocess import (
 from .resize import resize_area
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -145,7 +145,7 @@ def _crop_photograph(
     frame = given["frames"][index]
     name = str(frame["file_path"])
     name = name if name.endswith((".jpg", ".png")) else name + ".png"
-    image = srgb_to_linear(as_floats(read_image(folder / name))[..., :3])
+    image = on_white(as_floats(read_image(folder / name)), srgb_to_linear)
     # Only inside of the scene: the release replaces it in the whole path (DEFECT 6).
     mask = _mask_channel(as_floats(read_image(folder / name.replace("input", "mask"))))
     window = object_window(mask)
@@ -255,7 +255,26 @@ def read_image(file: Path | BinaryIO) -> NDArray[Any]:
     return array if array.ndim == 3 else array[..., None]
 
 
+def on_white(
+    image: NDArray[np.float32], light: Callable[[NDArray[Any]], NDArray[Any]] = np.copy
+) -> NDArray[np.float32]:
+    """The color of a file with 1, 3 or 4 channels, [height, width, 3], in the light asked for.
+
+    DEFECT 4: the release fails on files with alpha; here they are put on white.
+    """
+    color: NDArray[np.float32] = light(image[..., : min(3, image.shape[-1])])
+    if image.shape[-1] == 4:
+        color = color * image[..., 3:] + (1.0 - image[..., 3:])
+    return np.broadcast_to(color, (*image.shape[:2], 3))
+
+
 def as_floats(image: NDArray[Any]) -> NDArray[np.float32]:
     """Stored values in 0..1."""
     largest = 255 if image.dtype == np.uint8 else 65535
     return (image / np.float32(largest)).astype(np.float32)
+
+
+def as_bytes(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Values in 0..1 as 8 bits."""
+    stored: NDArray[np.uint8] = np.rint(image * 255.0).astype(np.uint8)
+    return stored

@@ -29,8 +29,10 @@ from .preprocess import (
 from .release_captures import (
     ReleaseCapture,
     ReleaseSettings,
+    as_bytes,
     as_floats,
     described_by,
+    on_white,
     read_image,
     read_json,
     target_rays,
@@ -155,12 +157,12 @@ def _stored(rig: _Rig, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]
             f"The mask of view {index} has {mask.shape[-1]} channels.",
             "Store masks as gray images, or with the mask in the alpha channel.",
         )
-    return color[..., :3], mask[..., -1]
+    return as_bytes(on_white(as_floats(color))), as_bytes(as_floats(mask)[..., -1])
 
 
 def _squeezed(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.float32]:
     """Resized by area to 8 bits, in 0..1."""
-    return as_floats(np.rint(resize_area(image.astype(np.float32), height, width)).astype(np.uint8))
+    return as_floats(as_bytes(resize_area(as_floats(image), height, width)))
 
 
 def _exposed(rig: _Rig, index: int, image: NDArray[np.float32]) -> NDArray[np.float32]:

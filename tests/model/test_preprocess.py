@@ -312,6 +312,24 @@ def test_rig_pictures_that_were_cropped_before(tmp_path: Path) -> None:
     assert 0 < difference < 0.8 / SIZE
 
 
+@pytest.mark.parametrize("layout", ["real", "rig"])
+def test_transparent_and_gray_pictures_are_put_on_white(tmp_path: Path, layout: str) -> None:
+    """DEFECT 4: pictures with alpha are composited, gray ones are gray; the release fails."""
+    views = ball_views(SQUARE)[:2]
+    write, read = {"real": (write_real, read_real), "rig": (write_rig, read_rig)}[layout]
+    write(tmp_path, views, 0.8)
+    pictures = sorted(tmp_path.glob("input/*" if layout == "real" else "images/rgb/rgb*"))
+    blue = np.broadcast_to(np.array((0, 0, 255, 0), np.uint8), (90, 90, 4)).copy()
+    blue[45:, :, 3] = 255
+    Image.fromarray(blue).save(pictures[0])
+    Image.fromarray(np.full((90, 90), 51, np.uint8)).save(pictures[1])
+    settings = ReleaseSettings(image_size=SIZE, view_count=2, output_size=8)
+    background = read(tmp_path, settings).inputs.background
+    assert torch.allclose(background[0, :, 0, 0], torch.ones(3))
+    assert torch.allclose(background[0, :, -1, 0], torch.tensor((-1.0, -1.0, 1.0)))
+    assert torch.allclose(background[1], torch.tensor(51 / 127.5 - 1), atol=1e-6)
+
+
 def test_broken_scenes_are_told(tmp_path: Path) -> None:
     """A missing description, value or picture is an error of ours that names it."""
     settings = ReleaseSettings(image_size=SIZE, view_count=4, output_size=8)
