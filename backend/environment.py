@@ -59,17 +59,19 @@ class Environment:
         return self.folder / "lsrm-installed.json"
 
     @property
-    def ready(self) -> bool:
-        """Whether all requirements were installed, by this version of Python, to the end."""
+    def installed_by(self) -> str | None:
+        """The Python version that installed all requirements, to the end; None if none did."""
         try:
-            installed = json.loads(self.marker.read_text("utf-8"))
+            record = json.loads(self.marker.read_text("utf-8"))
         except (OSError, ValueError):
-            return False
-        return (
-            self.python.exists()
-            and installed["python"] == THIS_PYTHON
-            and set(self.requirements) <= set(installed["requirements"])
-        )
+            return None
+        complete = set(self.requirements) <= set(record["requirements"])
+        return record["python"] if complete and self.python.exists() else None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is complete, and of the Python version that is running."""
+        return self.installed_by == THIS_PYTHON
 
 
 def backend_environment(folder: Path = ROOT / ".venv", *, tests: bool = False) -> Environment:
@@ -154,9 +156,15 @@ def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> None:
 
 
 def backend_command(*arguments: str) -> list[str]:
-    """The command line that runs `backend` from any of our processes, Blender's included."""
-    python = find_interpreter(backend_environment()) or sys.executable
-    return [str(python), "-P", "-m", "backend", *arguments]
+    """The command line that runs `backend` from any of our processes, Blender's included.
+
+    Blender's Python may be another version than the one that installed the backend.
+    """
+    environment = backend_environment()
+    python = find_interpreter(environment)
+    if python is None and environment.installed_by:
+        python = environment.python
+    return [str(python or sys.executable), "-P", "-m", "backend", *arguments]
 
 
 def blender_command(*arguments: str) -> list[str]:
