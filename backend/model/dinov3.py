@@ -10,11 +10,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from .config import StageConfig
+
+Resample = Literal["bilinear", "area"]
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
@@ -205,16 +210,27 @@ class DinoV3(nn.Module):
         return normed[:, special.shape[1] :]
 
 
-def patch_features(
-    network: DinoV3, images: Tensor, patch_size: int, resample: Literal["bilinear", "area"]
-) -> Tensor:
+@dataclass(frozen=True)
+class ImageFeatures:
+    """The network as the stages of LSRM use it, each with its own way to enlarge the views."""
+
+    network: DinoV3
+
+    def __call__(self, images: Tensor, stage: StageConfig) -> Tensor:
+        """Images [views, 3, size, size] in -1..1 to features [views, patches, width]."""
+        resample: Resample = "bilinear" if stage.transformer.attention == "dense" else "area"
+        return patch_features(self.network, images, stage.encoder.patch_size, resample)
+
+
+@torch.no_grad()
+def patch_features(network: DinoV3, images: Tensor, patch_size: int, resample: Resample) -> Tensor:
     """Image features for LSRM's own patches, which are smaller than the network's.
 
     Views are enlarged so that one patch becomes one of the network's. QUIRK 2: stage 1 does that
     bilinearly, stage 2 by adaptive averaging, which only repeats pixels.
 
     Args:
-        network: frozen.
+        network: frozen; its dtype is that of the features.
         images: [views, 3, size, size] in -1..1.
         patch_size: of LSRM, in pixels.
         resample: "bilinear" for stage 1, "area" for stage 2.
@@ -233,7 +249,7 @@ def patch_features(
             colors = F.adaptive_avg_pool2d(colors, target)
         else:
             colors = F.interpolate(colors, (target, target), mode="bilinear")
-        features.append(network((colors - mean) / std))
+        features.append(network(((colors - mean) / std).to(network.cls_token.dtype)))
     return _regridded(torch.cat(features), size // patch_size)
 
 

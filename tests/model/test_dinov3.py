@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from backend.errors import CheckpointMismatch, CheckpointMissing
-from backend.model.dinov3 import IMAGE_MEAN, IMAGE_STD, DinoV3, DinoV3Config, patch_features
+from backend.model.config import preset
+from backend.model.dinov3 import (
+    IMAGE_MEAN,
+    IMAGE_STD,
+    DinoV3,
+    DinoV3Config,
+    ImageFeatures,
+    patch_features,
+)
 from backend.model.dinov3_files import load_dinov3
 
 if TYPE_CHECKING:
@@ -187,6 +196,19 @@ def test_features_match_the_patches_of_lsrm(network: DinoV3, resample: str) -> N
     expected = network((enlarged - mean) / std)
     assert found.shape == (3, 16, 48)
     assert torch.allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("stage", "resample"), [("dense", "bilinear"), ("sparse", "area")])
+def test_stages_enlarge_views_in_their_own_way(network: DinoV3, stage: str, resample: str) -> None:
+    """QUIRK 2: stage 1 interpolates, stage 2 repeats pixels; both in the network's precision."""
+    views = images(1, 32, 32).clamp(-1, 1)
+    found = ImageFeatures(network)(views, getattr(preset("lsrm-rgb"), stage))
+    assert torch.equal(found, patch_features(network, views, 8, resample))
+    half = copy.deepcopy(network).bfloat16()
+    coarse = ImageFeatures(half)(views, getattr(preset("lsrm-rgb"), stage))
+    assert coarse.dtype == torch.bfloat16
+    # Two blocks at eight bits of mantissa, on features of size one.
+    assert (coarse.float() - found).abs().mean() < 0.03 * found.abs().mean()
 
 
 def test_very_large_views_are_limited(network: DinoV3) -> None:
