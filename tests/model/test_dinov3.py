@@ -163,6 +163,30 @@ def test_agrees_with_transformers(tmp_path: Path) -> None:
     assert (load_dinov3(tmp_path / "saved")(images()) - expected).abs().max() < SAME
 
 
+# Made with transformers 5.23.0 from the weights and the image of the test below.
+STORED = [
+    [0.4215517640, -0.2632851005, -0.3549923599, 0.4161562324],
+    [0.4106123745, -0.2376447618, -0.3436255753, 0.3892942071],
+    [0.3992067277, -0.2134185433, -0.3325934410, 0.3622824848],
+    [0.4457284510, -0.3132893443, -0.3744488358, 0.4620484710],
+    [0.4444587529, -0.3109710611, -0.3739392459, 0.4619939327],
+    [0.4390338361, -0.3008005553, -0.3701035082, 0.4534161985],
+]
+
+
+def test_agrees_with_stored_numbers() -> None:
+    """Weights and an image that are sines give the numbers that transformers gave for them."""
+
+    def sine(shape: torch.Size, step: float, start: float) -> Tensor:
+        return torch.sin(step * torch.arange(shape.numel()).double() + start).view(shape)
+
+    network = DinoV3(SMALL).eval().requires_grad_(requires_grad=False)
+    for number, (_, parameter) in enumerate(sorted(network.named_parameters())):
+        parameter.copy_(0.4 * sine(parameter.shape, 1.7, number))
+    found = network(sine(torch.Size((1, 3, 32, 48)), 0.37, 0.0).float())[0, :, ::12]
+    assert (found - torch.tensor(STORED)).abs().max() < SAME
+
+
 def test_key_bias_is_masked(network: DinoV3, original: Path) -> None:
     """Whatever bias the file holds for the keys, it has no effect."""
     state = torch.load(original)
