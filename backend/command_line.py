@@ -39,7 +39,7 @@ COMMANDS = {
     "metrics": Command("score renders, and a mesh, against the truth", "metrics"),
     "convert-checkpoint": Command("released weights to safetensors", "convert_checkpoint"),
     "parity": Command("compare the model with stored numbers, tensor by tensor", "parity"),
-    "serve": Command("the protocol for the panel in Blender (to come)"),
+    "serve": Command("jobs by JSON-RPC on stdin and stdout, for the panel in Blender", "serve"),
     "bench": Command("time the kernels (to come)"),
     "benchmark": Command("the protocols of the paper (to come)"),
     "train": Command("train a checkpoint (to come)"),

@@ -77,7 +77,7 @@ def test_wrong_usage_is_two(capsys):
     assert main(["nonsense"]) == 2
     assert "no command 'nonsense'" in capsys.readouterr().err
     to_come = [name for name, command in COMMANDS.items() if not command.module and name != "test"]
-    assert {"serve", "train"} <= set(to_come)
+    assert {"bench", "train"} <= set(to_come)
     assert [main([name]) for name in to_come] == [2] * len(to_come)
     assert "not built yet" in capsys.readouterr().err
 
@@ -120,10 +120,10 @@ def test_demo_is_the_commands_of_the_readme(tmp_path):
 
 def test_demo_stops_with_the_code_of_the_step_that_failed(tmp_path, monkeypatch, capfd):
     """A failing step has told its error; the demo hands on its code and claims no result."""
-    to_come = demo.Step("serve", [sys.executable, "-P", "-m", "backend", "serve"])
+    to_come = demo.Step("train", [sys.executable, "-P", "-m", "backend", "train"])
     monkeypatch.setattr(demo, "steps", lambda folder, asset: [to_come, to_come])
     assert main(["demo", "--out", str(tmp_path)]) == command_line.USAGE
     words = capfd.readouterr().err
-    assert "1/2 serve: python3 -m backend serve" in words
+    assert "1/2 train: python3 -m backend train" in words
     assert "2/2" not in words
     assert not (tmp_path / "report.json").exists()

@@ -1,0 +1,126 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command `serve`: the backend behind the panel, one warm process for many jobs."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import platform
+import sys
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .environment import ROOT
+from .errors import LsrmError
+from .rpc_server import LogToParent, Pipe, Server
+
+if TYPE_CHECKING:
+    import argparse
+
+    from .pipeline import ReconstructRequest
+    from .progress import Progress
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `serve`: none of its own."""
+
+
+def run(_arguments: argparse.Namespace) -> int:
+    """Serve the parent on stdin and stdout until it closes them."""
+    pipe = Pipe.take_standard_streams()
+    logging.basicConfig(
+        format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO, force=True
+    )
+    logging.getLogger("backend").addHandler(LogToParent(pipe))
+    methods = {"reconstruct": reconstruct, "check": check}
+    return Server(pipe, methods, describe, release).serve()
+
+
+def describe() -> dict[str, Any]:
+    """What a parent wants to know before it asks for work; imports torch, so it takes a while."""
+    import torch
+
+    cuda = torch.cuda.is_available()
+    card = torch.cuda.get_device_properties(0) if cuda else None
+    return {
+        "version": version(),
+        "python": platform.python_version(),
+        "pid": os.getpid(),
+        "device": card.name if card else "CPU",
+        "memory": card.total_memory if card else _memory(),
+        "checkpoints": ["none"],
+    }
+
+
+def version() -> str:
+    """Of LSRM, as its manifest says."""
+    manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text("utf-8"))
+    return str(manifest["version"])
+
+
+def reconstruct(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Posed views to a result folder; answers with its report."""
+    from .pipeline import reconstruct as run_pipeline
+
+    report = run_pipeline(_request(params), progress).to_dict()
+    return {"output": str(params["output"]), "report": report}
+
+
+def check(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Look at views as `reconstruct` would, without computing anything from them.
+
+    Raises:
+        LsrmError: the first thing that is wrong with them.
+    """
+    from .capture_format import read_capture
+    from .views import load_views
+
+    views = load_views(read_capture(Path(params["views"])), progress)
+    return {"views": len(views.views), "warnings": list(views.warnings)}
+
+
+def release() -> dict[str, Any]:
+    """Give memory back to the device."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return {"released": 0}
+    before = torch.cuda.memory_reserved()
+    torch.cuda.empty_cache()
+    return {"released": before - torch.cuda.memory_reserved()}
+
+
+def _request(params: dict[str, Any]) -> ReconstructRequest:
+    """The parameters as the pipeline wants them.
+
+    Raises:
+        LsrmError: if one is missing, unknown or of the wrong kind.
+    """
+    from .pipeline import ReconstructRequest
+
+    remedy = "Use the extension and the backend of one version."
+    known = {field.name for field in fields(ReconstructRequest)}
+    wrong = sorted(set(params) - known) + sorted({"views", "output"} - set(params))
+    if wrong:
+        raise LsrmError(f"Unknown or missing parameters: {', '.join(wrong)}.", remedy)
+    for name, value in params.items():
+        if name in ("texture_size", "faces"):
+            good = type(value) is int and value > 0
+        else:
+            good = isinstance(value, str)
+        if not good:
+            raise LsrmError(f"{value!r} is no good value of {name}.", remedy)
+    paths = {name: Path(params[name]) for name in ("views", "output")}
+    return ReconstructRequest(**{**params, **paths})
+
+
+def _memory() -> int | None:
+    """Bytes of main memory, where the system tells."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
