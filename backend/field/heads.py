@@ -8,6 +8,7 @@ appearance themselves (refinement fits those directly).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -66,16 +67,19 @@ class Heads(nn.Module):
         return torch.sigmoid(torch.cat([getattr(self, name)(feature) for name in wanted], -1))
 
 
+@dataclass(frozen=True)
 class DirectRows:
-    """Rows that hold [signed distance, appearance logits]: nothing to decode, everything to fit."""
+    """Rows that hold [signed distance, appearance logits, …]: nothing to decode, all to fit."""
 
-    def signed_distance(self, feature: Tensor, points: Tensor) -> Tensor:  # noqa: ARG002
+    appearance_channels: int  # what lies behind them is not read
+
+    def signed_distance(self, feature: Tensor, _: Tensor) -> Tensor:
         """The first channel, [points]."""
         return feature[:, 0]
 
     def appearance(self, feature: Tensor) -> Tensor:
-        """The other channels through a sigmoid, [points, channels - 1]."""
-        return torch.sigmoid(feature[:, 1:])
+        """The next channels through a sigmoid, [points, appearance channels]."""
+        return torch.sigmoid(feature[:, 1 : 1 + self.appearance_channels])
 
 
 def _mlp(config: HeadsConfig, depth: int, outputs: int) -> nn.Sequential:

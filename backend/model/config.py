@@ -171,6 +171,12 @@ class ModelConfig:
         for stage in (self.dense, self.sparse):
             if abs(stage.heads.half_side - self.half_side) > 1e-9:
                 raise ValueError(f"half_side must be {BOX_MARGIN} * radius {self.radius}")
+        first, second = self.dense.transformer, self.sparse.transformer
+        if second.fuse_prior and (first.width, len(first.skip_links)) != (
+            second.width,
+            len(second.skip_links),
+        ):
+            raise ValueError("stage 2 fuses as many features, as wide, as it has skip links itself")
         block, sparse = self.selection.block_size, self.sparse
         # DEFECT 2: the release orders tokens wrongly if a block is cut by the border.
         if sparse.transformer.volume_resolution % block or sparse.patches_per_side % block:
@@ -318,7 +324,7 @@ def _mini() -> ModelConfig:
         width=256,
         depth=4,
         query_heads=16,
-        skip_links=(2, 0),
+        skip_links=(1,),
         weight_norm=False,
     )
     dense = dataclasses.replace(
@@ -329,7 +335,6 @@ def _mini() -> ModelConfig:
         attention="sparse",
         volume_resolution=32,
         depth=3,
-        skip_links=(1,),
         fuse_prior=True,
     )
     return dataclasses.replace(
@@ -339,5 +344,7 @@ def _mini() -> ModelConfig:
         dense=dense,
         sparse=dataclasses.replace(dense, transformer=sparse_transformer, samples_per_ray=256),
         selection=dataclasses.replace(large.selection, block_size=4, volume_dilation=1),
-        routing=dataclasses.replace(large.routing, views=8),
+        routing=dataclasses.replace(
+            large.routing, volume_blocks=8, image_blocks_per_view=2, views=8
+        ),
     )

@@ -1,0 +1,215 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The network on one object, stage by stage as in the paper's Figure 2.
+
+`predict_coarse`, `select_tokens`, `route_tokens`, `predict_fine`: each takes what the ones before
+it gave, so that a caller may name, time and cancel them, and free stage 1's weights in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ..errors import EmptyMask
+from ..field.density import render_step, step_alpha
+from ..field.field import TwoLevelField, VolumeField
+from ..field.grids import evaluate, grid_points
+from ..field.marching import Marcher
+from ..field.renderer import absorb
+from ..field.volumes import DenseVolume, SparseVolume
+from .encoder import EncoderInputs
+from .plan import SparseTokens, plan_by_geometry, plan_by_score
+from .prior import PriorFeatures
+from .projection import Cameras
+from .routing import SurfaceMaps
+from .selection import (
+    foreground_patches,
+    grow_tokens,
+    image_tokens,
+    prior_image_feature,
+    prior_volume_feature,
+    surface_tokens,
+    views_within,
+    volume_tokens,
+)
+from .stage import run_dense, run_sparse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .config import ModelConfig, StageConfig
+    from .preprocess import ViewTensors
+    from .stage import Stage
+    from .tokens import Plan
+
+    # Images [views, 3, size, size] in -1..1 to features [views, patches, channels].
+    ImageFeatures = Callable[[Tensor, StageConfig], Tensor]
+
+_RAYS_AT_ONCE = 8192
+SAMPLES_PER_TOKEN = 4  # per side, where the coarse field is asked whether a token is kept
+
+
+@dataclass(frozen=True)
+class Coarse:
+    """What stage 1 knows of the object."""
+
+    field: VolumeField  # over the dense feature volume
+    image_features: tuple[Tensor, ...]  # [image tokens, width] each
+    volume_feature: Tensor  # [volume tokens, width]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What stage 2 works on."""
+
+    tokens: SparseTokens
+    views: int  # the first ones; fewer than given only if the tokens are capped
+    prior: PriorFeatures  # stage-1 features of the tokens
+
+
+@torch.no_grad()
+def predict_coarse(
+    stage: Stage, views: ViewTensors, features: ImageFeatures | None = None
+) -> Coarse:
+    """The dense stage: all tokens of the views, made small, and of the volume (eqs. (3)-(9)).
+
+    Args:
+        stage: with the weights of stage 1; device and dtype are its own.
+        views: at the image size of stage 2 or larger.
+        features: the frozen image features, where the configuration has them.
+    """
+    config = stage.config
+    found = run_dense(stage, _inputs(stage, views.downsampled(config.image_size), features))
+    volume = DenseVolume(found.volume[0].float(), config.heads.half_side)
+    return Coarse(
+        VolumeField(volume, stage.heads.float(), config.inverse_std),
+        tuple(feature[0] for feature in found.image_features),
+        found.volume_feature[0],
+    )
+
+
+@torch.no_grad()
+def select_tokens(coarse: Coarse, views: ViewTensors, config: ModelConfig) -> Selection:
+    """Informative tokens: patches on the object, voxels at the coarse surface (eq. (13)).
+
+    Raises:
+        EmptyMask: if no view shows the object.
+    """
+    sparse, choice = config.sparse, config.selection
+    kept = foreground_patches(views.mask[None], sparse.encoder.patch_size)
+    if not kept.any():
+        raise EmptyMask("No view shows the object.", "Check the masks.")
+    shown = views_within(kept, choice.max_image_tokens)
+    resolution = sparse.transformer.volume_resolution
+    device = coarse.volume_feature.device
+    points = grid_points(config.half_side, SAMPLES_PER_TOKEN * resolution, "zyx", device)
+    distance = evaluate(coarse.field.signed_distance, points)
+    # QUIRK 4: this step is measured by the radius of the object, not by the half side of the cube.
+    step = render_step(config.radius, config.dense.samples_per_ray)
+    alpha = step_alpha(distance, coarse.field.inverse_std, step)
+    cube = (1, *[SAMPLES_PER_TOKEN * resolution] * 3)
+    distance, alpha = distance.view(cube), alpha.view(cube)
+    near = surface_tokens(distance, alpha, resolution)
+    near = grow_tokens(near, alpha, choice.volume_dilation)
+    tokens = SparseTokens(
+        image_tokens(kept[:, :shown], choice.block_size).to(device),
+        volume_tokens(near, choice.block_size),
+        instances=1,
+    )
+    return Selection(tokens, shown, _prior(coarse, tokens, len(views.mask), config))
+
+
+@torch.no_grad()
+def route_tokens(
+    coarse: Coarse, selection: Selection, views: ViewTensors, config: ModelConfig
+) -> Plan:
+    """The routing plan: where the views see the coarse surface, and who looks at which block."""
+    if not config.routing.geometric:
+        return plan_by_score(selection.tokens, config)
+    maps = surface_maps(coarse, views, selection.views, config)
+    device, shown = maps.points.device, slice(selection.views)
+    cameras = Cameras(
+        views.cameras[shown].to(device),
+        views.windows[shown].to(device),
+        views.frame_sizes[shown].to(device),
+    )
+    return plan_by_geometry(selection.tokens, maps, (cameras,), config)
+
+
+@torch.no_grad()
+def predict_fine(
+    stage: Stage,
+    views: ViewTensors,
+    work: tuple[Selection, Plan],
+    coarse: Coarse,
+    features: ImageFeatures | None = None,
+) -> TwoLevelField:
+    """The sparse stage (eqs. (14), (15)), and the field: fine near the surface, coarse elsewhere.
+
+    Args:
+        stage: with the weights of stage 2.
+        views: at the image size of stage 2.
+        work: what `select_tokens` and `route_tokens` gave.
+        coarse: what stage 1 gave; only its field is read.
+        features: the frozen image features, where the configuration has them.
+    """
+    selection, plan = work
+    config = stage.config
+    inputs = _inputs(stage, views, features, selection.views)
+    found = run_sparse(stage, inputs, selection.tokens, plan, selection.prior)
+    rows, index = found.of(0)
+    volume = coarse.field.volume
+    if not isinstance(volume, DenseVolume):
+        raise TypeError("the coarse field must lie in a dense volume")
+    fine = SparseVolume(rows.float(), index, volume)
+    return TwoLevelField(coarse.field, VolumeField(fine, stage.heads.float(), config.inverse_std))
+
+
+def surface_maps(
+    coarse: Coarse, views: ViewTensors, shown: int, config: ModelConfig
+) -> SurfaceMaps:
+    """Where each pixel of the first `shown` views meets the coarse surface, and how surely."""
+    size, device = config.surface_map_size, coarse.volume_feature.device
+    small = views.downsampled(config.dense.image_size)
+    origins, directions = (rays[:shown].reshape(-1, 3) for rays in small.surface_rays(size))
+    step = render_step(config.half_side, config.dense.samples_per_ray)
+    marcher = Marcher(config.half_side, step)
+    points, opacity = [], []
+    for rays in zip(*(torch.split(t, _RAYS_AT_ONCE) for t in (origins, directions)), strict=True):
+        light = absorb(coarse.field, rays[0].to(device), rays[1].to(device), marcher)
+        points.append(light.surface_points())
+        opacity.append(light.opacity)
+    shape = (1, shown, size, size)
+    return SurfaceMaps(torch.cat(points).view(*shape, 3), torch.cat(opacity).view(shape))
+
+
+def _inputs(
+    stage: Stage, views: ViewTensors, features: ImageFeatures | None, shown: int | None = None
+) -> EncoderInputs:
+    """The views as a stage's encoder reads them, on its device and in its dtype."""
+    weight = stage.encoder.patches.weight
+    encoder = stage.config.encoder
+    rays = views.plucker() if encoder.rays == "plucker" else views.uv.movedim(-1, 1)
+    extracted = None
+    if features is not None and encoder.feature_width:
+        extracted = features(views.rgb[:shown].to(weight.device), stage.config)
+        extracted = extracted.flatten(0, 1)[None].to(weight.dtype)
+    images, rays, background = (
+        tensor[None, :shown].to(weight) for tensor in (views.rgb, rays, views.background)
+    )
+    return EncoderInputs(images, rays, background if encoder.background else None, extracted)
+
+
+def _prior(coarse: Coarse, tokens: SparseTokens, views: int, config: ModelConfig) -> PriorFeatures:
+    """Stage-1 features of the kept tokens: the nearest old token, normalized."""
+    side, resolution = config.sparse.patches_per_side, config.sparse.transformer.volume_resolution
+    maps = [
+        prior_image_feature(feature[None], tokens.image, views, side)
+        for feature in coarse.image_features
+    ]
+    volume = prior_volume_feature(coarse.volume_feature[None], tokens.volume, resolution)
+    return PriorFeatures(volume, torch.cat(maps, -1))

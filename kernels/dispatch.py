@@ -1,0 +1,110 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which implementation answers: Triton on CUDA, the PyTorch reference everywhere else.
+
+`auto` decides per call and says once what it decided and why. `forced("reference")` decides for
+everything inside its `with`; the variable LSRM_KERNELS does so for a whole process.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import logging
+import os
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+LOGGER = logging.getLogger(__name__)
+
+CHOICES = ("auto", "triton", "reference")
+_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+_OLDEST = (8, 0)  # compute capability: asynchronous copies and bfloat16 begin with Ampere
+
+_FORCED: ContextVar[str | None] = ContextVar("forced", default=None)
+
+
+@contextmanager
+def forced(choice: str) -> Iterator[None]:
+    """Let one implementation answer inside this context, whatever LSRM_KERNELS says.
+
+    Args:
+        choice: "triton", "reference", or "auto".
+
+    Raises:
+        ValueError: for any other word.
+    """
+    token = _FORCED.set(_checked(choice, "forced()"))
+    try:
+        yield
+    finally:
+        _FORCED.reset(token)
+
+
+def choice() -> str:
+    """The choice in force here: "auto", "triton" or "reference"."""
+    inside = _FORCED.get()
+    return inside or _checked(os.environ.get("LSRM_KERNELS", "auto"), "LSRM_KERNELS")
+
+
+def uses_triton(tensor: Tensor) -> bool:
+    """Whether a kernel that reads this tensor runs in Triton.
+
+    Raises:
+        RuntimeError: if Triton is forced where it cannot run.
+    """
+    wanted = choice()
+    if wanted == "reference":
+        return False
+    obstacle = _obstacle(tensor, wanted)
+    if wanted == "triton" and obstacle:
+        raise RuntimeError(f"Triton kernels are forced, but {obstacle}.")
+    _announce("reference" if obstacle else "Triton", obstacle or f"tensors on {tensor.device.type}")
+    return not obstacle
+
+
+def interpreting() -> bool:
+    """Whether Triton runs its kernels as Python on the CPU, which is for tests."""
+    return os.environ.get("TRITON_INTERPRET", "0").lower() in ("1", "true", "on", "yes")
+
+
+def _obstacle(tensor: Tensor, wanted: str) -> str:
+    """What keeps Triton from reading this tensor; empty if nothing does."""
+    if not _installed():
+        return "Triton is not installed"
+    if tensor.dtype not in _DTYPES:
+        return f"{tensor.dtype} is not among its types"
+    if wanted == "triton" and interpreting():
+        if tensor.dtype == torch.bfloat16:
+            return "Triton's interpreter multiplies bfloat16 wrongly; use float32 or float16"
+        return ""
+    if not tensor.is_cuda:
+        return f"the tensors lie on {tensor.device.type}, not on CUDA"
+    capability = torch.cuda.get_device_capability(tensor.device)
+    if capability < _OLDEST:
+        return f"compute capability {capability} is older than {_OLDEST}"
+    return ""
+
+
+@functools.cache
+def _installed() -> bool:
+    return importlib.util.find_spec("triton") is not None
+
+
+@functools.cache
+def _announce(implementation: str, reason: str) -> None:
+    LOGGER.info("kernels: %s (%s)", implementation, reason)
+
+
+def _checked(word: str, source: str) -> str:
+    if word not in CHOICES:
+        raise ValueError(f"{source} is {word!r}; it must be one of {', '.join(CHOICES)}.")
+    return word
