@@ -316,6 +316,12 @@ def test_scale_of_the_world_is_free(folder, scale, offset):
     assert len(load(folder).views) == VIEWS
 
 
+def test_generous_sphere(folder):
+    """A sphere that holds the object, but not in its middle, is no contradiction."""
+    move_sphere(folder, [0.9, 0, 0], 1.4)
+    assert len(load(folder).views) == VIEWS
+
+
 def test_object_beside_its_sphere(good, tmp_path):
     """A bounding sphere at another place than the object is refused, and the remedy says so."""
     folder = shutil.copytree(good, tmp_path / "views")

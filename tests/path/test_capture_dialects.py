@@ -10,6 +10,7 @@ from dataclasses import astuple
 import pytest
 
 from backend.cameras import Intrinsics
+from backend.capture_dialects import frame_names
 from backend.capture_format import read_capture
 from backend.errors import BadCamera, BadImage
 
@@ -135,6 +136,12 @@ def test_names_are_unique_and_in_order(tmp_path, put_capture):
     folder = put_capture(tmp_path / "v", {"fl_x": 50}, [{"file_path": path} for path in paths])
     names = [frame.name for frame in read_capture(folder).frames]
     assert names == ["cam10_0001", "cam2_0001", "cam2_0002", "cam2_0002_2", "0009"]
+
+
+def test_names_leave_drives_and_dots_out():
+    """Names are fit for files, whatever the paths are."""
+    paths = ["C:\\a\\1.png", "/b/1.png", "../c/1.png", "./1.png", "d/1"]
+    assert frame_names(paths) == ["a_1", "b_1", "c_1", "1", "d_1"]
 
 
 def test_images_resized_alike(tmp_path, put_capture):
