@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "destination",
         type=Path,
         nargs="?",
-        help=f"a new folder (default: {user_folder()}/lsrm-rgb or lsrm-pbr, where they are found)",
+        help="a new folder (default: where --checkpoint lsrm-rgb or lsrm-pbr looks for it)",
     )
     parser.add_argument(
         "--accept-license",
