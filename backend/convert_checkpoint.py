@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         convert(folder, arguments.destination, several=folder != arguments.source)
         for folder in kind_folders(arguments.source)
     ]
-    if getattr(arguments, "json", False):
+    if arguments.json:
         print_json([describe(checkpoint) for checkpoint in made])
     return DONE
 

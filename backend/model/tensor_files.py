@@ -180,7 +180,7 @@ class Differences:
         """Raise CheckpointMismatch with the whole list unless there is no difference."""
         shapes = [f"{name} {have} instead of {want}" for name, have, want in self.reshaped]
         parts = [
-            f"{len(names)} tensors {what}: {', '.join(fold_numbers(names))}"
+            f"{len(names)} tensor{'s' * (len(names) > 1)} {what}: {', '.join(fold_numbers(names))}"
             for what, names in (
                 ("missing", self.missing),
                 ("unexpected", self.unexpected),

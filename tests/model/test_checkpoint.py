@@ -115,7 +115,7 @@ def test_every_difference_is_listed(tmp_path: Path, stages: dict[str, Stage]) ->
         open_checkpoint(str(tmp_path / "a")).check()
     message = caught.value.message
     assert "2 tensors missing: encoder.norm.weight, encoder.norm.bias" in message
-    assert "1 tensors unexpected: extra" in message
+    assert "1 tensor unexpected: extra" in message
     assert "heads.sdf.0.weight (3, 3) instead of (32, 32)" in message
 
 

@@ -185,7 +185,7 @@ def test_nothing_is_written_before_the_license_is_accepted(
 ) -> None:
     """Without acceptance the license is shown, nothing is made, and the usage is wrong."""
     arguments = argparse.Namespace(
-        source=release, destination=tmp_path / "out", accept_license=False
+        source=release, destination=tmp_path / "out", accept_license=False, json=False
     )
     assert convert_checkpoint.run(arguments) == 2
     assert "CC BY-NC 4.0" in capsys.readouterr().err
@@ -197,7 +197,7 @@ def test_the_license_can_be_accepted_by_hand(
 ) -> None:
     """At a terminal, yes is enough; anything else is a no."""
     arguments = argparse.Namespace(
-        source=release, destination=tmp_path / "out", accept_license=False
+        source=release, destination=tmp_path / "out", accept_license=False, json=False
     )
     for answer, made in (("no\n", False), ("", False), ("Yes\n", True)):
         typed = io.StringIO(answer)
@@ -234,7 +234,7 @@ def test_all_differences_are_listed(release: Path, tmp_path: Path) -> None:
     edit(release / "sparse.pth", damage)
     message = refused(release, tmp_path / "out")
     assert "2 tensors missing: transformer.cross_blocks.{0-1}.mlp_x_1.fc1.bias" in message
-    assert "1 tensors unexpected: encoder.surprise" in message
+    assert "1 tensor unexpected: encoder.surprise" in message
     assert "heads.mlp_sdf.0.weight (8, 5) instead of (8, 4)" in message
 
 
