@@ -246,8 +246,7 @@ def _with_files(folder: Path, names: list[str], frames: list[Values]) -> list[_E
         entries.append(_Entry(name, frame, image, mask))
     if missing:
         raise BadImage(
-            f"{len(missing)} files that transforms.json names are missing in {folder}: "
-            f"{', '.join(missing)}.",
+            f"These files of transforms.json are missing in {folder}: {', '.join(missing)}.",
             "Put the files there as PNG or JPEG, or remove their frames.",
         )
     return entries

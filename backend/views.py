@@ -158,7 +158,7 @@ def _left_out(views: Sequence[View], reason: str) -> tuple[str, ...]:
     """A warning for the views that are not used, if there are any."""
     if not views:
         return ()
-    warning = f"{len(views)} left out: {reason} ({', '.join(view.name for view in views)})."
+    warning = f"Left out because {reason}: {', '.join(view.name for view in views)}."
     LOGGER.warning("%s", warning)
     return (warning,)
 

@@ -196,7 +196,7 @@ def test_some_empty_masks(folder):
     remask(folder, np.zeros_like, views=[1, 5])
     views = load(folder)
     assert [view.name for view in views.views] == ["0000", "0002", "0003", "0004", "0006", "0007"]
-    assert views.warnings == ("2 left out: the mask shows no object (0001, 0005).",)
+    assert views.warnings == ("Left out because the mask shows no object: 0001, 0005.",)
 
 
 def test_all_but_one_mask_empty(folder):
@@ -289,7 +289,7 @@ def test_one_wrong_pose(folder):
     repose(folder, lambda pose: look_at(pose[:3, 3], pose[:3, 3] + (0, 1, 0.2)), views=[2])
     views = load(folder)
     assert len(views.views) == VIEWS - 1
-    assert views.warnings == ("1 left out: the pose does not fit the other views (0002).",)
+    assert views.warnings == ("Left out because the pose does not fit the other views: 0002.",)
 
 
 def test_view_of_a_part(folder):

@@ -80,7 +80,7 @@ def test_missing_files_are_all_listed(tmp_path, put_capture):
         {"file_path": "c"},
     ]
     put_capture(tmp_path, {"fl_x": 50}, frames)
-    with pytest.raises(BadImage, match=r"3 files.*: masks/a.png, images/b, c\."):
+    with pytest.raises(BadImage, match=r"missing in .*: masks/a.png, images/b, c\."):
         read_capture(tmp_path)
 
 
