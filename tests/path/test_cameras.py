@@ -297,6 +297,7 @@ def test_fibonacci_sphere_is_even(count):
     directions = fibonacci_sphere(count)
     assert directions.shape == (count, 3)
     assert np.linalg.norm(directions, axis=1) == pytest.approx(1)
+    assert directions[:, 2].sum() == pytest.approx(0, abs=1e-12)
     if count >= 16:
         cosines = directions @ directions.T - 2 * np.eye(count)
         nearest = np.arccos(cosines.max(axis=1))

@@ -177,6 +177,15 @@ def test_one_image_of_another_size(tmp_path, put_capture, put_image):
         read_capture(tmp_path)
 
 
+def test_images_resized_differently(tmp_path, put_capture, put_image):
+    """Images of two sizes, neither of them the stated one, are an error."""
+    top = {"fl_x": 500, "w": 400, "h": 300}
+    put_capture(tmp_path, top, [{"file_path": f"{i}.png"} for i in "ab"])
+    put_image(tmp_path / "b.png", (20, 15))
+    with pytest.raises(BadImage, match=r"view a is 40 x 30.*2 of 2"):
+        read_capture(tmp_path)
+
+
 def test_unrounded_size(lens_of):
     """A width of 40.8 is a Blender render at a percentage: it has 40 pixels."""
     lens = lens_of({"fl_x": 50, "w": 40.8, "h": 30.0, "cx": 20.4})
