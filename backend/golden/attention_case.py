@@ -11,13 +11,14 @@ import torch
 from kernels.attention import log_sum_exp
 from kernels.blocks import Blocks, block_mean
 from kernels.compressed_attention import block_scores, compressed_attention, select_by_score
+from kernels.routing_plan import RoutingPlan
 from kernels.selected_attention import selected_attention
 from kernels.window_attention import window_attention
 
 from ..model.attention import Projection, SparseAttention
 from ..model.config import TransformerConfig
 from ..model.layers import normalize
-from ..model.tokens import Plan, Routes, Stream
+from ..model.tokens import Plan, Stream
 from ..model.transformer import Block
 from .case import Case, Produced
 from .stage_cases import stored_blocks, stored_routes
@@ -85,7 +86,7 @@ def _units(case: Case) -> dict[str, Tensor]:
     coarse_key, coarse_value = self_unit.compress(own)
     tables = {"": given["block_topk"], "_duplicates": given["block_topk_dup"]}
     selected = {
-        name: selected_attention(query, own.key, own.value, table, offsets, blocks)
+        name: selected_attention(query, own.key, own.value, RoutingPlan(offsets, blocks, table))
         for name, table in tables.items()
     }
     compressed = compressed_attention(query, coarse_key, coarse_value, offsets, blocks).flatten(1)
@@ -135,11 +136,9 @@ def _block(case: Case) -> dict[str, Tensor]:
     block = Block(_config(case), two_sided=True)
     case.load_part(block, {"block.": "cross_blocks.0."}, "blocks.0.")
     given = case.inputs
-    plan = Plan(
-        Stream(given["blk.cu_seqlens_x"], stored_blocks(case, "vol_to_vol", "blk.")),
-        Stream(given["blk.cu_seqlens_y"], stored_blocks(case, "img_to_img", "blk.")),
-        Routes(**stored_routes(case, "blk.")),
-    )
+    of_volume = Stream(given["blk.cu_seqlens_x"], stored_blocks(case, "vol_to_vol", "blk."))
+    of_image = Stream(given["blk.cu_seqlens_y"], stored_blocks(case, "img_to_img", "blk."))
+    plan = Plan(of_volume, of_image, stored_routes(case, of_volume, of_image, "blk."))
     volume, image = block(given["blk.x"], given["blk.y"], plan)
     return {"blk.x": volume, "blk.y": image} | _block_trace(case, block, plan)
 

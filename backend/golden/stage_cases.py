@@ -24,8 +24,6 @@ from .case import Case, Produced
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..model.tokens import Route
-
 # Query stream, key stream: how cases abbreviate them.
 DIRECTIONS = {
     "volume_to_volume": "vol_to_vol",
@@ -176,15 +174,11 @@ def _prior(case: Case) -> PriorFeatures | None:
 
 
 def _plan(case: Case, tokens: SparseTokens) -> Plan:
-    streams = {
-        "volume": Stream(
-            instance_offsets(tokens.volume, tokens.instances), stored_blocks(case, "vol_to_vol")
-        ),
-        "image": Stream(
-            instance_offsets(tokens.image, tokens.instances), stored_blocks(case, "img_to_img")
-        ),
-    }
-    return Plan(streams["volume"], streams["image"], Routes(**stored_routes(case)))
+    volume, image = (
+        Stream(instance_offsets(index, tokens.instances), stored_blocks(case, direction))
+        for index, direction in ((tokens.volume, "vol_to_vol"), (tokens.image, "img_to_img"))
+    )
+    return Plan(volume, image, stored_routes(case, volume, image))
 
 
 def stored_blocks(case: Case, direction: str, prefix: str = "") -> Blocks:
@@ -195,15 +189,12 @@ def stored_blocks(case: Case, direction: str, prefix: str = "") -> Blocks:
     )
 
 
-def stored_routes(case: Case, prefix: str = "") -> dict[str, Route]:
+def stored_routes(case: Case, volume: Stream, image: Stream, prefix: str = "") -> Routes:
     """The block tables of a case, or the counts for routing by score."""
-    routes: dict[str, Route] = {}
-    for ours, stored in DIRECTIONS.items():
-        table = case.inputs.get(f"{prefix}{stored}_attn.block_topk")
-        if table is not None:
-            routes[ours] = table[None] if table.ndim == 2 else table
-        elif ours.endswith("volume"):
-            routes[ours] = case.config["decoder"]["topk_volume"]
-        else:
-            routes[ours] = case.config["decoder"]["topk_multiimage"] * case.config["im_num"]
-    return routes
+    names = [f"{prefix}{stored}_attn.block_topk" for stored in DIRECTIONS.values()]
+    if names[0] not in case.inputs:
+        of_volume = case.config["decoder"]["topk_volume"]
+        of_image = case.config["decoder"]["topk_multiimage"] * case.config["im_num"]
+        return Routes(of_volume, of_image, of_image, of_volume)
+    a, b, c, d = (case.inputs[name].view(-1, *case.inputs[name].shape[-2:]) for name in names)
+    return Routes.from_tables(volume, image, (a, b, c, d))

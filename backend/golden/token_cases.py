@@ -31,7 +31,7 @@ from ..model.selection import (
     views_within,
     volume_tokens,
 )
-from ..model.tokens import block_order, blocks_of
+from ..model.tokens import block_order, blocks_in, blocks_of
 from .case import Case, Produced, scalar
 from .stage_cases import DIRECTIONS
 
@@ -107,12 +107,9 @@ def run_routing_case(case: Case) -> Produced:
     plan = plan_by_geometry(tokens, maps, cameras, config)
     tensors: dict[str, Tensor] = {}
     for ours, stored in DIRECTIONS.items():
-        blocks = (plan.volume if ours.endswith("volume") else plan.image).blocks
-        table = getattr(plan.routes, ours)
-        if blocks is None:
-            raise TypeError("a plan by geometry lays both streams out in blocks")
+        blocks = blocks_in(plan.volume if ours.endswith("volume") else plan.image)
         tensors |= {
-            f"{stored}_attn.block_topk": table[0],
+            f"{stored}_attn.block_topk": getattr(plan.routes, ours).table[0],
             f"{stored}_attn.cu_seqblocks": blocks.instance_offsets,
             f"{stored}_attn.cu_block_include_tokens": blocks.token_offsets,
         }

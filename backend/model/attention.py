@@ -19,10 +19,12 @@ from torch import Tensor, nn
 from kernels.attention import attention
 from kernels.blocks import Blocks, block_mean
 from kernels.compressed_attention import compressed_attention, select_by_score
+from kernels.routing_plan import RoutingPlan
 from kernels.selected_attention import selected_attention
 from kernels.window_attention import window_attention
 
 from .layers import linear, normalize
+from .tokens import blocks_in
 
 if TYPE_CHECKING:
     from .config import TransformerConfig
@@ -43,9 +45,7 @@ class Projection:
     @property
     def blocks(self) -> Blocks:
         """The blocks of a stream that is attended sparsely."""
-        if self.layout.blocks is None:
-            raise ValueError("sparse attention needs a stream that is laid out in blocks")
-        return self.layout.blocks
+        return blocks_in(self.layout)
 
 
 class StreamAttention(nn.Module):
@@ -123,8 +123,9 @@ class SparseAttention(nn.Module):
         coarse_key, coarse_value = self.compress(keys)
         compressed = compressed_attention(query, coarse_key, coarse_value, offsets, blocks)
         if isinstance(route, int):
-            route = select_by_score(query, coarse_key, offsets, blocks, route)
-        selected, _ = selected_attention(query, keys.key, keys.value, route, offsets, blocks)
+            table = select_by_score(query, coarse_key, offsets, blocks, route)
+            route = RoutingPlan(offsets, blocks, table)
+        selected, _ = selected_attention(query, keys.key, keys.value, route)
         found = [compressed, selected]
         if self.window:
             found.append(window_attention(query, keys.key, keys.value, blocks))

@@ -17,7 +17,7 @@ from .routing import (
     nearest_volume_blocks,
     volume_points,
 )
-from .tokens import Plan, Routes, Stream, blocks_of, instance_offsets
+from .tokens import Plan, Routes, Stream, Tables, blocks_of, instance_offsets
 
 if TYPE_CHECKING:
     from .config import ModelConfig
@@ -70,19 +70,18 @@ def plan_by_geometry(
         config: block size, counts and sizes.
     """
     volume, image = layout(tokens, config.selection.block_size)
-    tables: list[tuple[Tensor, ...]] = []
+    found = []
     for instance in range(tokens.instances):
         own = SurfaceMaps(maps.points[instance, None], maps.opacity[instance, None])
-        tables.append(_route(tokens.of(instance), own, cameras[instance], config))
-    return Plan(
-        volume, image, Routes(*(torch.cat(parts)[None] for parts in zip(*tables, strict=True)))
-    )
+        found.append(_route(tokens.of(instance), own, cameras[instance], config))
+    first, second, third, fourth = (torch.cat(parts)[None] for parts in zip(*found, strict=True))
+    return Plan(volume, image, Routes.from_tables(volume, image, (first, second, third, fourth)))
 
 
 def _route(
     tokens: SparseTokens, maps: SurfaceMaps, cameras: Cameras, config: ModelConfig
-) -> tuple[Tensor, ...]:
-    """The four tables of one instance, in the order of `Routes`."""
+) -> Tables:
+    """The block tables [queries, K] of one instance."""
     transformer, count = config.sparse.transformer, config.routing.volume_blocks
     at_volume = volume_points(tokens.volume, transformer.volume_resolution, config.half_side)
     at_image = image_points(tokens.image, maps, config.sparse.patches_per_side)

@@ -14,9 +14,13 @@ import torch
 from torch import Tensor
 
 from kernels.blocks import Blocks
+from kernels.routing_plan import RoutingPlan
 
-Route = Tensor | int
-"""A block table [1 or key/value heads, queries, K] int32, or K: the blocks of highest score."""
+Route = RoutingPlan | int
+"""Chosen blocks, laid out for the kernels; or K: the K blocks of highest score, layer by layer."""
+
+Tables = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Block tables of the four directions, in the order of `Routes`."""
 
 
 def all_tokens(*sizes: int, device: torch.device | None = None) -> Tensor:
@@ -92,6 +96,28 @@ class Routes:
     volume_to_image: Route
     image_to_image: Route
     image_to_volume: Route
+
+    @classmethod
+    def from_tables(cls, volume: Stream, image: Stream, tables: Tables) -> Routes:
+        """Lay block tables [1 or key/value heads, queries, K] out, in the order of the fields."""
+        ends = ((volume, volume), (volume, image), (image, image), (image, volume))
+        return cls(
+            *(
+                RoutingPlan(queries.offsets, blocks_in(keys), table)
+                for (queries, keys), table in zip(ends, tables, strict=True)
+            )
+        )
+
+
+def blocks_in(stream: Stream) -> Blocks:
+    """The blocks of a stream that is attended sparsely.
+
+    Raises:
+        ValueError: if it has none.
+    """
+    if stream.blocks is None:
+        raise ValueError("sparse attention needs a stream that is laid out in blocks")
+    return stream.blocks
 
 
 @dataclass(frozen=True)
