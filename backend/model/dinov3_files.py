@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..errors import CheckpointMismatch, CheckpointMissing
-from .dinov3 import DinoV3, DinoV3Config
+from .dinov3 import DinoV3, DinoV3Config, MaskedBiasLinear, RotaryEmbedding
 from .tensor_files import load_strictly, read_pickle, read_safetensors
 
 if TYPE_CHECKING:
@@ -119,8 +119,8 @@ def _original_names(tensors: Mapping[str, Tensor], config: DinoV3Config) -> dict
 
     The key bias, which is always zero, and the frequencies are not stored there.
     """
-    defaults = DinoV3(config)
-    renamed = {"rope_embed.periods": defaults.rope_embed.periods}
+    renamed = {"rope_embed.periods": RotaryEmbedding(config).periods}
+    mask = MaskedBiasLinear(1, 3 * config.width).bias_mask
     parts: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         layer = _LAYER.fullmatch(name)
@@ -133,7 +133,7 @@ def _original_names(tensors: Mapping[str, Tensor], config: DinoV3Config) -> dict
     for name, part in parts.items():
         if name.endswith("bias"):
             part.setdefault("k", torch.zeros(config.width))
-            renamed[f"{name}_mask"] = defaults.blocks[0].attn.qkv.bias_mask  # type: ignore[union-attr, assignment]
+            renamed[f"{name}_mask"] = mask
         if set(part) == set("qkv"):
             renamed[name] = torch.cat([part[letter] for letter in "qkv"])
     if "mask_token" in renamed:
