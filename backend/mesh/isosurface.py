@@ -66,7 +66,7 @@ def extract_surface(
         chunk = indices[start : start + CHUNK]
         fine[tuple(chunk.T)] = signed_distance(axis[chunk])
         progress.report("mesh", 0.3 * min(1.0, (start + CHUNK) / len(indices)), "surface")
-    return _march(fine.numpy(), band.numpy(), half_extent)
+    return _march(fine.numpy(), half_extent)
 
 
 def _evaluate_everywhere(
@@ -80,21 +80,35 @@ def _evaluate_everywhere(
 
 
 def _march(
-    grid: np.ndarray[tuple[int, int, int], np.dtype[np.float32]],
-    band: np.ndarray[tuple[int, int, int], np.dtype[np.bool_]],
-    half_extent: float,
+    grid: np.ndarray[tuple[int, int, int], np.dtype[np.float32]], half_extent: float
 ) -> TriangleMesh:
-    """Marching cubes on `[x, y, z]` inside `band`; the border of the cube counts as outside."""
+    """Marching cubes on `[x, y, z]`; the border of the cube counts as outside."""
     closed = np.pad(grid, 1, constant_values=float(np.abs(grid).max()))
-    near = np.pad(band, 1, constant_values=True)
     if closed.min() >= 0 or grid.max() <= 0:
         raise NoSurface(
             "The reconstruction has no surface inside its volume.",
             "Check the masks: the object must be white and everything else black.",
         )
     spacing = 2 * half_extent / (grid.shape[0] - 1)
-    vertices, faces, _, _ = marching_cubes(closed, 0.0, mask=near)
+    vertices, faces, _, _ = marching_cubes(closed, 0.0, mask=_crossed_cells(closed))
     return TriangleMesh(
         vertices=(vertices.astype(np.float64) - 1) * spacing - half_extent,
         faces=faces.astype(np.int64),
     )
+
+
+def _crossed_cells(
+    grid: np.ndarray[tuple[int, int, int], np.dtype[np.float32]],
+) -> np.ndarray[tuple[int, int, int], np.dtype[np.bool_]]:
+    """Which cells of a grid the level set crosses, told at each cell's last node.
+
+    Found from the signs, not from the band: where the distance jumps, at the end of what any view
+    sees, the surface leaves the band.
+    """
+    some, every = grid <= 0, grid < 0
+    for axis in range(3):
+        before = (slice(None),) * axis
+        low, high = (*before, slice(None, -1)), (*before, slice(1, None))
+        some = some[low] | some[high]
+        every = every[low] & every[high]
+    return np.pad(some & ~every, ((1, 0),) * 3)
