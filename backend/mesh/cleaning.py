@@ -55,15 +55,14 @@ def _pieces(mesh: TriangleMesh) -> tuple[int, NDArray[np.int32]]:
 
 
 def decimate(mesh: TriangleMesh, faces: int) -> TriangleMesh:
-    """At most about `faces` triangles, by quadric edge collapse."""
-    if len(mesh.faces) <= faces:
-        return mesh
-    vertices, triangles = fast_simplification.simplify(
-        mesh.vertices.astype(np.float32),
-        mesh.faces.astype(np.int32),
-        target_count=faces,
-        agg=5,
-    )
+    """At most `faces` triangles, by quadric edge collapse, as long as the shape permits."""
+    vertices, triangles = mesh.vertices.astype(np.float32), mesh.faces.astype(np.int32)
+    before = len(triangles) + 1
+    while faces < len(triangles) < before:  # one run may stop early on large flat parts
+        before = len(triangles)
+        vertices, triangles = fast_simplification.simplify(
+            vertices, triangles, target_count=faces, agg=5
+        )
     return TriangleMesh(
         vertices.astype(np.float64), triangles.astype(np.int64)
     ).without_unused_vertices()

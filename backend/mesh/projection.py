@@ -178,7 +178,8 @@ def color_unseen(
         return colors
     sources = np.flatnonzero(seen)
     sources = sources[:: max(1, len(sources) // 200_000)]
-    distance, nearest = cKDTree(positions[sources]).query(positions[~seen], k=8, workers=-1)
+    neighbors = range(1, min(8, len(sources)) + 1)
+    distance, nearest = cKDTree(positions[sources]).query(positions[~seen], neighbors, workers=-1)
     weights = 1.0 / (distance + 1e-4)
     weights /= weights.sum(axis=1, keepdims=True)
     filled = colors.copy()

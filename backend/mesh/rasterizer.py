@@ -34,7 +34,7 @@ def rasterize(corners: torch.Tensor, width: int, height: int) -> Fragments:
         height: rows.
     """
     face, row = _rows_of_faces(corners, height)
-    left, right = _span(corners[face], row)
+    left, right = _span(_downward(corners)[face], row)
     first = (left - 0.5).ceil().clamp(0, width).long()
     last = (right - 0.5).ceil().clamp(0, width).long()
     span, offset = _expand(last - first)
@@ -60,16 +60,25 @@ def _expand(counts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return owner, torch.arange(len(owner), device=counts.device) - starts[owner]
 
 
+def _downward(corners: torch.Tensor) -> torch.Tensor:
+    """The corners `[faces, 3, 2]` by growing y: triangles that share an edge round it alike."""
+    order = corners[:, :, 1].argsort(dim=1)
+    return corners.gather(1, order[..., None].expand(-1, -1, 2))
+
+
 def _span(corners: torch.Tensor, row: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Leftmost and rightmost x at which the line of pixel centers crosses each triangle."""
+    """Leftmost and rightmost x at which the line of pixel centers crosses each triangle.
+
+    The corners come by growing y.
+    """
     y = row + 0.5
     left = torch.full_like(y, torch.inf)
     right = torch.full_like(y, -torch.inf)
-    for start, end in ((0, 1), (1, 2), (2, 0)):
+    for start, end in ((0, 1), (1, 2), (0, 2)):
         x0, y0 = corners[:, start].T
         x1, y1 = corners[:, end].T
-        crosses = (torch.minimum(y0, y1) <= y) & (y <= torch.maximum(y0, y1)) & (y0 != y1)
-        at = x0 + (x1 - x0) * (y - y0) / torch.where(y0 == y1, torch.ones_like(y0), y1 - y0)
+        crosses = (y0 <= y) & (y <= y1) & (y0 < y1)
+        at = x0 + (x1 - x0) * (y - y0) / torch.where(y0 < y1, y1 - y0, torch.ones_like(y0))
         left = torch.where(crosses, torch.minimum(left, at), left)
         right = torch.where(crosses, torch.maximum(right, at), right)
     nothing = left > right
