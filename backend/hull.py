@@ -120,15 +120,20 @@ class VisualHull:
         )
 
     def signed_distance(self, points: torch.Tensor) -> torch.Tensor:
-        """Signed distance `[n]` of points `[n, 3]` to the hull, negative inside."""
-        distance = torch.full_like(points[:, 0], UNCONSTRAINED)
-        seen_by = torch.zeros_like(points[:, 0])
+        """Signed distance `[n]` of points `[n, 3]` to the hull, negative inside.
+
+        Points may be on another device than the silhouettes; the answer is where the points are.
+        """
+        here = points.to(self._silhouettes[0].distance.device)
+        distance = torch.full_like(here[:, 0], UNCONSTRAINED)
+        seen_by = torch.zeros_like(here[:, 0])
         for silhouette in self._silhouettes:
-            of_view, in_frame = silhouette.signed_distance(points)
+            of_view, in_frame = silhouette.signed_distance(here)
             distance = torch.maximum(distance, of_view)
             seen_by += in_frame
         unseen = seen_by < min(MIN_SEEING_VIEWS, len(self._silhouettes))
-        return torch.where(unseen, torch.full_like(distance, -UNCONSTRAINED), distance)
+        signed = torch.where(unseen, torch.full_like(distance, -UNCONSTRAINED), distance)
+        return signed.to(points.device)
 
 
 def estimate_bounding_sphere(views: Sequence[View]) -> BoundingSphere:
@@ -157,8 +162,9 @@ def _shrink(
     hull = VisualHull.from_views(views, normalization, torch.device("cpu"))
     axis = torch.linspace(-0.5, 0.5, resolution)
     points = torch.cartesian_prod(axis, axis, axis)
-    spacing = 1.0 / (resolution - 1)
-    inside = points[hull.signed_distance(points) < 0.5 * spacing].double().numpy()
+    # Every point of the object is at most half a cell's diagonal from a node of the grid.
+    half_diagonal = 0.5 * 3**0.5 / (resolution - 1)
+    inside = points[hull.signed_distance(points) <= half_diagonal].double().numpy()
     if len(inside) == 0:
         raise ObjectOutOfFrame(
             f"The silhouettes of the {len(views)} views have no point in common.",
@@ -167,8 +173,8 @@ def _shrink(
     world = normalization.invert(inside)
     low, high = world.min(axis=0), world.max(axis=0)
     new_center = 0.5 * (low + high)
-    reach = np.linalg.norm(world - new_center, axis=1).max()
-    return new_center, float(reach + 1.5 * spacing / normalization.scale)
+    farthest = np.linalg.norm(world - new_center, axis=1).max()
+    return new_center, float(farthest + half_diagonal / normalization.scale)
 
 
 def _common_target(views: Sequence[View]) -> NDArray[np.float64]:
