@@ -53,7 +53,9 @@ def main(arguments: list[str]) -> int:
     0 done, 1 failed or some items failed, 2 wrong usage, 3 broken environment, 130 interrupted.
     """
     as_json = "--json" in arguments
-    logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
+    words = logging.StreamHandler(sys.stderr)
+    words.setLevel(logging.WARNING)  # the rest is for the log of the result folder
+    logging.basicConfig(format="%(message)s", handlers=[words])
     try:
         return _run(arguments)
     except LsrmError as error:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 import torch
 
 from .errors import DeviceUnavailable
@@ -17,12 +19,11 @@ def choose_device(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
         raise DeviceUnavailable(
             f"There is no device called {name!r}.", "Use auto, cpu, cuda or cuda:0."
-        ) from error
+        )
+    device = torch.device(name)
     present = torch.cuda.device_count()
     if device.type == "cuda" and (device.index or 0) >= present:
         raise DeviceUnavailable(

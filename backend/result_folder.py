@@ -40,7 +40,11 @@ class ResultFolder:
     """
 
     def __init__(self, destination: Path) -> None:
-        self._destination = destination.absolute()
+        self._destination = destination.resolve()
+        if not self._destination.name:
+            raise OutputNotWritable(
+                f"{self._destination} is no place for a result.", "Give a folder of its own."
+            )
         self._previous = self._destination.with_name(f".{self._destination.name}.previous")
 
     def __enter__(self) -> Path:
@@ -60,6 +64,8 @@ class ResultFolder:
         self._log = logging.FileHandler(self._workplace / "log.txt", encoding="utf-8", delay=True)
         self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         LOGGER.addHandler(self._log)
+        self._level = LOGGER.level
+        LOGGER.setLevel(logging.INFO)
         return self._workplace
 
     def __exit__(
@@ -68,6 +74,7 @@ class ResultFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        LOGGER.setLevel(self._level)
         LOGGER.removeHandler(self._log)
         try:
             self._log.close()
