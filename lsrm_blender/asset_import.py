@@ -172,6 +172,17 @@ def _can_show(shown: bpy.types.Object) -> bool:
     return not shown.hide_render and (shown.type in MESH_TYPES or instancer)
 
 
+def common_name(objects: list[bpy.types.Object], path: Path) -> str:
+    """One name for all: the object's, that of what they all hang on, or the file's."""
+    roots = set()
+    for shown in objects:
+        root = shown
+        while root.parent is not None:
+            root = root.parent
+        roots.add(root.name)
+    return roots.pop() if len(roots) == 1 else path.stem
+
+
 def lights(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     """The lamps that a render of the scene uses."""
     found = _rendered_objects(scene.view_layers[0].layer_collection)

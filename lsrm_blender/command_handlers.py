@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What each command does: words of the command line to settings, and settings to work.
 
-Every handler takes the parsed arguments and returns what `--json` prints.
+Every handler takes the parsed arguments and a progress, and returns what `--json` prints.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ..backend.errors import BadCapture
-from ..backend.progress import Progress
 from . import capture as capturing
 from . import demo_asset as demo
 from . import evaluate as evaluating
 from . import relight as relighting
 from . import self_check
-from .asset_import import AssetChoice, open_asset, open_empty
+from .asset_import import AssetChoice, common_name, open_asset, open_empty
 from .command_line import USAGE, tell
 from .lighting import Environment
 from .render_settings import RenderSettings
@@ -29,14 +28,14 @@ from .scene_cameras import Framing
 if TYPE_CHECKING:
     import argparse
 
-
-def _talking_progress() -> Progress:
-    """Progress as lines on stderr."""
-    return Progress(lambda stage, fraction, text: tell(f"{stage} {100 * fraction:3.0f} %  {text}"))
+    from ..backend.progress import Progress
 
 
-def capture(arguments: argparse.Namespace) -> dict[str, Any]:
+def capture(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     """Asset to capture folder."""
+    if (arguments.relight or arguments.passes) and not arguments.test_views:
+        tell("--relight and --passes are about test views: add --test-views 8, say.")
+        return {"exit_code": USAGE}
     environment = None
     if arguments.environment is not None:
         environment = Environment(
@@ -51,32 +50,34 @@ def capture(arguments: argparse.Namespace) -> dict[str, Any]:
         relight=tuple(Environment(source) for source in arguments.relight),
         passes=arguments.passes,
         normalize=arguments.normalize,
+        panorama_width=arguments.environment_size,
     )
     choice = AssetChoice(arguments.asset, arguments.object, arguments.collection, arguments.up_axis)
     objects = open_asset(choice)
     source = {
         "file": str(arguments.asset.absolute()),
+        "name": arguments.object or arguments.collection or common_name(objects, arguments.asset),
         "objects": [shown.name for shown in objects],
     }
-    return capturing.capture(objects, source, arguments.output, settings, _talking_progress())
+    return capturing.capture(objects, source, arguments.output, settings, progress)
 
 
-def import_(arguments: argparse.Namespace) -> dict[str, Any]:
+def import_(arguments: argparse.Namespace, _progress: Progress) -> dict[str, Any]:
     """Result to .blend."""
     result = read_result(arguments.result, arguments.views)
     _open_scene(arguments.into)
     imported = import_result(result, bpy.context.scene)
     save_blend(arguments.output)
-    if any(name in bpy.data.objects for name in result.sources):
+    if result.originals:
         tell("The original stays visible; hide one of the two to see the other.")
     return {
         "scene": str(arguments.output.absolute()),
         "objects": [made.name for made in imported],
-        "sources": result.sources,
+        "source": result.source,
     }
 
 
-def relight(arguments: argparse.Namespace) -> dict[str, Any]:
+def relight(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     """Result to pictures under other lights."""
     environments = tuple(
         Environment(source, arguments.strength, arguments.rotation)
@@ -98,7 +99,6 @@ def relight(arguments: argparse.Namespace) -> dict[str, Any]:
     _open_scene(arguments.scene)
     scene = bpy.context.scene
     shown = results_in(scene) or import_result(result, scene)
-    progress = _talking_progress()
     to = (arguments.output, settings, progress)
     if arguments.scene is None:
         pictures = relighting.relight(shown, *to)
@@ -132,18 +132,18 @@ def _from_view(text: str | None) -> tuple[Path, int] | None:
     return Path(folder), int(index)
 
 
-def evaluate(arguments: argparse.Namespace) -> dict[str, Any]:
+def evaluate(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     """Scores on the held-out views, also as words."""
     mesh = arguments.mesh or read_result(arguments.result).mesh
     scores = evaluating.evaluate(
-        arguments.views, mesh, arguments.shading, arguments.write_comparison, _talking_progress()
+        arguments.views, mesh, arguments.shading, arguments.write_comparison, progress
     )
     for name, value in scores["mean"].items():
         tell(f"{name:>16} {value:8.3f}")
     return scores
 
 
-def demo_asset(arguments: argparse.Namespace) -> dict[str, Any]:
+def demo_asset(arguments: argparse.Namespace, _progress: Progress) -> dict[str, Any]:
     """The demo's object as .blend."""
     open_empty()
     demo.build(bpy.context.scene)
@@ -151,7 +151,7 @@ def demo_asset(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"asset": str(arguments.output.absolute())}
 
 
-def doctor(_arguments: argparse.Namespace) -> dict[str, Any]:
+def doctor(_arguments: argparse.Namespace, _progress: Progress) -> dict[str, Any]:
     """What this Blender can do, as a list with marks."""
     findings = self_check.findings()
     for finding in findings:
@@ -162,7 +162,7 @@ def doctor(_arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def convert(_arguments: argparse.Namespace) -> dict[str, Any]:
+def convert(_arguments: argparse.Namespace, _progress: Progress) -> dict[str, Any]:
     """To come."""
     tell("convert comes with the panel; until then use capture, reconstruct and import.")
     return {"exit_code": USAGE}

@@ -11,12 +11,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..backend.errors import Cancelled, EnvironmentBroken, LsrmError
+from ..backend.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,22 +39,44 @@ def main(argv: list[str]) -> int:
         arguments = parser().parse_args(argv)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else USAGE
-    with quiet_blender(verbose=arguments.verbose) as answer:
+    with quiet_blender(verbose=arguments.verbose) as answer, stoppable() as progress:
         try:
             from . import command_handlers  # here and not above: it needs bpy
 
-            result = getattr(command_handlers, arguments.handler)(arguments)
+            result = getattr(command_handlers, arguments.handler)(arguments, progress)
         except (Cancelled, KeyboardInterrupt):
             tell("Stopped.")
             return INTERRUPTED
         except LsrmError as error:
             tell(str(error))
-            if arguments.json:
-                answer({"error": error.to_dict()})
-            return ENVIRONMENT if isinstance(error, EnvironmentBroken) else FAILED
+            result = {"error": error.to_dict(), "exit_code": exit_code(error)}
         if arguments.json:
             answer(result)
         return int(result.get("exit_code", DONE))
+
+
+def exit_code(error: LsrmError) -> int:
+    """Whether the work failed or the machine is not set up for it."""
+    return ENVIRONMENT if isinstance(error, EnvironmentBroken) else FAILED
+
+
+@contextmanager
+def stoppable() -> Iterator[Progress]:
+    """Progress as lines on stderr, which Ctrl-C and a polite kill cancel.
+
+    While Blender renders, a KeyboardInterrupt would be printed and forgotten by its engine; a
+    cancelled progress stops the work before the next view.
+    """
+    progress = Progress(
+        lambda stage, fraction, text: tell(f"{stage} {100 * fraction:3.0f} %  {text}")
+    )
+    stops = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(stop, lambda *_: progress.cancel()) for stop in stops]
+    try:
+        yield progress
+    finally:
+        for stop, handler in zip(stops, before, strict=True):
+            signal.signal(stop, handler)
 
 
 def tell(text: str) -> None:
@@ -132,6 +156,7 @@ def _add_capture(commands: Any) -> None:
     add("--environment", metavar="HDRI|NAME", help="default: the file's own light")
     add("--environment-strength", type=float, default=1.0)
     add("--environment-rotation", type=float, default=0.0, metavar="DEGREES")
+    add("--environment-size", type=_positive, default=1024, help="width of environment.hdr")
     add("--relight", nargs="+", default=[], metavar="HDRI", help="other lights for test views")
     add("--passes", action="store_true", help="store the materials of the test views")
     _add_rendering(command, samples=32)

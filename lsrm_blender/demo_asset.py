@@ -244,9 +244,11 @@ def _refine(shape: bmesh.types.BMesh) -> None:
 
 
 def _add_camera(scene: bpy.types.Scene) -> None:
-    """A camera at the height of a child's eyes."""
+    """A camera at the height of a child's eyes, for square pictures."""
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
-    pose = cameras.look_at((2.4, -3.9, 2.0), (0.0, 0.0, 0.88))
+    camera.data.lens = 70.0
+    pose = cameras.look_at((2.2, -4.0, 1.9), (0.0, 0.0, 0.9))
     camera.matrix_world = Matrix(pose.tolist())
     scene.collection.objects.link(camera)
     scene.camera = camera
+    scene.render.resolution_x = scene.render.resolution_y = 1080

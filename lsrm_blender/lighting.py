@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 BUNDLED = ("forest", "city", "courtyard", "interior", "night", "studio", "sunrise", "sunset")
-PANORAMA_SAMPLES = 16
+PANORAMA_SAMPLES = 8
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from .lighting import Environment, world_of
 from .pixels import render_pixels, srgb_with_alpha, to_srgb, write_png
 from .render_settings import RenderSettings, use_cycles, use_true_colors
 from .rendered_geometry import bounding_sphere, rendered_geometry
-from .result_import import SOURCE_OBJECT, normalization_of
+from .result_import import normalization_of, originals_of
 from .scene_cameras import Framing, Viewpoint, add_camera, filling_distance, point_camera
 from .scene_state import copied_scene, working_scene
 
@@ -116,21 +116,31 @@ def relight_scene(
                 add_camera(aim)
                 views = _viewpoints(aim, settings)
             add_camera(scene)
+        _resize(scene, settings.framing.size)
         return _render_all(scene, views, output, settings, progress)
+
+
+def _resize(scene: bpy.types.Scene, size: int) -> None:
+    """Scale the longer side of a scene's pictures to a number of pixels."""
+    render = scene.render
+    factor = size / max(render.resolution_x, render.resolution_y)
+    render.resolution_x = max(4, round(render.resolution_x * factor))
+    render.resolution_y = max(4, round(render.resolution_y * factor))
+    render.resolution_percentage = 100
 
 
 @contextmanager
 def _without_sources(shown: Sequence[bpy.types.Object]) -> Iterator[None]:
     """Hide the originals of results from renders for a while."""
-    sources = {result.get(SOURCE_OBJECT) for result in shown} - {None}
-    hidden = [source for source in sources if not source.hide_render]
+    originals = {original for result in shown for original in originals_of(result)}
+    hidden = [original for original in originals if not original.hide_render]
     try:
-        for source in hidden:
-            source.hide_render = True
+        for original in hidden:
+            original.hide_render = True
         yield
     finally:
-        for source in hidden:
-            source.hide_render = False
+        for original in hidden:
+            original.hide_render = False
 
 
 def _viewpoints(scene: bpy.types.Scene, settings: RelightSettings) -> list[Viewpoint]:

@@ -22,7 +22,7 @@ COLLECTION = "LSRM"
 # Custom properties of imported objects.
 REPORT = "lsrm_report"
 SOURCE = "lsrm_source"
-SOURCE_OBJECT = "lsrm_source_object"
+SOURCE_OBJECTS = "lsrm_source_objects"
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,16 @@ class Result:
         return normalization_of(self.capture)
 
     @property
-    def sources(self) -> list[str]:
-        """The names of the objects that were captured."""
-        names: list[str] = self.capture.get("source", {}).get("objects", [])
-        return names
+    def source(self) -> dict[str, Any]:
+        """What was captured: its `file`, the names of its `objects`, and a `name` for them all."""
+        source: dict[str, Any] = self.capture.get("source", {})
+        return source
+
+    @property
+    def originals(self) -> list[bpy.types.Object]:
+        """The captured objects, if the open file has them."""
+        names = self.source.get("objects", [])
+        return [bpy.data.objects[name] for name in names if name in bpy.data.objects]
 
 
 def read_result(path: Path, views: Path | None = None) -> Result:
@@ -93,6 +99,7 @@ def import_result(result: Result, scene: bpy.types.Scene) -> list[bpy.types.Obje
     Raises:
         BadAsset: if Blender cannot read the mesh.
     """
+    originals = result.originals
     before = set(bpy.data.objects)
     try:
         bpy.ops.import_scene.gltf(filepath=str(result.mesh))
@@ -108,7 +115,7 @@ def import_result(result: Result, scene: bpy.types.Scene) -> list[bpy.types.Obje
         if made.parent is None:
             made.matrix_world = _placement(result.normalization) @ made.matrix_world
     for made in meshes:
-        _note_origin(made, result)
+        _note_origin(made, result, originals)
     bpy.context.view_layer.update()
     return meshes
 
@@ -139,14 +146,18 @@ def _placement(normalization: Normalization) -> Matrix:
     return Matrix(matrix.tolist())
 
 
-def _note_origin(made: bpy.types.Object, result: Result) -> None:
+def _note_origin(made: bpy.types.Object, result: Result, originals: list[bpy.types.Object]) -> None:
     """Write where an object comes from into its custom properties."""
-    made.name = made.data.name = f"{result.sources[0] if result.sources else 'LSRM'} (LSRM)"
-    made[SOURCE] = result.capture.get("source", {}).get("file", "")
+    made.name = made.data.name = f"{result.source.get('name', 'Result')} (LSRM)"
+    made[SOURCE] = result.source.get("file", "")
     made[REPORT] = json.dumps(result.report)
-    original = bpy.data.objects.get(result.sources[0]) if result.sources else None
-    if original is not None and original != made:
-        made[SOURCE_OBJECT] = original
+    # Pointers and not names: they survive renaming.
+    made[SOURCE_OBJECTS] = {str(index): original for index, original in enumerate(originals)}
+
+
+def originals_of(made: bpy.types.Object) -> list[bpy.types.Object]:
+    """The objects of the file that an imported result was made from."""
+    return [original for original in made.get(SOURCE_OBJECTS, {}).values() if original is not None]
 
 
 def results_in(scene: bpy.types.Scene) -> list[bpy.types.Object]:
