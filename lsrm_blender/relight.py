@@ -60,7 +60,7 @@ def set_environment(scene: bpy.types.Scene, environment: Environment) -> bpy.typ
         BadAsset: if nothing goes by that name.
     """
     world = world_of(environment)
-    if PREVIOUS_WORLD not in scene.keys():  # noqa: SIM118  RNA
+    if PREVIOUS_WORLD not in scene:
         if scene.world is not None:
             scene.world.use_fake_user = True
         scene[PREVIOUS_WORLD] = scene.world.name if scene.world is not None else ""
@@ -70,7 +70,7 @@ def set_environment(scene: bpy.types.Scene, environment: Environment) -> bpy.typ
 
 def restore_world(scene: bpy.types.Scene) -> None:
     """Give a scene the world back that it had before it was first relit."""
-    if PREVIOUS_WORLD in scene.keys():  # noqa: SIM118  RNA
+    if PREVIOUS_WORLD in scene:
         scene.world = bpy.data.worlds.get(scene[PREVIOUS_WORLD])
         del scene[PREVIOUS_WORLD]
 

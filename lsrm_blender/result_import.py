@@ -162,7 +162,7 @@ def originals_of(made: bpy.types.Object) -> list[bpy.types.Object]:
 
 def results_in(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     """The imported results of a scene."""
-    return [shown for shown in scene.objects if REPORT in shown.keys()]  # noqa: SIM118  RNA
+    return [shown for shown in scene.objects if REPORT in shown]
 
 
 def save_blend(path: Path) -> None:

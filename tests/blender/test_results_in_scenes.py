@@ -1,0 +1,211 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Results in scenes: at their place, under any light, scored, and nothing lost."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from backend.cameras import world_to_gltf
+from backend.capture_format import read_capture, read_capture_json
+
+QUICK = ("--size", 64, "--samples", 4, "--views", 2, "--environment-size", 32)
+PLACEMENT = 1e-4  # of the object's size
+
+
+def make_result(folder, views):
+    """A result as the backend would write it if it were perfect: the true mesh, in orange."""
+    import trimesh
+
+    folder.mkdir()
+    mesh = trimesh.load_mesh(views / "test" / "reference_mesh.ply")
+    mesh.vertices = world_to_gltf(mesh.vertices)
+    orange = trimesh.visual.material.PBRMaterial(baseColorFactor=[230, 120, 60, 255])
+    uv = np.zeros((len(mesh.vertices), 2))
+    mesh.visual = trimesh.visual.TextureVisuals(uv=uv, material=orange)
+    mesh.export(folder / "mesh.glb")
+    (folder / "report.json").write_text(
+        json.dumps({"request": {"views": str(views)}, "seconds": 1})
+    )
+    return folder
+
+
+@pytest.fixture(scope="module", params=["world", "normalized"])
+def captured(request, block, lsrm_blender, tmp_path_factory):
+    """A capture in the asset's own coordinates, and one normalized, each with its result."""
+    folder = tmp_path_factory.mktemp(request.param)
+    extra = ("--normalize",) if request.param == "normalized" else ()
+    words = ("capture", block[0], "-o", folder / "views", "--test-views", 2, *QUICK, *extra)
+    done = lsrm_blender(*words)
+    assert done.returncode == 0, done.stderr
+    return folder / "views", make_result(folder / "result", folder / "views")
+
+
+def _look_into(path):
+    """What a .blend holds."""
+    import json
+
+    import bpy
+
+    bpy.ops.wm.open_mainfile(filepath=path)
+    result = next(shown for shown in bpy.data.objects if "lsrm_report" in shown)
+    material = result.data.materials[0]
+    original = bpy.data.objects.get("Block")
+    return {
+        "name": result.name,
+        "vertices": [list(result.matrix_world @ vertex.co) for vertex in result.data.vertices],
+        "collections": [collection.name for collection in result.users_collection],
+        "nodes": [node.type for node in material.node_tree.nodes],
+        "report": json.loads(result["lsrm_report"]),
+        "source": result["lsrm_source"],
+        "originals": [shown.name for shown in result["lsrm_source_objects"].values()],
+        "original": original and [list(row) for row in original.matrix_world],
+        "original_hidden": original and (original.hide_render or original.hide_viewport),
+        "world": bpy.context.scene.world.name,
+        "worlds": {world.name: world.use_fake_user for world in bpy.data.worlds},
+    }
+
+
+def test_result_lies_on_the_original(captured, block, lsrm_blender, in_blender, tmp_path):
+    """Imported into the captured scene, the mesh covers the original to 1e-4 of its size."""
+    scene = tmp_path / "scene é.blend"
+    done = lsrm_blender("import", captured[1], "--into", block[0], "-o", scene, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["objects"] == ["Block (LSRM)"]
+    seen = in_blender(_look_into, path=scene)
+    corners = np.array(block[1])
+    size = np.linalg.norm(np.ptp(corners, axis=0))
+    distances = np.linalg.norm(np.array(seen["vertices"])[:, None] - corners, axis=-1)
+    assert distances.min(axis=0).max() < PLACEMENT * size
+    assert distances.min(axis=1).max() < PLACEMENT * size
+
+
+def test_result_knows_its_origin(captured, block, lsrm_blender, in_blender, tmp_path):
+    """The result has a Principled BSDF, its report and its source; the original is untouched."""
+    assert lsrm_blender("import", captured[1], "--into", block[0], "-o", tmp_path / "s.blend")
+    seen = in_blender(_look_into, path=tmp_path / "s.blend")
+    assert "BSDF_PRINCIPLED" in seen["nodes"]
+    assert seen["collections"] == ["LSRM"]
+    assert seen["report"]["seconds"] == 1
+    assert seen["source"] == str(block[0])
+    assert seen["originals"] == ["Block"]
+    assert not seen["original_hidden"]
+
+
+def test_relight_keeps_the_previous_world(captured, block, lsrm_blender, in_blender, tmp_path):
+    """A scene stored by relight is lit by the new light and still has the world it had before."""
+    scene, lit = tmp_path / "scene.blend", tmp_path / "lit.blend"
+    assert lsrm_blender("import", captured[1], "--into", block[0], "-o", scene).returncode == 0
+    done = lsrm_blender(
+        "relight", captured[1], "--scene", scene, "--environment", "city", "Gray", "night",
+        "-o", tmp_path / "pictures", "--size", 32, "--samples", 2, "--save", lit,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    names = sorted(path.name for path in (tmp_path / "pictures").iterdir())
+    assert names == ["Gray.png", "city.png", "night.png"]
+    seen = in_blender(_look_into, path=lit)
+    assert seen["world"] == "LSRM night"
+    assert seen["worlds"]["Gray"]
+    assert set(seen["worlds"]) == {"Gray", "LSRM night"}
+
+
+def _relight_and_restore():
+    """The world of a scene through two changes and back."""
+    import bpy
+    from lsrm.lsrm_blender.asset_import import open_empty
+    from lsrm.lsrm_blender.lighting import Environment
+    from lsrm.lsrm_blender.relight import restore_world, set_environment
+
+    open_empty()
+    scene = bpy.context.scene
+    scene.world = bpy.data.worlds.new("Mine")
+    names = []
+    for light in ("forest", "sunset"):
+        set_environment(scene, Environment(light))
+        names.append(scene.world.name)
+    restore_world(scene)
+    return [*names, scene.world.name]
+
+
+def test_the_previous_world_comes_back(in_blender):
+    """After any number of new lights, restoring gives the world from before the first."""
+    assert in_blender(_relight_and_restore) == ["LSRM forest", "LSRM sunset", "Mine"]
+
+
+def test_turntable_and_captured_view(captured, lsrm_blender, tmp_path):
+    """A turntable has its frames, and a captured camera shows the object where the view has it."""
+    views, result = captured
+    words = ("relight", result, "--environment", "forest", "--size", 32, "--samples", 2)
+    assert lsrm_blender(*words, "-o", tmp_path / "t", "--turntable", 3).returncode == 0
+    assert [p.name for p in sorted((tmp_path / "t" / "forest").iterdir())] == [
+        "0000.png", "0001.png", "0002.png",
+    ]  # fmt: skip
+    done = lsrm_blender(*words, "-o", tmp_path / "v", "--from-view", f"{views}:1", "--hidden")
+    assert done.returncode == 0, done.stderr
+    shown = np.asarray(Image.open(tmp_path / "v" / "forest.png"), np.float64)[..., 3] / 255
+    mask = np.asarray(Image.open(read_capture(views).frames[1].mask_path), np.float64) / 255
+    assert shown.shape == mask.shape
+    assert np.minimum(shown, mask).sum() / np.maximum(shown, mask).sum() > 0.95
+
+
+def test_the_true_mesh_scores_well(captured, lsrm_blender, tmp_path):
+    """The true mesh has an IoU near one and no Chamfer distance, and the pictures can be seen."""
+    views, result = captured
+    picture = tmp_path / "comparison.png"
+    done = lsrm_blender("evaluate", views, result, "--write-comparison", picture, "--json")
+    assert done.returncode == 0, done.stderr
+    scores = json.loads(done.stdout)
+    assert set(scores["views"]) == {"0000", "0001"}
+    assert scores["mean"]["iou"] > 0.95
+    assert scores["chamfer_x1e3"] < 10.0  # two random samplings of one surface
+    assert Image.open(picture).size == (128, 128)
+
+
+def test_evaluate_needs_test_views(block, lsrm_blender, tmp_path):
+    """A capture without held-out views is refused with BAD_CAPTURE."""
+    (tmp_path / "views").mkdir()
+    done = lsrm_blender("evaluate", tmp_path / "views", block[0], "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"]["code"] == "BAD_CAPTURE"
+
+
+def test_a_result_without_a_mesh_is_refused(lsrm_blender, tmp_path):
+    """Importing an empty folder gives BAD_ASSET and writes nothing."""
+    done = lsrm_blender("import", tmp_path, "-o", tmp_path / "s.blend", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"]["code"] == "BAD_ASSET"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_demo_asset_can_be_captured(lsrm_blender, tmp_path):
+    """The toy rocket is made from nothing and photographed whole, in its own light."""
+    rocket, views = tmp_path / "rocket.blend", tmp_path / "views"
+    assert lsrm_blender("demo-asset", "-o", rocket).returncode == 0
+    assert lsrm_blender("capture", rocket, "-o", views, *QUICK).returncode == 0
+    info = read_capture_json(views)
+    assert info["source"]["name"] == "Rocket"
+    assert info["lighting"] == {"kind": "scene", "world": "Soft day", "lamps": 0}
+    for frame in read_capture(views).frames:
+        mask = np.asarray(Image.open(frame.mask_path))
+        assert mask.max() == 255
+        assert max(mask[0].max(), mask[-1].max(), mask[:, 0].max(), mask[:, -1].max()) == 0
+
+
+def test_doctor_finds_a_working_blender(lsrm_blender):
+    """On a Blender that passes the other tests, doctor has nothing needed to complain about."""
+    done = lsrm_blender("doctor", "--json")
+    assert done.returncode == 0, done.stderr
+    findings = json.loads(done.stdout)["findings"]
+    assert all(finding["good"] for finding in findings if finding["needed"])
+    assert "✓" in done.stderr
+
+
+def test_convert_is_to_come(lsrm_blender):
+    """Until the panel is there, convert says so and exits with 2, as wrong usage does."""
+    assert lsrm_blender("convert").returncode == 2
+    assert lsrm_blender("capture").returncode == 2
+    assert lsrm_blender("no-such-command").returncode == 2
