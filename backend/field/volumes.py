@@ -24,10 +24,10 @@ class DenseVolume:
 
     def sample(self, points: Tensor) -> Tensor:
         """[points, 3] to [points, channels]; computed in float32, in the volume's dtype."""
-        places = (points / self.half_side).float().view(1, 1, 1, -1, 3)
-        sampled = F.grid_sample(
-            self.features[None].float(), places, padding_mode="border", align_corners=True
-        )
+        wide = torch.promote_types(self.features.dtype, torch.float32)
+        places = (points / self.half_side).to(wide).view(1, 1, 1, -1, 3)
+        features = self.features[None].to(wide)
+        sampled = F.grid_sample(features, places, padding_mode="border", align_corners=True)
         return sampled[0, :, 0, 0].T.to(self.features.dtype)
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations, parametrize
@@ -16,14 +17,19 @@ class LayerNorm(nn.LayerNorm):
 
     def forward(self, stream: Tensor) -> Tensor:
         """Normalize the last axis."""
-        weight, bias = self.weight.float(), self.bias.float()
-        normed = F.layer_norm(stream.float(), self.normalized_shape, weight, bias, self.eps)
+        wide, weight, bias = _widened(stream), _widened(self.weight), _widened(self.bias)
+        normed = F.layer_norm(wide, self.normalized_shape, weight, bias, self.eps)
         return normed.to(stream.dtype)
 
 
 def normalize(stream: Tensor) -> Tensor:
     """Layer norm of the last axis without parameters, in float32."""
-    return F.layer_norm(stream.float(), stream.shape[-1:], eps=NORM_EPS).to(stream.dtype)
+    return F.layer_norm(_widened(stream), stream.shape[-1:], eps=NORM_EPS).to(stream.dtype)
+
+
+def _widened(tensor: Tensor) -> Tensor:
+    """In float32, or in float64 if it is that already."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
 def linear(inputs: int, outputs: int, *, bias: bool, weight_norm: bool) -> nn.Module:
