@@ -176,6 +176,8 @@ class Server:
             return
         if answer is not None:
             self._send(Answer(request.id, answer))
+        if request.method == protocol.SHUTDOWN:
+            self._close()
 
     def _at_once(self, request: Request) -> dict[str, Any] | None:
         """The answer, if it needs no work; else the request becomes a job."""
@@ -184,7 +186,6 @@ class Server:
         if request.method == protocol.CANCEL:
             return {"cancelled": self._cancel(request.params.get("id"))}
         if request.method == protocol.SHUTDOWN:
-            self._close()
             return {}
         if request.method not in self._methods:
             raise BadMessage(

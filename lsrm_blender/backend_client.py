@@ -11,7 +11,7 @@ from __future__ import annotations
 import atexit
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..backend import protocol
@@ -21,7 +21,7 @@ from .child_process import ChildProcess, death
 from .child_watch import Patience, Watch, stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from ..backend.progress import Progress
     from .child_process import Launch
