@@ -115,12 +115,14 @@ def test_nerfstudio(tmp_path, put_capture, put_image, plain_pose):
     assert "applied_transform" in capture.warnings[0]
 
 
-def test_contradicting_lens_is_told(tmp_path, put_capture):
-    """Where focal length and field of view disagree, the focal length counts, with a warning."""
-    put_capture(tmp_path, {"fl_x": 50, "camera_angle_x": 1.0}, [{"file_path": "a.png"}])
+@pytest.mark.parametrize(("ratio", "warns"), [(1.004, False), (1.006, True), (0.994, True)])
+def test_contradicting_lens_is_told(tmp_path, ratio, warns, put_capture):
+    """Where focal length and angle disagree by 0.5 %, the former counts, with a warning."""
+    angle = 2 * math.atan(20 / (50 * ratio))
+    put_capture(tmp_path, {"fl_x": 50, "camera_angle_x": angle}, [{"file_path": "a.png"}])
     capture = read_capture(tmp_path)
     assert capture.frames[0].intrinsics.fx == 50
-    assert "disagree" in capture.warnings[0]
+    assert [" disagree" in warning for warning in capture.warnings] == [True] * warns
 
 
 def test_mask_beside_images(tmp_path, put_capture, put_image):
@@ -142,6 +144,7 @@ def test_names_leave_drives_and_dots_out():
     """Names are fit for files, whatever the paths are."""
     paths = ["C:\\a\\1.png", "/b/1.png", "../c/1.png", "./1.png", "d/1"]
     assert frame_names(paths) == ["a_1", "b_1", "c_1", "1", "d_1"]
+    assert frame_names(["1.png", "1.jpg", "1.jpeg"]) == ["1", "1_2", "1_3"]
 
 
 def test_images_resized_alike(tmp_path, put_capture):

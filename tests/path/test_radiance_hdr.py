@@ -72,6 +72,13 @@ def test_runs_of_every_length(tmp_path):
     assert (round_trip(tmp_path, image) == image).all()
 
 
+def test_wider_than_run_lengths_can_say(tmp_path):
+    """A row of more than 32767 pixels is written flat."""
+    image = np.full((1, 40_000, 3), 0.5)
+    assert (round_trip(tmp_path, image) == image).all()
+    assert (tmp_path / "x.hdr").stat().st_size > 160_000
+
+
 def test_black_stays_black_and_small(tmp_path):
     """A black picture is exact, and runs make its file small."""
     image = np.zeros((64, 256, 3))
