@@ -1,0 +1,223 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Both stages in a row on posed views, with random weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+
+from backend.cameras import Normalization, fibonacci_sphere, intrinsics_from_fov, look_at, project
+from backend.errors import EmptyMask
+from backend.field.field import VolumeField
+from backend.field.grids import evaluate, grid_points
+from backend.field.heads import DirectRows
+from backend.field.volumes import DenseVolume
+from backend.hull import VisualHull
+from backend.mesh.isosurface import extract_surface
+from backend.model.config import ModelConfig, preset
+from backend.model.inference import (
+    Coarse,
+    predict_coarse,
+    predict_fine,
+    route_tokens,
+    select_tokens,
+    surface_maps,
+)
+from backend.model.preprocess import ViewTensors, from_views
+from backend.model.stage import Stage
+from backend.progress import Progress
+from backend.views import View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CENTER, SCALE = np.array([3.0, -1.0, 0.5]), 0.25
+BOX = np.array([0.30, 0.22, 0.12])  # half sides of the object, in normalized units
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Small tensors: more threads only wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def tiny() -> ModelConfig:
+    """The preset `mini` with hardly any width and depth."""
+    mini = preset("mini")
+
+    def smaller(stage: object, resolution: int) -> object:
+        transformer = dataclasses.replace(
+            stage.transformer,
+            volume_resolution=resolution,
+            upsample=2,
+            width=32,
+            depth=1,
+            query_heads=4,
+            skip_links=(0,),
+        )
+        encoder = dataclasses.replace(stage.encoder, width=32)
+        return dataclasses.replace(
+            stage, image_size=64, encoder=encoder, transformer=transformer, samples_per_ray=48
+        )
+
+    return dataclasses.replace(mini, dense=smaller(mini.dense, 8), sparse=smaller(mini.sparse, 16))
+
+
+def views_of_box(count: int, size: int, turn: np.ndarray | None = None) -> list[View]:
+    """Silhouettes of a box in a world that is shifted, scaled and, if asked, turned."""
+    turn = np.eye(3) if turn is None else turn
+    corners = np.array(np.meshgrid(*[[-1.0, 1.0]] * 3)).reshape(3, -1).T * BOX
+    intrinsics = intrinsics_from_fov(size, size, math.radians(40))
+    views = []
+    for number, direction in enumerate(fibonacci_sphere(count)):
+        pose = look_at(direction * 1.6, np.zeros(3))
+        pixels, _ = project(corners, intrinsics, pose)
+        mask = _filled_hull(pixels, size)
+        image = np.repeat(mask[..., None], 3, 2) * np.linspace(0.2, 1, size)[:, None, None]
+        world = np.eye(4)
+        world[:3, :3] = turn @ pose[:3, :3]
+        world[:3, 3] = turn @ pose[:3, 3] / SCALE + CENTER
+        views.append(View(str(number), image.astype(np.float32), mask, intrinsics, world))
+    return views
+
+
+def _filled_hull(points: np.ndarray, size: int) -> np.ndarray:
+    from scipy.spatial import ConvexHull
+
+    line = np.arange(size) + 0.5
+    grid = np.stack(np.meshgrid(line, line), -1)
+    inside = np.ones((size, size), bool)
+    for a, b, c in ConvexHull(points).equations:
+        inside &= grid @ [a, b] + c <= 0
+    return inside.astype(np.float32)
+
+
+def _normalization() -> Normalization:
+    return Normalization(tuple(CENTER.tolist()), SCALE)
+
+
+def _stages(config: ModelConfig) -> tuple[Stage, Stage]:
+    torch.manual_seed(0)
+    stages = Stage(config.dense), Stage(config.sparse)
+    for stage in stages:
+        stage.requires_grad_(requires_grad=False)
+    return stages
+
+
+def _with_hull(
+    coarse: Coarse, views: list[View], tensors: ViewTensors, config: ModelConfig
+) -> Coarse:
+    """Random weights have no surface: let the hull of the silhouettes stand for the dense stage."""
+    hull = VisualHull.from_views(views, _normalization(), torch.device("cpu"))
+    rotation = torch.tensor(tensors.frame.rotation).float()
+    size, channels = 32, config.dense.heads.input_width
+    points = grid_points(config.half_side, size, "zyx")
+    features = torch.zeros(channels, size, size, size)
+    features[0] = hull.signed_distance(points @ rotation.T).view(size, size, size)
+    volume = DenseVolume(features, config.half_side)
+    return dataclasses.replace(coarse, field=VolumeField(volume, DirectRows(3), 200.0))
+
+
+def test_views_to_mesh_with_random_weights() -> None:
+    """Stage 2 on the hull's coarse volume ends in a field whose mesh lies where the object is."""
+    config, views = tiny(), views_of_box(16, 96)
+    tensors = from_views(views, _normalization(), config)
+    dense, sparse = _stages(config)
+    coarse = _with_hull(predict_coarse(dense, tensors), views, tensors, config)
+    selection = select_tokens(coarse, tensors, config)
+    assert 100 < len(selection.tokens.volume) < 16**3 / 2
+    assert selection.views == 16
+    plan = route_tokens(coarse, selection, tensors, config)
+    field = predict_fine(sparse, tensors, (selection, plan), coarse)
+    colors = field.appearance(torch.rand(10, 3) - 0.5)
+    assert colors.shape == (10, 3)
+    assert ((colors > 0) & (colors < 1)).all()
+    mesh = extract_surface(field.signed_distance, config.half_side, 32, Progress())
+    world = tensors.frame.to_world(mesh.vertices)
+    reach = np.abs((world - CENTER) * SCALE).max(0)
+    assert (reach < BOX + 0.15).all()
+
+
+def test_surface_maps_see_the_object() -> None:
+    """Rays through the crops meet the hull's surface: opaque on the object, clear beside it."""
+    config, views = tiny(), views_of_box(6, 96)
+    config = dataclasses.replace(
+        config, dense=dataclasses.replace(config.dense, samples_per_ray=256)
+    )
+    tensors = from_views(views, _normalization(), config)
+    coarse = _with_hull(predict_coarse(_stages(config)[0], tensors), views, tensors, config)
+    maps = surface_maps(coarse, tensors, 6, config)
+    mask = torch.nn.functional.interpolate(tensors.mask, (32, 32), mode="area")[:, 0]
+    assert maps.opacity[0][mask > 0.999].median() > 0.98
+    assert maps.opacity[0][mask == 0].median() < 0.1
+    seen = maps.points[0][(mask > 0.999) & (maps.opacity[0] > 0.98)]
+    assert coarse.field.signed_distance(seen).abs().median() < 0.02
+
+
+def test_a_turned_and_moved_object_gives_the_same_input() -> None:
+    """The capture of an object rotated in the world is the same to the network, and comes back."""
+    config = tiny()
+    angle = 0.7
+    turn = np.array(
+        [[math.cos(angle), -math.sin(angle), 0], [math.sin(angle), math.cos(angle), 0], [0, 0, 1]]
+    )
+    turn = turn @ look_at(np.array([1.0, 2.0, 0.5]), np.zeros(3))[:3, :3]
+    plain = from_views(views_of_box(5, 64), _normalization(), config)
+    turned = from_views(views_of_box(5, 64, turn), _normalization(), config)
+    for name in ("rgb", "mask", "ray_origins", "ray_directions", "cameras", "windows"):
+        torch.testing.assert_close(
+            getattr(turned, name), getattr(plain, name), atol=2e-6, rtol=0, msg=name
+        )
+    point = np.array([[0.1, 0.2, -0.3]])
+    back = (plain.frame.to_world(point) - CENTER) @ turn.T + CENTER
+    np.testing.assert_allclose(turned.frame.to_world(point), back, atol=1e-6)
+
+
+def test_half_precision_stages_give_a_full_precision_field() -> None:
+    """Weights in bfloat16 run on a CPU too; the field that comes out is float32."""
+    config, views = tiny(), views_of_box(4, 64)
+    tensors = from_views(views, _normalization(), config)
+    dense, sparse = (stage.bfloat16() for stage in _stages(config))
+    coarse = predict_coarse(dense, tensors)
+    assert coarse.volume_feature.dtype == torch.bfloat16
+    selection = select_tokens(coarse, tensors, config)
+    plan = route_tokens(coarse, selection, tensors, config)
+    field = predict_fine(sparse, tensors, (selection, plan), coarse)
+    assert field.signed_distance(torch.zeros(3, 3)).dtype == torch.float32
+
+
+def test_no_object_in_any_view_is_an_error() -> None:
+    """Masks without a pixel cannot be reconstructed, and are told so."""
+    config, views = tiny(), views_of_box(3, 64)
+    tensors = from_views(views, _normalization(), config)
+    coarse = predict_coarse(_stages(config)[0], tensors)
+    with pytest.raises(EmptyMask):
+        select_tokens(coarse, dataclasses.replace(tensors, mask=tensors.mask * 0), config)
+
+
+@pytest.mark.slow
+def test_mini_is_quick() -> None:
+    """8 views of 128 px through both stages of `mini` within 10 s on two free CPU cores."""
+    torch.set_num_threads(2)
+    config, views = preset("mini"), views_of_box(8, 128)
+    tensors = from_views(views, _normalization(), config)
+    dense, sparse = _stages(config)
+    begin = time.process_time()
+    coarse = predict_coarse(dense, tensors)
+    coarse = _with_hull(coarse, views, tensors, config)
+    selection = select_tokens(coarse, tensors, config)
+    plan = route_tokens(coarse, selection, tensors, config)
+    field = predict_fine(sparse, tensors, (selection, plan), coarse)
+    evaluate(field.signed_distance, torch.zeros(1, 3))
+    # CPU seconds of both cores, so that a busy neighbor does not fail the test.
+    assert (time.process_time() - begin) / 2 <= 10
