@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 REFINED_BAND = 3.0
 """Pixels from the outline within which the distance is measured to the outline itself."""
 
-OUTLINE_SPACING = 0.25
-"""Pixels between the points that stand for the outline."""
+OUTLINE_SPACING = 0.05
+"""Pixels between the points that stand for the outline; half of it is the error on the outline."""
 
 
 def signed_distance_map(mask: NDArray[np.float32], cut: frozenset[str]) -> NDArray[np.float32]:

@@ -56,6 +56,8 @@ def _pieces(mesh: TriangleMesh) -> tuple[int, NDArray[np.int32]]:
 
 def decimate(mesh: TriangleMesh, faces: int) -> TriangleMesh:
     """At most `faces` triangles, by quadric edge collapse, as long as the shape permits."""
+    if len(mesh.faces) <= faces:
+        return mesh
     vertices, triangles = mesh.vertices.astype(np.float32), mesh.faces.astype(np.int32)
     before = len(triangles) + 1
     while faces < len(triangles) < before:  # one run may stop early on large flat parts

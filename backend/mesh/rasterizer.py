@@ -79,6 +79,7 @@ def _span(corners: torch.Tensor, row: torch.Tensor) -> tuple[torch.Tensor, torch
         x1, y1 = corners[:, end].T
         crosses = (y0 <= y) & (y <= y1) & (y0 < y1)
         at = x0 + (x1 - x0) * (y - y0) / torch.where(y0 < y1, y1 - y0, torch.ones_like(y0))
+        at = torch.where(y == y1, x1, at)  # exactly: other edges end there, too
         left = torch.where(crosses, torch.minimum(left, at), left)
         right = torch.where(crosses, torch.maximum(right, at), right)
     nothing = left > right
