@@ -33,6 +33,7 @@ PUMP_BUDGET = 0.005
 """Seconds that one pump may take: it runs between two frames of the interface."""
 
 WAIT_INTERVAL = 0.02
+TELL_INTERVAL = 1.0
 BANNER = 1 << 16
 """Bytes that a child may print to the pipe before it speaks the protocol: Blender says hello."""
 
@@ -188,13 +189,13 @@ class Client:
         Raises:
             LsrmError: the job's error.
         """
-        shown = job.progress
+        shown, told = job.progress, 0.0
         while not job.finished:
             self.pump()
             try:
                 progress.check()
-                if job.progress != shown:
-                    shown = job.progress
+                if _worth_telling(job.progress, shown, self._now - told):
+                    shown, told = job.progress, self._now
                     progress.report(shown.stage, shown.fraction, shown.message)
             except Cancelled:
                 self.cancel(job)
@@ -386,6 +387,11 @@ class Client:
         job = self._running
         where = (job.id, job.progress) if job else None
         return where, len(self._waiting), self.child is None
+
+
+def _worth_telling(now: JobProgress, shown: JobProgress, seconds: float) -> bool:
+    """Whether people at a terminal want to read it: stages, and a line a second."""
+    return now.stage != shown.stage or (now != shown and seconds > TELL_INTERVAL)
 
 
 def _fail(job: Job, error: LsrmError) -> None:

@@ -162,7 +162,8 @@ def doctor(_arguments: argparse.Namespace, _progress: Progress) -> dict[str, Any
     }
 
 
-def convert(_arguments: argparse.Namespace, _progress: Progress) -> dict[str, Any]:
-    """To come."""
-    tell("convert comes with the panel; until then use capture, reconstruct and import.")
-    return {"exit_code": USAGE}
+def convert(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+    """Assets to results."""
+    from .convert_command import convert_all
+
+    return convert_all(arguments, progress)

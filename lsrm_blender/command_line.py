@@ -39,6 +39,10 @@ def main(argv: list[str]) -> int:
         arguments = parser().parse_args(argv)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else USAGE
+    if arguments.handler == "serve":  # stdout is a pipe to the parent then
+        from .serve import serve
+
+        return serve()
     with quiet_blender(verbose=arguments.verbose) as answer, stoppable() as progress:
         try:
             from . import command_handlers  # here and not above: it needs bpy
@@ -123,10 +127,9 @@ def parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     asset = _add_command(commands, "demo-asset", "Make the object that the demo shows.")
     asset.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.blend")
-    convert = _add_command(commands, "convert", "Assets to results, many at once.")
-    convert.add_argument("input", nargs="*", type=Path)
-    convert.add_argument("-o", "--output", type=Path, metavar="OUT")
+    _add_convert(commands)
     _add_command(commands, "doctor", "Say what this Blender can do.")
+    _add_command(commands, "serve", "Capture what the parent on stdin asks for.")
     return program
 
 
@@ -198,6 +201,30 @@ def _add_evaluate(commands: Any) -> None:
     add("--shading", choices=("unlit", "lit"), default="unlit")
     add("--mesh", type=Path, metavar="FILE", help="score this mesh instead of the result's")
     add("--write-comparison", type=Path, metavar="FILE.png", help="true views and renders")
+
+
+def _add_convert(commands: Any) -> None:
+    command = _add_command(commands, "convert", "Assets to results, many at once.")
+    add = command.add_argument
+    add("input", nargs="+", help="files, folders, patterns such as 'assets/**/*.glb'")
+    add("-o", "--output", type=Path, required=True, metavar="OUT")
+    add("--force", action="store_true", help="do again what is done")
+    add("--retry-failed", action="store_true", help="try again what failed in an earlier run")
+    add("--retries", type=int, default=1, metavar="N", help="after a child died over an item")
+    add("--time-limit", type=float, default=1800.0, metavar="SECONDS", help="of every stage")
+    add("--fail-fast", action="store_true", help="stop at the first failure")
+    add("--dry-run", action="store_true", help="only tell what would be done")
+    add("--views", type=_positive, default=16)
+    add("--size", type=_positive, default=256, help="of the square images, in pixels")
+    add("--environment", metavar="HDRI", help="default: each file's own light")
+    add("--checkpoint", default="none", help="name or folder; none needs no weights")
+    add("--refine", default="off", help="off, auto or seconds")
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:0 …")
+    add("--texture-size", type=_positive, default=2048, help="side in texels")
+    add("--faces", type=_positive, default=50_000, help="triangles, about")
+    add("--material", choices=("rgb", "pbr"), default="rgb")
+    add("--backend-python", default="", metavar="PATH", help="default: the installed one")
+    _add_rendering(command, samples=32)
 
 
 def _add_rendering(command: argparse.ArgumentParser, samples: int) -> None:
