@@ -21,8 +21,9 @@ FAR_ERROR = 0.5 + 0.5 * math.sqrt(2)
 EXACT = 1e-3
 # Samples along a pixel's side from which these tests take its coverage.
 FINE = 16
-# Between a full pixel and one of coverage c < 1/2, the outline truly lies 1/2 + c from the center of
-# the full one, and 1/2 / (1 - c) by interpolation: off by up to 3/2 - sqrt(2), at c = 1 - sqrt(1/2).
+# Between a full pixel and one of coverage c < 1/2, the outline truly lies 1/2 + c from the full
+# one's center, and 1/2 / (1 - c) by interpolation: off by up to 3/2 - sqrt(2), where 1 - c is
+# sqrt(1/2).
 # Sampling the coverage adds up to half a sample.
 NEAR_ERROR = 1.5 - math.sqrt(2) + 0.5 / FINE + EXACT
 
