@@ -343,7 +343,7 @@ def _mini() -> ModelConfig:
         image_features="none",
         dense=dense,
         sparse=dataclasses.replace(dense, transformer=sparse_transformer, samples_per_ray=256),
-        selection=dataclasses.replace(large.selection, block_size=4, volume_dilation=1),
+        selection=dataclasses.replace(large.selection, block_size=4, volume_dilation=0),
         routing=dataclasses.replace(
             large.routing, volume_blocks=8, image_blocks_per_view=2, views=8
         ),
