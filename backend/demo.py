@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .environment import backend_command, blender_command, child_variables
+from .errors import OutputNotWritable
 from .report import versions
 from .terminal import print_json, say
 
@@ -63,8 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run every step, then write the picture and the report; a failed step's code if one fails."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the running step ends too
-    folder: Path = arguments.out
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _make(arguments.out)
     start = time.perf_counter()
     try:
         answers, seconds = _run_steps(steps(folder, arguments.asset))
@@ -72,6 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.json:
             sys.stdout.write(failure.answer)
         return failure.code
+    made = arguments.asset is None
     shutil.copyfile(folder / "result" / "mesh.glb", folder / "mesh.glb")
     _compare(folder)
     report = {
@@ -79,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         "steps": seconds,
         "evaluation": answers["evaluate"],
         "versions": versions(),
-        "files": {name: what for name, what in FILES.items() if (folder / name).exists()},
+        "files": {name: FILES[name] for name in FILES if name != "asset.blend" or made},
     }
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
     if arguments.json:
@@ -133,6 +134,21 @@ def _answer(command: list[str]) -> Any:
     if process.returncode:
         raise StepError(process.returncode, answer)
     return json.loads(answer)
+
+
+def _make(folder: Path) -> Path:
+    """Create the folder of the results.
+
+    Raises:
+        OutputNotWritable: if that cannot be done.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputNotWritable(
+            f"{folder} cannot be created: {error.strerror}.", "Choose another folder with --out."
+        ) from error
+    return folder
 
 
 def _say_goodbye(folder: Path, report: dict[str, Any]) -> None:
