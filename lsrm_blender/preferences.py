@@ -1,0 +1,155 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The preferences: which backend, which device, which folders, how much patience."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bpy
+from bpy.props import EnumProperty, FloatProperty, StringProperty
+
+from . import launches
+
+if TYPE_CHECKING:
+    from .child_process import Launch
+
+PACKAGE = (__package__ or "").rpartition(".")[0]
+"""The extension itself, by whatever name Blender has loaded it."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The preferences, also where there are none because this is no installed extension.
+
+    Attributes:
+        backend_python: the interpreter to use; empty looks for one.
+        device: "auto", "cpu" or "cuda".
+        folder: for captures and results of files that were never saved; empty takes our own.
+        time_limit: of a stage, in seconds.
+    """
+
+    backend_python: str = ""
+    device: str = "auto"
+    folder: str = ""
+    time_limit: float = 1800.0
+
+
+class LSRM_AP_preferences(bpy.types.AddonPreferences):
+    """Where the backend is and how it is used."""
+
+    bl_idname = PACKAGE
+
+    backend_python: StringProperty(
+        name="Backend Python",
+        description="An interpreter that has the backend's packages; empty looks for one",
+        subtype="FILE_PATH",
+    )
+    device: EnumProperty(
+        name="Device",
+        description="What the backend computes on",
+        items=(
+            ("auto", "Automatic", "The graphics card if there is one that works"),
+            ("cpu", "Processor", "Slower, and always there"),
+            ("cuda", "CUDA", "An NVIDIA graphics card"),
+        ),
+    )
+    folder: StringProperty(
+        name="Folder",
+        description="For captures and results of files that were never saved",
+        subtype="DIR_PATH",
+    )
+    time_limit: FloatProperty(
+        name="Time Limit",
+        description="Seconds after which a stage of a job is given up",
+        default=1800.0,
+        min=10.0,
+    )
+    found: StringProperty(options={"SKIP_SAVE"})
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        """The backend first: without it there is only capturing."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.prop(self, "backend_python")
+        row = layout.row()
+        row.operator("lsrm.find_backend", icon="VIEWZOOM")
+        row.operator("lsrm.install_backend", icon="IMPORT")
+        if self.found:
+            layout.label(text=self.found, translate=False)
+        run = bpy.context.window_manager.lsrm
+        if run.running:
+            layout.progress(text=f"{run.step} {run.message}", factor=run.overall)
+        layout.prop(self, "device")
+        layout.prop(self, "folder")
+        layout.prop(self, "time_limit")
+
+
+def chosen() -> Chosen:
+    """The preferences of the user."""
+    addon = bpy.context.preferences.addons.get(PACKAGE)
+    if addon is None or addon.preferences is None:
+        return Chosen()
+    mine = addon.preferences
+    python, folder = bpy.path.abspath(mine.backend_python), bpy.path.abspath(mine.folder)
+    return Chosen(python, mine.device, folder, mine.time_limit)
+
+
+def user_folder(name: str) -> Path:
+    """A folder of ours that survives an update of the extension."""
+    try:
+        return Path(bpy.utils.extension_path_user(PACKAGE, path=name, create=True))
+    except ValueError:  # not installed as an extension
+        return launches.log_folder() / name
+
+
+def work_folder(scene: bpy.types.Scene) -> Path:
+    """Where captures and results of a scene go."""
+    if scene.lsrm.output_folder:
+        return Path(bpy.path.abspath(scene.lsrm.output_folder))
+    if bpy.data.filepath:
+        return Path(bpy.data.filepath).parent / "lsrm"
+    return Path(chosen().folder) if chosen().folder else user_folder("results")
+
+
+def environments() -> Path:
+    """Where the button installs the backend."""
+    return user_folder("environment")
+
+
+def backend_python() -> Path:
+    """The interpreter of the backend.
+
+    Raises:
+        EnvironmentBroken: if there is none.
+    """
+    return launches.backend_python(chosen().backend_python, [environments()])
+
+
+def launch(child: str) -> Launch:
+    """How to start a child of the session.
+
+    Raises:
+        EnvironmentBroken: if the backend is not installed.
+    """
+    logs = user_folder("logs")
+    if child == "blender":
+        return launches.blender_launch(logs / "blender.txt")
+    if child == "install":
+        return launches.install_launch(environments(), logs / "install.txt")
+    return launches.backend_launch(backend_python(), logs / "backend.txt")
+
+
+CLASSES = (LSRM_AP_preferences,)
+
+
+def register() -> None:
+    """The preferences."""
+    bpy.utils.register_class(LSRM_AP_preferences)
+
+
+def unregister() -> None:
+    """The reverse."""
+    bpy.utils.unregister_class(LSRM_AP_preferences)

@@ -1,0 +1,162 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The operators that mend: the backend's installation, the log, too little memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bpy
+
+from ..backend.errors import EnvironmentBroken, LsrmError
+from . import plans, preferences, window
+from .operators import PlanOperator
+
+if TYPE_CHECKING:
+    from .session import Plan
+
+
+class LSRM_OT_install_backend(PlanOperator, bpy.types.Operator):
+    """Download and install the backend's packages, once, apart from Blender's own Python."""
+
+    bl_idname = "lsrm.install_backend"
+    bl_label = "Install Backend"
+    bl_description = (
+        "Download and install the backend's packages, once, apart from Blender's own Python"
+    )
+
+    def plan(self, _context: bpy.types.Context) -> Plan:
+        """The installation, if downloads are allowed."""
+        if not bpy.app.online_access:
+            forced = bpy.app.online_access_override
+            raise EnvironmentBroken(
+                "Blender may not go online, and the backend has to be downloaded.",
+                "Start Blender without --offline-mode."
+                if forced
+                else "Allow Online Access in Preferences, System, Network.",
+            )
+        return plans.install_backend()
+
+
+class LSRM_OT_find_backend(bpy.types.Operator):
+    """Look for an installed backend."""
+
+    bl_idname = "lsrm.find_backend"
+    bl_label = "Find Backend"
+    bl_description = "Look for an installed backend"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Say which Python will be used."""
+        addon = context.preferences.addons.get(preferences.PACKAGE)
+        try:
+            found = f"The backend runs in {preferences.backend_python()}"
+        except LsrmError as error:
+            found = f"{error.message} {error.remedy}"
+        if addon is not None:
+            addon.preferences.found = found
+        self.report({"INFO"}, found)
+        return {"FINISHED"}
+
+
+class LSRM_OT_open_preferences(bpy.types.Operator):
+    """Show the preferences of LSRM."""
+
+    bl_idname = "lsrm.open_preferences"
+    bl_label = "Open Preferences"
+    bl_description = "Show the preferences of LSRM"
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        """In Blender's own editor."""
+        bpy.ops.preferences.addon_show(module=preferences.PACKAGE)
+        return {"FINISHED"}
+
+
+class LSRM_OT_open_log(bpy.types.Operator):
+    """Show the log of the last job in a text editor."""
+
+    bl_idname = "lsrm.open_log"
+    bl_label = "Open Log"
+    bl_description = "Show the log of the last job in a text editor"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """As a text of this file, in a window of its own where there are windows."""
+        path = Path(window.SESSION.shown.log)
+        if not path.is_file():
+            self.report({"WARNING"}, "There is no log yet.")
+            return {"CANCELLED"}
+        text = bpy.data.texts.get("LSRM log") or bpy.data.texts.new("LSRM log")
+        text.from_string(path.read_text("utf-8", "replace"))
+        if not bpy.app.background:
+            _show_text(context, text)
+        return {"FINISHED"}
+
+
+def _show_text(context: bpy.types.Context, text: bpy.types.Text) -> None:
+    """Show a text in an open text editor, or in a new window."""
+    editors = [
+        area
+        for each in context.window_manager.windows
+        for area in each.screen.areas
+        if area.type == "TEXT_EDITOR"
+    ]
+    if not editors:
+        bpy.ops.wm.window_new()
+        editors = [context.window_manager.windows[-1].screen.areas[0]]
+        editors[0].type = "TEXT_EDITOR"
+    editors[0].spaces.active.text = text
+
+
+class LSRM_OT_use_less(bpy.types.Operator):
+    """Halve the size of the textures and of the views."""
+
+    bl_idname = "lsrm.use_less"
+    bl_label = "Use Less Memory"
+    bl_description = "Halve the size of the textures and of the views"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """For the next job."""
+        settings = context.scene.lsrm
+        settings.texture_size = str(max(int(settings.texture_size) // 2, 256))
+        settings.view_size = max(settings.view_size // 2, 32)
+        window.SESSION.dismiss()
+        window.show()
+        return {"FINISHED"}
+
+
+class LSRM_OT_dismiss(bpy.types.Operator):
+    """Put the message away."""
+
+    bl_idname = "lsrm.dismiss"
+    bl_label = "Dismiss"
+    bl_description = "Put the message away"
+    bl_options = {"INTERNAL"}
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        """It stays in the log."""
+        window.SESSION.dismiss()
+        window.show()
+        return {"FINISHED"}
+
+
+CLASSES = (
+    LSRM_OT_install_backend,
+    LSRM_OT_find_backend,
+    LSRM_OT_open_preferences,
+    LSRM_OT_open_log,
+    LSRM_OT_use_less,
+    LSRM_OT_dismiss,
+)
+
+
+def register() -> None:
+    """All operators of this file."""
+    for each in CLASSES:
+        bpy.utils.register_class(each)
+
+
+def unregister() -> None:
+    """The reverse."""
+    for each in reversed(CLASSES):
+        bpy.utils.unregister_class(each)
