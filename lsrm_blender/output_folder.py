@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..backend.errors import OutputNotWritable
+from ..backend.errors import DiskFull, OutputNotWritable
 from .pixels import write_failure
 
 if TYPE_CHECKING:
@@ -45,6 +45,10 @@ def replaced_folder(target: Path, marker: str) -> Iterator[Path]:
         _take_place(fresh, target)
     except OSError as error:
         raise write_failure(target, error) from error
+    except (DiskFull, OutputNotWritable) as error:
+        # The user knows the target, not the folder that is gone by now.
+        message = error.message.replace(str(fresh), str(target))
+        raise type(error)(message, error.remedy) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 

@@ -20,6 +20,7 @@ from .render_settings import use_linear_file
 
 ALPHA_FLOOR = 1e-6
 SMALLEST_FREE_SPACE = 1 << 20
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -138,7 +139,7 @@ def write_png(path: Path, values: np.ndarray, bits: int = 8) -> None:
         bpy.data.scenes.remove(scene)
         bpy.data.images.remove(image)
     if not path.is_file() or path.stat().st_size == 0:
-        raise write_failure(path, OSError(errno.EIO, "nothing was written"))
+        raise write_failure(path, RuntimeError("nothing was written"))
 
 
 def _use_plain_png(scene: bpy.types.Scene, channels: int, bits: int) -> None:
@@ -154,10 +155,17 @@ def _use_plain_png(scene: bpy.types.Scene, channels: int, bits: int) -> None:
 
 def write_failure(path: Path, error: Exception) -> DiskFull | OutputNotWritable:
     """What to tell the user when a file could not be written."""
-    folder = next((parent for parent in path.parents if parent.exists()), Path("/"))
-    full = getattr(error, "errno", None) == errno.ENOSPC
-    if full or shutil.disk_usage(folder).free < SMALLEST_FREE_SPACE:
+    number = getattr(error, "errno", None)
+    # Blender's own writers do not say why they failed.
+    if number in NO_ROOM or (number is None and _is_full(path)):
         return DiskFull(f"The disk is full at {path}.", "Free some space and start again.")
     return OutputNotWritable(
         f"{path} cannot be written ({error}).", "Choose a folder that you may write to."
     )
+
+
+def _is_full(path: Path) -> bool:
+    """Whether the disk of a file to be has no room for even a small picture."""
+    folder = next((parent for parent in path.parents if parent.exists()), Path("/"))
+    disk = shutil.disk_usage(folder)
+    return disk.total > 0 and disk.free < SMALLEST_FREE_SPACE
