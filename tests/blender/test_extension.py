@@ -20,13 +20,13 @@ INSTALL_AND_ENABLE = """
 import json, os, sys
 import bpy
 bpy.ops.wm.read_factory_settings(use_empty=True)
+before = set(dir(bpy.types))
 said = bpy.ops.extensions.package_install_files(
     filepath=sys.argv[1], repo="user_default", enable_on_install=True
 )
 name = "bl_ext.user_default.lsrm"
 module = sys.modules[name]
 enabled = name in bpy.context.preferences.addons
-before = set(dir(bpy.types))
 for _ in range(3):
     module.unregister()
     module.register()
