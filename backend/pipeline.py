@@ -101,6 +101,7 @@ def reconstruct(request: ReconstructRequest, progress: Progress) -> Report:
             )
         with report.stage("write", progress):
             _write(folder, unwrapped, textures, views, normalization, report)
+        report.write(folder / REPORT)
     return report
 
 
@@ -140,7 +141,7 @@ def _write(
     normalization: Normalization,
     report: Report,
 ) -> None:
-    """Fill the result folder: mesh, textures, preview, report."""
+    """Fill the result folder: mesh, textures, preview; and the report with what they are."""
     write_glb(folder / "mesh.glb", unwrapped, textures, normalization)
     (folder / "textures").mkdir()
     textures.base_color_image().save(folder / "textures" / "base_color.png")
@@ -153,7 +154,6 @@ def _write(
     }
     scores = _look(folder, unwrapped, textures, views, normalization)
     report.metrics = {key: round(value, 4) for key, value in asdict(mean_scores(scores)).items()}
-    report.write(folder / REPORT)
 
 
 def _look(
