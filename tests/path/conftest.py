@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -133,6 +134,29 @@ def put_capture(put_image, plain_pose):
         return folder
 
     return put
+
+
+@pytest.fixture
+def mount(tmp_path):
+    """A function that mounts a tmpfs at `tmp_path / "disk"`; skips where that is not permitted."""
+    mounted = []
+
+    def make(options):
+        folder = tmp_path / "disk"
+        folder.mkdir(exist_ok=True)
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+        try:
+            result = subprocess.run(command, capture_output=True, text=True, check=False)
+        except FileNotFoundError:
+            pytest.skip("no mount command here")
+        if result.returncode:
+            pytest.skip(f"a tmpfs needs the right to mount: {result.stderr.strip()}")
+        mounted.append(folder)
+        return folder
+
+    yield make
+    for folder in mounted:
+        subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -41,29 +41,6 @@ def destination(tmp_path):
     return tmp_path / "out"
 
 
-@pytest.fixture
-def mount(tmp_path):
-    """A function that mounts a tmpfs of its own; skips the test where that is not permitted."""
-    mounted = []
-
-    def make(options):
-        folder = tmp_path / "disk"
-        folder.mkdir(exist_ok=True)
-        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-        try:
-            result = subprocess.run(command, capture_output=True, text=True, check=False)
-        except FileNotFoundError:
-            pytest.skip("no mount command here")
-        if result.returncode:
-            pytest.skip(f"a tmpfs needs the right to mount: {result.stderr.strip()}")
-        mounted.append(folder)
-        return folder
-
-    yield make
-    for folder in mounted:
-        subprocess.run(["umount", str(folder)], check=True)
-
-
 def fail_half_way(destination, failure):
     """Begin to write a result, then fail."""
     with ResultFolder(destination) as folder:
