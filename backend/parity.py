@@ -86,13 +86,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the cases; 0 if every tensor is within its tolerance, else 1."""
-    results = {}
+    report: dict[str, object] = {}
+    passed = True
     for folder in arguments.cases:
-        results[str(folder)] = run_case(folder)
-        _tell(folder, results[str(folder)])
+        try:
+            rows = run_case(folder)
+        except LsrmError as error:  # the other cases are compared all the same
+            say(str(error))
+            report[str(folder)] = {"error": error.to_dict()}
+            passed = False
+            continue
+        _tell(folder, rows)
+        report[str(folder)] = [asdict(row) for row in rows]
+        passed = passed and all(row.ok for row in rows)
     if arguments.json:
-        print_json({name: [asdict(row) for row in rows] for name, rows in results.items()})
-    return 0 if all(row.ok for rows in results.values() for row in rows) else 1
+        print_json(report)
+    return 0 if passed else 1
 
 
 def _is_hint(name: str) -> bool:

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     # Images [views, 3, size, size] in -1..1 to features [views, patches, channels].
     ImageFeatures = Callable[[Tensor, StageConfig], Tensor]
 
-_RAYS_AT_ONCE = 8192
+RAYS_AT_ONCE = 8192
 SAMPLES_PER_TOKEN = 4  # per side, where the coarse field is asked whether a token is kept
 
 
@@ -179,7 +179,7 @@ def surface_maps(
     step = render_step(config.half_side, config.dense.samples_per_ray)
     marcher = Marcher(config.half_side, step)
     points, opacity = [], []
-    for rays in zip(*(torch.split(t, _RAYS_AT_ONCE) for t in (origins, directions)), strict=True):
+    for rays in zip(*(torch.split(t, RAYS_AT_ONCE) for t in (origins, directions)), strict=True):
         light = absorb(coarse.field, rays[0].to(device), rays[1].to(device), marcher)
         points.append(light.surface_points())
         opacity.append(light.opacity)

@@ -95,12 +95,14 @@ def _tiny_case(folder: Path, error: float) -> Path:
 
 
 def test_a_wrong_tensor_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The exit code is 1 exactly if a tensor is out of tolerance, and JSON says which."""
+    """The exit code is 1 if a tensor is out of tolerance or a case unreadable; JSON says which."""
     right, wrong = _tiny_case(tmp_path / "right", 0.0), _tiny_case(tmp_path / "wrong", 2e-5)
     assert parity.run(_parse(str(right))) == 0
     capsys.readouterr()
-    assert parity.run(_parse(str(right), str(wrong), "--json")) == 1
+    nothing = tmp_path / "nothing"
+    assert parity.run(_parse(str(nothing), str(right), str(wrong), "--json")) == 1
     document = json.loads(capsys.readouterr().out)
+    assert "golden case" in document[str(nothing)]["error"]["message"]
     assert [row["ok"] for row in document[str(right)]] == [True]
     assert [(row["name"], row["ok"]) for row in document[str(wrong)]] == [("sdf", False)]
 

@@ -1,0 +1,47 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The estimate of memory that is made before a job allocates anything."""
+
+from __future__ import annotations
+
+import dataclasses
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from backend.errors import OutOfMemory
+from backend.model.config import preset
+from backend.model.memory import estimate, expected_volume_tokens
+
+
+def _views(size: int, count: int = 16, covered: float = 0.64) -> SimpleNamespace:
+    side = round(size * covered**0.5)
+    mask = torch.zeros(count, 1, size, size)
+    mask[:, :, :side, :side] = 1
+    return SimpleNamespace(mask=mask)
+
+
+def test_the_released_sizes_need_what_the_paper_says() -> None:
+    """About 100K image and 300K volume tokens, and less than 24 GB in bfloat16."""
+    need = estimate(preset("lsrm-rgb"), _views(768), torch.bfloat16)
+    assert 90_000 < need.image_tokens < 110_000
+    assert 250_000 < need.volume_tokens < 330_000
+    assert need.stages["sparse stage"] == need.peak < 24e9
+    need.check(24_000_000_000, "cuda:0")
+
+
+def test_memory_grows_with_views_and_precision() -> None:
+    """More views and wider numbers need more; the volume is bounded by its grid."""
+    config = preset("lsrm-rgb")
+    few, many = (estimate(config, _views(768, n), torch.bfloat16).peak for n in (8, 16))
+    assert few < many < estimate(config, _views(768), torch.float32).peak
+    wide = dataclasses.replace(config.selection, volume_dilation=90)
+    assert expected_volume_tokens(dataclasses.replace(config, selection=wide)) == 96**3
+
+
+def test_too_little_memory_is_told_with_numbers() -> None:
+    """The error names the stage, what it needs, what there is, and what would fit."""
+    need = estimate(preset("lsrm-rgb"), _views(768), torch.bfloat16)
+    with pytest.raises(OutOfMemory, match=r"sparse stage.*\d GB.*cuda:0 has 8\.0 GB.*mini"):
+        need.check(8_000_000_000, "cuda:0")
