@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -29,6 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SUPPORTED = ((3, 11), (3, 13))  # the Pythons that Blender's module is published for
 THIS_PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 PIN = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[^\s;]+)")
+PLATFORM_MARKER = re.compile(r"platform_system\s*==\s*'(?P<system>\w+)'")
 PYTHON_MARKER = re.compile(r"python_version\s*(?P<relation><|>=)\s*'3\.(?P<minor>\d+)'")
 
 
@@ -133,7 +135,10 @@ def holds(requirements: Iterable[str]) -> bool:
 
 
 def applies(requirement: str) -> bool:
-    """Whether a requirement is meant for this Python: the one marker that our pins use."""
+    """Whether a requirement is meant for this system and Python: the markers that our pins use."""
+    meant_for = PLATFORM_MARKER.search(requirement)
+    if meant_for is not None and meant_for["system"] != platform.system():
+        return False
     marker = PYTHON_MARKER.search(requirement)
     if marker is None:
         return True

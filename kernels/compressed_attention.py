@@ -13,27 +13,29 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .attention import attention, chunks, group_heads
+from .dispatch import uses_triton
+from .selected_attention import tile_attention
 
 if TYPE_CHECKING:
     from .blocks import Blocks
+    from .routing_plan import RoutingPlan
 
 
-def compressed_attention(
-    query: Tensor, key: Tensor, value: Tensor, query_offsets: Tensor, blocks: Blocks
-) -> Tensor:
+def compressed_attention(query: Tensor, key: Tensor, value: Tensor, plan: RoutingPlan) -> Tensor:
     """CmpAttn of eqs. (1) and (2): every query sees every block of its instance.
 
     Args:
         query: [queries, query heads, D].
         key: [blocks, key/value heads, D], one per block.
         value: like key.
-        query_offsets: [instances + 1] int, queries before each instance.
-        blocks: the blocks of the key stream.
+        plan: whose blocks these are.
 
     Returns:
         [queries, query heads, D].
     """
-    return attention(query, key, value, query_offsets, blocks.instance_offsets)
+    if uses_triton(query):
+        return tile_attention(query, key, value, plan.compressed)[0]
+    return attention(query, key, value, plan.query_offsets, plan.blocks.instance_offsets)
 
 
 def block_scores(query: Tensor, key: Tensor) -> Tensor:

@@ -77,6 +77,7 @@ class _Tile:
     queries: Tensor  # [queries] int64
     tokens: Tensor  # [tokens] int64
     hidden: Tensor  # [queries, tokens] bool
+    blind: Tensor  # [queries] bool, sees nothing at all
 
 
 def _walk(tiles: QueryTiles) -> Iterator[_Tile]:
@@ -91,7 +92,7 @@ def _walk(tiles: QueryTiles) -> Iterator[_Tile]:
         queries = queries[queries >= 0].long()
         hidden = (runs.mask[first:last] >> bits[: len(queries), None]) & 1 == 0
         tokens = ranges(runs.start[first:last].long(), length)
-        yield _Tile(queries, tokens, torch.repeat_interleave(hidden, length, 1))
+        yield _Tile(queries, tokens, torch.repeat_interleave(hidden, length, 1), hidden.all(1))
 
 
 class _TileAttention(torch.autograd.Function):
@@ -104,31 +105,24 @@ class _TileAttention(torch.autograd.Function):
         out = torch.zeros_like(query)
         lse = query.new_full((query.shape[1], query.shape[0]), -torch.inf)
         for tile in _walk(tiles):
-            scores = _scores(query[tile.queries], key[tile.tokens], tile)
-            largest = scores.amax(-1, keepdim=True).clamp_min(torch.finfo(query.dtype).min)
-            weights = scores.sub_(largest).exp_()
-            total = weights.sum(-1, keepdim=True)
-            rows = weights @ value[tile.tokens].transpose(0, 1)
-            rows /= total.clamp_min(torch.finfo(query.dtype).tiny)
-            out[tile.queries] = _ungroup(rows, tile)
-            lse[:, tile.queries] = _ungroup(largest + total.log(), tile)[..., 0].T
-        lse = lse / math.log(2)
-        ctx.save_for_backward(query, key, value, out, lse)
+            weights, sums = _softmax(query[tile.queries], key[tile.tokens], tile)
+            out[tile.queries] = _ungroup(weights @ value[tile.tokens].transpose(0, 1), tile)
+            lse[:, tile.queries] = _ungroup(sums, tile)[..., 0].T
+        ctx.save_for_backward(query, key, value, out)
         ctx.tiles = tiles
         ctx.mark_non_differentiable(lse)
         return out, lse
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        query, key, value, out, lse = ctx.saved_tensors
+        query, key, value, out = ctx.saved_tensors
         scale = 1 / math.sqrt(query.shape[2])
         grads = torch.zeros_like(query), torch.zeros_like(key), torch.zeros_like(value)
         inner = (grad * out).sum(-1, keepdim=True)
-        sums = lse.T[..., None].masked_fill(lse.T[..., None] == -torch.inf, 0) * math.log(2)
         for tile in _walk(ctx.tiles):
-            asking = (tensor[tile.queries] for tensor in (query, grad, inner, sums))
-            q, g, dot, total = (group_heads(tensor, key.shape[1]) for tensor in asking)
-            weights = torch.exp(_scores(query[tile.queries], key[tile.tokens], tile) - total)
+            asking = (tensor[tile.queries] for tensor in (query, grad, inner))
+            q, g, dot = (group_heads(tensor, key.shape[1]) for tensor in asking)
+            weights, _sums = _softmax(query[tile.queries], key[tile.tokens], tile)
             slope = weights * (g @ value[tile.tokens].permute(1, 2, 0) - dot) * scale
             grads[0][tile.queries] = _ungroup(slope @ key[tile.tokens].transpose(0, 1), tile)
             grads[1].index_add_(0, tile.tokens, (slope.mT @ q).transpose(0, 1))
@@ -136,13 +130,22 @@ class _TileAttention(torch.autograd.Function):
         return *grads, None
 
 
-def _scores(query: Tensor, key: Tensor, tile: _Tile) -> Tensor:
-    """[key/value heads, queries * group, tokens], -inf where a query does not see a token."""
+def _softmax(query: Tensor, key: Tensor, tile: _Tile) -> tuple[Tensor, Tensor]:
+    """Probabilities [Hk, n * group, tokens], and log-sum-exp in base 2 [Hk, n * group, 1].
+
+    The sum comes from the largest probability: on a CPU, exp of -inf is far slower than softmax.
+    """
     rows = group_heads(query / math.sqrt(query.shape[2]), key.shape[1])
     scores = rows @ key.permute(1, 2, 0)
     by_query = scores.view(key.shape[1], query.shape[0], -1, key.shape[0])
     by_query.masked_fill_(tile.hidden[:, None], -torch.inf)
-    return scores
+    weights = scores.softmax(-1)
+    sums = (scores.amax(-1, keepdim=True) - weights.amax(-1, keepdim=True).log()) / math.log(2)
+    if tile.blind.any():
+        blind = tile.blind[:, None, None]
+        weights.view_as(by_query).masked_fill_(blind, 0)
+        sums.view(*by_query.shape[:3], 1).masked_fill_(blind, -torch.inf)
+    return weights, sums
 
 
 def _ungroup(rows: Tensor, tile: _Tile) -> Tensor:

@@ -10,23 +10,33 @@ import torch
 from torch import Tensor
 
 from .attention import batched_attention
+from .dispatch import uses_triton
+from .selected_attention import tile_attention
 
 if TYPE_CHECKING:
     from .blocks import Blocks
+    from .routing_plan import RoutingPlan
 
 
-def window_attention(query: Tensor, key: Tensor, value: Tensor, blocks: Blocks) -> Tensor:
-    """WinAttn of eqs. (1) and (2): blocks of equal size are attended as one batch, unpadded.
+def window_attention(query: Tensor, key: Tensor, value: Tensor, plan: RoutingPlan) -> Tensor:
+    """WinAttn of eqs. (1) and (2), where queries and keys are one stream.
 
     Args:
         query: [tokens, query heads, D], block after block.
         key: [tokens, key/value heads, D].
         value: like key.
-        blocks: the blocks of these tokens.
+        plan: of the stream to itself.
 
     Returns:
         [tokens, query heads, D].
     """
+    if uses_triton(query):
+        return tile_attention(query, key, value, plan.window)[0]
+    return _batched_by_size(query, key, value, plan.blocks)
+
+
+def _batched_by_size(query: Tensor, key: Tensor, value: Tensor, blocks: Blocks) -> Tensor:
+    """The reference: blocks of equal size are attended as one batch, unpadded."""
     sizes = blocks.token_offsets.diff().long()
     token_sizes = torch.repeat_interleave(sizes, sizes)
     order = torch.argsort(token_sizes, stable=True)

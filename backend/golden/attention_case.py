@@ -11,13 +11,13 @@ import torch
 from kernels.attention import log_sum_exp
 from kernels.blocks import Blocks, block_mean
 from kernels.compressed_attention import block_scores, compressed_attention, select_by_score
+from kernels.normalization import normalize
 from kernels.routing_plan import RoutingPlan
 from kernels.selected_attention import selected_attention
 from kernels.window_attention import window_attention
 
 from ..model.attention import Projection, SparseAttention
 from ..model.config import TransformerConfig
-from ..model.layers import normalize
 from ..model.tokens import Plan, Stream
 from ..model.transformer import Block
 from .case import Case, Produced
@@ -85,12 +85,13 @@ def _units(case: Case) -> dict[str, Tensor]:
     residual = self_unit.key_compression(given["k_raw"])
     coarse_key, coarse_value = self_unit.compress(own)
     tables = {"": given["block_topk"], "_duplicates": given["block_topk_dup"]}
+    plan, itself = RoutingPlan(offsets, blocks), RoutingPlan(of_keys.offsets, blocks)
     selected = {
         name: selected_attention(query, own.key, own.value, RoutingPlan(offsets, blocks, table))
         for name, table in tables.items()
     }
-    compressed = compressed_attention(query, coarse_key, coarse_value, offsets, blocks).flatten(1)
-    window = window_attention(own.query, own.key, own.value, blocks).flatten(1)
+    compressed = compressed_attention(query, coarse_key, coarse_value, plan).flatten(1)
+    window = window_attention(own.query, own.key, own.value, itself).flatten(1)
     cross = compressed, selected[""][0].flatten(1)
     own_branches = given["comp_for_gate"], given["sel_for_gate"], window
     tensors = {

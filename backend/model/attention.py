@@ -9,21 +9,21 @@ compressed, selected and window branches. A direction is named query first: `vol
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor, nn
 
 from kernels.attention import attention
 from kernels.blocks import Blocks, block_mean
 from kernels.compressed_attention import compressed_attention, select_by_score
+from kernels.gating import gated_sum
+from kernels.normalization import normalize
 from kernels.routing_plan import RoutingPlan
 from kernels.selected_attention import selected_attention
 from kernels.window_attention import window_attention
 
-from .layers import linear, normalize
+from .layers import linear
 from .tokens import blocks_in
 
 if TYPE_CHECKING:
@@ -77,8 +77,7 @@ class StreamAttention(nn.Module):
 
     def merge(self, stream: Tensor, cross: Tensor, own: Tensor) -> Tensor:
         """Gate what was seen in the other stream against what was seen in the own one."""
-        gate_cross, gate_own = torch.sigmoid(self.gate(stream)).chunk(2, dim=-1)
-        merged: Tensor = self.output(cross * gate_cross + own * gate_own)
+        merged: Tensor = self.output(gated_sum(self.gate(stream), (cross, own)))
         return merged
 
     def _heads(self, stream: Tensor) -> Tensor:
@@ -114,21 +113,20 @@ class SparseAttention(nn.Module):
 
     def mix(self, stream: Tensor, branches: tuple[Tensor, ...]) -> Tensor:
         """Weigh: g_cmp * cmp + g_sel * sel (+ g_win * win), each of [queries, width]."""
-        gates = torch.sigmoid(self.gate(stream)).chunk(len(branches), dim=-1)
-        return functools.reduce(torch.add, map(torch.mul, gates, branches))
+        return gated_sum(self.gate(stream), branches)
 
     def branches(self, queries: Projection, keys: Projection, route: Route) -> tuple[Tensor, ...]:
         """Compressed, selected and, where it exists, window attention, each [queries, width]."""
         query, offsets, blocks = _query(queries), queries.layout.offsets, keys.blocks
         coarse_key, coarse_value = self.compress(keys)
-        compressed = compressed_attention(query, coarse_key, coarse_value, offsets, blocks)
         if isinstance(route, int):
             table = select_by_score(query, coarse_key, offsets, blocks, route)
             route = RoutingPlan(offsets, blocks, table)
+        compressed = compressed_attention(query, coarse_key, coarse_value, route)
         selected, _ = selected_attention(query, keys.key, keys.value, route)
         found = [compressed, selected]
         if self.window:
-            found.append(window_attention(query, keys.key, keys.value, blocks))
+            found.append(window_attention(query, keys.key, keys.value, route))
         return tuple(branch.flatten(1) for branch in found)
 
     def compress(self, keys: Projection) -> tuple[Tensor, Tensor]:
@@ -147,7 +145,7 @@ class Compression(nn.Sequential):
 
     def forward(self, stream: Tensor) -> Tensor:
         """[tokens, width] to the same."""
-        return normalize(stream + super().forward(stream))  # type: ignore[no-untyped-call]
+        return normalize(stream, super().forward(stream))  # type: ignore[no-untyped-call]
 
 
 class GatedAttention(nn.Module):

@@ -9,8 +9,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations, parametrize
 
-NORM_EPS = 1e-5
-
 
 class LayerNorm(nn.LayerNorm):
     """Affine layer norm, computed in float32 whatever the stream's dtype."""
@@ -20,11 +18,6 @@ class LayerNorm(nn.LayerNorm):
         wide, weight, bias = _widened(stream), _widened(self.weight), _widened(self.bias)
         normed = F.layer_norm(wide, self.normalized_shape, weight, bias, self.eps)
         return normed.to(stream.dtype)
-
-
-def normalize(stream: Tensor) -> Tensor:
-    """Layer norm of the last axis without parameters, in float32."""
-    return F.layer_norm(_widened(stream), stream.shape[-1:], eps=NORM_EPS).to(stream.dtype)
 
 
 def _widened(tensor: Tensor) -> Tensor:

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from kernels.normalization import normalize
+
 from .attention import GatedAttention
-from .layers import LayerNorm, Mlp, linear, normalize
+from .layers import LayerNorm, Mlp, linear
 from .prior import PriorFeatures, make_prior
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ class Block(nn.Module):
 
     def _update(self, mlp: nn.Module, stream: Tensor, normed: Tensor, learned: Tensor) -> Tensor:
         if self.residual_on_norm:  # QUIRK 13: stage 2 goes on from the normed streams
-            stream = normalize(normed + learned)
+            stream = normalize(normed, learned)
             update: Tensor = mlp(stream)
         else:
             stream = stream + learned

@@ -2,16 +2,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How the attention kernels are launched: padded sizes, warps and pipeline stages.
 
-A table instead of autotuning: the same launch on every run, under the interpreter too. Its
-numbers come from the compiler (no spills, shared memory within an Ada card's 99 KiB).
+A table instead of autotuning: the same launch in every run. Its numbers come from the compiler
+(no spilled registers on sm_80, sm_89 and sm_90, shared memory within an Ada card's 99 KiB), not
+from measurements on a GPU.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
+
+from ..dispatch import interpreting
+from ..routing_plan import RUN_TOKENS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,21 +25,72 @@ WIDEST_HEAD = 128
 
 
 @dataclass(frozen=True)
-class Shape:
-    """One compiled variant of the attention kernels; all sizes are powers of 2."""
+class Limits:
+    """What fits into the registers of a program."""
 
-    tile: int  # queries
-    group: int  # heads that share a key/value head, padded
-    width: int  # of a head, padded
-    precision: str  # of float32 products
+    rows: int  # queries x heads
+    keys: int
     warps: int
     stages: int
 
 
-def shape_of(query: Tensor, key: Tensor, tile: int) -> Shape:
-    """The variant for these tensors.
+_TABLE = {
+    # kernel, bytes per element, width of a head
+    ("forward", 2, 32): Limits(128, 64, 4, 3),
+    ("forward", 2, 64): Limits(128, 64, 4, 2),
+    ("forward", 2, 128): Limits(64, 64, 8, 2),
+    ("query", 2, 32): Limits(128, 64, 4, 3),
+    ("query", 2, 64): Limits(128, 64, 8, 2),
+    ("query", 2, 128): Limits(64, 64, 8, 1),
+    ("key", 2, 32): Limits(128, 64, 8, 2),
+    ("key", 2, 64): Limits(64, 64, 8, 2),
+    ("key", 2, 128): Limits(64, 64, 8, 1),
+    # float32 is three products of tensor floats each, whose parts are many registers
+    ("forward", 4, 32): Limits(16, 64, 4, 1),
+    ("forward", 4, 64): Limits(16, 64, 4, 1),
+    ("forward", 4, 128): Limits(16, 64, 8, 1),
+    ("query", 4, 32): Limits(16, 64, 4, 1),
+    ("query", 4, 64): Limits(16, 64, 8, 1),
+    ("query", 4, 128): Limits(16, 64, 8, 1),
+    ("key", 4, 32): Limits(16, 16, 4, 1),
+    ("key", 4, 64): Limits(16, 16, 4, 1),
+    ("key", 4, 128): Limits(16, 16, 8, 1),
+}
+_INTERPRETED = Limits(1024, 64, 1, 1)  # the interpreter's time is per program, whatever its size
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One compiled variant of an attention kernel; all sizes are powers of 2."""
+
+    tile: int  # queries
+    group: int  # heads of one program
+    parts: int  # programs that share the heads of a key/value head
+    width: int  # of a head, padded
+    keys: int  # of one program of the key kernel
+    precision: str  # of float32 products
+    warps: int
+    stages: int
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What every attention kernel is compiled for."""
+        return {
+            "TILE": self.tile,
+            "GROUP": self.group,
+            "WIDTH": self.width,
+            "RUN": RUN_TOKENS,
+            "PRECISION": self.precision,
+            "num_warps": self.warps,
+            "num_stages": self.stages,
+        }
+
+
+def launch_of(kernel: str, query: Tensor, key: Tensor, tile: int) -> Launch:
+    """The launch of "forward", "query" or "key" for these tensors.
 
     Args:
+        kernel: which one.
         query: [queries, query heads, D].
         key: [tokens, key/value heads, D].
         tile: queries per tile.
@@ -49,18 +104,23 @@ def shape_of(query: Tensor, key: Tensor, tile: int) -> Shape:
             f"{heads} query heads of width {head_width} on {key.shape[1]} key/value heads: heads "
             f"must divide, and be at most {WIDEST_HEAD} wide"
         )
-    group = max(_power_of_2(heads // key.shape[1]), LEAST_ROWS // tile)
-    width = max(LEAST_ROWS, _power_of_2(head_width))
-    return variant(tile, group, width, query.dtype)
+    return launch(kernel, query.dtype, tile, heads // key.shape[1], head_width)
 
 
-def variant(tile: int, group: int, width: int, dtype: torch.dtype) -> Shape:
-    """The launch of a padded shape."""
-    wide = tile * group * width * dtype.itemsize > 128 * 32 * 2
-    warps = max(1, min(8 if wide else 4, tile * group // 16))
-    stages = 3 if width * dtype.itemsize <= 128 else 1
-    precision = "ieee" if dtype == torch.float32 else "tf32"
-    return Shape(tile, group, width, precision, warps, stages)
+def launch(kernel: str, dtype: torch.dtype, tile: int, heads: int, width: int) -> Launch:
+    """The launch for `heads` heads of this width on each key/value head."""
+    padded = max(LEAST_ROWS, _power_of_2(width))
+    limits = _TABLE[kernel, dtype.itemsize, max(32, padded)]
+    if interpreting():
+        limits = _INTERPRETED
+    group = max(min(_power_of_2(heads), limits.rows // tile), LEAST_ROWS // tile, 1)
+    warps = limits.warps
+    if kernel != "key":  # fewer rows need fewer warps; the rows of the key kernel are keys
+        least = 4 if padded == WIDEST_HEAD else 2
+        warps = max(min(least, warps), warps * tile * group // limits.rows)
+    precision = "tf32x3" if dtype == torch.float32 else "tf32"
+    parts = -(-heads // group)
+    return Launch(tile, group, parts, padded, limits.keys, precision, warps, limits.stages)
 
 
 def _power_of_2(number: int) -> int:

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Attention of tiles of queries to runs of keys, in Triton.
 
-One program holds a tile of queries with all heads that share a key/value head: row r of its
-matrices is query r // GROUP of the tile, head r % GROUP of the group. 8 queries of 16 heads are
-the 128 rows that a matrix instruction of Hopper wants; one query alone would be 16. The program
-goes through the tile's runs in one flat loop, so that loads run ahead across blocks.
+One program holds a tile of queries with the heads that share a key/value head, or a part of them:
+row r of its matrices is query r // GROUP of the tile, head r % GROUP of the part. 8 queries of 16
+heads are 128 rows, enough for Hopper's warpgroup instructions; one query alone would be 16. The
+program goes through the tile's runs in one flat loop, so that loads run ahead across blocks.
 
 Scores live in base 2: probability = exp2(score * scale - lse), scale = log2(e) / sqrt(D).
 """
@@ -20,8 +20,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ..routing_plan import RUN_TOKENS
-from .launch import Shape, shape_of
+from .launch import launch_of
 
 if TYPE_CHECKING:
     from ..routing_plan import QueryTiles
@@ -30,11 +29,20 @@ LOG2_E = 1 / math.log(2)
 
 
 @triton.jit
-def tile_rows(queries_ptr, tile, group_size, TILE: tl.constexpr, GROUP: tl.constexpr):
+def tile_program(key_heads, group_size, GROUP: tl.constexpr):
+    """Tile, key/value head and part of the group of this program; heads of a tile are adjacent."""
+    parts = tl.cdiv(group_size, GROUP)
+    heads = key_heads * parts
+    head = tl.program_id(0) % heads
+    return tl.program_id(0) // heads, head // parts, head % parts
+
+
+@triton.jit
+def tile_rows(queries_ptr, tile, part, group_size, TILE: tl.constexpr, GROUP: tl.constexpr):
     """The rows of a tile: slot of the query, the query (-1: none), head in the group, validity."""
     row = tl.arange(0, TILE * GROUP)
     slot = row // GROUP
-    head = row % GROUP
+    head = part * GROUP + row % GROUP
     query = tl.load(queries_ptr + tile * TILE + slot)
     return slot, query, head, (query >= 0) & (head < group_size)
 
@@ -82,9 +90,8 @@ def forward_kernel(
     PRECISION: tl.constexpr,
 ):
     """One tile and one key/value head: softmax(q k^T) v with a running maximum."""
-    tile = tl.program_id(0) // key_heads
-    key_head = tl.program_id(0) % key_heads
-    slot, asking, head, valid = tile_rows(queries_ptr, tile, group_size, TILE, GROUP)
+    tile, key_head, part = tile_program(key_heads, group_size, GROUP)
+    slot, asking, head, valid = tile_rows(queries_ptr, tile, part, group_size, TILE, GROUP)
     head += key_head * group_size
     stride = key_heads * group_size * width
     query = load_rows(query_ptr, asking, stride, head, valid, width, WIDTH)
@@ -110,9 +117,10 @@ def forward_kernel(
         attended = attended * decay[:, None]
         attended = tl.dot(weight.to(value.dtype), value, attended, input_precision=PRECISION)
         largest = tl.where(sees, peak, largest)
-    attended = attended / tl.where(total > 0, total, 1.0)[:, None]
+    safe_total = tl.where(total > 0, total, 1.0)
+    attended = attended / safe_total[:, None]
     store_rows(out_ptr, asking, stride, head, valid, attended, width, WIDTH)
-    lse = tl.where(total > 0, largest + tl.log2(total), -float("inf"))
+    lse = tl.where(total > 0, largest + tl.log2(safe_total), -float("inf"))
     tl.store(lse_ptr + head.to(tl.int64) * query_count + asking, lse, mask=valid)
 
 
@@ -137,20 +145,17 @@ class FusedTileAttention(torch.autograd.Function):
         return *backward(grad.contiguous(), ctx.saved_tensors, ctx.tiles), None
 
 
-def forward(
-    query: Tensor, key: Tensor, value: Tensor, tiles: QueryTiles
-) -> tuple[Tensor, Tensor]:
+def forward(query: Tensor, key: Tensor, value: Tensor, tiles: QueryTiles) -> tuple[Tensor, Tensor]:
     """Launch the forward kernel; see `selected_attention.tile_attention`."""
-    shape = shape_of(query, key, tiles.queries.shape[1])
+    launch = launch_of("forward", query, key, tiles.queries.shape[1])
     out = torch.empty_like(query)
     lse = query.new_empty((query.shape[1], query.shape[0]), dtype=torch.float32)
     if tiles.count:
         runs = tiles.runs
-        forward_kernel[(tiles.count * key.shape[1],)](
+        forward_kernel[(tiles.count * key.shape[1] * launch.parts,)](
             query, key, value, out, lse,
             tiles.queries, runs.offsets, runs.start, runs.length, runs.mask,
-            *scalars(query, key),
-            **constants(shape), num_warps=shape.warps, num_stages=shape.stages,
+            *scalars(query, key), **launch.options,
         )  # fmt: skip
     return out, lse
 
@@ -159,14 +164,3 @@ def scalars(query: Tensor, key: Tensor) -> tuple[float, int, int, int, int]:
     """What kernels are told of the sizes: scale, queries, key/value heads, group, width."""
     count, heads, width = query.shape
     return LOG2_E / math.sqrt(width), count, key.shape[1], heads // key.shape[1], width
-
-
-def constants(shape: Shape) -> dict[str, Any]:
-    """What kernels are compiled for."""
-    return {
-        "TILE": shape.tile,
-        "GROUP": shape.group,
-        "WIDTH": shape.width,
-        "RUN": RUN_TOKENS,
-        "PRECISION": shape.precision,
-    }

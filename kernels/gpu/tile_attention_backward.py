@@ -19,8 +19,14 @@ import triton
 import triton.language as tl
 
 from ..routing_plan import RUN_TOKENS
-from .launch import shape_of
-from .tile_attention import LOG2_E, constants, load_rows, scalars, store_rows, tile_rows
+from .launch import launch_of
+from .tile_attention import (
+    load_rows,
+    scalars,
+    store_rows,
+    tile_program,
+    tile_rows,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,9 +61,8 @@ def query_kernel(
     PRECISION: tl.constexpr,
 ):
     """The gradient of the queries of one tile; leaves delta for `key_kernel`."""
-    tile = tl.program_id(0) // key_heads
-    key_head = tl.program_id(0) % key_heads
-    slot, asking, head, valid = tile_rows(queries_ptr, tile, group_size, TILE, GROUP)
+    tile, key_head, part = tile_program(key_heads, group_size, GROUP)
+    slot, asking, head, valid = tile_rows(queries_ptr, tile, part, group_size, TILE, GROUP)
     head += key_head * group_size
     stride = key_heads * group_size * width
     query = load_rows(query_ptr, asking, stride, head, valid, width, WIDTH)
@@ -112,24 +117,27 @@ def key_kernel(
     GROUP: tl.constexpr,
     WIDTH: tl.constexpr,
     RUN: tl.constexpr,
+    KEYS: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
-    """What the tiles of one list add to the gradients of one piece of keys and values."""
+    """What the tiles of one list add to the gradients of KEYS keys and values of one piece."""
     number = tl.program_id(0) // key_heads
     key_head = tl.program_id(0) % key_heads
     piece = tl.load(list_piece_ptr + number)
-    column = tl.arange(0, RUN)
+    column = tl.program_id(1) * KEYS + tl.arange(0, KEYS)
     token = tl.load(piece_start_ptr + piece) + column
     filled = column < tl.load(piece_length_ptr + piece)
     key = load_rows(key_ptr, token, key_heads * width, key_head, filled, width, WIDTH)
     value = load_rows(value_ptr, token, key_heads * width, key_head, filled, width, WIDTH)
-    key_grad = tl.zeros([RUN, WIDTH], tl.float32)
-    value_grad = tl.zeros([RUN, WIDTH], tl.float32)
+    key_grad = tl.zeros([KEYS, WIDTH], tl.float32)
+    value_grad = tl.zeros([KEYS, WIDTH], tl.float32)
     stride = key_heads * group_size * width
+    parts = tl.cdiv(group_size, GROUP)
     begin, end = tl.load(readers_ptr + number), tl.load(readers_ptr + lists + number)
-    for reader in range(begin, end):
+    for step in range(begin * parts, end * parts):
+        reader, part = step // parts, step % parts
         tile = tl.load(reader_tile_ptr + reader)
-        slot, asking, head, valid = tile_rows(queries_ptr, tile, group_size, TILE, GROUP)
+        slot, asking, head, valid = tile_rows(queries_ptr, tile, part, group_size, TILE, GROUP)
         head += key_head * group_size
         valid = valid & ((tl.load(reader_mask_ptr + reader) >> slot) & 1 != 0)
         query = load_rows(query_ptr, asking, stride, head, valid, width, WIDTH)
@@ -144,9 +152,9 @@ def key_kernel(
         slope = weight * (tl.dot(value, grad.T, input_precision=PRECISION) - delta[None, :])
         key_grad = tl.dot(slope.to(query.dtype), query, key_grad, input_precision=PRECISION)
     key_grad *= scale * 0.6931471805599453  # ln(2): back from base 2
-    row = number.to(tl.int64) * key_heads + key_head
-    store_rows(key_part_ptr, row * RUN + column, width, 0, filled, key_grad, width, WIDTH)
-    store_rows(value_part_ptr, row * RUN + column, width, 0, filled, value_grad, width, WIDTH)
+    row = (number * key_heads + key_head) * RUN + column
+    store_rows(key_part_ptr, row, width, 0, filled, key_grad, width, WIDTH)
+    store_rows(value_part_ptr, row, width, 0, filled, value_grad, width, WIDTH)
 
 
 @triton.jit
@@ -169,7 +177,7 @@ def sum_kernel(
     total = tl.zeros([RUN, WIDTH], tl.float32)
     begin, end = tl.load(list_offsets_ptr + piece), tl.load(list_offsets_ptr + piece + 1)
     for number in range(begin, end):
-        row = (number.to(tl.int64) * key_heads + key_head) * RUN + column
+        row = (number * key_heads + key_head) * RUN + column
         total += load_rows(part_ptr, row, width, 0, filled, width, WIDTH)
     token = tl.load(piece_start_ptr + piece) + column
     store_rows(sum_ptr, token, key_heads * width, key_head, filled, total, width, WIDTH)
@@ -187,14 +195,13 @@ def backward(
     """
     query, key, value, out, lse = saved
     query_grad, delta = torch.empty_like(query), torch.empty_like(lse)
-    shape = shape_of(query, key, tiles.queries.shape[1])
+    launch = launch_of("query", query, key, tiles.queries.shape[1])
     runs = tiles.runs
     if tiles.count:
-        query_kernel[(tiles.count * key.shape[1],)](
+        query_kernel[(tiles.count * key.shape[1] * launch.parts,)](
             query, key, value, out, grad, query_grad, lse, delta,
             tiles.queries, runs.offsets, runs.start, runs.length, runs.mask,
-            *scalars(query, key),
-            **constants(shape), num_warps=shape.warps, num_stages=shape.stages,
+            *scalars(query, key), **launch.options,
         )  # fmt: skip
     return query_grad, *_key_gradients(grad, (query, key, value, lse, delta), tiles)
 
@@ -203,21 +210,22 @@ def _key_gradients(
     grad: Tensor, saved: tuple[Tensor, ...], tiles: QueryTiles
 ) -> tuple[Tensor, Tensor]:
     query, key, value, lse, delta = saved
-    inverse, shape = tiles.inverse, shape_of(query, key, tiles.queries.shape[1])
-    lists, heads, width = inverse.list_piece.shape[0], key.shape[1], key.shape[2]
+    launch = launch_of("key", query, key, tiles.queries.shape[1])
+    inverse, heads, width = tiles.inverse, key.shape[1], key.shape[2]
+    lists = inverse.list_piece.shape[0]
     parts = key.new_empty((2, lists, heads, RUN_TOKENS, width), dtype=torch.float32)
     if lists:
-        key_kernel[(lists * heads,)](
+        key_kernel[(lists * heads, RUN_TOKENS // launch.keys)](
             query, key, value, grad, parts[0], parts[1], lse, delta, tiles.queries,
             inverse.start, inverse.length, inverse.list_piece, inverse.list_readers,
             inverse.tile, inverse.mask, lists,
-            *scalars(query, key),
-            **constants(shape), num_warps=shape.warps, num_stages=shape.stages,
+            *scalars(query, key), **launch.options, KEYS=launch.keys,
         )  # fmt: skip
     grads = torch.empty_like(key), torch.empty_like(value)
     for part, total in zip(parts, grads, strict=True):
-        sum_kernel[(len(inverse.start) * heads,)](
-            part, total, inverse.start, inverse.length, inverse.list_offsets, heads, width,
-            WIDTH=shape.width, RUN=RUN_TOKENS,
-        )  # fmt: skip
+        if len(inverse.start):
+            sum_kernel[(len(inverse.start) * heads,)](
+                part, total, inverse.start, inverse.length, inverse.list_offsets, heads, width,
+                WIDTH=launch.width, RUN=RUN_TOKENS,
+            )  # fmt: skip
     return grads

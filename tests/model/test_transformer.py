@@ -11,7 +11,7 @@ import torch
 
 from backend.model.attention import GatedAttention, SparseAttention
 from backend.model.config import TransformerConfig
-from backend.model.layers import fold_weight_norm, normalize
+from backend.model.layers import fold_weight_norm
 from backend.model.prior import PriorFeatures
 from backend.model.tokens import (
     Plan,
@@ -24,6 +24,8 @@ from backend.model.tokens import (
 )
 from backend.model.transformer import Block, ReconstructionTransformer
 from kernels.attention import attention
+from kernels.normalization import normalize
+from kernels.normalization import normalize
 
 CONFIG = TransformerConfig(
     attention="sparse",

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 import zipfile
@@ -74,6 +75,13 @@ def test_another_python_is_refused_by_name(version, fine):
 def test_exactly_one_blender_is_pinned_for_this_python():
     """The markers of the bpy pins leave one of them, whichever supported Python runs."""
     assert sum(env.applies(pin) for pin in env.blender_environment().requirements) == 1
+
+
+def test_pins_for_other_systems_are_not_asked_for():
+    """Triton has one package for Linux and one for Windows; a Mac needs neither."""
+    pins = [pin for pin in env.backend_environment().requirements if pin.startswith("triton")]
+    assert len(pins) == 2
+    assert sum(env.applies(pin) for pin in pins) == (platform.system() in ("Linux", "Windows"))
 
 
 def test_running_python_is_used_if_it_holds_the_pins(monkeypatch):

@@ -1,0 +1,36 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Layer norm without parameters, in float32 whatever the dtype, with the residual added first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional as F
+
+from .dispatch import uses_triton
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+EPS = 1e-5
+
+
+def normalize(stream: Tensor, update: Tensor | None = None) -> Tensor:
+    """Zero mean and unit variance over the last axis of stream (+ update).
+
+    Args:
+        stream: [..., width]; a width of one head for the norm of queries and keys.
+        update: like stream; the sum is rounded to their dtype, as if it were a tensor.
+
+    Returns:
+        Like stream.
+    """
+    if uses_triton(stream):
+        from .gpu.normalization import FusedNormalize
+
+        return FusedNormalize.apply(stream, update)  # type: ignore[no-any-return,no-untyped-call]
+    total = stream if update is None else stream + update
+    wide = total.to(torch.promote_types(total.dtype, torch.float32))
+    return F.layer_norm(wide, wide.shape[-1:], eps=EPS).to(stream.dtype)
