@@ -140,7 +140,9 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
 
 
 def _decibels(squared_error: NDArray[np.float32]) -> float:
-    """Peak signal to noise for a peak of 1; capped where there is no error."""
+    """Peak signal to noise for a peak of 1; capped where there is no error, or nothing at all."""
+    if squared_error.size == 0:
+        return _decibels(np.zeros(1, dtype=np.float32))
     return float(-10 * np.log10(max(float(squared_error.mean()), 1e-10)))
 
 
