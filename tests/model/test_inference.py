@@ -14,12 +14,13 @@ import pytest
 import torch
 
 from backend.cameras import Normalization, fibonacci_sphere, intrinsics_from_fov, look_at, project
+from backend.capture_format import read_capture
 from backend.errors import EmptyMask
 from backend.field.field import VolumeField
 from backend.field.grids import evaluate, grid_points
 from backend.field.heads import DirectRows
 from backend.field.volumes import DenseVolume
-from backend.hull import VisualHull
+from backend.hull import VisualHull, estimate_bounding_sphere
 from backend.mesh.isosurface import extract_surface
 from backend.model.config import ModelConfig, preset
 from backend.model.inference import (
@@ -33,10 +34,11 @@ from backend.model.inference import (
 from backend.model.preprocess import ViewTensors, from_views
 from backend.model.stage import Stage
 from backend.progress import Progress
-from backend.views import View
+from backend.views import View, load_views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 CENTER, SCALE = np.array([3.0, -1.0, 0.5]), 0.25
 BOX = np.array([0.30, 0.22, 0.12])  # half sides of the object, in normalized units
@@ -115,10 +117,14 @@ def _stages(config: ModelConfig) -> tuple[Stage, Stage]:
 
 
 def _with_hull(
-    coarse: Coarse, views: list[View], tensors: ViewTensors, config: ModelConfig
+    coarse: Coarse,
+    views: list[View],
+    tensors: ViewTensors,
+    config: ModelConfig,
+    normalization: Normalization | None = None,
 ) -> Coarse:
     """Random weights have no surface: let the hull of the silhouettes stand for the dense stage."""
-    hull = VisualHull.from_views(views, _normalization(), torch.device("cpu"))
+    hull = VisualHull.from_views(views, normalization or _normalization(), torch.device("cpu"))
     rotation = torch.tensor(tensors.frame.rotation).float()
     size, channels = 32, config.dense.heads.input_width
     points = grid_points(config.half_side, size, "zyx")
@@ -220,3 +226,24 @@ def test_mini_is_quick() -> None:
     evaluate(field.signed_distance, torch.zeros(1, 3))
     # CPU seconds of one thread, halved, so that a busy neighbor does not fail the test.
     assert (time.process_time() - begin) / 2 <= 10
+
+
+@pytest.mark.slow
+def test_a_photographed_object_runs_through_mini(shared: Path) -> None:
+    """16 photographs of a real object: `mini` with random weights, stage 2 on the hull, a mesh."""
+    capture = read_capture(shared / "data" / "captures" / "maryrose_tankard")
+    every = load_views(capture, Progress(), max_size=256)
+    views = list(every.views[:: max(1, len(every.views) // 16)][:16])
+    sphere = every.bounding_sphere or estimate_bounding_sphere(views)
+    normalization = Normalization.from_sphere(sphere.center, sphere.radius)
+    config = preset("mini")
+    tensors = from_views(views, normalization, config)
+    dense, sparse = _stages(config)
+    coarse = _with_hull(predict_coarse(dense, tensors), views, tensors, config, normalization)
+    selection = select_tokens(coarse, tensors, config)
+    plan = route_tokens(coarse, selection, tensors, config)
+    field = predict_fine(sparse, tensors, (selection, plan), coarse)
+    mesh = extract_surface(field.signed_distance, config.half_side, 64, Progress())
+    world = normalization.apply(tensors.frame.to_world(mesh.vertices))
+    assert len(mesh.faces) > 100  # of the small sphere that untrained heads decode
+    assert np.linalg.norm(world, axis=1).max() < 0.65
