@@ -138,7 +138,7 @@ def _draw_progress(layout: bpy.types.UILayout, run: bpy.types.PropertyGroup) -> 
     if run.stage:
         text = f"{run.stage.capitalize()} {100.0 * run.fraction:.0f} %"
         box.progress(text=text, factor=run.fraction, translate=False)
-    box.label(text=run.message or "…", translate=False)
+    box.label(text=run.message or ("" if run.stage else "Starting…"))
     row = box.row()
     if run.stopping:
         row.label(text="Stopping…")

@@ -16,7 +16,8 @@ from ..backend.errors import BadAsset, BadCapture, LsrmError
 from .asset_import import common_name
 from .convert import check_mesh, remove_unfinished
 from .import_views import show_views
-from .result_import import import_result, read_result, save_blend
+from .pixels import write_failure
+from .result_import import import_result, read_result
 from .session import Plan, Step
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def _captured(target: Target, params: dict[str, Any]) -> Generator[Step, Any, di
     """Have a copy of the open file captured."""
     remove_unfinished(target.folder)
     copy = target.folder / "scene.blend"
-    save_blend(copy)
+    _save_copy(copy)
     try:
         where = {"asset": str(copy), "output": str(target.views)}
         step = Step("blender", "capture", {**params, **where}, "Capturing views", CAPTURE_WEIGHT)
@@ -184,6 +185,27 @@ def _captured(target: Target, params: dict[str, Any]) -> Generator[Step, Any, di
     finally:
         copy.unlink(missing_ok=True)
     return info
+
+
+def _save_copy(path: Path) -> None:
+    """Store the open file elsewhere, fast: the interface waits for it.
+
+    Raises:
+        OutputNotWritable, DiskFull: as they say.
+    """
+    paths = bpy.context.preferences.filepaths
+    preview, changed = paths.file_preview_type, bpy.context.preferences.is_dirty
+    paths.file_preview_type = "NONE"  # drawing one takes longer than all the rest
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        bpy.ops.wm.save_as_mainfile(
+            filepath=str(path), copy=True, compress=False, relative_remap=True
+        )
+    except (OSError, RuntimeError) as error:
+        raise write_failure(path, error) from error
+    finally:
+        paths.file_preview_type = preview
+        bpy.context.preferences.is_dirty = changed
 
 
 def _reconstructed(params: dict[str, Any], place: Place) -> Generator[Step, Any, str]:

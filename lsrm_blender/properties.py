@@ -34,7 +34,7 @@ class LSRM_PG_settings(bpy.types.PropertyGroup):
         name="Source",
         description="What the reconstruction starts from",
         items=(
-            ("OBJECTS", "Selected Objects", "Photograph the selected objects from all around"),
+            ("OBJECTS", "Objects", "Photograph the selected objects from all around"),
             ("VIEWS", "Views", "Posed images: a capture folder or a transforms.json"),
         ),
     )
