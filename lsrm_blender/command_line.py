@@ -80,7 +80,8 @@ def stoppable() -> Iterator[Progress]:
         yield progress
     finally:
         for stop, handler in zip(stops, before, strict=True):
-            signal.signal(stop, handler)
+            # None: a whole Blender had set a handler that Python cannot set again.
+            signal.signal(stop, signal.SIG_DFL if handler is None else handler)
 
 
 def tell(text: str) -> None:
