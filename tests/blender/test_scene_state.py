@@ -27,7 +27,8 @@ def _dump_around_a_capture(path, stop_at, output):
         values = {}
         for prop in block.bl_rna.properties:
             name = prop.identifier
-            if name in ("rna_type", "session_uid", "original", "is_evaluated", "as_pointer"):
+            # Reading the palette of uv_sculpt crashes Blender 4.2.
+            if name in ("rna_type", "session_uid", "original", "uv_sculpt"):
                 continue
             value = getattr(block, name, None)
             if isinstance(value, bpy.types.ID):
