@@ -22,6 +22,12 @@ LOGGER = logging.getLogger("backend")
 REPORT = "report.json"
 """The file by which a folder is known as a result of ours."""
 
+OURS = {REPORT, "mesh.glb", "textures", "field.safetensors", "preview.png", "log.txt"}
+"""All that a result consists of. A folder with anything else in it is never replaced."""
+
+LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
+"""What file managers leave behind where somebody looked."""
+
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -108,10 +114,11 @@ class ResultFolder:
             raise OutputNotWritable(
                 f"{self._destination} is a file.", "Give a folder for the result."
             )
-        entries = {entry.name for entry in self._destination.iterdir()}
-        if entries and REPORT not in entries:
+        entries = {entry.name for entry in self._destination.iterdir()} - LITTER
+        foreign = sorted(entries if REPORT not in entries else entries - OURS)
+        if foreign:
             raise OutputNotWritable(
-                f"{self._destination} holds files that are no result of LSRM.",
+                f"{self._destination} holds files that are no result of LSRM: {foreign[0]}.",
                 "Choose an empty or a new folder.",
             )
 

@@ -178,12 +178,23 @@ def test_file_as_parent(tmp_path):
     assert tree(tmp_path) == {"file": b"mine"}
 
 
-def test_foreign_files(tmp_path):
-    """Somebody's folder is never replaced by a result."""
-    put(tmp_path / "out", {"holiday.jpg": b"mine"})
-    with pytest.raises(OutputNotWritable, match="no result"), ResultFolder(tmp_path / "out"):
+@pytest.mark.parametrize("beside", [{}, OLD], ids=["alone", "beside a result"])
+@pytest.mark.parametrize("mine", ["holiday.jpg", "capture/transforms.json"])
+def test_foreign_files(tmp_path, beside, mine):
+    """A folder that holds anything of somebody's is never replaced by a result."""
+    put(tmp_path / "out", beside | {mine: b"mine"})
+    before = tree(tmp_path)
+    with pytest.raises(OutputNotWritable, match=mine.split("/")[0]), ResultFolder(tmp_path / "out"):
         pytest.fail("entered")
-    assert tree(tmp_path) == {"out/holiday.jpg": b"mine"}
+    assert tree(tmp_path) == before
+
+
+def test_litter_of_file_managers(destination):
+    """What a file manager leaves in a result that was looked at is no reason to refuse."""
+    put(destination, {".DS_Store": b"", "Thumbs.db": b""})
+    with ResultFolder(destination) as folder:
+        put(folder, {REPORT: b"new"})
+    assert tree(destination) == {REPORT: b"new"}
 
 
 def test_root_of_the_disk():
