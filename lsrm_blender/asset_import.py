@@ -49,21 +49,29 @@ def open_asset(choice: AssetChoice) -> list[bpy.types.Object]:
     Raises:
         BadAsset: if the file is missing, of an unknown kind, broken, or has nothing to capture.
     """
-    path = choice.path
+    open_file(choice.path, choice.up_axis)
+    return chosen_objects(bpy.context.scene, choice)
+
+
+def open_file(path: Path, up_axis: str = "auto") -> None:
+    """Replace the open file by a 3D file of any kind.
+
+    Raises:
+        BadAsset: if the file is missing, of an unknown kind, or broken.
+    """
     if not path.is_file():
         raise BadAsset(f"There is no file {path}.", "Check the path.")
     if path.suffix.lower() not in SUFFIXES:
         known = " ".join(SUFFIXES)
         raise BadAsset(f"{path.name} is no 3D file that LSRM opens.", f"It opens {known}.")
     try:
-        _load(path, choice.up_axis)
+        _load(path, up_axis)
     except (RuntimeError, ValueError, KeyError, TypeError, OSError) as error:
         # Blender's importers are many people's Python: a broken file may raise any of these.
         reason = str(error).strip().splitlines()[-1:] or ["no reason given"]
         raise BadAsset(
             f"Blender cannot open {path.name}: {reason[0]}", "Check the file."
         ) from error
-    return chosen_objects(bpy.context.scene, choice)
 
 
 def open_empty() -> None:

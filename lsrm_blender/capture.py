@@ -158,7 +158,7 @@ def _photograph(
 ) -> None:
     """Take and store all pictures of a capture."""
     radiance_hdr.write_hdr(folder / ENVIRONMENT, studio.panorama)
-    directions = cameras.fibonacci_sphere(settings.views)
+    directions = scene_cameras.even_directions(settings.views)
     aim = studio.geometry.vertices, studio.sphere, settings.framing
     frames = []
     for index, view in enumerate(scene_cameras.viewpoints(directions, *aim)):

@@ -18,7 +18,7 @@ from . import demo_asset as demo
 from . import evaluate as evaluating
 from . import relight as relighting
 from . import self_check
-from .asset_import import AssetChoice, common_name, open_asset, open_empty
+from .asset_import import AssetChoice, common_name, open_asset, open_empty, open_file
 from .command_line import USAGE, tell
 from .lighting import Environment
 from .render_settings import RenderSettings
@@ -111,11 +111,11 @@ def relight(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]
 
 
 def _open_scene(path: Path | None) -> None:
-    """Open a .blend file, or begin with an empty scene."""
+    """Open a scene, or begin with an empty scene."""
     if path is None:
         open_empty()
     else:
-        open_asset(AssetChoice(path))
+        open_file(path)
 
 
 def _from_view(text: str | None) -> tuple[Path, int] | None:

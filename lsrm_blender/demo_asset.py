@@ -18,6 +18,7 @@ from mathutils import Matrix, Vector
 
 from ..backend import cameras
 from .demo_materials import Palette, make_palette, make_sky
+from .scene_cameras import PORTRAIT_AZIMUTH, portrait_direction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,9 @@ SEGMENTS = 112
 NOSE_HEIGHT, BAND_HEIGHT, BAND_HALF = 1.2, 0.5, 0.07
 WINDOW_HEIGHT, WINDOW_RADIUS = 1.0, 0.115
 LETTERS_HEIGHT = 0.72
-FRONT, BACK = -0.5 * math.pi, 0.5 * math.pi
+# Turned towards the photographer, so that the first view of a capture can be read.
+FRONT = PORTRAIT_AZIMUTH
+BACK = FRONT + math.pi
 
 
 def build(scene: bpy.types.Scene) -> bpy.types.Object:
@@ -215,7 +218,7 @@ def _letters(
     text = bpy.data.curves.new("Letters", "FONT")
     text.body, text.size, text.extrude = words, 0.25, 0.012
     text.align_x, text.align_y = "CENTER", "CENTER"
-    text.offset = 0.006  # bolder
+    text.offset = 0.002  # a little bolder
     source = bpy.data.objects.new("Letters", text)
     shape = bmesh.new()
     flat = source.to_mesh()
@@ -247,7 +250,8 @@ def _add_camera(scene: bpy.types.Scene) -> None:
     """A camera at the height of a child's eyes, for square pictures."""
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
     camera.data.lens = 70.0
-    pose = cameras.look_at((2.2, -4.0, 1.9), (0.0, 0.0, 0.9))
+    middle = np.array((0.0, 0.0, 0.9))
+    pose = cameras.look_at(middle + 4.6 * portrait_direction(), middle)
     camera.matrix_world = Matrix(pose.tolist())
     scene.collection.objects.link(camera)
     scene.camera = camera

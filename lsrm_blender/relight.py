@@ -20,7 +20,14 @@ from .pixels import render_pixels, srgb_with_alpha, to_srgb, write_png
 from .render_settings import RenderSettings, use_cycles, use_true_colors
 from .rendered_geometry import bounding_sphere, rendered_geometry
 from .result_import import normalization_of, originals_of
-from .scene_cameras import Framing, Viewpoint, add_camera, filling_distance, point_camera
+from .scene_cameras import (
+    Framing,
+    Viewpoint,
+    add_camera,
+    filling_distance,
+    point_camera,
+    portrait_direction,
+)
 from .scene_state import copied_scene, working_scene
 
 if TYPE_CHECKING:
@@ -30,8 +37,6 @@ if TYPE_CHECKING:
     from ..backend.progress import Progress
 
 PREVIOUS_WORLD = "lsrm_previous_world"
-# Where a portrait photographer would stand: to the right of the front (-y), and above.
-AZIMUTH, ELEVATION = math.radians(-55.0), math.radians(20.0)
 
 
 @dataclass(frozen=True)
@@ -151,18 +156,13 @@ def _viewpoints(scene: bpy.types.Scene, settings: RelightSettings) -> list[Viewp
     sphere = bounding_sphere(vertices)
     count = max(settings.frames, 1)
     turns = [2.0 * math.pi * index / count for index in range(count)]
-    directions = np.array([_direction(AZIMUTH + turn) for turn in turns])
+    directions = [portrait_direction(turn) for turn in turns]
     # One distance for all, or the object would pulse as it turns.
     distance = max(filling_distance(vertices, sphere, d, settings.framing) for d in directions)
     return [
         _orbit(sphere, direction, distance, settings.framing, f"{index:04d}")
         for index, direction in enumerate(directions)
     ]
-
-
-def _direction(azimuth: float) -> tuple[float, float, float]:
-    level = math.cos(ELEVATION)
-    return level * math.cos(azimuth), level * math.sin(azimuth), math.sin(ELEVATION)
 
 
 def _orbit(

@@ -82,7 +82,7 @@ def _instances_of(depsgraph: bpy.types.Depsgraph) -> list[Geometry]:
 def _collector(parts: list[Geometry]) -> type[bpy.types.RenderEngine]:
     """A render engine that renders nothing but fills `parts`."""
 
-    class LSRM_RenderedGeometry(bpy.types.RenderEngine):  # noqa: N801  Blender's naming rule
+    class LSRM_RenderedGeometry(bpy.types.RenderEngine):
         bl_idname = "LSRM_RENDERED_GEOMETRY"
         bl_label = "LSRM rendered geometry"
 

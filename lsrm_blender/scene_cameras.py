@@ -21,6 +21,8 @@ FRAME_MARGIN = 0.06
 # Closer than this to the center, in radii, the near parts of long objects would be distorted.
 NEAREST = 2.0
 DENSE_DIRECTIONS = 1024
+# Where a portrait photographer would stand: to the right of the front (-y), and above.
+PORTRAIT_AZIMUTH, PORTRAIT_ELEVATION = math.radians(-50.0), math.radians(20.0)
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,20 @@ def viewpoints(
         pose = cameras.look_at(np.asarray(sphere.center) + distance * direction, sphere.center)
         views.append(Viewpoint(f"{index:04d}", framing.intrinsics, pose))
     return views
+
+
+def portrait_direction(turn: float = 0.0) -> np.ndarray:
+    """The unit vector [3] towards the photographer, who may have walked on by an angle."""
+    azimuth, level = PORTRAIT_AZIMUTH + turn, math.cos(PORTRAIT_ELEVATION)
+    return np.array(
+        (level * math.cos(azimuth), level * math.sin(azimuth), math.sin(PORTRAIT_ELEVATION))
+    )
+
+
+def even_directions(count: int) -> np.ndarray:
+    """A Fibonacci sphere [count, 3] that begins with its best portrait: view 0 stands for all."""
+    directions = cameras.fibonacci_sphere(count)
+    return np.roll(directions, -int((directions @ portrait_direction()).argmax()), axis=0)
 
 
 def farthest_directions(taken: np.ndarray, count: int) -> np.ndarray:

@@ -33,7 +33,7 @@ def pixels(path):
 def sun(tmp_path_factory):
     """An environment that is dim but for a bright green patch."""
     image = np.full((32, 64, 3), 0.2, np.float32)
-    image[9:18, 10:14] = (0.1, 0.9, 0.1)  # azimuth 101..123 degrees, beside what view 2 looks at
+    image[9:18, 10:14] = (0.1, 0.9, 0.1)  # azimuth 101..123 degrees
     path = tmp_path_factory.mktemp("sky") / "patch.hdr"
     write_hdr(path, image)
     return path
