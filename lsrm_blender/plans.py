@@ -31,24 +31,22 @@ UNFIT = re.compile(r"[^\w .-]")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a plan was begun: the user may open another file before it ends.
+    """Where a plan was begun: the user may undo, rename, or open another file before it ends.
 
     Attributes:
-        file: the open .blend; empty if it was never saved.
-        scene: its name.
+        uid: by which Blender knows the scene for as long as its file is open.
     """
 
-    file: str
-    scene: str
+    uid: int
 
     @classmethod
-    def here(cls, scene: bpy.types.Scene) -> Place:
-        """The place that is open now."""
-        return cls(bpy.data.filepath, scene.name)
+    def of(cls, scene: bpy.types.Scene) -> Place:
+        """The place of a scene."""
+        return cls(scene.session_uid)
 
     def find(self) -> bpy.types.Scene | None:
         """The scene, if it is still there."""
-        return bpy.data.scenes.get(self.scene) if bpy.data.filepath == self.file else None
+        return next((each for each in bpy.data.scenes if each.session_uid == self.uid), None)
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ def target_of(objects: Sequence[bpy.types.Object], folder: Path) -> Target:
 
 def capture(scene: bpy.types.Scene, target: Target) -> Plan:
     """Photograph objects, then use the views as source."""
-    place = Place.here(scene)
+    place = Place.of(scene)
     params = _capture_params(scene.lsrm, target)
 
     def work() -> Generator[Step, Any, str]:
@@ -102,7 +100,7 @@ def capture(scene: bpy.types.Scene, target: Target) -> Plan:
 
 def reconstruct_objects(scene: bpy.types.Scene, target: Target, device: str) -> Plan:
     """Photograph objects, reconstruct them, and put the result in their place."""
-    place = Place.here(scene)
+    place = Place.of(scene)
     params = _capture_params(scene.lsrm, target)
     asked = _reconstruct_params(scene.lsrm, target.views, target.folder / "result", device)
 
@@ -115,7 +113,7 @@ def reconstruct_objects(scene: bpy.types.Scene, target: Target, device: str) -> 
 
 def reconstruct_views(scene: bpy.types.Scene, views: Path, folder: Path, device: str) -> Plan:
     """Reconstruct from views that are there already."""
-    place = Place.here(scene)
+    place = Place.of(scene)
     asked = _reconstruct_params(scene.lsrm, views, folder, device)
 
     def work() -> Generator[Step, Any, str]:

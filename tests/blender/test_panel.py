@@ -1,0 +1,316 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The panel's operators in a real Blender without a window, called as scripts call them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from backend.environment import ROOT, child_variables
+
+# What every script begins with: the extension, a small job, and a note of the scene.
+BEGIN = """
+import importlib, importlib.util, json, os, sys, time
+from pathlib import Path
+root, work = Path(sys.argv[1]), Path(sys.argv[2])
+spec = importlib.util.spec_from_file_location(
+    "lsrm", root / "__init__.py", submodule_search_locations=[str(root)]
+)
+package = importlib.util.module_from_spec(spec)
+sys.modules["lsrm"] = package
+spec.loader.exec_module(package)
+import bpy
+
+bpy.ops.wm.read_factory_settings()
+package.register()
+of = lambda name: importlib.import_module(f"lsrm.lsrm_blender.{name}")
+window, said = of("window"), {}
+scene, settings = bpy.context.scene, bpy.context.scene.lsrm
+settings.view_count, settings.view_size, settings.samples = 6, 48, 2
+settings.texture_size, settings.faces = "256", 400
+settings.output_folder = str(work / "jobs")
+
+def seen():
+    render, view = scene.render, scene.view_settings
+    return [
+        render.engine, render.resolution_x, render.filepath, view.view_transform,
+        scene.frame_current, scene.world.name, scene.camera.name,
+        sorted(each.name for each in bpy.context.selected_objects),
+        bpy.context.view_layer.objects.active.name, list(scene.objects["Cube"].matrix_world[0]),
+        [each.name for each in bpy.data.scenes],
+    ]
+
+def call(operator, *arguments, **properties):
+    try:
+        return list(operator(*arguments, **properties)) + [""]
+    except RuntimeError as error:
+        return ["ERROR", str(error).removeprefix("Error: ").strip()]
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+def ticked(until, seconds=60.0):
+    end, slowest = time.monotonic() + seconds, 0.0
+    while not until():
+        assert time.monotonic() < end, "it did not come to that"
+        start = time.monotonic()
+        window.tick()
+        slowest = max(slowest, time.monotonic() - start)
+        time.sleep(0.01)
+    return slowest
+
+run = bpy.context.window_manager.lsrm
+"""
+
+END = """
+package.unregister()
+Path(sys.argv[3]).write_text(json.dumps(said))
+sys.stdout.flush()
+os._exit(0)
+"""
+
+WORK = """
+before = seen()
+said["reconstruct"] = call(bpy.ops.lsrm.reconstruct)
+said["unchanged"] = seen() == before
+said["objects"] = sorted(each.name for each in bpy.data.objects)
+result = bpy.data.objects["Cube (LSRM)"]
+said["size"] = max(abs(a) for corner in result.bound_box for a in corner)
+said["files"] = sorted(each.name for each in (work / "jobs" / "Cube").iterdir())
+said["note"] = run.note
+said["compare"] = call(bpy.ops.lsrm.compare)
+said["hidden"] = [result.hide_get(), bpy.data.objects["Cube"].hide_get()]
+call(bpy.ops.lsrm.compare)
+bpy.data.objects["Cube"].hide_set(False)
+bpy.data.objects["Cube"].select_set(True)
+said["capture"] = call(bpy.ops.lsrm.capture)
+said["source"] = [settings.source, settings.views_folder]
+said["check"] = call(bpy.ops.lsrm.check_views)
+cameras = bpy.data.collections["Views of capture"].objects
+said["cameras"] = len(cameras)
+said["pictures"] = [each.data.background_images[0].image.size[0] for each in cameras]
+call(bpy.ops.lsrm.import_views, filepath=settings.views_folder)
+said["cameras again"] = len(bpy.data.collections["Views of capture"].objects)
+said["from views"] = call(bpy.ops.lsrm.reconstruct)
+settings.light = "sunset"
+said["relight"] = call(bpy.ops.lsrm.relight) + [scene.world.name]
+said["restore"] = call(bpy.ops.lsrm.restore_world) + [scene.world.name]
+said["log"] = call(bpy.ops.lsrm.open_log) + [len(bpy.data.texts["LSRM log"].lines) > 1]
+pids = [each.child.pid for each in window.SESSION._clients.values()]
+said["warm"] = [alive(pid) for pid in pids]
+said["release"] = call(bpy.ops.lsrm.release)
+said["after release"] = [alive(pid) for pid in pids]
+"""
+
+FAILURES = """
+bpy.ops.object.select_all(action="DESELECT")
+said["nothing selected"] = call(bpy.ops.lsrm.reconstruct)
+bpy.data.objects["Camera"].select_set(True)
+said["a camera"] = call(bpy.ops.lsrm.capture)
+settings.source = "VIEWS"
+said["no views"] = call(bpy.ops.lsrm.reconstruct)
+settings.views_folder = str(work / "nothing")
+said["missing views"] = call(bpy.ops.lsrm.check_views)
+said["import missing"] = call(bpy.ops.lsrm.import_views, filepath=str(work / "nothing"))
+said["no result"] = call(bpy.ops.lsrm.import_result, directory=str(work))
+said["no light"] = call(bpy.ops.lsrm.relight, environment="moonshine")
+said["offline"] = call(bpy.ops.lsrm.install_backend)
+said["no log"] = call(bpy.ops.lsrm.open_log)
+settings.texture_size = "1024"
+call(bpy.ops.lsrm.use_less)
+said["less"] = [settings.texture_size, settings.view_size]
+os.environ["LSRM_BACKEND"] = "/no/such/python"
+settings.views_folder = str(work)
+said["no backend"] = call(bpy.ops.lsrm.reconstruct)
+said["shown"] = [run.error_code, run.running]
+"""
+
+TIMER = """
+plans, preferences, operators = of("plans"), of("preferences"), of("operators")
+target = plans.target_of([bpy.data.objects["Cube"]], work / "jobs")
+begin = lambda: window.start(plans.reconstruct_objects(scene, target, "cpu"))
+stages, slowest = [], 0.0
+
+def step():
+    if run.stage and run.stage not in stages:
+        stages.append(run.stage)
+    return not run.running
+
+begin()
+said["busy"] = call(bpy.ops.lsrm.reconstruct)
+said["slowest"] = ticked(step)
+said["stages"] = stages
+said["end"] = [run.note, run.overall, window.SESSION.interval]
+before = sorted(each.name for each in bpy.data.objects)
+mesh = (work / "jobs" / "Cube" / "result" / "mesh.glb").read_bytes()
+outcomes = said["outcomes"] = {}
+backend = lambda: window.SESSION._clients["backend"]
+for name in ("stop", "stop now", "kill"):
+    begin()
+    ticked(lambda: run.stage == "mesh")
+    pid = backend().child.pid
+    if name == "kill":
+        os.kill(pid, 9)
+    else:
+        bpy.ops.lsrm.cancel(now=name == "stop now")
+    start = time.monotonic()
+    ticked(lambda: not run.running)
+    outcomes[name] = [run.error_code, time.monotonic() - start < 10.0, alive(pid)]
+said["intact"] = (work / "jobs" / "Cube" / "result" / "mesh.glb").read_bytes() == mesh
+said["same objects"] = sorted(each.name for each in bpy.data.objects) == before
+begin()
+ticked(lambda: run.stage == "mesh")
+bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True, load_ui=False)
+run = bpy.context.window_manager.lsrm
+ticked(lambda: not window.SESSION.shown.running)
+said["other file"] = [window.SESSION.shown.note, len(bpy.data.objects)]
+bpy.ops.wm.read_factory_settings()
+package.register() if not hasattr(bpy.types.Scene, "lsrm") else None
+scene = bpy.context.scene
+begin()
+ticked(lambda: window.SESSION.shown.stage == "capture")
+pids = [each.child.pid for each in window.SESSION._clients.values() if each.child]
+package.unregister()
+time.sleep(0.5)
+said["orphans"] = [alive(pid) for pid in pids]
+package.register()
+"""
+
+DRAW = """
+class Layout:
+    # Takes whatever a panel draws, and notes the words.
+    words = []
+    def __getattr__(self, name):
+        def draw(*arguments, **options):
+            Layout.words.append(str(options.get("text", "")))
+            if name == "operator":
+                assert hasattr(bpy.ops.lsrm, arguments[0].removeprefix("lsrm."))
+            if name == "prop":
+                assert hasattr(arguments[0], arguments[1]), arguments[1]
+            return Layout()
+        return draw
+
+class Context:
+    def __init__(self, objects):
+        self.scene, self.window_manager = scene, bpy.context.window_manager
+        self.preferences, self.selected_objects = bpy.context.preferences, objects
+        self.region = type("Region", (), {"width": 291})
+
+panel, session, errors = of("panel"), of("session"), importlib.import_module("lsrm.backend.errors")
+codes = [kind.code for kind in errors.LsrmError.__subclasses__()] + ["ERROR"]
+states = [session.Shown(), session.Shown(note="Done.\\nOne warning.", log="/tmp/x")]
+for code in codes:
+    states.append(session.Shown(error=(code, "What.", "Remedy."), title="T", log="/tmp/x"))
+for eta in (-1.0, 0.0, 7.0, 4000.0):
+    states.append(session.Shown(running=True, title="T", step="S", stage="mesh", eta=eta))
+states.append(session.Shown(running=True, stopping=True))
+for shown in states:
+    run.show(shown)
+    for source in ("OBJECTS", "VIEWS"):
+        settings.source = source
+        for objects in ([], [scene.objects["Cube"]], list(scene.objects)):
+            for kind in panel.CLASSES:
+                drawn = type("Drawn", (), {"layout": Layout()})()
+                kind.draw(drawn, Context(objects))
+said["words"] = sorted(set(Layout.words))
+said["clock"] = [panel.clock(seconds) for seconds in (0.2, 59.4, 60, 3661)]
+"""
+
+
+@pytest.fixture
+def blender(blender_python, tmp_path):
+    """A function that runs a script in Blender and returns what it said."""
+
+    def run(script: str) -> dict:
+        answer = tmp_path / "said.json"
+        variables = child_variables(LSRM_BACKEND=sys.executable, OMP_NUM_THREADS="1")
+        del variables["PYTHONPATH"]
+        command = [str(blender_python), "-c", BEGIN + script + END, ROOT, tmp_path, answer]
+        result = subprocess.run(
+            command, env=variables, capture_output=True, text=True, check=False, timeout=240
+        )
+        assert answer.exists(), result.stdout + result.stderr
+        assert "Traceback" not in result.stderr
+        return json.loads(answer.read_text())
+
+    return run
+
+
+def test_a_script_reconstructs_checks_compares_and_relights(blender, tmp_path):
+    """Every button is an operator that returns when it is done, and leaves the scene as it was."""
+    said = blender(WORK)
+    done = ["FINISHED", ""]
+    for name in ("reconstruct", "compare", "capture", "check", "from views", "release"):
+        assert said[name] == done, name
+    assert said["unchanged"]
+    assert said["objects"] == ["Camera", "Cube", "Cube (LSRM)", "Light"]
+    # Half the cube's side is 1; the hull of six views keeps some of what no silhouette cuts off.
+    assert 0.9 < said["size"] < 1.9
+    assert said["files"] == ["capture", "result"]
+    assert said["note"] == "Cube (LSRM) is in the scene"
+    assert said["hidden"] == [True, False]
+    assert said["source"] == ["VIEWS", str(tmp_path / "jobs" / "Cube" / "capture")]
+    assert (said["cameras"], said["pictures"], said["cameras again"]) == (6, [48] * 6, 6)
+    assert said["relight"] == [*done, "LSRM sunset"]
+    assert said["restore"] == [*done, "World"]
+    assert said["log"] == [*done, True]
+    assert (said["warm"], said["after release"]) == ([True, True], [False, False])
+
+
+def test_a_script_hears_what_is_wrong(blender):
+    """Each mistake is an exception with the code and the remedy, and nothing is left running."""
+    said = blender(FAILURES)
+    expected = {
+        "nothing selected": "BAD_ASSET",
+        "a camera": "BAD_ASSET",
+        "no views": "BAD_CAPTURE",
+        "missing views": "BAD_CAPTURE",
+        "import missing": "BAD_CAPTURE",
+        "no light": "BAD_ASSET",
+        "offline": "ENVIRONMENT_BROKEN",
+        "no backend": "ENVIRONMENT_BROKEN",
+    }
+    for name, code in expected.items():
+        assert said[name][0] == "ERROR", name
+        assert said[name][1].startswith(code), name
+    assert said["no result"][0] == "ERROR"
+    assert said["no log"] == ["CANCELLED", ""]
+    assert said["less"] == ["512", 32]
+    assert said["shown"] == ["ENVIRONMENT_BROKEN", False]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_the_timer_works_through_cancels_kills_and_other_files(blender):
+    """Tick by tick: progress is seen, a stop stops, a kill is told, no process outlives us."""
+    said = blender(TIMER)
+    assert said["busy"][0] == "ERROR"
+    assert {"capture", "mesh", "texture"} <= set(said["stages"])
+    assert said["end"] == ["Cube (LSRM) is in the scene", 0.0, 1.0]
+    assert said["slowest"] < 1.0  # the import; on a machine that may be busy with other tests
+    assert said["outcomes"] == {
+        "stop": ["CANCELLED", True, True],
+        "stop now": ["CANCELLED", True, False],
+        "kill": ["BACKEND_DIED", True, False],
+    }
+    assert said["intact"]
+    assert said["same objects"]
+    assert said["other file"][0].startswith("Another file is open now")
+    assert said["other file"][1] == 0
+    assert said["orphans"]
+    assert not any(said["orphans"])
+
+
+def test_the_panel_draws_every_state(blender):
+    """Nothing that can be shown makes drawing fail, and every button on it exists."""
+    said = blender(DRAW)
+    assert {"Stop Now", "Stopping…", "S, 7 s left", "S, 66:40 min left"} <= set(said["words"])
+    assert {"Open Preferences", "Use Less Memory", "Try Again"} <= set(said["words"])
+    assert said["clock"] == ["0 s", "59 s", "1:00 min", "61:01 min"]
