@@ -141,6 +141,20 @@ def test_background_does_not_bleed(unwrapped_balls, background):
     assert np.abs(texture - RED).max() <= 0.02
 
 
+def test_views_that_look_straight_have_more_say(unwrapped_balls):
+    """Of two views that disagree, a point takes the color of the one that faces it."""
+    front, side = np.array([0.0, 0, 1]), np.array([np.sin(1.05), 0, np.cos(1.05)])
+    views = [
+        painted_view(ONE, lambda p: 0 * p + RED, (1, 1, 1), 1.5 * front),
+        painted_view(ONE, lambda p: 0 * p + BLUE, (1, 1, 1), 1.5 * side),
+    ]
+    _, positions, colors = bake(unwrapped_balls(ONE), views)
+    # There the other view has a cosine of 0.26 and is a fifth farther: 1 in 20 of the say, of 0.6.
+    faces_front = positions @ front > 0.395
+    assert faces_front.sum() > 50
+    assert np.abs(colors[faces_front] - RED).max() <= 0.06
+
+
 def test_unseen_points_take_a_near_color(unwrapped_balls):
     """The far side of balls that were seen from one side only continues the seen colors."""
     directions = np.array([[0, 0, 1], [0.5, 0.1, 0.8], [-0.5, 0.1, 0.8], [0, -0.5, 0.8]])
