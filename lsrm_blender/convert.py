@@ -195,6 +195,7 @@ class Batch:
             status = replace(status, state=INTERRUPTED, error=error.to_dict())
             raise
         finally:
+            remove_unfinished(folder)
             if status.state == RUNNING:
                 status = replace(status, state=INTERRUPTED)
             status = replace(status, seconds=round(time.monotonic() - start, 1))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import launches
+from . import launches, preferences
 from .asset_import import SUFFIXES
 from .backend_client import Client
 from .batch_items import Item, NoSuchInput, find_items
@@ -81,4 +81,5 @@ def run_batch(
 
 
 def _backend(python: str, log: Path) -> launches.Launch:
-    return launches.backend_launch(launches.backend_python(python, ()), log)
+    found = launches.backend_python(python, ()) if python else preferences.backend_python()
+    return launches.backend_launch(found, log)

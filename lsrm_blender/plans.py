@@ -173,7 +173,6 @@ def views_folder(settings: LSRM_PG_settings) -> Path:
 
 def _captured(target: Target, params: dict[str, Any]) -> Generator[Step, Any, dict[str, Any]]:
     """Have a copy of the open file captured."""
-    remove_unfinished(target.folder)
     copy = target.folder / "scene.blend"
     _save_copy(copy)
     try:
@@ -182,6 +181,7 @@ def _captured(target: Target, params: dict[str, Any]) -> Generator[Step, Any, di
         info: dict[str, Any] = yield step
     finally:
         copy.unlink(missing_ok=True)
+        remove_unfinished(target.folder)
     return info
 
 
@@ -209,8 +209,10 @@ def _save_copy(path: Path) -> None:
 def _reconstructed(params: dict[str, Any], place: Place) -> Generator[Step, Any, str]:
     """Have views reconstructed, and import the result where the plan was begun."""
     folder = Path(params["output"])
-    remove_unfinished(folder.parent)
-    answer = yield Step("backend", "reconstruct", params, "Reconstructing", RECONSTRUCT_WEIGHT)
+    try:
+        answer = yield Step("backend", "reconstruct", params, "Reconstructing", RECONSTRUCT_WEIGHT)
+    finally:
+        remove_unfinished(folder.parent)
     scene = place.find()
     if scene is None:
         return f"Another file is open now. The result is in {folder}"

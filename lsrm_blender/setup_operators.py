@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from .session import Plan
 
 
+SHOWN_LINES = 30
+"""Of the end of a log."""
+
+
 class LSRM_OT_install_backend(PlanOperator, bpy.types.Operator):
     """Download and install the backend's packages, once, apart from Blender's own Python."""
 
@@ -87,6 +91,7 @@ class LSRM_OT_open_log(bpy.types.Operator):
             return {"CANCELLED"}
         text = bpy.data.texts.get("LSRM log") or bpy.data.texts.new("LSRM log")
         text.from_string(path.read_text("utf-8", "replace"))
+        text.cursor_set(max(0, len(text.lines) - SHOWN_LINES))
         if not bpy.app.background:
             _show_text(context, text)
         return {"FINISHED"}
@@ -104,7 +109,10 @@ def _show_text(context: bpy.types.Context, text: bpy.types.Text) -> None:
         bpy.ops.wm.window_new()
         editors = [context.window_manager.windows[-1].screen.areas[0]]
         editors[0].type = "TEXT_EDITOR"
-    editors[0].spaces.active.text = text
+    space = editors[0].spaces.active
+    space.text = text
+    space.show_word_wrap = True
+    space.top = max(0, len(text.lines) - SHOWN_LINES)
 
 
 class LSRM_OT_use_less(bpy.types.Operator):

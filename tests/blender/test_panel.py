@@ -164,6 +164,7 @@ for name in ("stop", "stop now", "kill"):
     start = time.monotonic()
     ticked(lambda: not run.running)
     outcomes[name] = [run.error_code, time.monotonic() - start < 10.0, alive(pid)]
+said["leftovers"] = [each.name for each in (work / "jobs" / "Cube").glob(".*")]
 said["intact"] = (work / "jobs" / "Cube" / "result" / "mesh.glb").read_bytes() == mesh
 said["same objects"] = sorted(each.name for each in bpy.data.objects) == before
 begin()
@@ -301,6 +302,7 @@ def test_the_timer_works_through_cancels_kills_and_other_files(blender):
         "kill": ["BACKEND_DIED", True, False],
     }
     assert said["intact"]
+    assert said["leftovers"] == []
     assert said["same objects"]
     assert said["other file"][0].startswith("Another file is open now")
     assert said["other file"][1] == 0
