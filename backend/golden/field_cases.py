@@ -42,13 +42,19 @@ def run_volsdf_dense_case(case: Case) -> Produced:
             "all": torch.cat([sdf, image], 1),
             "grid_sdf_reverse": grid,
             "grid_points_reverse": zyx[None],
-            "grid_alpha_reverse": step_alpha(grid, sharp, config["step_sizes"]["infer_256"]),
+            "grid_alpha_reverse": step_alpha(grid, sharp, _inference_step(config)),
             "grid_sdf_forward": field.signed_distance(xyz)[None, :, None],
         }
     for name, step in config["step_sizes"].items():
         for inverse_std in config["inv_std"]:
             tensors[f"alpha.{name}.inv{inverse_std}"] = step_alpha(sdf, inverse_std, step)
     return Produced(tensors)
+
+
+def _inference_step(config: dict[str, Any]) -> float:
+    """The step of the selection grid, among steps that are named after what they are for."""
+    (step,) = (step for name, step in config["step_sizes"].items() if name.startswith("infer"))
+    return float(step)
 
 
 def run_volsdf_sparse_case(case: Case) -> Produced:

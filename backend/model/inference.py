@@ -130,12 +130,9 @@ def route_tokens(
     """The routing plan: where the views see the coarse surface, and who looks at which block."""
     if not config.routing.geometric:
         return plan_by_score(selection.tokens, config)
-    maps = surface_maps(coarse, views, selection.views, config)
-    device, shown = maps.points.device, slice(selection.views)
+    maps = surface_maps(coarse, views, selection.tokens, config)
     cameras = Cameras(
-        views.cameras[shown].to(device),
-        views.windows[shown].to(device),
-        views.frame_sizes[shown].to(device),
+        *(t.to(maps.points) for t in (views.cameras, views.windows, views.frame_sizes))
     )
     return plan_by_geometry(selection.tokens, maps, (cameras,), config)
 
@@ -170,21 +167,37 @@ def predict_fine(
 
 
 def surface_maps(
-    coarse: Coarse, views: ViewTensors, shown: int, config: ModelConfig
+    coarse: Coarse, views: ViewTensors, tokens: SparseTokens, config: ModelConfig
 ) -> SurfaceMaps:
-    """Where each pixel of the first `shown` views meets the coarse surface, and how surely."""
+    """Where the pixels of the kept image blocks meet the coarse surface, and how surely.
+
+    Nobody asks about the pixels of other blocks: they stay clear, at the origin.
+    """
     size, device = config.surface_map_size, coarse.volume_feature.device
+    wanted = _pixels_of_blocks(tokens.image, len(views.mask), config)
     small = views.downsampled(config.dense.image_size)
-    origins, directions = (rays[:shown].reshape(-1, 3) for rays in small.surface_rays(size))
+    origins, directions = (rays.to(device)[wanted] for rays in small.surface_rays(size))
     step = render_step(config.half_side, config.dense.samples_per_ray)
     marcher = Marcher(config.half_side, step)
-    points, opacity = [], []
-    for rays in zip(*(torch.split(t, RAYS_AT_ONCE) for t in (origins, directions)), strict=True):
-        light = absorb(coarse.field, rays[0].to(device), rays[1].to(device), marcher)
-        points.append(light.surface_points())
-        opacity.append(light.opacity)
-    shape = (1, shown, size, size)
-    return SurfaceMaps(torch.cat(points).view(*shape, 3), torch.cat(opacity).view(shape))
+    points = origins.new_zeros(*wanted.shape, 3)
+    opacity = origins.new_zeros(wanted.shape)
+    found = []
+    for first in range(0, len(origins), RAYS_AT_ONCE):
+        rays = slice(first, first + RAYS_AT_ONCE)
+        light = absorb(coarse.field, origins[rays], directions[rays], marcher)
+        found.append(torch.cat([light.surface_points(), light.opacity[:, None]], 1))
+    seen = torch.cat(found)
+    points[wanted], opacity[wanted] = seen[:, :3], seen[:, 3]
+    return SurfaceMaps(points[None], opacity[None])
+
+
+def _pixels_of_blocks(index: Tensor, views: int, config: ModelConfig) -> Tensor:
+    """Which pixels of the surface maps lie in blocks with tokens, [views, size, size] bool."""
+    side = config.sparse.patches_per_side // config.selection.block_size
+    kept = torch.zeros(views, side, side, dtype=torch.bool, device=index.device)
+    kept[index[:, 1], *(index[:, 2:] // config.selection.block_size).unbind(1)] = True
+    pixels = config.surface_map_size // side
+    return kept.repeat_interleave(pixels, 1).repeat_interleave(pixels, 2)
 
 
 def _inputs(

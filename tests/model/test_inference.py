@@ -22,6 +22,7 @@ from backend.field.heads import DirectRows
 from backend.field.volumes import DenseVolume
 from backend.hull import VisualHull, estimate_bounding_sphere
 from backend.mesh.isosurface import extract_surface
+from backend.model import inference
 from backend.model.config import ModelConfig, preset
 from backend.model.inference import (
     Coarse,
@@ -162,12 +163,30 @@ def test_surface_maps_see_the_object() -> None:
     )
     tensors = from_views(views, _normalization(), config)
     coarse = _with_hull(predict_coarse(_stages(config)[0], tensors), views, tensors, config)
-    maps = surface_maps(coarse, tensors, 6, config)
+    maps = surface_maps(coarse, tensors, select_tokens(coarse, tensors, config).tokens, config)
     mask = torch.nn.functional.interpolate(tensors.mask, (32, 32), mode="area")[:, 0]
     assert maps.opacity[0][mask > 0.999].median() > 0.98
     assert maps.opacity[0][mask == 0].median() < 0.1
     seen = maps.points[0][(mask > 0.999) & (maps.opacity[0] > 0.98)]
     assert coarse.field.signed_distance(seen).abs().median() < 0.02
+
+
+def test_routing_asks_no_pixel_outside_of_kept_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rendering every pixel of the surface maps changes no block table."""
+    config, views = tiny(), views_of_box(4, 64)
+    tensors = from_views(views, _normalization(), config)
+    coarse = _with_hull(predict_coarse(_stages(config)[0], tensors), views, tensors, config)
+    selection = select_tokens(coarse, tensors, config)
+    holes = selection.tokens.image[:, 2] < 3  # leave whole blocks without a token
+    tokens = dataclasses.replace(selection.tokens, image=selection.tokens.image[~holes])
+    selection = dataclasses.replace(selection, tokens=tokens)
+    some = route_tokens(coarse, selection, tensors, config)
+    everything = torch.ones(4, config.surface_map_size, config.surface_map_size, dtype=torch.bool)
+    monkeypatch.setattr(inference, "_pixels_of_blocks", lambda *_: everything)
+    full = route_tokens(coarse, selection, tensors, config)
+    for field in dataclasses.fields(some.routes):
+        tables = [getattr(plan.routes, field.name).table for plan in (some, full)]
+        assert torch.equal(*tables)
 
 
 def test_a_turned_and_moved_object_gives_the_same_input() -> None:
