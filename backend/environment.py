@@ -32,6 +32,7 @@ THIS_PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 PIN = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[^\s;]+)")
 PLATFORM_MARKER = re.compile(r"platform_system\s*==\s*'(?P<system>\w+)'")
 PYTHON_MARKER = re.compile(r"python_version\s*(?P<relation><|>=)\s*'3\.(?P<minor>\d+)'")
+SYSTEM_MARKER = re.compile(r"platform_system\s*==\s*'(?P<system>\w+)'")
 
 
 @dataclass(frozen=True)
@@ -135,15 +136,13 @@ def holds(requirements: Iterable[str]) -> bool:
 
 
 def applies(requirement: str) -> bool:
-    """Whether a requirement is meant for this system and Python: the markers that our pins use."""
-    meant_for = PLATFORM_MARKER.search(requirement)
-    if meant_for is not None and meant_for["system"] != platform.system():
-        return False
-    marker = PYTHON_MARKER.search(requirement)
-    if marker is None:
-        return True
-    older = sys.version_info[1] < int(marker["minor"])
-    return older if marker["relation"] == "<" else not older
+    """Whether a requirement is meant for this Python and system: the two markers our pins use."""
+    if system := SYSTEM_MARKER.search(requirement):
+        return platform.system() == system["system"]
+    if version := PYTHON_MARKER.search(requirement):
+        older = sys.version_info[1] < int(version["minor"])
+        return older if version["relation"] == "<" else not older
+    return True
 
 
 def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> None:

@@ -46,7 +46,7 @@ class Cost:
 
 # Measured on x86-64 Linux with the pins of November 2026, except for the disk space of the CUDA
 # build (estimated from its wheels). Other systems get the CPU build and are taken to be alike.
-CPU = Cost("torch for the CPU", 0.3, 1.2)
+CPU = Cost("torch for the CPU", 0.5, 1.9)
 CUDA = Cost("torch with CUDA, as PyPI offers it for Linux", 2.9, 6.0)
 BPY = Cost("Blender as a Python module", 0.4, 1.0)
 
