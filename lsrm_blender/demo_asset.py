@@ -216,9 +216,9 @@ def _letters(
 ) -> bpy.types.Object:
     """Raised letters, bent around the body."""
     text = bpy.data.curves.new("Letters", "FONT")
-    text.body, text.size, text.extrude = words, 0.25, 0.012
+    text.body, text.size, text.extrude = words, 0.27, 0.014
     text.align_x, text.align_y = "CENTER", "CENTER"
-    text.offset = 0.002  # a little bolder
+    # No `offset` to embolden them: Blender then fills the notches of the M.
     source = bpy.data.objects.new("Letters", text)
     shape = bmesh.new()
     flat = source.to_mesh()
