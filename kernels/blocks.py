@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .dispatch import uses_triton
+
 
 @dataclass(frozen=True)
 class Blocks:
@@ -41,6 +43,10 @@ def block_mean(values: Tensor, blocks: Blocks) -> Tensor:
     Returns:
         [blocks, channels].
     """
+    if uses_triton(values):
+        from .gpu.block_mean import FusedBlockMean
+
+        return FusedBlockMean.apply(values, blocks)  # type: ignore[no-any-return,no-untyped-call]
     total = values.new_zeros(blocks.count, values.shape[1]).index_add(0, blocks.owners(), values)
     return total / blocks.token_offsets.diff().to(values.dtype)[:, None]
 

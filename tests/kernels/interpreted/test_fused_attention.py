@@ -1,0 +1,115 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tile attention in Triton against the definition in float64, values and gradients."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from kernels.attention import attention
+from kernels.compressed_attention import compressed_attention
+from kernels.dispatch import forced
+from kernels.gpu import tile_attention
+from kernels.routing_plan import RoutingPlan
+from kernels.selected_attention import selected_attention
+from kernels.window_attention import window_attention
+from tests.kernels.sparse_cases import Case, adversarial_cases, attend, random_table, truth
+
+CASES = adversarial_cases()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=["float32", "float16"])
+@pytest.mark.parametrize("name", CASES)
+def test_kernels_are_the_definition(name, dtype):
+    """Values, log-sum-exp and all gradients are the definition's, up to rounding."""
+    tensors = CASES[name].tensors(dtype)
+    found = attend(CASES[name], tensors, tile=8)
+    errors = truth(CASES[name], tensors).errors(found, dtype)
+    assert max(errors.values()) <= 1, errors
+
+
+def test_query_centric_fallback_gives_the_same():
+    """Tables in which neighbors share nothing are attended query by query."""
+    table = torch.arange(12).view(1, 12, 1).int()
+    case = Case((tuple(range(1, 13)),), (12,), table)
+    plan = RoutingPlan(case.query_offsets, case.blocks, case.table, tile=8)
+    assert plan.selected[0].queries.shape[1] == 1
+    tensors = case.tensors(torch.float32)
+    errors = truth(case, tensors).errors(attend(case, tensors, tile=8), torch.float32)
+    assert max(errors.values()) <= 1, errors
+
+
+def test_heads_can_be_shared_out(monkeypatch):
+    """Where registers are few, programs take a part of the heads and of the keys each."""
+    from kernels.gpu import launch
+
+    monkeypatch.setattr(launch, "_INTERPRETED", launch.Limits(16, 32, 1, 1))
+    case = Case(((40, 3),), (9,), random_table(9, 2, 2), (7, 1), 8)
+    tensors = case.tensors(torch.float32)
+    errors = truth(case, tensors).errors(attend(case, tensors, tile=8), torch.float32)
+    assert max(errors.values()) <= 1, errors
+
+
+def test_long_lists_are_summed_in_parts(monkeypatch):
+    """A block that many tiles read is summed by several programs, then in order."""
+    monkeypatch.setattr("kernels.routing_plan._LIST_TILES", 2)
+    case = CASES["everyone selects one block"]
+    tensors = case.tensors(torch.float32)
+    errors = truth(case, tensors).errors(attend(case, tensors, tile=4), torch.float32)
+    assert max(errors.values()) <= 1, errors
+
+
+def test_two_runs_are_equal_bit_by_bit():
+    """Nothing is added concurrently, forward or backward."""
+    case = CASES["instances of different size"]
+    tensors = case.tensors(torch.float16)
+    first, second = attend(case, tensors, tile=8), attend(case, tensors, tile=8)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_compressed_and_window_are_their_references():
+    """The other two branches run in the same kernels and give what torch's attention gives."""
+    case = Case(((1, 9, 70), (4, 3)), (80, 7), torch.zeros(1, 87, 1).int(), (4, 2), 8)
+    query, key, value, _ = case.tensors(torch.float32)
+    plan = RoutingPlan(case.query_offsets, case.blocks, tile=16)
+    coarse = key[: case.blocks.count], value[: case.blocks.count]
+    offsets = case.query_offsets, case.blocks.instance_offsets
+    # The sums are float32 on both sides: a few roundings of values of size 1 to 4.
+    near = {"atol": 32 * torch.finfo(torch.float32).eps, "rtol": 0}
+    found = compressed_attention(query, *coarse, plan)
+    torch.testing.assert_close(found, attention(query, *coarse, *offsets), **near)
+    found = window_attention(query, key, value, plan)
+    with forced("reference"):
+        wanted = window_attention(query, key, value, plan)
+    torch.testing.assert_close(found, wanted, **near)
+
+
+def test_wide_heads_are_refused():
+    """A head wider than 128 is an error with a sentence, not a wrong result."""
+    case = Case(((4,),), (2,), torch.zeros(1, 2, 1).int(), (1, 1), 129)
+    with pytest.raises(ValueError, match="at most 128 wide"):
+        attend(case, case.tensors(torch.float32))
+
+
+def test_bfloat16_is_refused_by_the_interpreter():
+    """Triton's interpreter multiplies bfloat16 wrongly without a word; we say one."""
+    case = CASES["one head"]
+    with pytest.raises(RuntimeError, match="bfloat16"):
+        attend(case, case.tensors(torch.bfloat16))
+
+
+def test_poison_is_seen(monkeypatch):
+    """If the forward wrote nothing, the tests above would notice."""
+    monkeypatch.setattr(tile_attention, "forward_kernel", _NoKernel())
+    case = CASES["one head"]
+    query, key, value, _ = case.tensors(torch.float32)
+    plan = RoutingPlan(case.query_offsets, case.blocks, case.table, tile=8)
+    assert selected_attention(query, key, value, plan)[0].isnan().all()
+
+
+class _NoKernel:
+    """A kernel that does nothing for any grid."""
+
+    def __getitem__(self, _grid):
+        return lambda *_arguments, **_options: None

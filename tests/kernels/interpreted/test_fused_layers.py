@@ -1,0 +1,89 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Norms, gates and block means in Triton against the same in float64."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from kernels.blocks import Blocks, block_mean
+from kernels.dispatch import forced
+from kernels.gating import gated_sum
+from kernels.normalization import EPS, normalize
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16}
+
+
+def compare(function, tensors, dtype, slack):
+    """Values and gradients against float64, within `slack` roundings of the dtype.
+
+    Args:
+        function: of the tensors.
+        tensors: float64, rounded here to the dtype for both sides.
+        dtype: of the kernel.
+        slack: how many eps of the largest value a result may be off.
+    """
+    rounded = [tensor.to(dtype) for tensor in tensors]
+    results = []
+    for convert, implementation in ((torch.Tensor.double, "reference"), (torch.clone, "triton")):
+        given = [convert(tensor).requires_grad_() for tensor in rounded]
+        with forced(implementation):
+            out = function(*given)
+            weights = torch.linspace(-1, 1, out.numel(), dtype=torch.float64).view_as(out)
+            out.backward(weights.to(dtype).to(out.dtype))
+        results.append([out, *(tensor.grad for tensor in given)])
+    for wanted, found in zip(*results, strict=True):
+        assert found.dtype == dtype
+        largest = max(1.0, float(wanted.abs().max()))
+        error = (found.double() - wanted).abs().max()
+        assert error <= slack * torch.finfo(dtype).eps * largest
+
+
+def random(*shape, seed=0):
+    """Normal numbers in float64."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
+@pytest.mark.parametrize("shape", [(37, 4), (3, 5, 32), (9, 100), (2, 1024), (0, 8)], ids=str)
+@pytest.mark.parametrize("updated", [False, True])
+def test_norm(shape, updated, dtype):
+    """Rows of any width, alone or with an update added first.
+
+    A row is rounded once when the update is added (then divided by a deviation near 1), once at
+    the end, and its gradient is made of three products with rounded rows: 8 eps cover it.
+    """
+    if 0 in shape:
+        assert normalize(random(*shape).to(dtype)).shape == shape
+        return
+    tensors = [3 * random(*shape, seed=seed) + 1 for seed in range(1 + updated)]
+    compare(normalize, tensors, dtype, 8 if dtype is torch.float32 or not updated else 16)
+
+
+def test_constant_rows_are_finite():
+    """A row without variance is zero, and so, up to eps, is what it hands back."""
+    row = torch.full((2, 8), 7.0, requires_grad=True)
+    out = normalize(row)
+    out.sum().backward()
+    assert torch.equal(out, torch.zeros_like(out))
+    assert torch.equal(row.grad, torch.zeros_like(row))
+    wanted = F.layer_norm(torch.full((2, 8), 7.0), (8,), eps=EPS)
+    assert torch.equal(out.detach(), wanted)
+
+
+@pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
+@pytest.mark.parametrize("branches", [2, 3])
+def test_gates(branches, dtype):
+    """Two or three branches; each product and the sum is rounded once, from float32: 2 eps."""
+    tensors = [random(13, branches * 100), *(random(13, 100, seed=s) for s in range(branches))]
+    compare(lambda logits, *parts: gated_sum(logits, parts), tensors, dtype, 2)
+
+
+@pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
+def test_block_means(dtype):
+    """Blocks of 1 to 70 tokens; summed in float32 and rounded once: 2 eps, 4 in float32."""
+    blocks = Blocks(torch.tensor([0, 1, 71, 74, 106]), torch.tensor([0, 4]))
+    slack = 4 if dtype is torch.float32 else 2
+    compare(lambda values: block_mean(values, blocks), [random(106, 70)], dtype, slack)

@@ -1,0 +1,145 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every kernel compiles for Ampere, Ada and Hopper on a machine without a card, and fits."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+
+triton = pytest.importorskip("triton", reason="Triton is made for Linux and Windows")
+
+from triton.backends.compiler import GPUTarget  # noqa: E402 - only where Triton is
+from triton.compiler import ASTSource  # noqa: E402
+
+from kernels.gpu import (  # noqa: E402
+    block_mean,
+    gating,
+    normalization,
+    tile_attention,
+    tile_attention_backward,
+)
+from kernels.gpu.launch import launch  # noqa: E402
+
+SHARED_KIB = {80: 163, 89: 99, 90: 227}  # of one program, by compute capability
+NAMES = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
+ATTENTION = {
+    "forward": tile_attention.forward_kernel,
+    "query": tile_attention_backward.query_kernel,
+    "key": tile_attention_backward.key_kernel,
+}
+FLOAT32 = {"lse_ptr", "delta_ptr", "key_part_ptr", "value_part_ptr", "part_ptr", "deviation_ptr"}
+LAYERS = {
+    "sum": (tile_attention_backward.sum_kernel, {"WIDTH": 32, "RUN": 64}),
+    "gates": (gating.sum_kernel, {"BRANCHES": 3, "BLOCK": gating.BLOCK}),
+    "gates' gradient": (gating.gradient_kernel, {"BRANCHES": 3, "BLOCK": gating.BLOCK}),
+    "norm": (normalization.forward_kernel, {"UPDATED": True} | normalization._sizes(1024)),
+    "norm of heads": (normalization.forward_kernel, {"UPDATED": False} | normalization._sizes(32)),
+    "norm's gradient": (normalization.backward_kernel, normalization._sizes(1024)),
+    "block mean": (
+        block_mean.mean_kernel,
+        {"CHANNELS": block_mean.CHANNELS, "TOKENS": block_mean.TOKENS},
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def _fresh_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+
+
+def compiled(kernel, constants, dtype, capability):
+    """The kernel as launched with these constants, for this capability."""
+    options = {name: constants[name] for name in ("num_warps", "num_stages") if name in constants}
+    constants = {name: constants[name] for name in kernel.arg_names if name in constants}
+    signature = {
+        name: "constexpr" if name in constants else argument_type(name, dtype)
+        for name in kernel.arg_names
+    }
+    aligned = {
+        (place,): [["tt.divisibility", 16]]
+        for place, name in enumerate(kernel.arg_names)
+        if name.endswith("_ptr") or name in ("width", "group_size", "channels")
+    }
+    source = ASTSource(kernel, signature, constants, aligned)
+    return triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
+
+
+def argument_type(name, dtype):
+    """How Triton is told what an argument is; ours follow from their names."""
+    if name in ("scale", "eps"):
+        return "fp32"
+    if not name.endswith("_ptr"):
+        return "i32"
+    if name in FLOAT32:
+        return "*fp32"
+    if re.match(r"query_|key_|value_|out_|grad_|logits|first|second|third|stream|update|sum", name):
+        return f"*{NAMES[dtype]}"
+    if re.match(r"values|mean", name):
+        return f"*{NAMES[dtype]}"
+    return "*i64" if name == "run_offsets_ptr" else "*i32"
+
+
+def spilled(kernel, folder: Path) -> int:
+    """Instructions that move registers to or from local memory."""
+    cubin = folder / "kernel.cubin"
+    cubin.write_bytes(kernel.asm["cubin"])
+    tool = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "nvdisasm"
+    listing = subprocess.run([tool, "-c", cubin], capture_output=True, text=True, check=True)
+    return len(re.findall(r"\b(?:LDL|STL)\b", listing.stdout))
+
+
+def check(kernel, capability, folder):
+    """No spills, shared memory within the card's limit."""
+    assert kernel.metadata.shared <= SHARED_KIB[capability] * 1024
+    assert spilled(kernel, folder) == 0
+
+
+def attention_kernel(name, dtype, shape, capability):
+    """One attention kernel for (queries of a tile, heads, width)."""
+    found = launch(name, dtype, *shape)
+    return compiled(ATTENTION[name], found.options | {"KEYS": found.keys}, dtype, capability)
+
+
+@pytest.mark.parametrize("capability", SHARED_KIB)
+@pytest.mark.parametrize("name", ATTENTION)
+def test_tuned_attention(name, capability, tmp_path):
+    """The paper's shape: 8 queries of 16 heads, width 32, bfloat16; warpgroup MMA on Hopper."""
+    kernel = attention_kernel(name, torch.bfloat16, (8, 16, 32), capability)
+    check(kernel, capability, tmp_path)
+    if capability == 90:
+        assert "wgmma.mma_async" in kernel.asm["ptx"]
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers(name, tmp_path):
+    """Everything around attention, on the oldest card."""
+    kernel, constants = LAYERS[name]
+    check(compiled(kernel, constants, torch.bfloat16, 80), 80, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("capability", SHARED_KIB)
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=["float32", "float16"])
+def test_layers_everywhere(name, dtype, capability, tmp_path):
+    """Everything around attention, on all cards."""
+    kernel, constants = LAYERS[name]
+    check(compiled(kernel, constants, dtype, capability), capability, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("capability", SHARED_KIB)
+@pytest.mark.parametrize("name", ATTENTION)
+@pytest.mark.parametrize("dtype", list(NAMES), ids=list(NAMES.values()))
+@pytest.mark.parametrize("tile", [8, 1])
+@pytest.mark.parametrize("width", [4, 32, 64, 128])
+def test_every_shape(name, dtype, tile, width, capability, tmp_path):
+    """All types and widths, and the query-centric fallback, without spills."""
+    kernel = attention_kernel(name, dtype, (tile, 16, width), capability)
+    check(kernel, capability, tmp_path)

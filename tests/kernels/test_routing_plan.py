@@ -1,0 +1,104 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Routing plans say the same as the block table they are made from, forward and inverse."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from kernels.routing_plan import RUN_TOKENS, RoutingPlan
+from tests.kernels.sparse_cases import adversarial_cases, multiplicity
+
+CASES = adversarial_cases()
+
+
+def plans(name):
+    """Case, table and tiles of every table."""
+    case = CASES[name]
+    plan = RoutingPlan(case.query_offsets, case.blocks, case.table, tile=8)
+    return case, list(zip(multiplicity(case), plan.selected, strict=True))
+
+
+def add(times, queries, mask, start, length):
+    """Count the keys start .. start + length - 1 for the queries of a tile that a mask names."""
+    for slot, query in enumerate(queries.tolist()):
+        if query >= 0 and mask >> slot & 1:
+            times[query, start : start + length] += 1
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_runs_cover_the_table(name):
+    """Going through all runs of all tiles counts every key as often as the table names it."""
+    _, tables = plans(name)
+    for wanted, tiles in tables:
+        times, runs = torch.zeros_like(wanted), tiles.runs
+        assert ((runs.length > 0) & (runs.length <= RUN_TOKENS)).all()
+        for tile, queries in enumerate(tiles.queries):
+            for run in range(int(runs.offsets[tile]), int(runs.offsets[tile + 1])):
+                numbers = (int(t[run]) for t in (runs.mask, runs.start, runs.length))
+                add(times, queries, *numbers)
+        assert torch.equal(times, wanted)
+
+
+@pytest.mark.parametrize("longest", [1, 256])
+@pytest.mark.parametrize("name", CASES)
+def test_inverse_covers_the_table(name, longest, monkeypatch):
+    """Going through the readers of all pieces counts the same, however long lists may be."""
+    monkeypatch.setattr("kernels.routing_plan._LIST_TILES", longest)
+    _, tables = plans(name)
+    for wanted, tiles in tables:
+        times, inverse = torch.zeros_like(wanted), tiles.inverse
+        covered = torch.zeros(wanted.shape[1])
+        for start, length in zip(inverse.start.tolist(), inverse.length.tolist(), strict=True):
+            covered[start : start + length] += 1
+        assert (covered == 1).all()
+        for number, piece in enumerate(inverse.list_piece.tolist()):
+            first, last = inverse.list_readers[:, number].tolist()
+            assert last - first <= longest
+            assert inverse.list_offsets[piece] <= number < inverse.list_offsets[piece + 1]
+            for reader in range(first, last):
+                queries = tiles.queries[inverse.tile[reader]]
+                numbers = (int(t[piece]) for t in (inverse.start, inverse.length))
+                add(times, queries, int(inverse.mask[reader]), *numbers)
+        assert torch.equal(times, wanted)
+
+
+def test_every_query_is_in_one_tile():
+    """Tiles hold neighbors of one instance, and every query once."""
+    case, ((_, tiles),) = plans("instances of different size")
+    named = tiles.queries[tiles.queries >= 0]
+    assert torch.equal(named.sort().values, torch.arange(sum(case.queries), dtype=torch.int32))
+    instance = torch.repeat_interleave(torch.arange(3), torch.tensor(case.queries))
+    for queries in tiles.queries:
+        assert len(instance[queries[queries >= 0].long()].unique()) == 1
+
+
+def test_neighbors_that_share_blocks_read_them_once():
+    """A tile of queries with one list of blocks reads that list, joined where it is contiguous."""
+    table = torch.tensor([0, 1, 3]).expand(1, 8, 3)
+    case = CASES["rows without blocks"]  # blocks of 7, 9, 2 and 30 tokens
+    (tiles,) = RoutingPlan(torch.tensor([0, 8]), case.blocks, table, tile=8).selected
+    assert tiles.incoherence == 1
+    assert tiles.runs.start.tolist() == [0, 18]
+    assert tiles.runs.length.tolist() == [16, 30]
+    assert tiles.runs.mask.tolist() == [255, 255]
+
+
+def test_tables_without_coherence_are_planned_query_by_query():
+    """If a union is more than three lists long, sharing costs more than it saves."""
+    table = torch.arange(16).view(1, 16, 1)
+    case = CASES["blocks of 1 and 512"]
+    blocks = type(case.blocks)(torch.arange(17).int(), torch.tensor([0, 16]).int())
+    (tiles,) = RoutingPlan(torch.tensor([0, 16]), blocks, table, tile=8).selected
+    assert tiles.queries.shape == (16, 1)
+
+
+def test_plans_are_made_once():
+    """All layers get the very same tiles, runs and inverse."""
+    case = CASES["one head"]
+    plan = RoutingPlan(case.query_offsets, case.blocks, case.table)
+    assert plan.selected is plan.selected
+    assert plan.selected[0].runs is plan.selected[0].runs
+    assert plan.selected[0].inverse is plan.selected[0].inverse
+    assert plan.compressed is plan.compressed

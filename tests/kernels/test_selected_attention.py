@@ -1,0 +1,43 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The reference of the selected branch against the definition, values and gradients."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from kernels.routing_plan import RoutingPlan
+from kernels.selected_attention import selected_attention
+from tests.kernels.sparse_cases import adversarial_cases, attend, truth
+
+CASES = adversarial_cases()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
+@pytest.mark.parametrize("name", CASES)
+def test_reference_is_the_definition(name, dtype):
+    """Values, log-sum-exp and all gradients are the definition's, up to rounding."""
+    tensors = CASES[name].tensors(dtype)
+    errors = truth(CASES[name], tensors).errors(attend(CASES[name], tensors), dtype)
+    assert max(errors.values()) <= 1, errors
+
+
+@pytest.mark.parametrize("tile", [1, 4, 8, 32])
+def test_tiles_do_not_change_the_result(tile):
+    """However queries are tiled, also 32 at once, where a mask fills all bits of an int32."""
+    case = CASES["instances of different size"]
+    tensors = case.tensors(torch.float64)
+    errors = truth(case, tensors).errors(attend(case, tensors, tile), torch.float64)
+    assert max(errors.values()) <= 1, errors
+
+
+def test_nan_is_not_hidden():
+    """A NaN among the keys reaches the queries that see it, and only those."""
+    case = CASES["rows without blocks"]
+    query, key, value, _ = case.tensors(torch.float32)
+    key[0] = torch.nan
+    plan = RoutingPlan(case.query_offsets, case.blocks, case.table)
+    out, _ = selected_attention(query, key, value, plan)
+    sees = (case.table[0] == 0).any(1)
+    assert torch.equal(out.isnan().flatten(1).any(1), sees)
