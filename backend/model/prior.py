@@ -27,21 +27,32 @@ class PriorFeatures:
 
 
 class NoPrior(nn.Module):
-    """Nothing is added; the one-sided blocks read the skip links as they are."""
+    """Nothing is added; the one-sided blocks read the skip links as they are.
+
+    Also the interface: the other ways override what they do differently.
+    """
 
     def before_block(
-        self, _: int, volume: Tensor, image: Tensor, __: PriorFeatures | None
+        self,
+        number: int,  # noqa: ARG002
+        volume: Tensor,
+        image: Tensor,
+        prior: PriorFeatures | None,  # noqa: ARG002
     ) -> tuple[Tensor, Tensor]:
-        """Both streams as they enter block number `_`."""
+        """Both streams as they enter block `number`."""
         return volume, image
 
     def before_skip(
-        self, number: int, volume: Tensor, image_maps: list[Tensor], _: PriorFeatures | None
+        self,
+        number: int,
+        volume: Tensor,
+        image_maps: list[Tensor],
+        prior: PriorFeatures | None,  # noqa: ARG002
     ) -> tuple[Tensor, Tensor]:
         """Both streams as they enter one-sided block `number`."""
         return volume, image_maps[number + 1]
 
-    def finish(self, volume: Tensor, _: PriorFeatures | None) -> Tensor:
+    def finish(self, volume: Tensor, prior: PriorFeatures | None) -> Tensor:  # noqa: ARG002
         """The volume stream before the final norm."""
         return volume
 
@@ -54,10 +65,10 @@ class LastMapPrior(NoPrior):
         self.skip_image = nn.ModuleList([nn.Linear(config.width, config.width, bias=False)])
 
     def before_skip(
-        self, number: int, volume: Tensor, image_maps: list[Tensor], _: PriorFeatures | None
+        self, number: int, volume: Tensor, image_maps: list[Tensor], prior: PriorFeatures | None
     ) -> tuple[Tensor, Tensor]:
         """Both streams as they enter one-sided block `number`."""
-        image = image_maps[number + 1]
+        volume, image = super().before_skip(number, volume, image_maps, prior)
         return volume, image + self.skip_image[0](image_maps[0]) if number == 0 else image
 
 
