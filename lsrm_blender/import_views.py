@@ -35,8 +35,8 @@ def show_views(path: Path, scene: bpy.types.Scene) -> list[bpy.types.Object]:
         scene: to show them in.
 
     Returns:
-        The cameras, with the size of their picture in a custom property: the resolution belongs
-        to the scene in Blender, and this leaves it alone.
+        The cameras, with size and pixel aspect of their pictures in a custom property: those
+        belong to the scene in Blender, and this leaves it alone.
 
     Raises:
         BadCapture, BadCamera, BadImage, TooFewViews: if the views cannot be read.
@@ -67,14 +67,27 @@ def camera_of(frame: Frame, center: np.ndarray) -> bpy.types.Object:
     data.show_background_images = True
     behind = data.background_images.new()
     behind.image = bpy.data.images.load(str(frame.image_path), check_existing=True)
-    behind.alpha = 1.0
+    behind.alpha = 0.5
+    behind.display_depth = "FRONT"
     camera = bpy.data.objects.new(frame.name, data)
     pose = frame.camera_to_world.copy()
     pose[:3, 3] = center
     camera.matrix_world = Matrix(pose.tolist())
     camera[VIEW] = str(frame.image_path)
-    camera[RESOLUTION] = [frame.intrinsics.width, frame.intrinsics.height]
+    camera[RESOLUTION] = [
+        *(settings.resolution_x, settings.resolution_y),
+        *(settings.pixel_aspect_x, settings.pixel_aspect_y),
+    ]
     return camera
+
+
+def look_through(camera: bpy.types.Object, scene: bpy.types.Scene) -> None:
+    """Let a scene's camera be that of a view, with the size of its picture, to compare the two."""
+    render = scene.render
+    scene.camera = camera
+    width, height, render.pixel_aspect_x, render.pixel_aspect_y = camera[RESOLUTION]
+    render.resolution_x, render.resolution_y = int(width), int(height)
+    render.resolution_percentage = 100
 
 
 def _fresh_collection(name: str, scene: bpy.types.Scene) -> bpy.types.Collection:

@@ -13,7 +13,7 @@ from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from ..backend.errors import BadAsset, LsrmError
 from . import plans, preferences, relight, window
-from .import_views import show_views
+from .import_views import VIEW, look_through, show_views
 from .lighting import Environment
 from .result_import import originals_of, results_in
 
@@ -136,6 +136,27 @@ class LSRM_OT_import_views(bpy.types.Operator):
         """Ask for the file."""
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
+
+
+class LSRM_OT_look_through(bpy.types.Operator):
+    """Look through the camera of the active view, with the size of its image."""
+
+    bl_idname = "lsrm.look_through"
+    bl_label = "Look Through View"
+    bl_description = "Look through the active view's camera; the render size becomes its image's"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with the camera of a view."""
+        return context.object is not None and VIEW in context.object.keys()  # noqa: SIM118  RNA
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """In this 3D view."""
+        look_through(context.object, context.scene)
+        if context.space_data is not None and context.space_data.type == "VIEW_3D":
+            context.space_data.region_3d.view_perspective = "CAMERA"
+        return {"FINISHED"}
 
 
 class LSRM_OT_import_result(bpy.types.Operator):
@@ -343,6 +364,7 @@ CLASSES = (
     LSRM_OT_reconstruct,
     LSRM_OT_check_views,
     LSRM_OT_import_views,
+    LSRM_OT_look_through,
     LSRM_OT_import_result,
     LSRM_OT_cancel,
     LSRM_OT_release,

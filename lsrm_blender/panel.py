@@ -56,7 +56,9 @@ class LSRM_PT_main(SidebarPanel, bpy.types.Panel):
             _draw_objects(column, context)
         else:
             column.prop(settings, "views_folder")
-            column.operator("lsrm.check_views", icon="CAMERA_DATA")
+            row = column.row()
+            row.operator("lsrm.check_views", icon="CAMERA_DATA")
+            row.operator("lsrm.look_through", icon="HIDE_OFF", text="Look Through")
         if run.running:
             _draw_progress(layout, run)
             return

@@ -98,6 +98,8 @@ cameras = bpy.data.collections["Views of capture"].objects
 said["cameras"] = len(cameras)
 said["pictures"] = [each.data.background_images[0].image.size[0] for each in cameras]
 call(bpy.ops.lsrm.import_views, filepath=settings.views_folder)
+bpy.context.view_layer.objects.active = cameras[2]
+said["look"] = call(bpy.ops.lsrm.look_through) + [scene.camera.name, scene.render.resolution_x]
 said["cameras again"] = len(bpy.data.collections["Views of capture"].objects)
 said["from views"] = call(bpy.ops.lsrm.reconstruct)
 settings.light = "sunset"
@@ -260,6 +262,7 @@ def test_a_script_reconstructs_checks_compares_and_relights(blender, tmp_path):
     assert said["hidden"] == [True, False]
     assert said["source"] == ["VIEWS", str(tmp_path / "jobs" / "Cube" / "capture")]
     assert (said["cameras"], said["pictures"], said["cameras again"]) == (6, [48] * 6, 6)
+    assert said["look"] == [*done, "0002", 48]
     assert said["relight"] == [*done, "LSRM sunset"]
     assert said["restore"] == [*done, "World"]
     assert said["log"] == [*done, True]
