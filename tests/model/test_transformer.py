@@ -25,7 +25,6 @@ from backend.model.tokens import (
 from backend.model.transformer import Block, ReconstructionTransformer
 from kernels.attention import attention
 from kernels.normalization import normalize
-from kernels.normalization import normalize
 
 CONFIG = TransformerConfig(
     attention="sparse",
