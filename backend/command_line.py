@@ -40,7 +40,7 @@ COMMANDS = {
     "convert-checkpoint": Command("released weights to safetensors", "convert_checkpoint"),
     "parity": Command("compare the model with stored numbers, tensor by tensor", "parity"),
     "serve": Command("jobs by JSON-RPC on stdin and stdout, for the panel in Blender", "serve"),
-    "bench": Command("time the kernels (to come)"),
+    "bench": Command("time the kernels on the routing of a real object", "bench"),
     "benchmark": Command("the protocols of the paper (to come)"),
     "train": Command("train a checkpoint (to come)"),
     "render-dataset": Command("render training data (to come)"),

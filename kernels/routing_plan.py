@@ -70,6 +70,10 @@ class RoutingPlan:
         """Queries of all instances."""
         return int(self.query_offsets[-1])
 
+    def tiled(self, tile: int) -> RoutingPlan:
+        """The same routing in tiles of another size."""
+        return RoutingPlan(self.query_offsets, self.blocks, self.table, tile)
+
     def _tile(self) -> int:
         return self.tile or TILE_QUERIES.get(self.query_offsets.device.type, 16)
 
@@ -103,7 +107,9 @@ class QueryTiles:
     @property
     def incoherence(self) -> float:
         """Blocks a tile reads per block that one of its queries names: 1 is perfect."""
-        return self.entry_tile.shape[0] * self.queries.shape[1] / max(1, self.names)
+        read = self.entry_tile.shape[0] / max(1, self.count)
+        named = self.names / max(1, int((self.queries >= 0).sum()))
+        return read / named if named else 1.0
 
     @cached_property
     def runs(self) -> KeyRuns:

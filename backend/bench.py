@@ -1,0 +1,132 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command `bench`: how fast the kernels are here, on the routing of a real object."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from .errors import LsrmError
+from .terminal import say
+
+if TYPE_CHECKING:
+    import argparse
+
+    from .bench_kernels import Row
+    from .bench_scene import Scene
+    from .views import Views
+
+DONE = 0
+PAPER_TOKENS = 300_000
+"""Volume tokens of the paper's largest objects; the images have a third as many."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `bench`."""
+    parser.add_argument("what", choices=["kernels"], help="what to time")
+    parser.add_argument("--views", type=Path, help="capture folder; without one, a toy object")
+    parser.add_argument(
+        "--resolution", type=int, default=None, help="voxels per side (default: 96, on a CPU 48)"
+    )
+    parser.add_argument("--queries", type=int, default=None, help="volume tokens to scale to")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
+    """Time the kernels; a table for people, or everything as JSON."""
+    from .bench_scene import scene_of
+
+    cuda = torch.cuda.is_available()
+    resolution = arguments.resolution or (96 if cuda else 48)
+    if resolution % 8:
+        raise LsrmError(f"{resolution} voxels per side.", "Give a multiple of 8, as 96.")
+    views, name = _views(arguments.views)
+    scene = scene_of(views, name, resolution)
+    report: dict[str, Any] = {"machine": machine(), "object": name, "resolution": resolution}
+    report["routing"] = routing(scene)
+    rows = _on_cuda(scene, arguments.queries or PAPER_TOKENS) if cuda else _on_cpu(scene)
+    report["times"] = [asdict(row) for row in rows]
+    if not cuda:
+        report["gpu"] = "not measured on a GPU"
+        say("GPU: not measured on a GPU.")
+    return report if arguments.json else DONE
+
+
+def machine() -> dict[str, str]:
+    """What a time depends on: processor or card, and versions."""
+    found = {
+        "processor": platform.processor() or platform.machine(),
+        "threads": str(torch.get_num_threads()),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+    if torch.cuda.is_available():
+        import triton
+
+        found |= {"card": torch.cuda.get_device_name(), "cuda": str(torch.version.cuda)}
+        found["triton"] = triton.__version__
+    say(", ".join(f"{key} {value}" for key, value in found.items()))
+    return found
+
+
+def routing(scene: Scene) -> dict[str, dict[str, Any]]:
+    """Statistics of the four tables in tiles of 8, which decide the speed on a card."""
+    from kernels.plan_statistics import statistics
+    from kernels.routing_plan import TILE_QUERIES
+
+    say(f"\nRouting of {scene.name}, tiles of {TILE_QUERIES['cuda']} queries")
+    say(
+        f"{'':<18}{'queries':>9}{'keys':>9}{'keys/query':>11}{'union':>7}{'useful':>8}{'traffic':>9}"
+    )
+    found = {}
+    for direction, plan in scene.plans.items():
+        (tiles,) = plan.tiled(TILE_QUERIES["cuda"]).selected
+        numbers = statistics(tiles)
+        found[direction] = asdict(numbers)
+        say(
+            f"{direction:<18}{numbers.queries:>9}{numbers.keys:>9}{numbers.keys_per_query:>11.0f}"
+            f"{numbers.union_blocks:>7.1f}{numbers.useful_share:>8.2f}{numbers.traffic:>9.3f}"
+        )
+    return found
+
+
+def _views(folder: Path | None) -> tuple[Views, str]:
+    if folder is None:
+        from .bench_scene import toy_views
+
+        return toy_views(), "toy"
+    from .capture_format import read_capture
+    from .progress import Progress
+    from .views import load_views
+
+    return load_views(read_capture(folder), Progress(), max_size=768), folder.resolve().name
+
+
+def _on_cpu(scene: Scene) -> list[Row]:
+    from .bench_kernels import against_dense, against_loop
+
+    return _told([*against_loop(scene), *against_dense(scene)])
+
+
+def _on_cuda(scene: Scene, queries: int) -> list[Row]:
+    from .bench_kernels import on_card
+
+    scaled = scene.repeated(queries).to(torch.device("cuda"))
+    say(f"\nScaled by repeating the object as further instances: {scaled.name}")
+    return _told([row for name, plan in scaled.plans.items() for row in on_card(name, plan)])
+
+
+def _told(rows: list[Row]) -> list[Row]:
+    say(f"\n{'':<46}{'tokens':>8}{'ms':>11}{'GFLOP/s':>10}{'GB/s':>8}{'of bound':>10}")
+    for row in rows:
+        bound = "" if row.share_of_bound is None else f"{row.share_of_bound:.0%}"
+        rate = "" if row.gigabytes_per_second is None else f"{row.gigabytes_per_second:.1f}"
+        say(
+            f"{row.name:<46}{row.tokens:>8}{row.milliseconds:>11.2f}"
+            f"{row.useful_gflops:>10.0f}{rate:>8}{bound:>10}"
+        )
+    return rows

@@ -1,0 +1,191 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Selected attention on a clock: against what it replaces, in one run, on the same tensors."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from kernels.attention import attention, group_heads
+from kernels.blocks import ranges
+from kernels.plan_statistics import statistics
+from kernels.selected_attention import selected_attention
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kernels.routing_plan import RoutingPlan
+
+    from .bench_scene import Scene
+
+CPU_HEADS, CARD_HEADS, WIDTH = (16, 1), (32, 2), 32
+_DENSE_FROM = 2048
+_LOOP_QUERIES = 256
+_EXPONENTIALS = 16  # per clock and multiprocessor, from Ampere to Hopper
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    name: str
+    tokens: int  # queries
+    milliseconds: float
+    useful_gflops: float  # of the pairs that were asked for, 4 D per pair and head
+    gigabytes_per_second: float | None  # of keys and values, each time a tile reads them
+    share_of_bound: float | None  # on a card, of the exponentials it can do
+
+
+def against_loop(scene: Scene) -> list[Row]:
+    """The reference, and a loop over the queries that a reader would write first."""
+    plan = first_queries(scene.plans["volume_to_volume"], _LOOP_QUERIES)
+    query, key, value = _streams(plan, CPU_HEADS, torch.float32)
+    plan.selected  # noqa: B018 - made once per object, so not on the clock
+    rows = []
+    ways = {"reference": selected_attention, "loop over queries": loop}
+    for name, way in ways.items():
+        seconds = clock(partial(way, query, key, value, plan))
+        rows.append(_row(f"selected, {name}, forward", plan, CPU_HEADS, seconds))
+    return rows
+
+
+def against_dense(scene: Scene) -> list[Row]:
+    """The reference and torch's fused dense attention, up to all tokens of the object."""
+    whole = scene.plans["volume_to_volume"]
+    rows, tokens = [], _DENSE_FROM
+    while True:
+        plan = first_queries(whole, tokens, keys_too=True)
+        query, key, value = _streams(plan, CPU_HEADS, torch.float32)
+        offsets = plan.query_offsets, plan.blocks.token_offsets[plan.blocks.instance_offsets.long()]
+        plan.selected  # noqa: B018 - made once per object, so not on the clock
+        sparse = clock(partial(selected_attention, query, key, value, plan))
+        dense = clock(partial(attention, query, key, value, *offsets))
+        rows.append(_row("selected, reference, forward", plan, CPU_HEADS, sparse))
+        rows.append(_row("dense, torch, forward", plan, CPU_HEADS, dense, dense=True))
+        if tokens >= whole.queries:
+            return rows
+        tokens *= 2
+
+
+def on_card(direction: str, plan: RoutingPlan) -> list[Row]:
+    """Forward and backward in tiles, and one query at a time as published kernels do it.
+
+    The query-centric side runs the same kernels on tiles of one query: 16 rows per matrix
+    instruction, keys read anew by every query. Its inverse lists are made inside its backward,
+    because the published backward makes them in every call.
+    """
+    query, key, value = _streams(plan, CARD_HEADS, torch.bfloat16)
+    given = [tensor.requires_grad_() for tensor in (query, key, value)]
+    rows = []
+    for name, tile in {"tiles": 8, "query-centric": 1}.items():
+        tiled = plan.tiled(tile)
+        out, _ = selected_attention(query, key, value, tiled)
+        ways: dict[str, Callable[[], object]] = {
+            "forward": partial(selected_attention, query, key, value, tiled),
+            "backward": partial(_backward, out, torch.randn_like(out), given, tiled),
+        }
+        for way, call in ways.items():
+            label = f"{direction}, {name}, {way}"
+            rows.append(_row(label, tiled, CARD_HEADS, clock(call)))
+    offsets = plan.query_offsets, plan.blocks.token_offsets[plan.blocks.instance_offsets.long()]
+    with torch.no_grad():
+        seconds = clock(partial(attention, query, key, value, *offsets))
+    name = f"{direction}, dense, torch, forward"
+    return [*rows, _row(name, plan, CARD_HEADS, seconds, dense=True)]
+
+
+def _backward(out: Tensor, grad: Tensor, given: list[Tensor], plan: RoutingPlan) -> None:
+    if plan.tile == 1:
+        vars(plan.selected[0]).pop("inverse", None)
+    torch.autograd.grad(out, given, grad, retain_graph=True)
+
+
+def loop(query: Tensor, key: Tensor, value: Tensor, plan: RoutingPlan) -> Tensor:
+    """Selected attention as it is defined: query by query. One instance, one table."""
+    if plan.table is None:
+        raise ValueError("this plan holds no block table")
+    out = torch.zeros_like(query)
+    for number, row in enumerate(plan.table[0].long()):
+        names = row[row >= 0]
+        starts = plan.blocks.token_offsets[names].long()
+        tokens = ranges(starts, plan.blocks.token_offsets[names + 1] - starts)
+        rows = group_heads(query[number, None], key.shape[1])
+        scores = rows @ key[tokens].permute(1, 2, 0) / query.shape[2] ** 0.5
+        out[number] = (scores.softmax(-1) @ value[tokens].transpose(0, 1)).flatten(0, 1)
+    return out
+
+
+def first_queries(plan: RoutingPlan, count: int, *, keys_too: bool = False) -> RoutingPlan:
+    """The plan of the first queries of one instance; on request of as many keys, in whole blocks.
+
+    A block that is cut off is replaced by the block as far from the end, so that every query sees
+    as many keys as before.
+    """
+    from kernels.blocks import Blocks
+    from kernels.routing_plan import RoutingPlan
+
+    if plan.table is None or plan.queries <= count:
+        return plan
+    blocks, table = plan.blocks, plan.table[:, :count]
+    if keys_too:
+        kept = int((blocks.token_offsets <= count).sum()) - 1
+        count = int(blocks.token_offsets[kept])
+        table = torch.where(table >= kept, 2 * kept - 1 - table, table)[:, :count].clamp_min(-1)
+        blocks = Blocks(blocks.token_offsets[: kept + 1], torch.tensor([0, kept]))
+    return RoutingPlan(torch.tensor([0, count]), blocks, table, plan.tile)
+
+
+def clock(call: Callable[[], object]) -> float:
+    """Seconds of the best of several calls; on a card, between two events, after warming up."""
+    if torch.cuda.is_available():
+        from triton.testing import do_bench
+
+        milliseconds: float = do_bench(call, warmup=200, rep=1000, return_mode="median")
+        return milliseconds / 1000
+    best, spent = float("inf"), 0.0
+    while spent < 2:
+        begin = time.perf_counter()
+        call()
+        best = min(best, time.perf_counter() - begin)
+        spent += time.perf_counter() - begin
+    return best
+
+
+def _streams(plan: RoutingPlan, heads: tuple[int, int], dtype: torch.dtype) -> list[Tensor]:
+    """Random queries, keys and values for a plan."""
+    generator = torch.Generator().manual_seed(0)
+    keys = int(plan.blocks.token_offsets[-1])
+    shapes = ((plan.queries, heads[0], WIDTH), (keys, heads[1], WIDTH), (keys, heads[1], WIDTH))
+    device = plan.query_offsets.device
+    return [torch.randn(shape, generator=generator).to(device, dtype) for shape in shapes]
+
+
+def _row(
+    name: str, plan: RoutingPlan, heads: tuple[int, int], seconds: float, *, dense: bool = False
+) -> Row:
+    numbers = statistics(plan.selected[0])
+    lengths = plan.blocks.token_offsets[plan.blocks.instance_offsets.long()].diff()
+    pairs = int((plan.query_offsets.diff() * lengths).sum()) if dense else numbers.pairs
+    flops = (10 if "backward" in name else 4) * WIDTH * pairs * heads[0]  # five products, or two
+    card = plan.query_offsets.is_cuda
+    read = None if dense else pairs * numbers.traffic * heads[1] * 2 * WIDTH * (2 if card else 4)
+    return Row(
+        name,
+        numbers.queries,
+        1000 * seconds,
+        flops / seconds / 1e9,
+        None if read is None else read / seconds / 1e9,
+        _exponential_seconds(pairs * heads[0]) / seconds if card else None,
+    )
+
+
+def _exponential_seconds(pairs: int) -> float:
+    """How long the exponentials alone take: at a width of 32 they, not products, are the bound."""
+    card = torch.cuda.get_device_properties(0)
+    return pairs / (_EXPONENTIALS * card.multi_processor_count * card.clock_rate * 1e3)

@@ -1,0 +1,150 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tokens and routing of a real object for benchmarks: geometry from silhouettes, no network."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from kernels.blocks import Blocks
+from kernels.routing_plan import RoutingPlan
+
+from .cameras import Normalization, fibonacci_sphere, intrinsics_from_fov, look_at, pixel_rays
+from .capture_format import BoundingSphere
+from .field.grids import grid_points
+from .hull import VisualHull
+from .model.config import ModelConfig, preset
+from .model.plan import SparseTokens, plan_by_geometry
+from .model.preprocess import from_views
+from .model.projection import Cameras
+from .model.routing import SurfaceMaps
+from .model.selection import foreground_patches, image_tokens, volume_tokens
+from .views import View, Views
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .model.preprocess import ViewTensors
+
+    Distance = Callable[[torch.Tensor], torch.Tensor]
+
+SHELL = 3.5
+"""Tokens up to this many voxels from the surface are kept, as a dilation by 3 voxels keeps them."""
+
+DIRECTIONS = ("volume_to_volume", "volume_to_image", "image_to_image", "image_to_volume")
+_TRACING_STEPS = 48
+_PIXELS = 128  # of a silhouette of the toy
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The routing of one object, one plan per direction of attention."""
+
+    name: str
+    plans: dict[str, RoutingPlan]
+
+    def repeated(self, queries: int) -> Scene:
+        """The object as often as it takes to have `queries` volume tokens, as further instances.
+
+        This is how counts are scaled: who shares blocks with whom stays as it is in the object.
+        """
+        times = max(1, round(queries / self.plans["volume_to_volume"].queries))
+        plans = {name: _repeat(plan, times) for name, plan in self.plans.items()}
+        return Scene(f"{self.name} x {times}", plans)
+
+    def to(self, device: torch.device) -> Scene:
+        """The same on another device."""
+        return Scene(self.name, {name: _moved(plan, device) for name, plan in self.plans.items()})
+
+
+def scene_of(views: Views, name: str, resolution: int = 96) -> Scene:
+    """Route the shell of the visual hull at resolution^3, and the patches on the object.
+
+    Args:
+        views: of the object; at most the sixteen of the released configuration are used.
+        name: what to call the object.
+        resolution: of the volume, a multiple of 8; images have 8 pixels per voxel.
+    """
+    config = _config(resolution, len(views.views))
+    sphere = views.bounding_sphere or BoundingSphere((0.0, 0.0, 0.0), 0.5)
+    normalization = Normalization.from_sphere(sphere.center, sphere.radius)
+    shown = views.views[: config.routing.views]
+    hull = VisualHull.from_views(shown, normalization, torch.device("cpu")).signed_distance
+    tensors = from_views(shown, normalization, config)
+    points = grid_points(config.half_side, resolution, "zyx", torch.device("cpu"))
+    voxel = 2 * config.half_side / (resolution - 1)
+    near = (hull(points).abs() < SHELL * voxel).view(1, *[resolution] * 3)
+    kept = foreground_patches(tensors.mask[None], config.sparse.encoder.patch_size)
+    size = config.selection.block_size
+    tokens = SparseTokens(image_tokens(kept, size), volume_tokens(near, size), 1)
+    cameras = Cameras(tensors.cameras, tensors.windows, tensors.frame_sizes)
+    plan = plan_by_geometry(tokens, surface_of(tensors, hull, resolution), (cameras,), config)
+    return Scene(name, {each: getattr(plan.routes, each) for each in DIRECTIONS})
+
+
+def surface_of(tensors: ViewTensors, distance: Distance, size: int) -> SurfaceMaps:
+    """Where each view's pixels meet the surface, by walking its distance along the rays."""
+    origins, directions = (rays.reshape(-1, 3) for rays in tensors.surface_rays(size))
+    depth = origins.norm(dim=1) - math.sqrt(3) / 2
+    for _ in range(_TRACING_STEPS):
+        depth = depth + distance(origins + depth[:, None] * directions).clamp(-0.1, 0.1)
+    points = origins + depth[:, None] * directions
+    hit = distance(points).abs() < 1 / size
+    shape = (1, len(tensors.mask), size, size)
+    return SurfaceMaps(points.view(*shape, 3), hit.float().view(shape))
+
+
+def toy_views(count: int = 16) -> Views:
+    """Silhouettes of a bumpy ball from all around, for whoever has no capture at hand."""
+    views = []
+    for number, direction in enumerate(fibonacci_sphere(count)):
+        intrinsics = intrinsics_from_fov(_PIXELS, _PIXELS, math.radians(40))
+        pose = look_at(1.6 * direction, np.zeros(3))
+        origin, rays = pixel_rays(intrinsics, pose)
+        steps = np.linspace(1.0, 2.2, 64)[:, None, None, None]
+        along = torch.from_numpy(origin + steps * rays)
+        mask = (toy_distance(along) < 0).any(0).numpy().astype(np.float32)
+        image = np.ones((_PIXELS, _PIXELS, 3), np.float32)
+        views.append(View(f"{number:04}", image, mask, intrinsics, pose))
+    return Views(tuple(views), BoundingSphere((0.0, 0.0, 0.0), 0.5), ())
+
+
+def toy_distance(points: torch.Tensor) -> torch.Tensor:
+    """About the signed distance of points [..., 3] to a ball of radius 0.4 with bumps."""
+    bumps = torch.sin(11 * points).prod(-1)
+    distance: torch.Tensor = points.norm(dim=-1) - 0.4 - 0.06 * bumps
+    return distance
+
+
+def _config(resolution: int, views: int) -> ModelConfig:
+    """The released configuration at another resolution, in the capture's own orientation."""
+    config = preset("lsrm-rgb")
+    transformer = replace(config.sparse.transformer, volume_resolution=resolution)
+    sparse = replace(config.sparse, image_size=8 * resolution, transformer=transformer)
+    routing = replace(config.routing, views=min(views, config.routing.views))
+    return replace(config, relative_pose=False, sparse=sparse, routing=routing)
+
+
+def _repeat(plan: RoutingPlan, times: int) -> RoutingPlan:
+    table = None if plan.table is None else plan.table.repeat(1, times, 1)
+    blocks = Blocks(
+        _repeat_offsets(plan.blocks.token_offsets, times),
+        _repeat_offsets(plan.blocks.instance_offsets, times),
+    )
+    return RoutingPlan(_repeat_offsets(plan.query_offsets, times), blocks, table, plan.tile)
+
+
+def _repeat_offsets(offsets: torch.Tensor, times: int) -> torch.Tensor:
+    sizes = offsets.diff().repeat(times)
+    return torch.cat([offsets[:1], sizes.cumsum(0).to(offsets.dtype)])
+
+
+def _moved(plan: RoutingPlan, device: torch.device) -> RoutingPlan:
+    blocks = Blocks(plan.blocks.token_offsets.to(device), plan.blocks.instance_offsets.to(device))
+    table = None if plan.table is None else plan.table.to(device)
+    return RoutingPlan(plan.query_offsets.to(device), blocks, table, plan.tile)

@@ -1,0 +1,59 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How well a routing plan shares work between neighbors: what decides the speed of the kernels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from .routing_plan import RUN_TOKENS
+
+if TYPE_CHECKING:
+    from .routing_plan import QueryTiles
+
+
+@dataclass(frozen=True)
+class PlanStatistics:
+    """Counts and shares of one block table."""
+
+    queries: int
+    keys: int
+    blocks: int
+    tiles: int
+    queries_per_tile: int
+    keys_per_query: float
+    union_blocks: float  # per tile, on average
+    union_blocks_p95: float
+    pairs: int  # (query, key) that the table asks for
+    useful_share: float  # of the pairs that are computed, padding of tiles and runs included
+    full_share: float  # of the keys read, those that all queries of their tile see
+    traffic: float  # keys read, as a share of what queries would read one by one
+
+
+def statistics(tiles: QueryTiles) -> PlanStatistics:
+    """Count what the tiles read and compute."""
+    sizes = tiles.blocks.token_offsets.diff().long()
+    bits = torch.arange(tiles.queries.shape[1], device=sizes.device)
+    named = ((tiles.entry_mask[:, None] >> bits) & 1).sum(1)
+    length = sizes[tiles.entry_block]
+    pairs, read = int((named * length).sum()), max(1, int(length.sum()))
+    union = torch.bincount(tiles.entry_tile, minlength=tiles.count).float()
+    queries = int((tiles.queries >= 0).sum())
+    asking = (tiles.queries >= 0).sum(1)[tiles.entry_tile]
+    return PlanStatistics(
+        queries=queries,
+        keys=int(tiles.blocks.token_offsets[-1]),
+        blocks=tiles.blocks.count,
+        tiles=tiles.count,
+        queries_per_tile=len(bits),
+        keys_per_query=pairs / max(1, queries),
+        union_blocks=float(union.mean()),
+        union_blocks_p95=float(union.quantile(0.95)),
+        pairs=pairs,
+        useful_share=pairs / max(1, len(tiles.runs.start) * RUN_TOKENS * len(bits)),
+        full_share=int(length[named == asking].sum()) / read,
+        traffic=read / max(1, pairs),
+    )

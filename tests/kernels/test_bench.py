@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The benchmark measures what it says, on the routing of an object."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from backend import bench, bench_kernels
+from backend.bench_scene import DIRECTIONS, scene_of, toy_views
+from backend.command_line import main
+from kernels.plan_statistics import statistics
+from kernels.selected_attention import selected_attention
+from tests.kernels.sparse_cases import Case
+
+
+@pytest.fixture(scope="module")
+def scene():
+    """The toy at 16^3 from four sides."""
+    return scene_of(toy_views(4), "toy", 16)
+
+
+def test_the_loop_and_the_reference_do_the_same(scene):
+    """Both sides of the comparison compute one thing: float32 sums of about 1000 keys."""
+    plan = bench_kernels.first_queries(scene.plans["volume_to_image"], 20)
+    query, key, value = bench_kernels._streams(plan, (4, 2), torch.float32)
+    found, _ = selected_attention(query, key, value, plan)
+    torch.testing.assert_close(found, bench_kernels.loop(query, key, value, plan))
+
+
+def test_repeating_an_object_keeps_its_routing(scene):
+    """The stated rule of scaling: as many instances, tiles and pairs, nothing else."""
+    once = scene.plans["volume_to_image"]
+    count = scene.plans["volume_to_volume"].queries
+    twice = scene.repeated(2 * count + 1).plans["volume_to_image"]
+    one, two = (statistics(plan.tiled(8).selected[0]) for plan in (once, twice))
+    assert (two.pairs, two.tiles, two.keys) == (2 * one.pairs, 2 * one.tiles, 2 * one.keys)
+    assert two.useful_share == pytest.approx(one.useful_share)
+
+
+def test_cut_plans_name_existing_blocks(scene):
+    """With fewer tokens every query still names as many blocks, all of which are there."""
+    plan = bench_kernels.first_queries(scene.plans["volume_to_volume"], 900, keys_too=True)
+    assert plan.queries == int(plan.blocks.token_offsets[-1]) <= 900
+    assert int(plan.table.max()) < plan.blocks.count
+
+
+def test_statistics_count_by_hand():
+    """Two queries in one tile: blocks of 2 and 5 keys, the second for one of them only."""
+    from kernels.routing_plan import RoutingPlan
+
+    case = Case(((2, 5),), (2,), torch.tensor([[[0, 1], [0, -1]]]))
+    plan = RoutingPlan(case.query_offsets, case.blocks, case.table, 8)
+    numbers = statistics(plan.selected[0])
+    assert (numbers.pairs, numbers.keys_per_query, numbers.union_blocks) == (9, 4.5, 2)
+    assert numbers.traffic == pytest.approx(7 / 9)
+    assert numbers.full_share == pytest.approx(2 / 7)
+    assert numbers.useful_share == pytest.approx(9 / (2 * 64 * 8))
+
+
+def test_without_a_card_the_report_says_so(capsys, monkeypatch, scene):
+    """No figure of a GPU is printed where there is none."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(bench, "_on_cpu", lambda _: [])
+    monkeypatch.setattr("backend.bench_scene.scene_of", lambda *_: scene)
+    assert main(["bench", "kernels", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["gpu"] == "not measured on a GPU"
+    assert set(report["routing"]) == set(DIRECTIONS)
