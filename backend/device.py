@@ -5,10 +5,20 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import torch
 
 from .errors import DeviceUnavailable
+from .system_memory import available_memory
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that a job may still take on a device; without limit where nobody knows."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    available = available_memory()
+    return sys.maxsize if available is None else available
 
 
 def choose_device(name: str) -> torch.device:

@@ -7,18 +7,17 @@ Standard library only, so that it can tell before anything is installed.
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 from dataclasses import asdict, dataclass
 from importlib import util
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .environment import ROOT, backend_environment, blender_environment, find_interpreter
 from .errors import EnvironmentBroken
 from .installation import costs
 from .system_libraries import install_command, missing_libraries
+from .system_memory import available_memory, total_memory
 from .terminal import print_json, say
 
 if TYPE_CHECKING:
@@ -102,27 +101,14 @@ def _torch() -> list[Finding]:
 
 
 def _memory() -> Finding:
-    total, available = _gigabytes_of_memory()
+    total, available = total_memory(), available_memory()
     if total is None:
         return Finding("memory", well=True, seen=f"unknown here; {MEMORY_NEEDED:.0f} GB are needed")
-    usable = total if available is None else available
-    seen = f"{usable:.1f} of {total:.1f} GB available, {MEMORY_NEEDED:.0f} GB are needed at most"
+    usable = (total if available is None else available) / 1e9
+    needed = f"{MEMORY_NEEDED:.0f} GB are needed at most"
+    seen = f"{usable:.1f} of {total / 1e9:.1f} GB available, {needed}"
     remedy = "Close other programs, or give fewer or smaller views."
     return Finding("memory", usable >= MEMORY_NEEDED, seen, remedy)
-
-
-def _gigabytes_of_memory() -> tuple[float | None, float | None]:
-    """Total and available memory, where the system tells."""
-    try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    except (AttributeError, ValueError, OSError):
-        return None, None
-    try:
-        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
-    except OSError:
-        return total, None
-    kibibytes = {line.split(":")[0]: line.split()[1] for line in lines}
-    return total, int(kibibytes["MemAvailable"]) * 1024 / 1e9
 
 
 def _system_libraries() -> Finding:

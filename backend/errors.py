@@ -30,6 +30,12 @@ class LsrmError(Exception):
         return {"code": self.code, "message": self.message, "remedy": self.remedy}
 
 
+class BadRequest(LsrmError):
+    """An option with a value that makes no sense."""
+
+    code = "BAD_REQUEST"
+
+
 class BadCapture(LsrmError):
     """The capture folder or its transforms.json cannot be read."""
 

@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 from .cameras import gltf_to_world
 from .capture_format import read_capture
 from .errors import BadImage
-from .views import load_views
+from .views import read_view
 
 if TYPE_CHECKING:
     import argparse
@@ -111,7 +111,7 @@ def score_renders(renders: Path, views: Path) -> dict[str, ImageScores]:
         BadImage: if a render is missing or of another size.
     """
     scores = {}
-    for view in load_views(read_capture(views)).views:
+    for view in map(read_view, read_capture(views).frames):
         truth = np.concatenate([view.image, view.mask[..., None]], axis=2)
         scores[view.name] = score_image(_read_render(renders, view.name, truth.shape[:2]), truth)
     return scores

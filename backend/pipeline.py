@@ -4,34 +4,40 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from PIL import Image
+import torch
 
 from .cameras import Normalization
 from .capture_format import read_capture
-from .device import choose_device
-from .errors import CheckpointMissing
+from .device import choose_device, free_memory
+from .errors import BadRequest
 from .hull import VisualHull, estimate_bounding_sphere
 from .mesh.cleaning import decimate, keep_solid_parts
-from .mesh.glb import Textures, plain_dielectric, write_glb
+from .mesh.glb import Textures, plain_dielectric
 from .mesh.isosurface import extract_surface
-from .mesh.preview import render_unlit
-from .mesh.texture import bake_base_color
+from .mesh.texture import bake_base_color, decode_textures
 from .mesh.unwrap import unwrap
-from .metrics import ImageScores, mean_scores, score_image
+from .model.checkpoint import Checkpoint, open_checkpoint
+from .model.checkpoint_folders import find_dinov3
+from .model.dinov3 import ImageFeatures
+from .model.dinov3_files import load_dinov3
+from .model.inference import predict_coarse, predict_fine, route_tokens, select_tokens
+from .model.memory import estimate
+from .model.preprocess import from_views
+from .refine.config import RefineConfig
+from .refine.refine import Refinement
 from .report import Report
+from .result_files import Result
 from .result_folder import REPORT, ResultFolder
+from .shape import Shape
 from .views import Views, load_views
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import torch
-
-    from .mesh.isosurface import SignedDistance
     from .mesh.triangle_mesh import UnwrappedMesh
     from .progress import Progress
 
@@ -43,6 +49,9 @@ MESH_RESOLUTION = 256
 
 MAX_IMAGE_SIZE = 1024
 """Longest side of a view in pixels; larger photographs are averaged down."""
+
+NO_CHECKPOINT = "none"
+STAGES_OF_NETWORK = ("dense stage", "selection", "routing", "sparse stage")
 
 
 @dataclass(frozen=True)
@@ -62,12 +71,27 @@ class ReconstructRequest:
 
     views: Path
     output: Path
-    checkpoint: str = "none"
+    checkpoint: str = NO_CHECKPOINT
     refine: str = "off"
     device: str = "auto"
     texture_size: int = 2048
     faces: int = 50_000
     material: str = "rgb"
+
+    def check(self) -> None:
+        """Refuse what cannot be done.
+
+        Raises:
+            BadRequest: naming the option and the values it takes.
+        """
+        if not 16 <= self.texture_size <= 16384:
+            _refuse("texture size", self.texture_size, "Use 16 to 16384 texels.")
+        if self.faces < 100:
+            _refuse("number of faces", self.faces, "Use 100 or more.")
+        if self.refine not in ("off", "auto") and not self.refine.isdecimal():
+            _refuse("refinement", self.refine, "Use off, auto, or seconds.")
+        if self.material == "pbr" and self.checkpoint == NO_CHECKPOINT:
+            _refuse("material", "pbr", "Materials need a checkpoint such as lsrm-pbr; use rgb.")
 
 
 def reconstruct(request: ReconstructRequest, progress: Progress) -> Report:
@@ -76,31 +100,30 @@ def reconstruct(request: ReconstructRequest, progress: Progress) -> Report:
     Raises:
         LsrmError: one of its kinds, before anything of a previous result is touched.
     """
+    request.check()
     device = choose_device(request.device)
-    report = _begin_report(request, device)
+    asked = {key: str(value) for key, value in asdict(request).items()}
+    report = Report(request=asked, device=str(device), checkpoint={"name": request.checkpoint})
     with ResultFolder(request.output) as folder:
         with report.stage("views", progress):
             views = load_views(read_capture(request.views), progress, max_size=MAX_IMAGE_SIZE)
             normalization = normalize(views)
-        # Stages 2 to 5 predict the field with the network (issue 5). Without a checkpoint the
-        # silhouettes are all that is known of the shape.
-        report.leave_out("dense stage", "no checkpoint")
-        report.leave_out("selection", "no checkpoint")
-        report.leave_out("routing", "no checkpoint")
-        report.leave_out("sparse stage", "no checkpoint")
         with report.stage("hull", progress):
-            shape = VisualHull.from_views(views.views, normalization, device)
-        report.leave_out("refine", "off")
+            hull = Shape(VisualHull.from_views(views.views, normalization, device).signed_distance)
+        if request.checkpoint == NO_CHECKPOINT:
+            start = hull
+            for stage in STAGES_OF_NETWORK:
+                report.leave_out(stage, "no checkpoint")
+        else:
+            checkpoint = open_checkpoint(request.checkpoint)
+            start = predict(checkpoint, views, normalization, report, progress)
+        shape = refine(request, (start, hull), views, normalization, report, progress)
         with report.stage("mesh", progress):
-            unwrapped = mesh_of(shape.signed_distance, request, progress)
+            mesh = mesh_of(shape, request, progress)
         with report.stage("texture", progress):
-            textures = plain_dielectric(
-                bake_base_color(
-                    unwrapped, views.views, normalization, request.texture_size, progress
-                )
-            )
+            textures = texture_of(mesh, shape, request, views, normalization, progress)
         with report.stage("write", progress):
-            _write(folder, unwrapped, textures, views, normalization, report)
+            Result(mesh, textures, views, normalization).write(folder, report, progress)
         report.write(folder / REPORT)
     return report
 
@@ -111,65 +134,95 @@ def normalize(views: Views) -> Normalization:
     return Normalization.from_sphere(sphere.center, sphere.radius)
 
 
-def mesh_of(
-    signed_distance: SignedDistance, request: ReconstructRequest, progress: Progress
-) -> UnwrappedMesh:
-    """The zero level set as a clean mesh with texture coordinates, in model space."""
-    surface = extract_surface(signed_distance, HALF_EXTENT, MESH_RESOLUTION, progress)
+def predict(
+    checkpoint: Checkpoint,
+    views: Views,
+    normalization: Normalization,
+    report: Report,
+    progress: Progress,
+) -> Shape:
+    """The network: a coarse field, the tokens worth refining, their routes, the fine field.
+
+    Stage 1 is released before stage 2 is loaded, so that only one of them is in memory.
+    """
+    device = torch.device(report.device)
+    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    config = checkpoint.config
+    report.checkpoint["fingerprint"] = checkpoint.fingerprint()
+    features = None
+    if config.image_features == "dinov3":
+        features = ImageFeatures(load_dinov3(find_dinov3()).to(device, dtype))
+    tensors = from_views(views.views, normalization, config)
+    estimate(config, tensors, dtype).check(free_memory(device), str(device))
+    dense, selection_name, routing, sparse = STAGES_OF_NETWORK
+    with report.stage(dense, progress):
+        stage = checkpoint.load_stage("dense", device, dtype)
+        coarse = predict_coarse(stage, tensors, features)
+        del stage
+        gc.collect()
+    with report.stage(selection_name, progress):
+        selection = select_tokens(coarse, tensors, config)
+    with report.stage(routing, progress):
+        plan = route_tokens(coarse, selection, tensors, config)
+    with report.stage(sparse, progress):
+        stage = checkpoint.load_stage("sparse", device, dtype)
+        field = predict_fine(stage, tensors, (selection, plan), coarse, features)
+    report.counts |= {
+        "image_tokens": len(selection.tokens.image),
+        "volume_tokens": len(selection.tokens.volume),
+    }
+    return Shape.of_field(field, device, tensors.frame.rotation)
+
+
+def refine(
+    request: ReconstructRequest,
+    shapes: tuple[Shape, Shape],
+    views: Views,
+    normalization: Normalization,
+    report: Report,
+    progress: Progress,
+) -> Shape:
+    """Fit the field to the views, from a start and within the hull (`shapes`); ours, optional."""
+    start, hull = shapes
+    if request.refine == "off":
+        report.leave_out("refine", "off")
+        return start
+    seconds = RefineConfig.seconds if request.refine == "auto" else float(request.refine)
+    with report.stage("refine", progress):
+        config = RefineConfig(seconds=seconds)
+        refinement = Refinement(views.views, normalization, HALF_EXTENT, config)
+        field = refinement.run(start.signed_distance, hull.signed_distance, progress)
+    if field is None:
+        report.warnings.append("Refinement did not explain the held-out views better: left out.")
+        return start
+    return Shape.of_field(field, torch.device("cpu"))
+
+
+def mesh_of(shape: Shape, request: ReconstructRequest, progress: Progress) -> UnwrappedMesh:
+    """The zero level set as a clean mesh with texture coordinates, in the normalized frame."""
+    surface = extract_surface(shape.signed_distance, HALF_EXTENT, MESH_RESOLUTION, progress)
     progress.report("mesh", 0.4, "cleaning")
     mesh = decimate(keep_solid_parts(surface), request.faces)
     progress.report("mesh", 0.5, "unwrapping")
     return unwrap(mesh, request.texture_size, progress)
 
 
-def _begin_report(request: ReconstructRequest, device: torch.device) -> Report:
-    """A report that knows what was asked for."""
-    if request.checkpoint != "none":
-        raise CheckpointMissing(
-            f"There is no checkpoint called {request.checkpoint!r} on this computer.",
-            "Use --checkpoint none, which needs no weights.",
-        )
-    asked = {key: str(value) for key, value in asdict(request).items()}
-    return Report(request=asked, device=str(device), checkpoint={"name": request.checkpoint})
-
-
-def _write(
-    folder: Path,
-    unwrapped: UnwrappedMesh,
-    textures: Textures,
+def texture_of(
+    mesh: UnwrappedMesh,
+    shape: Shape,
+    request: ReconstructRequest,
     views: Views,
     normalization: Normalization,
-    report: Report,
-) -> None:
-    """Fill the result folder: mesh, textures, preview; and the report with what they are."""
-    write_glb(folder / "mesh.glb", unwrapped, textures, normalization)
-    (folder / "textures").mkdir()
-    textures.base_color_image().save(folder / "textures" / "base_color.png")
-    textures.metallic_roughness_image().save(folder / "textures" / "metallic_roughness.png")
-    report.warnings.extend(views.warnings)
-    report.counts = {
-        "views": len(views.views),
-        "vertices": len(unwrapped.mesh.vertices),
-        "faces": len(unwrapped.mesh.faces),
-    }
-    scores = _look(folder, unwrapped, textures, views, normalization)
-    report.metrics = {key: round(value, 4) for key, value in asdict(mean_scores(scores)).items()}
+    progress: Progress,
+) -> Textures:
+    """Materials as the network sees them; colors from the views where they show the surface."""
+    size = request.texture_size
+    if request.material == "pbr" and shape.appearance:
+        return decode_textures(mesh, shape.appearance, size, progress)
+    return plain_dielectric(
+        bake_base_color(mesh, views.views, normalization, size, progress, shape.appearance)
+    )
 
 
-def _look(
-    folder: Path,
-    unwrapped: UnwrappedMesh,
-    textures: Textures,
-    views: Views,
-    normalization: Normalization,
-) -> list[ImageScores]:
-    """Render the result from its input views: their scores, and the first one as preview.png."""
-    scores: list[ImageScores] = []
-    for view in views.views:
-        pose = normalization.apply_to_pose(view.camera_to_world)
-        render = render_unlit(unwrapped, textures.base_color, view.intrinsics, pose)
-        if not scores:
-            Image.fromarray(np.rint(render * 255).astype(np.uint8)).save(folder / "preview.png")
-        truth = np.concatenate([view.image, view.mask[..., None]], axis=2)
-        scores.append(score_image(render, truth))
-    return scores
+def _refuse(what: str, value: object, remedy: str) -> None:
+    raise BadRequest(f"The {what} cannot be {value}.", remedy)

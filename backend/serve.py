@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .environment import ROOT
 from .errors import LsrmError
 from .rpc_server import LogToParent, Pipe, Server
+from .system_memory import total_memory
 
 if TYPE_CHECKING:
     import argparse
@@ -44,6 +45,9 @@ def describe() -> dict[str, Any]:
     """What a parent wants to know before it asks for work; imports torch, so it takes a while."""
     import torch
 
+    from .model.checkpoint_folders import installed_checkpoints
+    from .pipeline import NO_CHECKPOINT
+
     cuda = torch.cuda.is_available()
     card = torch.cuda.get_device_properties(0) if cuda else None
     return {
@@ -51,8 +55,8 @@ def describe() -> dict[str, Any]:
         "python": platform.python_version(),
         "pid": os.getpid(),
         "device": card.name if card else "CPU",
-        "memory": card.total_memory if card else _memory(),
-        "checkpoints": ["none"],
+        "memory": card.total_memory if card else total_memory(),
+        "checkpoints": [NO_CHECKPOINT, *installed_checkpoints()],
     }
 
 
@@ -108,19 +112,8 @@ def _request(params: dict[str, Any]) -> ReconstructRequest:
     if wrong:
         raise LsrmError(f"Unknown or missing parameters: {', '.join(wrong)}.", remedy)
     for name, value in params.items():
-        if name in ("texture_size", "faces"):
-            good = type(value) is int and value > 0
-        else:
-            good = isinstance(value, str)
-        if not good:
+        kind = int if name in ("texture_size", "faces") else str
+        if type(value) is not kind:
             raise LsrmError(f"{value!r} is no good value of {name}.", remedy)
     paths = {name: Path(params[name]) for name in ("views", "output")}
     return ReconstructRequest(**{**params, **paths})
-
-
-def _memory() -> int | None:
-    """Bytes of main memory, where the system tells."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None

@@ -31,3 +31,21 @@ def step_alpha(
 def render_step(half_side: float, samples: int) -> float:
     """The length of one step when the diagonal of the cube is cut into `samples` of them."""
     return _DIAGONAL * 2 * half_side / samples
+
+
+def section_thickness(signed_distance: Tensor, follows: Tensor, inverse_std: float) -> Tensor:
+    """Optical thickness between samples such that half the light is left at the zero level set.
+
+    The light left at a distance f is taken to be the logistic function of s f, so a section from
+    f to g absorbs the share (L(s f) - L(s g)) / L(s f) and nothing where the distance grows
+    (NeuS, Wang et al. 2021, eq. (13)).
+
+    Args:
+        signed_distance: [samples], near to far along each ray.
+        follows: [samples] bool, whether the next sample continues this one.
+        inverse_std: s, 1 / world units.
+    """
+    light = torch.sigmoid(signed_distance * inverse_std)
+    behind = torch.cat([light[1:], light[-1:]])
+    share = ((light - behind) / (light + 1e-6)).clamp(0.0, 1 - 1e-5)
+    return -torch.log1p(-torch.where(follows, share, torch.zeros_like(share)))

@@ -11,6 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+RUN = 8  # lattice intervals that are looked up together before each is
+COARSER = 8  # cells of the occupancy along one side of a cell that such a look-up reads
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -36,6 +39,14 @@ class Occupancy:
         x, y, z = place.long().clamp(0, count - 1).unbind(1)
         return self.cells[z, y, x]
 
+    def neighborhood(self, reach: float) -> Occupancy:
+        """A coarser grid whose cell is occupied if any cell within `reach` of its points is."""
+        count = self.cells.shape[0]
+        coarse = max(1, count // COARSER)
+        side = 2 * self.half_side / coarse
+        grid = F.adaptive_max_pool3d(self.cells[None, None].float(), coarse)[0, 0] > 0
+        return Occupancy(grid, self.half_side).dilated(int(np.ceil(reach / side)))
+
     def dilated(self, cells: int) -> Occupancy:
         """Grown by that many cells in every direction, corners included."""
         grid = self.cells[None, None].float()
@@ -60,12 +71,35 @@ class Marcher:
         """
         enter, leave = self._crossing(origins, directions)
         lattice = self._lattice(float(leave.max()) if leave.numel() else 0.0, origins)
-        middles = (lattice[:-1] + lattice[1:]) / 2
-        inside = (middles >= enter[:, None]) & (middles < leave[:, None])
-        ray, number = torch.nonzero(inside, as_tuple=True)
-        points = origins[ray] + directions[ray] * middles[number, None]
+        ray, number = self._candidates(origins, directions, lattice, enter, leave)
+        middle = (lattice[number] + lattice[number + 1]) / 2
+        inside = (middle >= enter[ray]) & (middle < leave[ray])
+        ray, number, middle = ray[inside], number[inside], middle[inside]
+        points = origins[ray] + directions[ray] * middle[:, None]
         samples = Samples(ray, lattice[number], lattice[number + 1], points)
         return samples if self.occupancy is None else _keep(samples, self.occupancy)
+
+    def _candidates(
+        self, origins: Tensor, directions: Tensor, lattice: Tensor, enter: Tensor, leave: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Pairs (ray, lattice interval) that can hold a sample: whole runs of them at once.
+
+        A run is dropped if it lies outside of the cube, or if no cell near its middle is
+        occupied; which samples of the others are kept is decided one by one.
+        """
+        starts = torch.arange(0, len(lattice) - 1, RUN, device=lattice.device)
+        ends = (starts + RUN).clamp(max=len(lattice) - 1)
+        near, far = lattice[starts], lattice[ends]
+        crosses = (far >= enter[:, None]) & (near <= leave[:, None])
+        ray, run = torch.nonzero(crosses, as_tuple=True)
+        if self.occupancy is not None:
+            reach = 0.5 * RUN * self.step * float(directions.norm(dim=1).amax())
+            middles = origins[ray] + directions[ray] * (0.5 * (near + far))[run, None]
+            kept = self.occupancy.neighborhood(reach).contains(middles)
+            ray, run = ray[kept], run[kept]
+        number = starts[run, None] + torch.arange(RUN, device=lattice.device)
+        exists = number < len(lattice) - 1
+        return ray[:, None].expand_as(number)[exists], number[exists]
 
     def _crossing(self, origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
         """Distances at which rays enter and leave the cube, [rays] each, never behind them."""

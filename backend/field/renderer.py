@@ -68,9 +68,14 @@ def absorb(field: Field, origins: Tensor, directions: Tensor, marcher: Marcher) 
     """
     samples = marcher.sample(origins, directions)
     thickness = field.density(samples.points) * (samples.end - samples.start)
+    return composite(samples, thickness, origins.shape[0])
+
+
+def composite(samples: Samples, thickness: Tensor, rays: int) -> Absorption:
+    """Spread the light of `rays` rays over samples of known optical thickness [samples]."""
     alpha = 1 - torch.exp(-thickness)
-    weights = alpha * torch.exp(-_before(thickness, samples.ray, origins.shape[0]))
-    opacity = torch.zeros_like(origins[:, 0]).index_add(0, samples.ray, weights)
+    weights = alpha * torch.exp(-_before(thickness, samples.ray, rays))
+    opacity = thickness.new_zeros(rays).index_add(0, samples.ray, weights)
     return Absorption(samples, alpha, weights, opacity)
 
 

@@ -7,12 +7,13 @@ Grid axes are [z, y, x], points (x, y, z). The outermost samples lie on the face
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from .gather import gather_rows
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,37 @@ class SparseVolume:
 
         QUIRK 15: a missing voxel takes the nearest dense feature, not an interpolated one.
         """
+        corners, weights = self.corners(points)
+        row = self.index.flatten()[corners]
+        kept = row >= 0
+        result = points.new_zeros(points.shape[0], self.rows.shape[1])
+        if self.rows.shape[0]:
+            result = gather_rows(self.rows, row, weights)
+        partly = torch.nonzero(~kept.all(1))[:, 0]
+        if len(partly) == 0:
+            return result
+        missing = (weights * ~kept)[partly, :, None]
+        return result.index_add(0, partly, (missing * self._nearest(corners[partly])).sum(1))
+
+    def corners(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """The voxels around points and their trilinear weights.
+
+        Args:
+            points: [points, 3] (x, y, z).
+
+        Returns:
+            Flat indices into the grid [points, 8], and weights [points, 8].
+        """
         last = self.resolution - 1
         place = (0.5 * (points / self.coarse.half_side + 1)).clamp(0, 1) * last
         low = place.floor()
-        fraction, low = place - low, low.long()
-        high = (low + 1).clamp(max=last)
-        result = points.new_zeros(points.shape[0], self.rows.shape[1])
-        for corner in itertools.product((False, True), repeat=3):
-            upper = torch.tensor(corner, device=points.device)
-            weight = torch.where(upper, fraction, 1 - fraction).prod(1, keepdim=True)
-            result = result + weight * self._at(torch.where(upper, high, low))
-        return result
+        fraction = torch.stack([1 - (place - low), place - low], 1)
+        both = torch.stack([low, (low + 1).clamp(max=last)], 1).long()
+        x, y, z = both.unbind(2)
+        flat = (z[:, :, None, None] * (last + 1) + y[:, None, :, None]) * (last + 1)
+        x_weight, y_weight, z_weight = fraction.unbind(2)
+        weights = z_weight[:, :, None, None] * y_weight[:, None, :, None] * x_weight[:, None, None]
+        return (flat + x[:, None, None]).flatten(1), weights.flatten(1)
 
     def contains(self, points: Tensor) -> Tensor:
         """Whether the voxel of a point is kept, [points] bool.
@@ -70,14 +91,12 @@ class SparseVolume:
         x, y, z = voxel.round().long().unbind(1)  # halves to even, as torch rounds
         return self.index[z, y, x] >= 0
 
-    def _at(self, voxel: Tensor) -> Tensor:
-        """Features [points, channels] of voxels [points, 3] (x, y, z)."""
-        x, y, z = voxel.unbind(1)
-        row = self.index[z, y, x].long()
+    def _nearest(self, flat: Tensor) -> Tensor:
+        """Dense features [..., channels] of the cells that hold voxels [...] (flat indices)."""
         dense = self.coarse.features
-        ratio = self.resolution // dense.shape[-1]
-        x, y, z = (voxel // ratio).clamp(max=dense.shape[-1] - 1).unbind(1)
-        nearest = dense[:, z, y, x].T.to(self.rows.dtype)
-        if self.rows.shape[0] == 0:
-            return nearest
-        return torch.where((row >= 0)[:, None], self.rows[row.clamp(min=0)], nearest)
+        ratio, cells = self.resolution // dense.shape[-1], dense.shape[-1]
+        x = flat % self.resolution
+        y = flat // self.resolution % self.resolution
+        z = flat // self.resolution**2
+        x, y, z = ((axis // ratio).clamp(max=cells - 1) for axis in (x, y, z))
+        return dense[:, z, y, x].movedim(0, -1).to(self.rows.dtype)

@@ -82,7 +82,7 @@ class Projector:
         limits = torch.stack(
             [_farthest_visible(depth), _trust(depth, view.mask, settings.edge_pixels)]
         )
-        colors = torch.from_numpy(_without_background(view)).permute(2, 0, 1).to(device)
+        colors = torch.from_numpy(without_background(view)).permute(2, 0, 1).to(device)
         return cls(camera, colors.contiguous(), limits)
 
     def weight(
@@ -187,7 +187,7 @@ def color_unseen(
     return filled
 
 
-def _without_background(view: View) -> NDArray[np.float32]:
+def without_background(view: View) -> NDArray[np.float32]:
     """The image with every pixel that is not pure object replaced by the nearest one that is."""
     pure = view.mask >= PURE_COVERAGE
     if not pure.any():

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import torch
 
+from ..ragged import expand
+
 
 @dataclass(frozen=True)
 class Fragments:
@@ -37,7 +39,7 @@ def rasterize(corners: torch.Tensor, width: int, height: int) -> Fragments:
     left, right = _span(_downward(corners)[face], row)
     first = (left - 0.5).ceil().clamp(0, width).long()
     last = (right - 0.5).ceil().clamp(0, width).long()
-    span, offset = _expand(last - first)
+    span, offset = expand(last - first)
     face, row, column = face[span], row[span], first[span] + offset
     barycentric = _barycentric(corners[face], column + 0.5, row + 0.5)
     return Fragments(row * width + column, face, barycentric)
@@ -48,16 +50,8 @@ def _rows_of_faces(corners: torch.Tensor, height: int) -> tuple[torch.Tensor, to
     y = corners[:, :, 1]
     first = (y.amin(1) - 0.5).ceil().clamp(0, height).long()
     last = (y.amax(1) - 0.5).ceil().clamp(0, height).long()
-    face, offset = _expand(last - first)
+    face, offset = expand(last - first)
     return face, first[face] + offset
-
-
-def _expand(counts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Owner and running number of `counts[i]` entries for every i."""
-    counts = counts.clamp_min(0)
-    owner = torch.repeat_interleave(torch.arange(len(counts), device=counts.device), counts)
-    starts = counts.cumsum(0) - counts
-    return owner, torch.arange(len(owner), device=counts.device) - starts[owner]
 
 
 def _downward(corners: torch.Tensor) -> torch.Tensor:

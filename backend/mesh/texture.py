@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from .glb import Textures
 from .projection import (
     ProjectionSettings,
     Projector,
@@ -27,8 +28,13 @@ if TYPE_CHECKING:
 
     from ..cameras import Normalization
     from ..progress import Progress
+    from ..shape import Quantity
     from ..views import View
-    from .triangle_mesh import UnwrappedMesh
+    from .triangle_mesh import TriangleMesh, UnwrappedMesh
+
+
+DECODED_AT_ONCE = 1 << 18
+"""Texels that a field decodes at once."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +78,19 @@ def bake_base_color(
     normalization: Normalization,
     size: int,
     progress: Progress,
+    hidden: Quantity | None = None,
 ) -> NDArray[np.float32]:
-    """The base color texture from the views, `[size, size, 3]` sRGB in 0..1."""
+    """The base color texture from the views, `[size, size, 3]` sRGB in 0..1.
+
+    Args:
+        unwrapped: the mesh, normalized frame.
+        views: to take the color from.
+        normalization: from their world.
+        size: of the texture.
+        progress: receives fractions of the stage `texture`.
+        hidden: the color `[n, 3]` of points that no view sees; without it their neighbors' is
+            taken.
+    """
     device = torch.device("cpu")
     settings = ProjectionSettings()
     texels = texels_of(unwrapped, size, device)
@@ -81,8 +98,39 @@ def bake_base_color(
         Projector.from_view(view, normalization, unwrapped.mesh, settings, device) for view in views
     ]
     colors, seen = project_colors(texels.positions, texels.normals, projectors, settings, progress)
+    if hidden and not seen.all():
+        colors[~seen] = hidden(texels.positions[~seen])[:, :3]
+        return spread(colors.numpy(), texels)
     complete = color_unseen(texels.positions.numpy(), colors.numpy(), seen.numpy())
     return spread(complete, texels)
+
+
+def decode_textures(
+    unwrapped: UnwrappedMesh, appearance: Quantity, size: int, progress: Progress
+) -> Textures:
+    """The materials a field predicts: base color, roughness and metallic at every texel."""
+    texels = texels_of(unwrapped, size, torch.device("cpu"))
+    values = []
+    for part in texels.positions.split(DECODED_AT_ONCE):
+        values.append(appearance(part))
+        progress.report("texture", len(values) * DECODED_AT_ONCE / len(texels.index))
+    materials = spread(torch.cat(values)[:, -5:].numpy(), texels)
+    return Textures(materials[..., :3], materials[..., 3], materials[..., 4])
+
+
+def color_vertices(
+    mesh: TriangleMesh, views: Sequence[View], normalization: Normalization, progress: Progress
+) -> NDArray[np.float32]:
+    """The color of every vertex from the views, sRGB in 0..1, `[vertices, 3]`."""
+    device = torch.device("cpu")
+    settings = ProjectionSettings()
+    projectors = [
+        Projector.from_view(view, normalization, mesh, settings, device) for view in views
+    ]
+    positions = torch.from_numpy(mesh.vertices).float()
+    normals = torch.from_numpy(mesh.vertex_normals).float()
+    colors, seen = project_colors(positions, normals, projectors, settings, progress)
+    return color_unseen(positions.numpy(), colors.numpy(), seen.numpy())
 
 
 def spread(values: NDArray[np.float32], texels: Texels) -> NDArray[np.float32]:

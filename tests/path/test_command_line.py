@@ -77,7 +77,7 @@ def test_wrong_usage_is_two(capsys):
     assert main(["nonsense"]) == 2
     assert "no command 'nonsense'" in capsys.readouterr().err
     to_come = [name for name, command in COMMANDS.items() if not command.module and name != "test"]
-    assert {"bench", "train"} <= set(to_come)
+    assert {"benchmark", "train"} <= set(to_come)
     assert [main([name]) for name in to_come] == [2] * len(to_come)
     assert "not built yet" in capsys.readouterr().err
 

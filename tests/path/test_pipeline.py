@@ -17,7 +17,7 @@ import trimesh
 from PIL import Image
 from scipy.spatial import cKDTree
 
-from backend import pipeline
+from backend import pipeline, result_files
 from backend.cameras import fibonacci_sphere, gltf_to_world, look_at
 from backend.capture_format import read_capture, write_transforms
 from backend.command_line import main
@@ -27,6 +27,7 @@ from backend.hull import VisualHull
 from backend.mesh.view_geometry import Camera, render_geometry
 from backend.pipeline import MAX_IMAGE_SIZE, ReconstructRequest, mesh_of, normalize, reconstruct
 from backend.progress import Progress
+from backend.shape import Shape
 from backend.views import load_views, read_view
 
 VIEWS = 12
@@ -367,7 +368,7 @@ def test_disk_that_fills_up(capture, previous, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(pipeline, "write_glb", full)
+    monkeypatch.setattr(result_files, "write_glb", full)
     with pytest.raises(DiskFull):
         run(capture, previous)
     check_untouched(previous)
@@ -432,7 +433,7 @@ def test_photographs_of_a_tankard(shared, tmp_path):
     normalization = normalize(views)
     hull = VisualHull.from_views(views.views, normalization, torch.device("cpu"))
     request = ReconstructRequest(tmp_path, tmp_path, faces=20_000, texture_size=256)
-    mesh = mesh_of(hull.signed_distance, request, Progress()).mesh
+    mesh = mesh_of(Shape(hull.signed_distance), request, Progress()).mesh
     common = either = 0
     for frame in (frame for number, frame in enumerate(frames) if number not in used):
         view = read_view(frame, max_size=256)

@@ -1,0 +1,65 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one gather of the field: weighted sums of rows, differentiable in the rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+
+def gather_rows(rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
+    """Blend rows: result[n] = sum_k weights[n, k] * rows[index[n, k]].
+
+    Weights carry no gradient. On the CPU both directions are one sparse matrix product, several
+    times faster than indexing with autograd; elsewhere they are an indexed sum.
+
+    Args:
+        rows: [rows, channels] float32.
+        index: [n, k] integer, below `rows`; a negative one stands for a missing row, a zero.
+        weights: [n, k] float32.
+
+    Returns:
+        [n, channels].
+    """
+    # The sparse product trusts its indices: a negative one would read foreign memory.
+    known = index >= 0
+    result: Tensor = _Gather.apply(  # type: ignore[no-untyped-call]
+        rows, index.clamp(min=0), weights * known
+    )
+    return result
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
+        ctx.save_for_backward(index, weights)
+        ctx.shape = rows.shape
+        if rows.device.type == "cpu":
+            blend = _matrix(index, weights, len(rows))
+            return torch.from_numpy(blend @ rows.detach().numpy())
+        return (rows[index] * weights[..., None]).sum(1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = gradients
+        index, weights = ctx.saved_tensors
+        if gradient.device.type == "cpu":
+            blend = _matrix(index, weights, ctx.shape[0])
+            spread = blend.T @ np.ascontiguousarray(gradient.numpy())
+            return torch.from_numpy(spread), None, None
+        shares = weights[..., None] * gradient[:, None]
+        rows = gradient.new_zeros(ctx.shape)
+        return rows.index_add(0, index.flatten(), shares.flatten(0, 1)), None, None
+
+
+def _matrix(index: Tensor, weights: Tensor, rows: int) -> csr_matrix:
+    """The blend as a sparse matrix [n, rows]."""
+    count, width = index.shape
+    starts = np.arange(0, count * width + 1, width)
+    values = (weights.detach().numpy().ravel(), index.numpy().ravel(), starts)
+    return csr_matrix(values, shape=(count, rows))

@@ -1,0 +1,126 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The voxels near a surface: which there are, who neighbors whom, and grids made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..field.marching import Occupancy
+from ..field.volumes import DenseVolume, SparseVolume
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+COARSER = 4  # voxels of the band along one side of a voxel of the volume behind it
+
+
+@dataclass(frozen=True)
+class NarrowBand:
+    """Samples of a signed distance near its zero level set, one row each.
+
+    Attributes:
+        distance: the signed distance the band was cut from, everywhere, [z, y, x].
+        voxels: (z, y, x) of every row, [rows, 3].
+        half_side: the grid spans [-half_side, half_side]^3, both ends included.
+    """
+
+    distance: Tensor
+    voxels: Tensor
+    half_side: float
+
+    @classmethod
+    def around(cls, distance: Tensor, width: float, half_side: float) -> NarrowBand:
+        """The samples within `width` voxels of the surface."""
+        spacing = 2 * half_side / (distance.shape[0] - 1)
+        return cls(distance, torch.nonzero(distance.abs() < width * spacing), half_side)
+
+    @property
+    def spacing(self) -> float:
+        """Between two samples, model units."""
+        return 2 * self.half_side / (self.distance.shape[0] - 1)
+
+    @cached_property
+    def index(self) -> Tensor:
+        """The row of every voxel, -1 where there is none, [z, y, x] int32."""
+        index = torch.full_like(self.distance, -1, dtype=torch.int32)
+        rows = torch.arange(len(self.voxels), dtype=torch.int32, device=index.device)
+        index[tuple(self.voxels.T)] = rows
+        return index
+
+    @cached_property
+    def points(self) -> Tensor:
+        """Where the rows lie, (x, y, z), [rows, 3]."""
+        return self.voxels.flip(1) * self.spacing - self.half_side
+
+    @cached_property
+    def neighbors(self) -> Tensor:
+        """The rows before and behind along z, y and x, [rows, 6]; a missing one is the row."""
+        padded = F.pad(self.index, (1, 1, 1, 1, 1, 1), value=-1)
+        itself = torch.arange(len(self.voxels), device=padded.device)
+        found = []
+        for axis in range(3):
+            for side in (0, 2):
+                place = self.voxels + 1
+                place[:, axis] += side - 1
+                row = padded[tuple(place.T)].long()
+                found.append(torch.where(row < 0, itself, row))
+        return torch.stack(found, 1)
+
+    @cached_property
+    def inner(self) -> Tensor:
+        """Rows that have all six neighbors, [inner]."""
+        itself = torch.arange(len(self.voxels), device=self.neighbors.device)
+        return torch.nonzero((self.neighbors != itself[:, None]).all(1))[:, 0]
+
+    @cached_property
+    def occupancy(self) -> Occupancy:
+        """Cells all of whose eight corners are rows: there interpolation needs nothing else."""
+        kept = (self.index >= 0).float()[None, None]
+        return Occupancy(-F.max_pool3d(-kept, 2, stride=1)[0, 0] > 0, self.half_side)
+
+    def own_distance(self) -> Tensor:
+        """The signed distance of every row, [rows]."""
+        return self.distance[tuple(self.voxels.T)]
+
+    def filled(self, rows: Tensor) -> Tensor:
+        """The whole grid [z, y, x] with new values [rows] in the band."""
+        grid = self.distance.clone()
+        grid[tuple(self.voxels.T)] = rows
+        return grid
+
+    def volume(self, rows: Tensor) -> SparseVolume:
+        """The rows [rows, channels], signed distance first, as a volume that answers anywhere."""
+        blocks = F.avg_pool3d(self.distance[None, None], COARSER)[0]
+        features = blocks.new_zeros(rows.shape[1], *blocks.shape[1:])
+        features[0] = blocks[0]
+        return SparseVolume(rows, self.index, DenseVolume(features, self.half_side))
+
+    def smoothed(self, values: Tensor) -> Tensor:
+        """Values [rows] averaged with their neighbors' (one half itself), twice.
+
+        Moving a surface by smoothed steps moves neighborhoods, not single voxels.
+        """
+        for _ in range(2):
+            values = 0.5 * values + values[self.neighbors].sum(1) / 12
+        return values
+
+
+def sample_grid(
+    signed_distance: Callable[[Tensor], Tensor], points: Tensor, resolution: int
+) -> Tensor:
+    """A signed distance at `points` [resolution^3, 3] (z slowest) as a grid [z, y, x]."""
+    values = torch.cat([signed_distance(part) for part in points.split(1 << 18)])
+    return values.reshape(resolution, resolution, resolution)
+
+
+def resampled(grid: Tensor, resolution: int) -> Tensor:
+    """A grid [z, y, x] with another number of samples between the same ends."""
+    size = (resolution,) * 3
+    return F.interpolate(grid[None, None], size=size, mode="trilinear", align_corners=True)[0, 0]

@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a field is fitted: three levels, coarse to fine, each with its own weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Opacity = Literal["volsdf", "neus"]
+
+
+@dataclass(frozen=True)
+class Level:
+    """One resolution of the fit.
+
+    Attributes:
+        resolution: grid samples along one side of the model's box.
+        band: distance from the surface, in voxels, up to which samples are fitted.
+        steps: of the optimizer, when time allows.
+        inverse_std: sharpness of the surface at the first and at the last step, 1 / model units.
+        opacity: `volsdf` blurs the surface over its neighborhood, so that it finds its way;
+            `neus` puts half opacity exactly at the zero level set, so that silhouettes fit.
+        distance_rate: learning rate of the signed distance, model units.
+        color_rate: learning rate of the color logits.
+        silhouette_weight: of the squared error of the opacity.
+        smoothness_weight: of the squared Laplacian of the signed distance, in voxels.
+    """
+
+    resolution: int
+    band: float
+    steps: int
+    inverse_std: tuple[float, float]
+    opacity: Opacity
+    distance_rate: float
+    color_rate: float
+    silhouette_weight: float
+    smoothness_weight: float
+
+
+@dataclass(frozen=True)
+class RefineConfig:
+    """Settings of a whole refinement.
+
+    Attributes:
+        levels: coarse to fine.
+        rays_per_step: drawn at random from all views.
+        most_rays: kept in memory; larger views are thinned out at random.
+        halo: pixels around a mask whose rays are fitted too: they must stay empty.
+        eikonal_weight: of the squared deviation of the distance's slope from 1.
+        hull_margin: voxels by which the surface may leave the visual hull.
+        held_out: input views kept back to judge the result by, if there are at least
+            `views_to_hold_out` of them.
+        views_to_hold_out: see above.
+        seconds: of fitting at most.
+        seed: of the choice of rays.
+    """
+
+    levels: tuple[Level, ...] = (
+        Level(64, 6.0, 140, (60, 120), "volsdf", 4e-3, 0.12, 0.5, 0.6),
+        Level(128, 5.0, 120, (120, 250), "volsdf", 2e-3, 0.12, 1.0, 0.6),
+        Level(192, 4.0, 140, (250, 700), "neus", 8e-4, 0.08, 2.0, 1.0),
+    )
+    rays_per_step: int = 4096
+    most_rays: int = 300_000
+    halo: int = 4
+    eikonal_weight: float = 0.1
+    hull_margin: float = 0.3
+    held_out: int = 2
+    views_to_hold_out: int = 8
+    seconds: float = 40.0
+    seed: int = 0

@@ -1,0 +1,211 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One level of the fit: rows of signed distance and color, moved until the views are explained."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ..field.density import density, section_thickness
+from ..field.gather import gather_rows
+from ..field.renderer import composite
+from .training_rays import follows, march
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..field.marching import Samples
+    from ..field.renderer import Absorption
+    from ..progress import Progress
+    from .band import NarrowBand
+    from .config import Level, RefineConfig
+    from .training_rays import RaySamples, TrainingRays
+
+CHECK_EVERY = 30  # steps between two looks at the held-out rays
+PATIENCE = 2  # looks without a gain after which a level ends
+WARM_UP = 0.15  # part of a level during which the distance learns to move
+SETTLE = 0.6  # part of a level after which all rates fall
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What is fitted.
+
+    Attributes:
+        distance: signed distance, model units, [rows].
+        color: logits, [rows, 3].
+    """
+
+    distance: Tensor
+    color: Tensor
+
+    def joined(self) -> Tensor:
+        """Distance and color side by side, [rows, 4]."""
+        return torch.cat([self.distance[:, None], self.color], 1)
+
+    def copy(self) -> Rows:
+        """The present state, without gradients."""
+        return Rows(self.distance.detach().clone(), self.color.detach().clone())
+
+
+class LevelFit:
+    """Fits the rows of one band.
+
+    Args:
+        band: where the rows lie.
+        rows: how they start.
+        lower_bound: signed distance that no row may fall below, [rows]: the visual hull, less a
+            margin, because the object lies inside it.
+        level: settings of this level.
+        config: settings of all levels.
+    """
+
+    def __init__(
+        self, band: NarrowBand, rows: Rows, lower_bound: Tensor, level: Level, config: RefineConfig
+    ) -> None:
+        self._band, self._level, self._config = band, level, config
+        self._volume = band.volume(rows.joined())
+        self._lower_bound = lower_bound
+        self.rows = Rows(
+            rows.distance.clone().requires_grad_(), rows.color.clone().requires_grad_()
+        )
+        self._optimizer = torch.optim.Adam(
+            [
+                {"params": [self.rows.distance], "lr": level.distance_rate},
+                {"params": [self.rows.color], "lr": level.color_rate},
+            ],
+            betas=(0.9, 0.99),
+        )
+
+    def run(
+        self,
+        training: TrainingRays,
+        held_out: TrainingRays | None,
+        seconds: float,
+        progress: Progress,
+        report: Callable[[float], None],
+    ) -> Rows:
+        """Fit until the steps or the seconds are used up, or the held-out rays get worse.
+
+        Args:
+            training: rays to explain.
+            held_out: rays to judge by.
+            seconds: at most.
+            progress: checked for cancel.
+            report: hears the fraction done.
+
+        Returns:
+            The best rows by the held-out rays; the last where there are none.
+        """
+        begin = time.perf_counter()
+        samples = march(training, self._band, progress)
+        judge = _Judge(held_out, march(held_out, self._band, progress)) if held_out else None
+        generator = torch.Generator().manual_seed(self._config.seed)
+        for step in range(self._level.steps):
+            elapsed = (time.perf_counter() - begin) / seconds
+            fraction = max(step / self._level.steps, elapsed)
+            if fraction >= 1:
+                break
+            report(fraction)
+            progress.check()
+            chosen = torch.randint(
+                len(training), (self._config.rays_per_step,), generator=generator
+            )
+            self._step(training.choose(chosen), samples, chosen, fraction)
+            if judge and step % CHECK_EVERY == CHECK_EVERY - 1 and self._is_spent(judge, fraction):
+                break
+        return judge.best if judge and judge.best else self.rows.copy()
+
+    def _step(
+        self, rays: TrainingRays, samples: RaySamples, chosen: Tensor, fraction: float
+    ) -> None:
+        """One step of the optimizer on some rays."""
+        self._set_rates(fraction)
+        before = self.rows.distance.detach().clone()
+        loss = self._data_loss(rays, samples, chosen, fraction) + self._prior_loss()
+        self._optimizer.zero_grad()
+        loss.backward()
+        self._optimizer.step()
+        with torch.no_grad():
+            moved = before + self._band.smoothed(self.rows.distance - before)
+            self.rows.distance.copy_(torch.maximum(moved, self._lower_bound))
+
+    def _set_rates(self, fraction: float) -> None:
+        """Distances warm up, everything settles."""
+        decay = 0.2 ** (max(0.0, fraction - SETTLE) / (1 - SETTLE))
+        warm = min(1.0, (fraction + 0.01) / WARM_UP)
+        distance, color = self._optimizer.param_groups
+        distance["lr"] = self._level.distance_rate * decay * warm
+        color["lr"] = self._level.color_rate * decay
+
+    def _data_loss(
+        self, rays: TrainingRays, samples: RaySamples, chosen: Tensor, fraction: float
+    ) -> Tensor:
+        """Color (L1, over black) and silhouette (L2) against the views."""
+        color, opacity = self._render(samples, chosen, fraction)
+        photometric = (color - rays.colors * rays.coverage[:, None]).abs().mean()
+        silhouette = ((opacity - rays.coverage) ** 2).mean()
+        loss: Tensor = photometric + self._level.silhouette_weight * silhouette
+        return loss
+
+    def _render(
+        self, samples: RaySamples, chosen: Tensor, fraction: float
+    ) -> tuple[Tensor, Tensor]:
+        """Color over black [rays, 3] and opacity [rays] of chosen rays."""
+        along = samples.of(chosen)
+        corners, weights = self._volume.corners(along.points)
+        row = self._band.index.flatten()[corners]
+        feature = gather_rows(self.rows.joined(), row, weights)
+        thickness = self._thickness(feature[:, 0], along, fraction)
+        light: Absorption = composite(along, thickness, len(chosen))
+        return light.gather(torch.sigmoid(feature[:, 1:4])), light.opacity
+
+    def _thickness(self, distance: Tensor, along: Samples, fraction: float) -> Tensor:
+        """Optical thickness of samples, blurred or exact at the silhouette."""
+        first, last = self._level.inverse_std
+        inverse_std = first * (last / first) ** fraction
+        if self._level.opacity == "volsdf":
+            return density(distance, inverse_std) * self._band.spacing
+        return section_thickness(distance, follows(along), inverse_std)
+
+    def _prior_loss(self) -> Tensor:
+        """A distance grows by one per unit (eikonal), and a surface is smooth."""
+        band, distance = self._band, self.rows.distance
+        around = distance[band.neighbors[band.inner]]
+        slope = (around[:, 1::2] - around[:, 0::2]) / (2 * band.spacing)
+        eikonal = ((slope.norm(dim=1) - 1) ** 2).mean()
+        laplacian = (around.mean(1) - distance[band.inner]) / band.spacing
+        smoothness = (laplacian**2).mean()
+        loss: Tensor = (
+            self._config.eikonal_weight * eikonal + self._level.smoothness_weight * smoothness
+        )
+        return loss
+
+    def _is_spent(self, judge: _Judge, fraction: float) -> bool:
+        """Whether the held-out rays have not gained for a while."""
+        everyone = torch.arange(len(judge.rays))
+        with torch.no_grad():
+            loss = float(self._data_loss(judge.rays, judge.samples, everyone, fraction))
+        return judge.hears(loss, self.rows)
+
+
+class _Judge:
+    """Remembers the rows that the held-out rays liked best."""
+
+    def __init__(self, rays: TrainingRays, samples: RaySamples) -> None:
+        self.rays, self.samples = rays, samples
+        self.best: Rows | None = None
+        self._least, self._patience = float("inf"), PATIENCE
+
+    def hears(self, loss: float, rows: Rows) -> bool:
+        """Note a loss; true when it has not fallen `PATIENCE` times in a row."""
+        if loss < self._least:
+            self._least, self._patience, self.best = loss, PATIENCE, rows.copy()
+        else:
+            self._patience -= 1
+        return self._patience == 0

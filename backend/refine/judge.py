@@ -1,0 +1,68 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a shape explains views it was not fitted to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from ..mesh.cleaning import keep_solid_parts
+from ..mesh.isosurface import extract_surface
+from ..mesh.projection import without_background
+from ..mesh.texture import color_vertices
+from ..mesh.view_geometry import Camera, render_geometry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+    from ..cameras import Normalization
+    from ..mesh.triangle_mesh import TriangleMesh
+    from ..progress import Progress
+    from ..views import View
+
+RESOLUTION = 128  # of the meshes compared
+
+
+@dataclass(frozen=True)
+class NovelViewJudge:
+    """Colors a shape from some views and looks at it from others.
+
+    Attributes:
+        colored_from: the views that give the color.
+        seen_from: the views that judge.
+        normalization: from their world to the model's.
+        half_side: of the model's box.
+    """
+
+    colored_from: Sequence[View]
+    seen_from: Sequence[View]
+    normalization: Normalization
+    half_side: float
+
+    def squared_error(
+        self, signed_distance: Callable[[Tensor], Tensor], progress: Progress
+    ) -> float:
+        """Mean squared error of the color over white, over all pixels of all judging views."""
+        surface = extract_surface(signed_distance, self.half_side, RESOLUTION, progress)
+        mesh = keep_solid_parts(surface)
+        colors = color_vertices(mesh, self.colored_from, self.normalization, progress)
+        errors = [self._error_in(view, mesh, colors) for view in self.seen_from]
+        return float(np.mean(errors))
+
+    def _error_in(self, view: View, mesh: TriangleMesh, colors: np.ndarray) -> float:
+        """Mean squared error in one view."""
+        pose = self.normalization.apply_to_pose(view.camera_to_world)
+        camera = Camera.from_pose(view.intrinsics, pose, torch.device("cpu"))
+        seen = render_geometry(mesh, camera).fragments
+        corners = torch.from_numpy(colors[mesh.faces[seen.face.numpy()]])
+        image = np.ones((view.intrinsics.height * view.intrinsics.width, 3), dtype=np.float32)
+        image[seen.pixel.numpy()] = (corners * seen.barycentric[..., None]).sum(dim=1).numpy()
+        coverage = view.mask[..., None]
+        truth = without_background(view) * coverage + (1 - coverage)
+        return float(np.mean((image - truth.reshape(-1, 3)) ** 2))

@@ -1,0 +1,169 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Refinement: from the hull, or any start, to a field that explains the views."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+import torch
+from scipy.spatial import cKDTree
+
+from ..field.field import VolumeField
+from ..field.grids import grid_points
+from ..field.heads import DirectRows
+from ..mesh.cleaning import keep_solid_parts
+from ..mesh.isosurface import extract_surface
+from ..mesh.texture import color_vertices
+from .band import NarrowBand, resampled, sample_grid
+from .fit import LevelFit, Rows
+from .judge import RESOLUTION, NovelViewJudge
+from .training_rays import TrainingRays
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+    from ..cameras import Normalization
+    from ..progress import Progress
+    from ..views import View
+    from .config import RefineConfig
+
+    Shape = Callable[[Tensor], Tensor]
+
+LOGGER = logging.getLogger(__name__)
+
+
+class Refinement:
+    """Fits a field to views, coarse to fine.
+
+    All levels but the last leave a few views out; if the shape does not explain these better than
+    the start did, the start is kept. The last level then learns from all views.
+
+    Args:
+        views: all input views.
+        normalization: from their world to the model's.
+        half_side: the model's box is [-half_side, half_side]^3.
+        config: how.
+    """
+
+    def __init__(
+        self,
+        views: Sequence[View],
+        normalization: Normalization,
+        half_side: float,
+        config: RefineConfig,
+    ) -> None:
+        self._config, self._half_side = config, half_side
+        self._views, self._normalization = views, normalization
+        training, held_out = split_views(views, config)
+        self._judge = NovelViewJudge(training, held_out, normalization, half_side)
+        self._training = self._rays(training)
+        self._held_out = self._rays(held_out) if held_out else None
+
+    def run(self, start: Shape, hull: Shape, progress: Progress) -> VolumeField | None:
+        """Fit the field.
+
+        Args:
+            start: signed distance to begin with, points [n, 3] to [n].
+            hull: signed distance of the visual hull.
+            progress: receives fractions of the stage `refine` and the time left.
+
+        Returns:
+            The field, or nothing if the start explains the held-out views better.
+        """
+        levels = self._config.levels
+        clock = _Clock(self._config.seconds, len(levels), progress)
+        first = levels[0].resolution
+        grid = sample_grid(start, grid_points(self._half_side, first, "zyx"), first)
+        look = self._colors_of(start, progress)
+        field: VolumeField | None = None
+        for number, level in enumerate(levels):
+            is_last = number == len(levels) - 1
+            if is_last and field and not self._gained(field, start, progress):
+                return None
+            band = NarrowBand.around(resampled(grid, level.resolution), level.band, self._half_side)
+            bound = hull(band.points) - self._config.hull_margin * band.spacing
+            logits = torch.logit(look(band.points).clamp(0.02, 0.98))
+            rows = Rows(torch.maximum(band.own_distance(), bound), logits)
+            fit = LevelFit(band, rows, bound, level, self._config)
+            training, held_out = self._everything() if is_last else (self._training, self._held_out)
+            rows = fit.run(training, held_out, clock.begin_level(number), progress, clock.report)
+            LOGGER.info("refine: level %d, %d rows", number + 1, len(rows.distance))
+            grid = band.filled(rows.distance)
+            field = VolumeField(band.volume(rows.joined()), DirectRows(3), level.inverse_std[1])
+            look = field.appearance
+        return field
+
+    def _gained(self, field: VolumeField, start: Shape, progress: Progress) -> bool:
+        """Whether views that neither was fitted to look better with the field than at the start."""
+        if self._held_out is None:
+            return True
+        before = self._judge.squared_error(start, progress)
+        after = self._judge.squared_error(field.signed_distance, progress)
+        LOGGER.info("refine: held-out squared error %.5f at the start, now %.5f", before, after)
+        return after < before
+
+    def _colors_of(self, shape: Shape, progress: Progress) -> Shape:
+        """The color of the nearest point of a surface, as the views show it."""
+        mesh = keep_solid_parts(extract_surface(shape, self._half_side, RESOLUTION, progress))
+        colors = color_vertices(mesh, self._views, self._normalization, progress)
+        tree = cKDTree(mesh.vertices)
+
+        def nearest(points: Tensor) -> Tensor:
+            return torch.from_numpy(colors[tree.query(points.numpy(), workers=-1)[1]])
+
+        return nearest
+
+    def _rays(self, views: Sequence[View]) -> TrainingRays:
+        """At most `most_rays` rays of views, chosen at random."""
+        config = self._config
+        device = torch.device("cpu")
+        rays = TrainingRays.from_views(views, self._normalization, config.halo, device)
+        if len(rays) <= config.most_rays:
+            return rays
+        generator = torch.Generator().manual_seed(config.seed)
+        return rays.choose(torch.randperm(len(rays), generator=generator)[: config.most_rays])
+
+    def _everything(self) -> tuple[TrainingRays, None]:
+        """All rays to learn from, none to judge by."""
+        if self._held_out is None:
+            return self._training, None
+        return self._training.joined(self._held_out), None
+
+
+class _Clock:
+    """Shares the seconds among the levels and tells how many are left."""
+
+    def __init__(self, seconds: float, levels: int, progress: Progress) -> None:
+        self._begin, self._seconds = time.perf_counter(), seconds
+        self._levels, self._level, self._progress = levels, 0, progress
+
+    def begin_level(self, number: int) -> float:
+        """The seconds that a level may take: an equal share of what is left."""
+        self._level = number
+        left = self._seconds - (time.perf_counter() - self._begin)
+        return max(1.0, left / (self._levels - number))
+
+    def report(self, fraction: float) -> None:
+        """Tell how far all levels together are, from the fraction of the present one."""
+        done = (self._level + fraction) / self._levels
+        spent = time.perf_counter() - self._begin
+        left = f", {spent / done * (1 - done):.0f} s left" if done > 0.1 else ""
+        message = f"level {self._level + 1} of {self._levels}{left}"
+        self._progress.report("refine", done, message)
+
+
+def split_views(views: Sequence[View], config: RefineConfig) -> tuple[list[View], list[View]]:
+    """Views to fit, and views to judge by, evenly taken from all."""
+    if len(views) < config.views_to_hold_out or config.held_out == 0:
+        return list(views), []
+    every = len(views) / config.held_out
+    kept_back = {int((number + 0.5) * every) for number in range(config.held_out)}
+    return (
+        [view for number, view in enumerate(views) if number not in kept_back],
+        [view for number, view in enumerate(views) if number in kept_back],
+    )

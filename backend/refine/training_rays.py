@@ -1,0 +1,149 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The views as rays: where they go, what they saw, and where they pass near the surface."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy.ndimage import binary_dilation
+from torch import Tensor
+
+from ..cameras import pixel_rays
+from ..field.marching import Marcher, Samples
+from ..mesh.projection import without_background
+from ..ragged import expand
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..cameras import Normalization
+    from ..progress import Progress
+    from ..views import View
+    from .band import NarrowBand
+
+CHUNK = 1 << 15  # rays marched at once
+
+
+@dataclass(frozen=True)
+class TrainingRays:
+    """Pixels of the views.
+
+    Attributes:
+        origins: [rays, 3], model space.
+        directions: [rays, 3], unit.
+        colors: of the object alone, sRGB in 0..1, [rays, 3].
+        coverage: share of the pixel that shows the object, [rays].
+    """
+
+    origins: Tensor
+    directions: Tensor
+    colors: Tensor
+    coverage: Tensor
+
+    def __len__(self) -> int:
+        """How many rays there are."""
+        return len(self.coverage)
+
+    def choose(self, index: Tensor) -> TrainingRays:
+        """Some of the rays."""
+        return TrainingRays(
+            self.origins[index], self.directions[index], self.colors[index], self.coverage[index]
+        )
+
+    def joined(self, other: TrainingRays) -> TrainingRays:
+        """These rays and others."""
+        return TrainingRays(
+            torch.cat([self.origins, other.origins]),
+            torch.cat([self.directions, other.directions]),
+            torch.cat([self.colors, other.colors]),
+            torch.cat([self.coverage, other.coverage]),
+        )
+
+    @classmethod
+    def from_views(
+        cls, views: Sequence[View], normalization: Normalization, halo: int, device: torch.device
+    ) -> TrainingRays:
+        """The rays through all masks and `halo` pixels around them."""
+        parts: list[list[np.ndarray]] = [[], [], [], []]
+        for view in views:
+            near = binary_dilation(view.mask > 0, iterations=halo) if halo else view.mask > 0
+            pose = normalization.apply_to_pose(view.camera_to_world)
+            origin, directions = pixel_rays(view.intrinsics, pose)
+            chosen = directions[near]
+            chosen = chosen / np.linalg.norm(chosen, axis=1, keepdims=True)
+            found = (
+                np.broadcast_to(origin, chosen.shape),
+                chosen,
+                without_background(view)[near],
+                view.mask[near],
+            )
+            for part, values in zip(parts, found, strict=True):
+                part.append(values)
+        tensors = [torch.from_numpy(np.concatenate(part)).float().to(device) for part in parts]
+        return cls(*tensors)
+
+
+@dataclass(frozen=True)
+class RaySamples:
+    """Where rays pass through a band, ray after ray.
+
+    Attributes:
+        samples: along all rays.
+        first: the first sample of every ray, and the end of the last, [rays + 1].
+    """
+
+    samples: Samples
+    first: Tensor
+
+    def of(self, rays: Tensor) -> Samples:
+        """The samples of chosen rays, numbered in the order chosen."""
+        owner, place = expand(self.first[rays + 1] - self.first[rays])
+        chosen = self.first[rays][owner] + place
+        samples = self.samples
+        return Samples(owner, samples.start[chosen], samples.end[chosen], samples.points[chosen])
+
+
+def march(rays: TrainingRays, band: NarrowBand, progress: Progress) -> RaySamples:
+    """Sample rays once per voxel, from where they enter the band to where they leave it inside.
+
+    Every ray has its lattice shifted by a part of a voxel of its own, so that no surface is met
+    at the same phase by all rays of a view.
+    """
+    marcher = Marcher(band.half_side, band.spacing, band.occupancy)
+    generator = torch.Generator().manual_seed(0)
+    shift = band.spacing * torch.rand(len(rays), 1, generator=generator).to(rays.origins)
+    origins = rays.origins + shift * rays.directions
+    pieces = []
+    for start in range(0, len(rays), CHUNK):
+        progress.check()
+        part = slice(start, start + CHUNK)
+        found = marcher.sample(origins[part], rays.directions[part])
+        kept = ~_hidden(found, band)
+        pieces.append(
+            (found.ray[kept] + start, found.start[kept], found.end[kept], found.points[kept])
+        )
+    samples = Samples(*(torch.cat(column) for column in zip(*pieces, strict=True)))
+    edges = torch.arange(len(rays) + 1, device=samples.ray.device)
+    return RaySamples(samples, torch.searchsorted(samples.ray, edges))
+
+
+def follows(samples: Samples) -> Tensor:
+    """Whether the next sample continues this one, [samples] bool."""
+    joined = (samples.ray[1:] == samples.ray[:-1]) & (samples.start[1:] == samples.end[:-1])
+    return torch.cat([joined, joined.new_zeros(min(1, len(samples.ray)))])
+
+
+def _hidden(samples: Samples, band: NarrowBand) -> Tensor:
+    """Samples behind a place where their ray left the band towards the inside, [samples] bool."""
+    if len(samples.ray) == 0:
+        return torch.zeros_like(samples.ray, dtype=torch.bool)
+    voxel = ((samples.points + band.half_side) / band.spacing).round().long()
+    x, y, z = voxel.clamp(0, band.distance.shape[0] - 1).unbind(1)
+    sinks = ~follows(samples) & (band.distance[z, y, x] < -band.spacing)
+    before = sinks.cumsum(0) - sinks.long()
+    first = torch.searchsorted(samples.ray, samples.ray)
+    return before > before[first]

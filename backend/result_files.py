@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a result consists of: mesh, textures, preview, and the scores on the input views."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from .mesh.glb import write_glb
+from .mesh.preview import render_unlit
+from .metrics import ImageScores, mean_scores, score_image
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .cameras import Normalization
+    from .mesh.glb import Textures
+    from .mesh.triangle_mesh import UnwrappedMesh
+    from .progress import Progress
+    from .report import Report
+    from .views import Views
+
+
+@dataclass(frozen=True)
+class Result:
+    """A reconstruction.
+
+    Attributes:
+        mesh: in the normalized frame.
+        textures: of its one material.
+        views: it was made from.
+        normalization: from their world to the normalized frame.
+    """
+
+    mesh: UnwrappedMesh
+    textures: Textures
+    views: Views
+    normalization: Normalization
+
+    def write(self, folder: Path, report: Report, progress: Progress) -> None:
+        """Fill a result folder, and tell the report what came out."""
+        write_glb(folder / "mesh.glb", self.mesh, self.textures, self.normalization)
+        progress.report("write", 0.2, "textures")
+        (folder / "textures").mkdir()
+        self.textures.base_color_image().save(folder / "textures" / "base_color.png")
+        packed = self.textures.metallic_roughness_image()
+        packed.save(folder / "textures" / "metallic_roughness.png")
+        report.warnings.extend(self.views.warnings)
+        report.counts |= {
+            "views": len(self.views.views),
+            "vertices": len(self.mesh.mesh.vertices),
+            "faces": len(self.mesh.mesh.faces),
+        }
+        mean = mean_scores(self._look(folder, progress))
+        report.metrics = {key: round(value, 4) for key, value in asdict(mean).items()}
+
+    def _look(self, folder: Path, progress: Progress) -> list[ImageScores]:
+        """Render the result from its input views: the scores, and the first as preview.png."""
+        scores: list[ImageScores] = []
+        for number, view in enumerate(self.views.views):
+            progress.report("write", 0.4 + 0.6 * number / len(self.views.views), "scores")
+            pose = self.normalization.apply_to_pose(view.camera_to_world)
+            render = render_unlit(self.mesh, self.textures.base_color, view.intrinsics, pose)
+            if number == 0:
+                Image.fromarray(np.rint(render * 255).astype(np.uint8)).save(folder / "preview.png")
+            truth = np.concatenate([view.image, view.mask[..., None]], axis=2)
+            scores.append(score_image(render, truth))
+        return scores
