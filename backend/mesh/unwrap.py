@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import xatlas
 
+from .chart_process import Piece, unwrap_pieces
 from .triangle_mesh import TriangleMesh, UnwrappedMesh
 
 if TYPE_CHECKING:
@@ -32,36 +32,34 @@ def unwrap(mesh: TriangleMesh, texture_size: int, progress: Progress) -> Unwrapp
     Args:
         mesh: the surface, welded.
         texture_size: side of the texture in texels, for which the gutters are kept.
-        progress: checked for cancel between groups.
+        progress: checked for cancel while it is done.
+
+    Raises:
+        BackendDied: if the process that does it dies.
     """
-    atlas = xatlas.Atlas()
     groups = _group_faces(mesh)
-    for group in groups:
-        progress.check()
-        used, faces = np.unique(mesh.faces[group], return_inverse=True)
-        atlas.add_mesh(
-            mesh.vertices[used].astype(np.float32), faces.reshape(-1, 3).astype(np.uint32)
-        )
-    packing = xatlas.PackOptions()
-    packing.resolution = texture_size
-    packing.padding = GUTTER
-    packing.bilinear = True
-    atlas.generate(xatlas.ChartOptions(), packing)
-    return _collect(mesh, groups, atlas)
+    pieces = [_piece(mesh, group) for group in groups]
+    return _collect(mesh, pieces, unwrap_pieces(pieces, texture_size, GUTTER, progress))
 
 
-def _collect(
-    mesh: TriangleMesh, groups: list[NDArray[np.int64]], atlas: xatlas.Atlas
-) -> UnwrappedMesh:
-    """Join the unwrapped groups to one mesh."""
+def _piece(mesh: TriangleMesh, group: NDArray[np.int64]) -> Piece:
+    """Some faces of a mesh, and the vertices they use."""
+    used, faces = np.unique(mesh.faces[group], return_inverse=True)
+    return Piece(
+        points=mesh.vertices[used].astype(np.float32),
+        faces=faces.reshape(-1, 3).astype(np.uint32),
+        source=used.astype(np.uint32),
+    )
+
+
+def _collect(mesh: TriangleMesh, pieces: list[Piece], charted: list[Piece]) -> UnwrappedMesh:
+    """Join the unwrapped pieces to one mesh."""
     originals, faces, uv, offset = [], [], [], 0
-    for number, group in enumerate(groups):
-        used = np.unique(mesh.faces[group])
-        source, triangles, coordinates = atlas[number]
-        originals.append(used[source])
-        faces.append(triangles.astype(np.int64) + offset)
-        uv.append(coordinates)
-        offset += len(source)
+    for piece, chart in zip(pieces, charted, strict=True):
+        originals.append(piece.source[chart.source])
+        faces.append(chart.faces.astype(np.int64) + offset)
+        uv.append(chart.points)
+        offset += len(chart.source)
     original = np.concatenate(originals)
     return UnwrappedMesh(
         mesh=TriangleMesh(mesh.vertices[original], np.concatenate(faces)),
