@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .environment import ROOT
-from .errors import LsrmError
+from .errors import BadRequest
 from .rpc_server import LogToParent, Pipe, Server
 from .system_memory import total_memory
 
@@ -99,10 +99,10 @@ def release() -> dict[str, Any]:
 
 
 def _request(params: dict[str, Any]) -> ReconstructRequest:
-    """The parameters as the pipeline wants them.
+    """The parameters as the pipeline wants them; their values it checks itself.
 
     Raises:
-        LsrmError: if one is missing, unknown or of the wrong kind.
+        BadRequest: if one is missing, unknown or of the wrong type.
     """
     from .pipeline import ReconstructRequest
 
@@ -110,10 +110,10 @@ def _request(params: dict[str, Any]) -> ReconstructRequest:
     known = {field.name for field in fields(ReconstructRequest)}
     wrong = sorted(set(params) - known) + sorted({"views", "output"} - set(params))
     if wrong:
-        raise LsrmError(f"Unknown or missing parameters: {', '.join(wrong)}.", remedy)
+        raise BadRequest(f"Unknown or missing parameters: {', '.join(wrong)}.", remedy)
     for name, value in params.items():
         kind = int if name in ("texture_size", "faces") else str
         if type(value) is not kind:
-            raise LsrmError(f"{value!r} is no good value of {name}.", remedy)
+            raise BadRequest(f"{value!r} is no good value of {name}.", remedy)
     paths = {name: Path(params[name]) for name in ("views", "output")}
     return ReconstructRequest(**{**params, **paths})

@@ -88,7 +88,7 @@ class LSRM_PT_settings(SidebarPanel, bpy.types.Panel):
         for name in ("view_count", "view_size", "samples", "capture_environment"):
             column.prop(settings, name)
         column = layout.column(heading="Result")
-        for name in ("faces", "texture_size", "checkpoint", "output_folder"):
+        for name in ("checkpoint", "refine", "faces", "texture_size", "output_folder"):
             column.prop(settings, name)
         row = layout.row()
         row.operator("lsrm.release", icon="MEMORY")

@@ -241,6 +241,7 @@ def _reconstruct_params(
         "views": str(views),
         "output": str(output),
         "checkpoint": settings.checkpoint or "none",
+        "refine": settings.refine,
         "texture_size": int(settings.texture_size),
         "faces": settings.faces,
         "device": device,

@@ -76,6 +76,14 @@ class LSRM_PG_settings(bpy.types.PropertyGroup):
         description="Name or folder of the weights; none starts from the silhouettes",
         default="none",
     )
+    refine: EnumProperty(
+        name="Refine",
+        description="Fit the result to the views, which takes longer",
+        items=(
+            ("off", "Off", "Take the result as it is"),
+            ("auto", "Automatic", "For as long as it gets better"),
+        ),
+    )
     texture_size: EnumProperty(
         name="Texture",
         description="Side of the textures in pixels",

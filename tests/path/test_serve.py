@@ -468,7 +468,7 @@ def test_bad_views_are_told_with_their_code(backend, views, tmp_path):
     assert "0002" in job.error.message
     wrong = {**small(views, tmp_path / "result"), "faces": "many", "beauty": 9}
     job = backend.submit("reconstruct", wrong)
-    assert pumped(backend, job) == "ERROR"
+    assert pumped(backend, job) == "BAD_REQUEST"
     assert "beauty" in job.error.message
     assert not (tmp_path / "result").exists()
 
