@@ -136,7 +136,10 @@ def _repeat(plan: RoutingPlan, times: int) -> RoutingPlan:
         _repeat_offsets(plan.blocks.token_offsets, times),
         _repeat_offsets(plan.blocks.instance_offsets, times),
     )
-    return RoutingPlan(_repeat_offsets(plan.query_offsets, times), blocks, table, plan.tile)
+    offsets, order = _repeat_offsets(plan.query_offsets, times), plan.order
+    if order is not None:
+        order = (order + plan.queries * torch.arange(times)[:, None]).flatten()
+    return RoutingPlan(offsets, blocks, table, plan.tile, order)
 
 
 def _repeat_offsets(offsets: torch.Tensor, times: int) -> torch.Tensor:
@@ -146,5 +149,5 @@ def _repeat_offsets(offsets: torch.Tensor, times: int) -> torch.Tensor:
 
 def _moved(plan: RoutingPlan, device: torch.device) -> RoutingPlan:
     blocks = Blocks(plan.blocks.token_offsets.to(device), plan.blocks.instance_offsets.to(device))
-    table = None if plan.table is None else plan.table.to(device)
-    return RoutingPlan(plan.query_offsets.to(device), blocks, table, plan.tile)
+    table, order = (each if each is None else each.to(device) for each in (plan.table, plan.order))
+    return RoutingPlan(plan.query_offsets.to(device), blocks, table, plan.tile, order)

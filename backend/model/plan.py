@@ -17,7 +17,7 @@ from .routing import (
     nearest_volume_blocks,
     volume_points,
 )
-from .tokens import Plan, Routes, Stream, Tables, blocks_of, instance_offsets
+from .tokens import Plan, Routes, Stream, Tables, blocks_of, instance_offsets, tile_order
 
 if TYPE_CHECKING:
     from .config import ModelConfig
@@ -46,8 +46,16 @@ def layout(tokens: SparseTokens, block_size: int) -> tuple[Stream, Stream]:
     volume = blocks_of(tokens.volume, block_size, tokens.instances, volume=True)
     image = blocks_of(tokens.image, block_size, tokens.instances, volume=False)
     return (
-        Stream(instance_offsets(tokens.volume, tokens.instances), volume),
-        Stream(instance_offsets(tokens.image, tokens.instances), image),
+        Stream(
+            instance_offsets(tokens.volume, tokens.instances),
+            volume,
+            tile_order(tokens.volume, block_size, volume=True),
+        ),
+        Stream(
+            instance_offsets(tokens.image, tokens.instances),
+            image,
+            tile_order(tokens.image, block_size, volume=False),
+        ),
     )
 
 

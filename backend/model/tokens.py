@@ -50,6 +50,25 @@ def block_order(index: Tensor, block_size: int, *, volume: bool) -> Tensor:
     return _lexicographic(keys)
 
 
+def tile_order(index: Tensor, block_size: int, *, volume: bool) -> Tensor:
+    """The permutation that walks every block along a Z-order curve, [tokens] int64.
+
+    Neighbors along it lie in small cubes or squares: attention that takes several queries at once
+    then reads fewer blocks for them.
+
+    Args:
+        index: [tokens, 4] int index rows, in block order.
+        block_size: tokens per side of a block.
+        volume: blocks span the last three axes, otherwise the last two.
+    """
+    places = [column % block_size for column in index.T[1 if volume else 2 :]]
+    curve = torch.zeros_like(places[0])
+    for bit in reversed(range((block_size - 1).bit_length())):
+        for place in places:
+            curve = 2 * curve + (place >> bit & 1)
+    return _lexicographic([*_block_keys(index, block_size, volume=volume), curve])
+
+
 def blocks_of(index: Tensor, block_size: int, instances: int, *, volume: bool) -> Blocks:
     """The blocks of tokens that are in block order already.
 
@@ -81,6 +100,7 @@ class Stream:
 
     offsets: Tensor  # [instances + 1] int, tokens before each instance
     blocks: Blocks | None  # None: all tokens see each other
+    order: Tensor | None = None  # [tokens] int64, in which to take queries: neighbors together
 
     @classmethod
     def dense(cls, instances: int, tokens: int, device: torch.device | None = None) -> Stream:
@@ -103,7 +123,7 @@ class Routes:
         ends = ((volume, volume), (volume, image), (image, image), (image, volume))
         return cls(
             *(
-                RoutingPlan(queries.offsets, blocks_in(keys), table)
+                RoutingPlan(queries.offsets, blocks_in(keys), table, order=queries.order)
                 for (queries, keys), table in zip(ends, tables, strict=True)
             )
         )

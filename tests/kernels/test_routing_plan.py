@@ -7,7 +7,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from backend.model.tokens import all_tokens, tile_order
 from kernels.routing_plan import RUN_TOKENS, RoutingPlan
+from kernels.selected_attention import selected_attention
 from tests.kernels.sparse_cases import adversarial_cases, multiplicity
 
 CASES = adversarial_cases()
@@ -72,6 +74,34 @@ def test_every_query_is_in_one_tile():
     instance = torch.repeat_interleave(torch.arange(3), torch.tensor(case.queries))
     for queries in tiles.queries:
         assert len(instance[queries[queries >= 0].long()].unique()) == 1
+
+
+def test_the_order_of_tiles_changes_no_result():
+    """Queries may be tiled in any order inside an instance; outputs stay where they belong."""
+    case = CASES["instances of different size"]
+    order = torch.cat([torch.arange(12, -1, -1), torch.tensor([14, 13, 15])])
+    query, key, value, _ = case.tensors(torch.float64)
+    results = [
+        selected_attention(
+            query,
+            key,
+            value,
+            RoutingPlan(case.query_offsets, case.blocks, case.table, tile=8, order=each),
+        )
+        for each in (None, order)
+    ]
+    for wanted, found in zip(*results, strict=True):
+        torch.testing.assert_close(found, wanted)
+
+
+def test_z_order_makes_cubes_and_squares():
+    """Eight neighbors along the curve are a cube of voxels; four are a square of patches."""
+    cube = tile_order(all_tokens(1, 8, 8, 8), 8, volume=True).view(-1, 8)
+    for axis in all_tokens(1, 8, 8, 8).T[1:]:
+        assert (axis[cube].amax(1) - axis[cube].amin(1) == 1).all()
+    square = tile_order(all_tokens(1, 1, 8, 8), 8, volume=False).view(-1, 4)
+    for axis in all_tokens(1, 1, 8, 8).T[2:]:
+        assert (axis[square].amax(1) - axis[square].amin(1) == 1).all()
 
 
 def test_neighbors_that_share_blocks_read_them_once():
