@@ -76,7 +76,7 @@ class _Tile:
 
     queries: Tensor  # [queries] int64
     tokens: Tensor  # [tokens] int64
-    hidden: Tensor  # [queries, tokens] bool
+    bias: Tensor  # [queries, tokens] float32, 0 where a query sees a token, else -inf
     blind: Tensor  # [queries] bool, sees nothing at all
 
 
@@ -91,8 +91,9 @@ def _walk(tiles: QueryTiles) -> Iterator[_Tile]:
         queries = tiles.queries[number]
         queries = queries[queries >= 0].long()
         hidden = (runs.mask[first:last] >> bits[: len(queries), None]) & 1 == 0
+        bias = torch.repeat_interleave(torch.where(hidden, -torch.inf, 0.0), length, 1)
         tokens = ranges(runs.start[first:last].long(), length)
-        yield _Tile(queries, tokens, torch.repeat_interleave(hidden, length, 1), hidden.all(1))
+        yield _Tile(queries, tokens, bias, hidden.all(1))
 
 
 class _TileAttention(torch.autograd.Function):
@@ -138,7 +139,7 @@ def _softmax(query: Tensor, key: Tensor, tile: _Tile) -> tuple[Tensor, Tensor]:
     rows = group_heads(query / math.sqrt(query.shape[2]), key.shape[1])
     scores = rows @ key.permute(1, 2, 0)
     by_query = scores.view(key.shape[1], query.shape[0], -1, key.shape[0])
-    by_query.masked_fill_(tile.hidden[:, None], -torch.inf)
+    by_query += tile.bias[:, None]
     weights = scores.softmax(-1)
     sums = (scores.amax(-1, keepdim=True) - weights.amax(-1, keepdim=True).log()) / math.log(2)
     if tile.blind.any():
