@@ -15,6 +15,7 @@ from torch import Tensor
 from kernels.attention import attention, group_heads
 from kernels.blocks import ranges
 from kernels.plan_statistics import statistics
+from kernels.routing_plan import TILE_QUERIES
 from kernels.selected_attention import selected_attention
 
 if TYPE_CHECKING:
@@ -74,36 +75,28 @@ def against_dense(scene: Scene) -> list[Row]:
 
 
 def on_card(direction: str, plan: RoutingPlan) -> list[Row]:
-    """Forward and backward in tiles, and one query at a time as published kernels do it.
+    """Forward and backward in tiles, query by query as published, and densely."""
+    from kernels.gpu.tile_attention_backward import backward
 
-    The query-centric side runs the same kernels on tiles of one query: 16 rows per matrix
-    instruction, keys read anew by every query. Its inverse lists are made inside its backward,
-    because the published backward makes them in every call.
-    """
-    query, key, value = _streams(plan, CARD_HEADS, torch.bfloat16)
-    given = [tensor.requires_grad_() for tensor in (query, key, value)]
-    rows = []
-    for name, tile in {"tiles": 8, "query-centric": 1}.items():
-        tiled = plan.tiled(tile)
-        out, _ = selected_attention(query, key, value, tiled)
-        ways: dict[str, Callable[[], object]] = {
-            "forward": partial(selected_attention, query, key, value, tiled),
-            "backward": partial(_backward, out, torch.randn_like(out), given, tiled),
-        }
-        for way, call in ways.items():
-            label = f"{direction}, {name}, {way}"
-            rows.append(_row(label, tiled, CARD_HEADS, clock(call)))
+    from .bench_query_centric import query_centric_backward, query_centric_forward
+
+    streams = _streams(plan, CARD_HEADS, torch.bfloat16)
+    tiled, single = plan.tiled(TILE_QUERIES["cuda"]), plan.tiled(1)
     offsets = plan.query_offsets, plan.blocks.token_offsets[plan.blocks.instance_offsets.long()]
     with torch.no_grad():
-        seconds = clock(partial(attention, query, key, value, *offsets))
-    name = f"{direction}, dense, torch, forward"
-    return [*rows, _row(name, plan, CARD_HEADS, seconds, dense=True)]
-
-
-def _backward(out: Tensor, grad: Tensor, given: list[Tensor], plan: RoutingPlan) -> None:
-    if plan.tile == 1:
-        vars(plan.selected[0]).pop("inverse", None)
-    torch.autograd.grad(out, given, grad, retain_graph=True)
+        out, lse = selected_attention(*streams, tiled)
+        grad, saved = torch.randn_like(out), (*streams, out, lse)
+        ways: dict[str, Callable[[], object]] = {
+            "tiles, forward": partial(selected_attention, *streams, tiled),
+            "query-centric, forward": partial(query_centric_forward, *streams, single),
+            "tiles, backward": partial(backward, grad, saved, tiled.selected[0]),
+            "query-centric, backward": partial(query_centric_backward, grad, saved, single),
+            "dense, torch, forward": partial(attention, *streams, *offsets),
+        }
+        return [
+            _row(f"{direction}, {name}", tiled, CARD_HEADS, clock(way), dense="dense" in name)
+            for name, way in ways.items()
+        ]
 
 
 def loop(query: Tensor, key: Tensor, value: Tensor, plan: RoutingPlan) -> Tensor:
@@ -158,13 +151,18 @@ def clock(call: Callable[[], object]) -> float:
     return best
 
 
-def _streams(plan: RoutingPlan, heads: tuple[int, int], dtype: torch.dtype) -> list[Tensor]:
+def _streams(
+    plan: RoutingPlan, heads: tuple[int, int], dtype: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor]:
     """Random queries, keys and values for a plan."""
     generator = torch.Generator().manual_seed(0)
     keys = int(plan.blocks.token_offsets[-1])
-    shapes = ((plan.queries, heads[0], WIDTH), (keys, heads[1], WIDTH), (keys, heads[1], WIDTH))
     device = plan.query_offsets.device
-    return [torch.randn(shape, generator=generator).to(device, dtype) for shape in shapes]
+
+    def random(count: int, heads: int) -> Tensor:
+        return torch.randn(count, heads, WIDTH, generator=generator).to(device, dtype)
+
+    return random(plan.queries, heads[0]), random(keys, heads[1]), random(keys, heads[1])
 
 
 def _row(

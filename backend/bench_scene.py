@@ -17,7 +17,7 @@ from kernels.routing_plan import RoutingPlan
 from .cameras import Normalization, fibonacci_sphere, intrinsics_from_fov, look_at, pixel_rays
 from .capture_format import BoundingSphere
 from .field.grids import grid_points
-from .hull import VisualHull
+from .hull import VisualHull, estimate_bounding_sphere
 from .model.config import ModelConfig, preset
 from .model.plan import SparseTokens, plan_by_geometry
 from .model.preprocess import from_views
@@ -71,7 +71,7 @@ def scene_of(views: Views, name: str, resolution: int = 96) -> Scene:
         resolution: of the volume, a multiple of 8; images have 8 pixels per voxel.
     """
     config = _config(resolution, len(views.views))
-    sphere = views.bounding_sphere or BoundingSphere((0.0, 0.0, 0.0), 0.5)
+    sphere = views.bounding_sphere or estimate_bounding_sphere(views.views)
     normalization = Normalization.from_sphere(sphere.center, sphere.radius)
     shown = views.views[: config.routing.views]
     hull = VisualHull.from_views(shown, normalization, torch.device("cpu")).signed_distance

@@ -193,6 +193,14 @@ def backward(
         saved: query, key, value, output and log-sum-exp of the forward.
         tiles: as in the forward.
     """
+    query_grad, delta = query_gradient(grad, saved, tiles)
+    return query_grad, *key_gradients(grad, saved, delta, tiles)
+
+
+def query_gradient(
+    grad: Tensor, saved: tuple[Tensor, ...], tiles: QueryTiles
+) -> tuple[Tensor, Tensor]:
+    """The gradient of the queries, and delta [query heads, queries] for `key_gradients`."""
     query, key, value, out, lse = saved
     query_grad, delta = torch.empty_like(query), torch.empty_like(lse)
     launch = launch_of("query", query, key, tiles.queries.shape[1])
@@ -203,13 +211,14 @@ def backward(
             tiles.queries, runs.offsets, runs.start, runs.length, runs.mask,
             *scalars(query, key), **launch.options,
         )  # fmt: skip
-    return query_grad, *_key_gradients(grad, (query, key, value, lse, delta), tiles)
+    return query_grad, delta
 
 
-def _key_gradients(
-    grad: Tensor, saved: tuple[Tensor, ...], tiles: QueryTiles
+def key_gradients(
+    grad: Tensor, saved: tuple[Tensor, ...], delta: Tensor, tiles: QueryTiles
 ) -> tuple[Tensor, Tensor]:
-    query, key, value, lse, delta = saved
+    """The gradients of keys and values; only who reads which block matters of the tiles."""
+    query, key, value, _, lse = saved
     launch = launch_of("key", query, key, tiles.queries.shape[1])
     inverse, heads, width = tiles.inverse, key.shape[1], key.shape[2]
     lists = inverse.list_piece.shape[0]
