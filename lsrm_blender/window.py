@@ -67,8 +67,17 @@ def show() -> None:
     manager.lsrm.show(SESSION.shown)
     for window in manager.windows:
         for area in window.screen.areas:
-            if area.type in ("VIEW_3D", "PREFERENCES"):
-                area.tag_redraw()
+            _redraw(area)
+
+
+def _redraw(area: bpy.types.Area) -> None:
+    """Redraw what shows the session, and not the 3D view beside it, which may take long."""
+    if area.type == "PREFERENCES":
+        area.tag_redraw()
+    if area.type == "VIEW_3D":
+        for region in area.regions:
+            if region.type == "UI":
+                region.tag_redraw()
 
 
 def run(plan: Plan) -> str:
