@@ -186,7 +186,8 @@ def _write(
 ) -> None:
     """A sentence over as many lines as it takes."""
     scale = context.preferences.system.ui_scale or 1.0
-    width = max(20, int(context.region.width / scale * CHARACTERS_PER_POINT) - 4)
+    spare = 4 if icon == "NONE" else 10  # icons, and the button that puts a message away
+    width = max(20, int(context.region.width / scale * CHARACTERS_PER_POINT) - spare)
     column = layout.column(align=True)
     column.scale_y = 0.8
     for number, line in enumerate(textwrap.wrap(text, width) or [""]):
