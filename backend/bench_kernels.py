@@ -75,9 +75,10 @@ def against_dense(scene: Scene) -> list[Row]:
 
 
 def on_card(direction: str, plan: RoutingPlan) -> list[Row]:
-    """Forward and backward in tiles, query by query as published, and densely."""
+    """Forward and backward in tiles, query by query as published, by flex_attention, densely."""
     from kernels.gpu.tile_attention_backward import backward
 
+    from .bench_flex import FlexAttention
     from .bench_query_centric import query_centric_backward, query_centric_forward
 
     streams = _streams(plan, CARD_HEADS, torch.bfloat16)
@@ -91,6 +92,7 @@ def on_card(direction: str, plan: RoutingPlan) -> list[Row]:
             "query-centric, forward": partial(query_centric_forward, *streams, single),
             "tiles, backward": partial(backward, grad, saved, tiled.selected[0]),
             "query-centric, backward": partial(query_centric_backward, grad, saved, single),
+            "flex_attention, forward": partial(FlexAttention.of(plan, compiled=True), *streams),
             "dense, torch, forward": partial(attention, *streams, *offsets),
         }
         return [

@@ -46,7 +46,8 @@ def block_mean(values: Tensor, blocks: Blocks) -> Tensor:
     if uses_triton(values):
         from .gpu.block_mean import FusedBlockMean
 
-        return FusedBlockMean.apply(values, blocks)  # type: ignore[no-any-return,no-untyped-call]
+        with torch.cuda.device_of(values):  # Triton launches on the current card
+            return FusedBlockMean.apply(values, blocks)  # type: ignore[no-any-return,no-untyped-call]
     total = values.new_zeros(blocks.count, values.shape[1]).index_add(0, blocks.owners(), values)
     return total / blocks.token_offsets.diff().to(values.dtype)[:, None]
 

@@ -33,4 +33,5 @@ def gated_sum(logits: Tensor, branches: Sequence[Tensor]) -> Tensor:
         return functools.reduce(torch.add, map(torch.mul, gates, branches))
     from .gpu.gating import FusedGatedSum
 
-    return FusedGatedSum.apply(logits, *branches)  # type: ignore[no-any-return,no-untyped-call]
+    with torch.cuda.device_of(logits):  # Triton launches on the current card
+        return FusedGatedSum.apply(logits, *branches)  # type: ignore[no-any-return,no-untyped-call]

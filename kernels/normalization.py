@@ -30,7 +30,8 @@ def normalize(stream: Tensor, update: Tensor | None = None) -> Tensor:
     if uses_triton(stream):
         from .gpu.normalization import FusedNormalize
 
-        return FusedNormalize.apply(stream, update)  # type: ignore[no-any-return,no-untyped-call]
+        with torch.cuda.device_of(stream):  # Triton launches on the current card
+            return FusedNormalize.apply(stream, update)  # type: ignore[no-any-return,no-untyped-call]
     total = stream if update is None else stream + update
     wide = total.to(torch.promote_types(total.dtype, torch.float32))
     return F.layer_norm(wide, wide.shape[-1:], eps=EPS).to(stream.dtype)

@@ -67,7 +67,8 @@ def tile_attention(
         return _TileAttention.apply(query, key, value, tiles)  # type: ignore[no-any-return,no-untyped-call]
     from .gpu.tile_attention import FusedTileAttention
 
-    return FusedTileAttention.apply(query, key, value, tiles)  # type: ignore[no-any-return,no-untyped-call]
+    with torch.cuda.device_of(query):  # Triton launches on the current card
+        return FusedTileAttention.apply(query, key, value, tiles)  # type: ignore[no-any-return,no-untyped-call]
 
 
 @dataclass(frozen=True)

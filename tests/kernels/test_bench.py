@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from backend import bench, bench_kernels
+from backend.bench_flex import FlexAttention
 from backend.bench_scene import DIRECTIONS, scene_of, toy_views
 from backend.command_line import main
 from kernels.plan_statistics import statistics
@@ -29,6 +30,15 @@ def test_the_loop_and_the_reference_do_the_same(scene):
     query, key, value = bench_kernels._streams(plan, (4, 2), torch.float32)
     found, _ = selected_attention(query, key, value, plan)
     torch.testing.assert_close(found, bench_kernels.loop(query, key, value, plan))
+
+
+def test_flex_attention_does_the_same(scene):
+    """The block mask says what the table says."""
+    plan = scene.plans["image_to_volume"]
+    query, key, value = bench_kernels._streams(plan, (4, 2), torch.float32)
+    wanted, _ = selected_attention(query, key, value, plan)
+    found = FlexAttention.of(plan, compiled=False)(query, key, value)
+    torch.testing.assert_close(found, wanted)
 
 
 def test_repeating_an_object_keeps_its_routing(scene):

@@ -1,0 +1,88 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Selected attention by torch's flex_attention with a block mask, for comparison.
+
+Its blocks are a fixed grid of 128 queries x 128 keys; a mask decides inside of them. Nothing of
+size queries x keys is written, but a matrix queries x blocks is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn.attention.flex_attention import BlockMask, flex_attention
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from kernels.routing_plan import RoutingPlan
+
+SIDE = 128
+
+
+@dataclass(frozen=True)
+class FlexAttention:
+    """A block table as flex_attention wants it, made once."""
+
+    mask: BlockMask
+    attend: Callable[..., Any]
+
+    @classmethod
+    def of(cls, plan: RoutingPlan, *, compiled: bool) -> FlexAttention:
+        """Prepare the first table of a plan.
+
+        Args:
+            plan: whose table names no block twice.
+            compiled: by Inductor, which needs a C++ compiler, or on a card.
+        """
+        named, owners = _named_blocks(plan), plan.blocks.owners()
+
+        def sees(_batch: Tensor, _head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+            return named[query, owners[key]]
+
+        columns = _touched(named, owners)
+        mask = BlockMask.from_kv_blocks(
+            columns.sum(1, dtype=torch.int32)[None, None],
+            columns.int().argsort(dim=1, descending=True, stable=True).int()[None, None],
+            BLOCK_SIZE=SIDE,
+            mask_mod=sees,
+            seq_lengths=(plan.queries, len(owners)),
+        )
+        attend: Callable[..., Any] = flex_attention
+        return cls(mask, torch.compile(attend) if compiled else attend)
+
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """[queries, query heads, D], as `selected_attention` without its log-sum-exp."""
+        streams = (stream.transpose(0, 1)[None] for stream in (query, key, value))
+        out: Tensor = self.attend(*streams, block_mask=self.mask, enable_gqa=True)
+        return out[0].transpose(0, 1)
+
+
+def _named_blocks(plan: RoutingPlan) -> Tensor:
+    """Whether a query names a block, [queries, blocks of all instances] bool."""
+    if plan.table is None:
+        raise ValueError("this plan holds no block table")
+    first = plan.blocks.instance_offsets.long()
+    sizes = plan.query_offsets.diff().long()
+    ids, begin = plan.table[0].long(), torch.repeat_interleave(first[:-1], sizes)[:, None]
+    valid = (ids >= 0) & (ids < torch.repeat_interleave(first.diff(), sizes)[:, None])
+    named = torch.zeros(
+        plan.queries, plan.blocks.count + 1, dtype=torch.bool, device=plan.table.device
+    )
+    named.scatter_(1, torch.where(valid, ids + begin, plan.blocks.count), value=True)
+    return named[:, :-1]
+
+
+def _touched(named: Tensor, owners: Tensor) -> Tensor:
+    """Which columns of 128 keys somebody in 128 queries sees, [rows, columns] bool."""
+    row = torch.arange(len(named), device=named.device) // SIDE
+    rows = torch.zeros(int(row[-1]) + 1, named.shape[1], device=named.device)
+    rows.index_reduce_(0, row, named.float(), "amax")
+    column = torch.arange(len(owners), device=named.device) // SIDE
+    overlap = torch.zeros(named.shape[1], int(column[-1]) + 1, device=named.device)
+    overlap[owners, column] = 1
+    return rows @ overlap > 0
