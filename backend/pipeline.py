@@ -117,7 +117,7 @@ def reconstruct(request: ReconstructRequest, progress: Progress) -> Report:
         else:
             checkpoint = open_checkpoint(request.checkpoint)
             start = predict(checkpoint, views, normalization, report, progress)
-        shape = refine(request, (start, hull), views, normalization, report, progress)
+        shape = refine(request, start, views, normalization, report, progress)
         with report.stage("mesh", progress):
             mesh = mesh_of(shape, request, progress)
         with report.stage("texture", progress):
@@ -176,14 +176,13 @@ def predict(
 
 def refine(
     request: ReconstructRequest,
-    shapes: tuple[Shape, Shape],
+    start: Shape,
     views: Views,
     normalization: Normalization,
     report: Report,
     progress: Progress,
 ) -> Shape:
-    """Fit the field to the views, from a start and within the hull (`shapes`); ours, optional."""
-    start, hull = shapes
+    """Fit the field to the views, within their hull; ours, optional."""
     if request.refine == "off":
         report.leave_out("refine", "off")
         return start
@@ -191,7 +190,8 @@ def refine(
     with report.stage("refine", progress):
         config = RefineConfig(seconds=seconds)
         refinement = Refinement(views.views, normalization, HALF_EXTENT, config)
-        field = refinement.run(start.signed_distance, hull.signed_distance, progress)
+        predicted = request.checkpoint != NO_CHECKPOINT
+        field = refinement.run(start.signed_distance if predicted else None, progress)
     if field is None:
         report.warnings.append("Refinement did not explain the held-out views better: left out.")
         return start

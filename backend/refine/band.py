@@ -124,3 +124,19 @@ def resampled(grid: Tensor, resolution: int) -> Tensor:
     """A grid [z, y, x] with another number of samples between the same ends."""
     size = (resolution,) * 3
     return F.interpolate(grid[None, None], size=size, mode="trilinear", align_corners=True)[0, 0]
+
+
+def carved(
+    grid: Tensor, bound: Callable[[Tensor], Tensor], width: float, half_side: float
+) -> Tensor:
+    """A signed distance [z, y, x] that nowhere lies below another one at points [n, 3].
+
+    Only samples inside and up to `width` voxels outside are looked at: the others are outside
+    already.
+    """
+    spacing = 2 * half_side / (grid.shape[0] - 1)
+    voxels = torch.nonzero(grid < width * spacing)
+    result = grid.clone()
+    points = voxels.flip(1) * spacing - half_side
+    result[tuple(voxels.T)] = torch.maximum(grid[tuple(voxels.T)], bound(points))
+    return result

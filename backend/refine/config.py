@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a field is fitted: three levels, coarse to fine, each with its own weights."""
+"""How a field is fitted: levels from coarse to fine, each with its own weights."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ class RefineConfig:
     levels: tuple[Level, ...] = (
         Level(64, 6.0, 140, (60, 120), "volsdf", 4e-3, 0.12, 0.5, 0.6),
         Level(128, 5.0, 120, (120, 250), "volsdf", 2e-3, 0.12, 1.0, 0.6),
-        Level(192, 4.0, 140, (250, 700), "neus", 8e-4, 0.08, 2.0, 1.0),
+        Level(192, 4.0, 80, (250, 400), "neus", 8e-4, 0.08, 2.0, 1.0),
+        Level(192, 4.0, 70, (400, 700), "neus", 6e-4, 0.06, 2.0, 1.0),
     )
     rays_per_step: int = 4096
     most_rays: int = 300_000

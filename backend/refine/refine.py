@@ -14,25 +14,25 @@ from scipy.spatial import cKDTree
 from ..field.field import VolumeField
 from ..field.grids import grid_points
 from ..field.heads import DirectRows
+from ..hull import VisualHull
 from ..mesh.cleaning import keep_solid_parts
 from ..mesh.isosurface import extract_surface
 from ..mesh.texture import color_vertices
-from .band import NarrowBand, resampled, sample_grid
+from .band import NarrowBand, carved, resampled, sample_grid
 from .fit import LevelFit, Rows
 from .judge import RESOLUTION, NovelViewJudge
 from .training_rays import TrainingRays
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from torch import Tensor
 
     from ..cameras import Normalization
     from ..progress import Progress
+    from ..shape import Quantity
     from ..views import View
     from .config import RefineConfig
-
-    Shape = Callable[[Tensor], Tensor]
 
 LOGGER = logging.getLogger(__name__)
 
@@ -64,12 +64,11 @@ class Refinement:
         self._training = self._rays(training)
         self._held_out = self._rays(held_out) if held_out else None
 
-    def run(self, start: Shape, hull: Shape, progress: Progress) -> VolumeField | None:
+    def run(self, start: Quantity | None, progress: Progress) -> VolumeField | None:
         """Fit the field.
 
         Args:
-            start: signed distance to begin with, points [n, 3] to [n].
-            hull: signed distance of the visual hull.
+            start: signed distance to begin with; without it, the hull.
             progress: receives fractions of the stage `refine` and the time left.
 
         Returns:
@@ -77,20 +76,25 @@ class Refinement:
         """
         levels = self._config.levels
         clock = _Clock(self._config.seconds, len(levels), progress)
+        # The hull of all views knows the outlines that it would be judged by.
+        hull = self._hull_of(self._judge.colored_from)
+        start = start or hull
         first = levels[0].resolution
         grid = sample_grid(start, grid_points(self._half_side, first, "zyx"), first)
         look = self._colors_of(start, progress)
         field: VolumeField | None = None
         for number, level in enumerate(levels):
-            is_last = number == len(levels) - 1
-            if is_last and field and not self._gained(field, start, progress):
-                return None
-            band = NarrowBand.around(resampled(grid, level.resolution), level.band, self._half_side)
+            training, held_out = self._training, self._held_out
+            if number == len(levels) - 1 and held_out is not None:
+                if field and not self._gained(field, start, progress):
+                    return None
+                training, held_out = training.joined(held_out), None
+                hull = self._hull_of(self._views)
+            grid = carved(resampled(grid, level.resolution), hull, level.band, self._half_side)
+            band = NarrowBand.around(grid, level.band, self._half_side)
             bound = hull(band.points) - self._config.hull_margin * band.spacing
-            logits = torch.logit(look(band.points).clamp(0.02, 0.98))
-            rows = Rows(torch.maximum(band.own_distance(), bound), logits)
+            rows = Rows(band.own_distance(), torch.logit(look(band.points).clamp(0.02, 0.98)))
             fit = LevelFit(band, rows, bound, level, self._config)
-            training, held_out = self._everything() if is_last else (self._training, self._held_out)
             rows = fit.run(training, held_out, clock.begin_level(number), progress, clock.report)
             LOGGER.info("refine: level %d, %d rows", number + 1, len(rows.distance))
             grid = band.filled(rows.distance)
@@ -98,16 +102,19 @@ class Refinement:
             look = field.appearance
         return field
 
-    def _gained(self, field: VolumeField, start: Shape, progress: Progress) -> bool:
-        """Whether views that neither was fitted to look better with the field than at the start."""
-        if self._held_out is None:
-            return True
+    def _gained(self, field: VolumeField, start: Quantity, progress: Progress) -> bool:
+        """Whether views that neither was made from look better with the field."""
         before = self._judge.squared_error(start, progress)
         after = self._judge.squared_error(field.signed_distance, progress)
         LOGGER.info("refine: held-out squared error %.5f at the start, now %.5f", before, after)
         return after < before
 
-    def _colors_of(self, shape: Shape, progress: Progress) -> Shape:
+    def _hull_of(self, views: Sequence[View]) -> Quantity:
+        """The signed distance of the hull of some views."""
+        device = torch.device("cpu")
+        return VisualHull.from_views(views, self._normalization, device).signed_distance
+
+    def _colors_of(self, shape: Quantity, progress: Progress) -> Quantity:
         """The color of the nearest point of a surface, as the views show it."""
         mesh = keep_solid_parts(extract_surface(shape, self._half_side, RESOLUTION, progress))
         colors = color_vertices(mesh, self._views, self._normalization, progress)
@@ -127,12 +134,6 @@ class Refinement:
             return rays
         generator = torch.Generator().manual_seed(config.seed)
         return rays.choose(torch.randperm(len(rays), generator=generator)[: config.most_rays])
-
-    def _everything(self) -> tuple[TrainingRays, None]:
-        """All rays to learn from, none to judge by."""
-        if self._held_out is None:
-            return self._training, None
-        return self._training.joined(self._held_out), None
 
 
 class _Clock:
