@@ -42,7 +42,7 @@ _TABLE = {
     ("query", 2, 32): Limits(128, 64, 4, 3),
     ("query", 2, 64): Limits(128, 64, 8, 2),
     ("query", 2, 128): Limits(64, 64, 8, 1),
-    ("key", 2, 32): Limits(128, 64, 8, 2),
+    ("key", 2, 32): Limits(64, 64, 4, 2),
     ("key", 2, 64): Limits(64, 64, 8, 2),
     ("key", 2, 128): Limits(64, 64, 8, 1),
     # float32 is three products of tensor floats each, whose parts are many registers
@@ -56,6 +56,8 @@ _TABLE = {
     ("key", 4, 64): Limits(16, 16, 4, 1),
     ("key", 4, 128): Limits(16, 16, 8, 1),
 }
+# Products of warpgroups read shared memory: they leave registers for twice the rows.
+_HOPPER = _TABLE | {("key", 2, 32): Limits(128, 64, 4, 2)}
 _INTERPRETED = Limits(1024, 64, 1, 1)  # the interpreter's time is per program, whatever its size
 
 
@@ -104,13 +106,16 @@ def launch_of(kernel: str, query: Tensor, key: Tensor, tile: int) -> Launch:
             f"{heads} query heads of width {head_width} on {key.shape[1]} key/value heads: heads "
             f"must divide, and be at most {WIDEST_HEAD} wide"
         )
-    return launch(kernel, query.dtype, tile, heads // key.shape[1], head_width)
+    capability = torch.cuda.get_device_capability(query.device) if query.is_cuda else (8, 0)
+    shape = (tile, heads // key.shape[1], head_width)
+    return launch(kernel, query.dtype, shape, hopper=capability[0] == 9)
 
 
-def launch(kernel: str, dtype: torch.dtype, tile: int, heads: int, width: int) -> Launch:
-    """The launch for `heads` heads of this width on each key/value head."""
+def launch(kernel: str, dtype: torch.dtype, shape: tuple[int, int, int], *, hopper: bool) -> Launch:
+    """The launch for (queries per tile, heads per key/value head, width of a head)."""
+    tile, heads, width = shape
     padded = max(LEAST_ROWS, _power_of_2(width))
-    limits = _TABLE[kernel, dtype.itemsize, max(32, padded)]
+    limits = (_HOPPER if hopper else _TABLE)[kernel, dtype.itemsize, max(32, padded)]
     if interpreting():
         limits = _INTERPRETED
     group = max(min(_power_of_2(heads), limits.rows // tile), LEAST_ROWS // tile, 1)

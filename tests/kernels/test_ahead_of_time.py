@@ -101,7 +101,7 @@ def check(kernel, capability, folder):
 
 def attention_kernel(name, dtype, shape, capability):
     """One attention kernel for (queries of a tile, heads, width)."""
-    found = launch(name, dtype, *shape)
+    found = launch(name, dtype, shape, hopper=capability >= 90)
     return compiled(ATTENTION[name], found.options | {"KEYS": found.keys}, dtype, capability)
 
 
