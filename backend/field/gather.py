@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
+from torch.nn import functional as F
 
 
 def gather_rows(rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
@@ -26,8 +27,11 @@ def gather_rows(rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
     Returns:
         [n, channels].
     """
-    # The sparse product trusts its indices: a negative one would read foreign memory.
+    # The sparse product trusts its indices: a negative one would read foreign memory, and so would
+    # the zero that stands in for it if there were no row 0.
     known = index >= 0
+    if len(rows) == 0:
+        rows = F.pad(rows, (0, 0, 0, 1))
     result: Tensor = _Gather.apply(  # type: ignore[no-untyped-call]
         rows, index.clamp(min=0), weights * known
     )
