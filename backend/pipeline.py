@@ -102,20 +102,17 @@ def reconstruct(request: ReconstructRequest, progress: Progress) -> Report:
     """
     request.check()
     device = choose_device(request.device)
+    named = request.checkpoint != NO_CHECKPOINT
+    checkpoint = open_checkpoint(request.checkpoint) if named else None
     asked = {key: str(value) for key, value in asdict(request).items()}
     report = Report(request=asked, device=str(device), checkpoint={"name": request.checkpoint})
     with ResultFolder(request.output) as folder:
         with report.stage("views", progress):
             views = load_views(read_capture(request.views), progress, max_size=MAX_IMAGE_SIZE)
             normalization = normalize(views)
-        with report.stage("hull", progress):
-            hull = Shape(VisualHull.from_views(views.views, normalization, device).signed_distance)
-        if request.checkpoint == NO_CHECKPOINT:
-            start = hull
-            for stage in STAGES_OF_NETWORK:
-                report.leave_out(stage, "no checkpoint")
+        if checkpoint is None:
+            start = carve(views, normalization, report, progress)
         else:
-            checkpoint = open_checkpoint(request.checkpoint)
             start = predict(checkpoint, views, normalization, report, progress)
         shape = refine(request, start, views, normalization, report, progress)
         with report.stage("mesh", progress):
@@ -132,6 +129,15 @@ def normalize(views: Views) -> Normalization:
     """Put the object into the sphere of radius 0.5: the measured sphere, or the hull's."""
     sphere = views.bounding_sphere or estimate_bounding_sphere(views.views)
     return Normalization.from_sphere(sphere.center, sphere.radius)
+
+
+def carve(views: Views, normalization: Normalization, report: Report, progress: Progress) -> Shape:
+    """Without a network, the silhouettes are all that is known of the shape."""
+    for stage in STAGES_OF_NETWORK:
+        report.leave_out(stage, "no checkpoint")
+    with report.stage("hull", progress):
+        hull = VisualHull.from_views(views.views, normalization, torch.device(report.device))
+    return Shape(hull.signed_distance)
 
 
 def predict(

@@ -47,7 +47,7 @@ def extract_surface(
         signed_distance: maps points `[n, 3]` (x, y, z) to `[n]`, negative inside, of slope about 1.
         half_extent: half the side of the cube.
         resolution: fine cells along one axis, rounded up to a multiple of the refinement.
-        progress: receives fractions of the stage `mesh`.
+        progress: checked for cancel.
 
     Raises:
         NoSurface: if the level set does not cross the cube.
@@ -65,7 +65,7 @@ def extract_surface(
     for start in range(0, len(indices), CHUNK):
         chunk = indices[start : start + CHUNK]
         fine[tuple(chunk.T)] = signed_distance(axis[chunk])
-        progress.report("mesh", 0.3 * min(1.0, (start + CHUNK) / len(indices)), "surface")
+        progress.check()
     return _march(fine.numpy(), half_extent)
 
 

@@ -116,14 +116,14 @@ def project_colors(
         normals: unit, outward, `[n, 3]`.
         projectors: the views.
         settings: how to mix.
-        progress: receives fractions of the stage `texture`.
+        progress: checked for cancel.
 
     Returns:
         Colors `[n, 3]` as displayed (sRGB, 0..1), and a boolean `[n]`: seen by any view.
     """
     colors, seen = [], []
     for start in range(0, len(positions), CHUNK):
-        progress.report("texture", start / len(positions), "projecting the views")
+        progress.check()
         part = slice(start, start + CHUNK)
         mixed, visible = _project_chunk(positions[part], normals[part], projectors, settings)
         colors.append(mixed)

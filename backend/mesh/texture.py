@@ -94,10 +94,11 @@ def bake_base_color(
     device = torch.device("cpu")
     settings = ProjectionSettings()
     texels = texels_of(unwrapped, size, device)
-    projectors = [
-        Projector.from_view(view, normalization, unwrapped.mesh, settings, device) for view in views
-    ]
+    progress.report("texture", 0.1, "looking at the surface from every view")
+    projectors = _projectors(unwrapped.mesh, views, normalization, settings, progress)
+    progress.report("texture", 0.3, "projecting the views")
     colors, seen = project_colors(texels.positions, texels.normals, projectors, settings, progress)
+    progress.report("texture", 0.8, "filling what no view shows")
     if hidden and not seen.all():
         colors[~seen] = hidden(texels.positions[~seen])[:, :3]
         return spread(colors.numpy(), texels)
@@ -122,15 +123,28 @@ def color_vertices(
     mesh: TriangleMesh, views: Sequence[View], normalization: Normalization, progress: Progress
 ) -> NDArray[np.float32]:
     """The color of every vertex from the views, sRGB in 0..1, `[vertices, 3]`."""
-    device = torch.device("cpu")
     settings = ProjectionSettings()
-    projectors = [
-        Projector.from_view(view, normalization, mesh, settings, device) for view in views
-    ]
+    projectors = _projectors(mesh, views, normalization, settings, progress)
     positions = torch.from_numpy(mesh.vertices).float()
     normals = torch.from_numpy(mesh.vertex_normals).float()
     colors, seen = project_colors(positions, normals, projectors, settings, progress)
     return color_unseen(positions.numpy(), colors.numpy(), seen.numpy())
+
+
+def _projectors(
+    mesh: TriangleMesh,
+    views: Sequence[View],
+    normalization: Normalization,
+    settings: ProjectionSettings,
+    progress: Progress,
+) -> list[Projector]:
+    """All views, ready to be thrown onto a mesh."""
+    device = torch.device("cpu")
+    projectors = []
+    for view in views:
+        progress.check()
+        projectors.append(Projector.from_view(view, normalization, mesh, settings, device))
+    return projectors
 
 
 def spread(values: NDArray[np.float32], texels: Texels) -> NDArray[np.float32]:
