@@ -225,8 +225,7 @@ class Client:
         try:
             self.child = ChildProcess(self._launch())
         except (LsrmError, OSError) as error:
-            told = error if isinstance(error, LsrmError) else _cannot_start(error)
-            self._fail_all(told)
+            self._fail_all(error if isinstance(error, LsrmError) else _no_log(error))
             return
         atexit.register(self.close)
         self._lines = protocol.LineSplitter()
@@ -398,5 +397,5 @@ def _fail(job: Job, error: LsrmError) -> None:
     job.error, job.finished = error, True
 
 
-def _cannot_start(error: OSError) -> LsrmError:
+def _no_log(error: OSError) -> LsrmError:
     return EnvironmentBroken(f"The log cannot be written: {error}.", "Choose another folder.")

@@ -20,6 +20,7 @@ from . import relight as relighting
 from . import self_check
 from .asset_import import AssetChoice, common_name, open_asset, open_empty, open_file
 from .command_line import USAGE, tell
+from .import_views import is_capture, show_views
 from .lighting import Environment
 from .render_settings import RenderSettings
 from .result_import import import_result, read_result, results_in, save_blend
@@ -63,7 +64,9 @@ def capture(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]
 
 
 def import_(arguments: argparse.Namespace, _progress: Progress) -> dict[str, Any]:
-    """Result to .blend."""
+    """Result, or posed views, to .blend."""
+    if is_capture(arguments.result):
+        return _import_views(arguments)
     result = read_result(arguments.result, arguments.views)
     _open_scene(arguments.into)
     imported = import_result(result, bpy.context.scene)
@@ -75,6 +78,15 @@ def import_(arguments: argparse.Namespace, _progress: Progress) -> dict[str, Any
         "objects": [made.name for made in imported],
         "source": result.source,
     }
+
+
+def _import_views(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Posed views to a .blend with their cameras and images."""
+    _open_scene(arguments.into)
+    made = show_views(arguments.result.absolute(), bpy.context.scene)
+    save_blend(arguments.output)
+    cameras = [camera.name for camera in made]
+    return {"scene": str(arguments.output.absolute()), "cameras": cameras}
 
 
 def relight(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:

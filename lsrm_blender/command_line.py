@@ -167,9 +167,11 @@ def _add_capture(commands: Any) -> None:
 
 
 def _add_import(commands: Any) -> None:
-    command = _add_command(commands, "import", "Put a result into a scene, where it belongs.")
+    command = _add_command(
+        commands, "import", "Put a result, or the cameras of views, into a scene."
+    )
     add = command.add_argument
-    add("result", type=Path)
+    add("result", type=Path, help="a result, a capture folder, or a transforms.json")
     add("-o", "--output", type=Path, required=True, metavar="SCENE.blend")
     add("--into", type=Path, metavar="SCENE.blend", help="default: an empty scene")
     add("--views", type=Path, help="the capture it was made from; default: as its report says")

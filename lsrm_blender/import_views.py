@@ -11,7 +11,7 @@ import numpy as np
 from mathutils import Matrix
 
 from ..backend import cameras
-from ..backend.capture_format import read_capture, read_capture_json
+from ..backend.capture_format import TRANSFORMS_NAMES, read_capture, read_capture_json
 from ..backend.errors import BadCapture
 from .result_import import normalization_of
 
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 VIEW, RESOLUTION = "lsrm_view", "lsrm_resolution"
 DISPLAY_SHARE = 0.08
 """Of a camera's distance to the middle of all: how large it is drawn."""
+
+
+def is_capture(path: Path) -> bool:
+    """Whether a path names posed views, and not a result."""
+    if path.is_dir():
+        return any((path / name).is_file() for name in TRANSFORMS_NAMES)
+    return path.suffix.lower() == ".json"
 
 
 def show_views(path: Path, scene: bpy.types.Scene) -> list[bpy.types.Object]:
