@@ -48,8 +48,10 @@ def block_mean(values: Tensor, blocks: Blocks) -> Tensor:
 
         with torch.cuda.device_of(values):  # Triton launches on the current card
             return FusedBlockMean.apply(values, blocks)  # type: ignore[no-any-return,no-untyped-call]
-    total = values.new_zeros(blocks.count, values.shape[1]).index_add(0, blocks.owners(), values)
-    return total / blocks.token_offsets.diff().to(values.dtype)[:, None]
+    # In bfloat16 a sum over 512 tokens would lose whatever is below 1/256 of it.
+    wide = values.to(torch.promote_types(values.dtype, torch.float32))
+    total = wide.new_zeros(blocks.count, values.shape[1]).index_add(0, blocks.owners(), wide)
+    return (total / blocks.token_offsets.diff()[:, None]).to(values.dtype)
 
 
 def ranges(starts: Tensor, lengths: Tensor) -> Tensor:
