@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from ..errors import NoSurface
 from ..mesh.cleaning import keep_solid_parts
 from ..mesh.isosurface import extract_surface
 from ..mesh.projection import without_background
@@ -48,9 +50,15 @@ class NovelViewJudge:
     def squared_error(
         self, signed_distance: Callable[[Tensor], Tensor], progress: Progress
     ) -> float:
-        """Mean squared error of the color over white, over all pixels of all judging views."""
-        surface = extract_surface(signed_distance, self.half_side, RESOLUTION, progress)
-        mesh = keep_solid_parts(surface)
+        """Mean squared error of the color over white, over all pixels of all judging views.
+
+        A shape that has lost its surface is infinitely wrong.
+        """
+        try:
+            surface = extract_surface(signed_distance, self.half_side, RESOLUTION, progress)
+            mesh = keep_solid_parts(surface)
+        except NoSurface:
+            return math.inf
         colors = color_vertices(mesh, self.colored_from, self.normalization, progress)
         errors = [self._error_in(view, mesh, colors) for view in self.seen_from]
         return float(np.mean(errors))
