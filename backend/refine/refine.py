@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from typing import TYPE_CHECKING
 
 import torch
 from scipy.spatial import cKDTree
 
+from ..errors import NoSurface
 from ..field.field import VolumeField
 from ..field.grids import grid_points
 from ..field.heads import DirectRows
@@ -105,7 +107,10 @@ class Refinement:
     def _gained(self, field: VolumeField, start: Quantity, progress: Progress) -> bool:
         """Whether views that neither was made from look better with the field."""
         before = self._judge.squared_error(start, progress)
-        after = self._judge.squared_error(field.signed_distance, progress)
+        try:
+            after = self._judge.squared_error(field.signed_distance, progress)
+        except NoSurface:
+            after = math.inf
         LOGGER.info("refine: held-out squared error %.5f at the start, now %.5f", before, after)
         return after < before
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -37,11 +38,10 @@ def _one_by_one(
 ) -> list[tuple[int, float, float]]:
     """Ray, start and end of every interval whose middle lies in an occupied cell of the cube."""
     steps = np.full(4 + math.ceil(3 / marcher.step), marcher.step, np.float32)
-    lattice = torch.from_numpy(np.cumsum(steps, dtype=np.float32) - np.float32(0))
-    lattice = torch.cat([torch.zeros(1), lattice])
+    lattice = torch.from_numpy(np.cumsum(np.append(np.float32(0), steps), dtype=np.float32))
     found = []
     for ray, (origin, direction) in enumerate(zip(origins, directions, strict=True)):
-        for start, end in zip(lattice[:-1], lattice[1:], strict=True):
+        for start, end in itertools.pairwise(lattice):
             point = origin + direction * ((start + end) / 2)
             if point.abs().max() <= marcher.half_side and _occupied(marcher.occupancy, point):
                 found.append((ray, float(start), float(end)))
