@@ -1,0 +1,125 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The network inside `reconstruct`: from a checkpoint folder to a result folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from backend.cameras import fibonacci_sphere, intrinsics_from_fov, look_at
+from backend.capture_format import Frame, write_capture_json, write_transforms
+from backend.errors import CheckpointMissing, OutOfMemory
+from backend.model.checkpoint import write_checkpoint
+from backend.model.config import preset
+from backend.model.stage import Stage
+from backend.pipeline import STAGES_OF_NETWORK, ReconstructRequest, reconstruct
+from backend.progress import Progress
+from backend.shape import Shape
+
+PIL = pytest.importorskip("PIL.Image")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """A folder with the preset `mini`, hardly any width and random weights."""
+    torch.manual_seed(0)
+    mini = preset("mini")
+
+    def small(stage, resolution):
+        sizes = {"width": 32, "depth": 1, "query_heads": 4, "skip_links": (0,), "upsample": 2}
+        transformer = dataclasses.replace(stage.transformer, volume_resolution=resolution, **sizes)
+        encoder = dataclasses.replace(stage.encoder, width=32)
+        return dataclasses.replace(
+            stage, image_size=64, encoder=encoder, transformer=transformer, samples_per_ray=48
+        )
+
+    config = dataclasses.replace(mini, dense=small(mini.dense, 8), sparse=small(mini.sparse, 16))
+    folder = tmp_path_factory.mktemp("weights") / "small"
+    stages = {name: Stage(getattr(config, name)).state_dict() for name in ("dense", "sparse")}
+    write_checkpoint(folder, config, {name: iter(s.items()) for name, s in stages.items()})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory):
+    """Eight views of a disk on white."""
+    folder = tmp_path_factory.mktemp("views")
+    (folder / "images").mkdir()
+    lens = intrinsics_from_fov(64, 64, 0.7)
+    rows, columns = np.mgrid[:64, :64]
+    inside = np.hypot(rows - 31.5, columns - 31.5) < 24
+    image = np.full((64, 64, 4), 128, np.uint8)
+    image[..., 3] = 255 * inside
+    frames = []
+    for number, direction in enumerate(fibonacci_sphere(8)):
+        path = folder / "images" / f"{number}.png"
+        PIL.fromarray(image).save(path)
+        frames.append(Frame(str(number), path, None, lens, look_at(1.5 * direction, (0, 0, 0))))
+    write_transforms(folder / "transforms.json", frames)
+    sphere = {"center": [0.0, 0.0, 0.0], "radius": 0.5}
+    write_capture_json(folder, {"bounding_sphere": sphere})
+    return folder
+
+
+def request(capture, checkpoint, output):
+    return ReconstructRequest(
+        capture, output, checkpoint=str(checkpoint), texture_size=64, faces=500, device="cpu"
+    )
+
+
+def test_checkpoint_folder_to_result_folder(capture, checkpoint, tmp_path):
+    """All four stages run, are timed and counted, and a mesh comes out."""
+    report = reconstruct(request(capture, checkpoint, tmp_path / "out"), Progress())
+    seconds = {stage.name: stage.seconds for stage in report.stages}
+    assert all(seconds[name] > 0 for name in STAGES_OF_NETWORK)
+    assert report.counts["image_tokens"] > 0
+    assert report.counts["volume_tokens"] > 0
+    document = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
+    assert len(document["checkpoint"]["fingerprint"]) >= 32
+    assert (tmp_path / "out" / "mesh.glb").stat().st_size > 1000
+
+
+def test_memory_is_planned_before_weights_are_loaded(capture, checkpoint, tmp_path, monkeypatch):
+    """A job that cannot fit ends with what it needs, and the previous result stays."""
+    monkeypatch.setattr("backend.pipeline.free_memory", lambda _: 1 << 20)
+    monkeypatch.setattr("backend.model.checkpoint.Checkpoint.load_stage", None)
+    with pytest.raises(OutOfMemory):
+        reconstruct(request(capture, checkpoint, tmp_path / "out"), Progress())
+    assert not (tmp_path / "out").exists()
+
+
+def test_missing_checkpoint_is_told_before_any_work(capture, tmp_path):
+    """A name that is not installed costs no reading of views."""
+    heard = []
+    progress = Progress(lambda *report: heard.append(report))
+    with pytest.raises(CheckpointMissing):
+        reconstruct(request(capture, tmp_path / "nothing", tmp_path / "out"), progress)
+    assert not heard
+
+
+class _Ramp:
+    """A field that grows along x of the model, and shows z."""
+
+    def signed_distance(self, points):
+        return points[:, 0]
+
+    def appearance(self, points):
+        return points[:, 2:]
+
+    def density(self, points):
+        return points[:, 1]
+
+
+def test_shape_turns_points_into_the_model_frame():
+    """x_normalized = rotation @ x_model: a field is asked where the point is in its own frame."""
+    rotation = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    shape = Shape.of_field(_Ramp(), torch.device("cpu"), rotation)
+    model = torch.tensor([[0.1, 0.2, 0.3], [-0.4, 0.0, 0.2]])
+    normalized = model @ torch.from_numpy(rotation).float().T
+    torch.testing.assert_close(shape.signed_distance(normalized), model[:, 0])
+    torch.testing.assert_close(shape.appearance(normalized), model[:, 2:])
