@@ -32,6 +32,7 @@ def test_the_loop_and_the_reference_do_the_same(scene):
     torch.testing.assert_close(found, bench_kernels.loop(query, key, value, plan))
 
 
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
 def test_flex_attention_does_the_same(scene):
     """The block mask says what the table says."""
     plan = scene.plans["image_to_volume"]
