@@ -5,14 +5,12 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from typing import TYPE_CHECKING
 
 import torch
 from scipy.spatial import cKDTree
 
-from ..errors import NoSurface
 from ..field.field import VolumeField
 from ..field.grids import grid_points
 from ..field.heads import DirectRows
@@ -107,10 +105,7 @@ class Refinement:
     def _gained(self, field: VolumeField, start: Quantity, progress: Progress) -> bool:
         """Whether views that neither was made from look better with the field."""
         before = self._judge.squared_error(start, progress)
-        try:
-            after = self._judge.squared_error(field.signed_distance, progress)
-        except NoSurface:
-            after = math.inf
+        after = self._judge.squared_error(field.signed_distance, progress)
         LOGGER.info("refine: held-out squared error %.5f at the start, now %.5f", before, after)
         return after < before
 

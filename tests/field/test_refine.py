@@ -16,14 +16,17 @@ from backend import pipeline
 from backend.capture_format import read_capture
 from backend.errors import BadRequest, Cancelled
 from backend.field.field import VolumeField
+from backend.field.grids import grid_points
 from backend.field.heads import DirectRows
 from backend.mesh.isosurface import extract_surface
 from backend.pipeline import HALF_EXTENT, ReconstructRequest, normalize, reconstruct
 from backend.progress import Progress
 from backend.refine import fit, judge, refine
-from backend.refine.band import NarrowBand
+from backend.refine.band import NarrowBand, sample_grid
 from backend.refine.config import Level, RefineConfig
+from backend.refine.fit import LevelFit, Rows
 from backend.refine.refine import Refinement, split_views
+from backend.refine.training_rays import TrainingRays
 from backend.views import load_views
 from tests.path import conftest as captures
 
@@ -259,6 +262,24 @@ def test_views_are_held_out_evenly(count, held_out, kept_back) -> None:
     training, judging = split_views(list(range(count)), replace(CONFIG, held_out=held_out))
     assert judging == kept_back
     assert training == [view for view in range(count) if view not in kept_back]
+
+
+def test_the_surface_stays_in_the_hull(ball) -> None:
+    """However hard a level pulls outwards, no row falls below the hull less its margin."""
+    hull = Ball(0.4)
+    side = LEVELS[0].resolution
+    grid = sample_grid(hull, grid_points(HALF_EXTENT, side, "zyx"), side)
+    band = NarrowBand.around(grid, LEVELS[0].band, HALF_EXTENT)
+    bound = band.own_distance() - CONFIG.hull_margin * band.spacing
+    rays = TrainingRays.from_views(ball.views, normalize(ball), CONFIG.halo, torch.device("cpu"))
+    everywhere = replace(rays, coverage=torch.ones_like(rays.coverage))
+    rows = Rows(band.own_distance(), torch.zeros(len(band.voxels), 3))
+    level = replace(LEVELS[0], steps=10, distance_rate=0.02)
+    fitted = LevelFit(band, rows, bound, level, CONFIG).run(
+        everywhere, None, 600.0, Progress(), lambda _: None
+    )
+    assert (fitted.distance >= bound).all()
+    assert (fitted.distance < bound + 1e-6).any()
 
 
 def test_the_same_seed_gives_the_same_field(ball, monkeypatch) -> None:
