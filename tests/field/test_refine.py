@@ -215,6 +215,22 @@ def test_progress_and_time_left(ball) -> None:
     assert told[-1][1].endswith(" s left")
 
 
+def test_the_last_level_learns_from_all_views(ball, monkeypatch) -> None:
+    """Up to then the held-out views judge; in the end their rays are fitted with the others."""
+    seen = []
+
+    class Recorded(LevelFit):
+        def run(self, training, held_out, *rest):
+            seen.append((len(training), held_out and len(held_out)))
+            return super().run(training, held_out, *rest)
+
+    monkeypatch.setattr(refine, "LevelFit", Recorded)
+    assert _refinement(ball).run(Ball(0.33), Progress()) is not None
+    (first, held_out), last = seen
+    assert held_out > 0
+    assert last == (first + held_out, None)
+
+
 @pytest.mark.parametrize("after", [0.0, 0.7])
 def test_cancel(ball, after) -> None:
     """A refinement that is cancelled ends at its next step, at whatever level it is."""
