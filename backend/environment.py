@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 SUPPORTED = ((3, 11), (3, 13))  # the Pythons that Blender's module is published for
 THIS_PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
+QUIET_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 PIN = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[^\s;]+)")
 PLATFORM_MARKER = re.compile(r"platform_system\s*==\s*'(?P<system>\w+)'")
 PYTHON_MARKER = re.compile(r"python_version\s*(?P<relation><|>=)\s*'3\.(?P<minor>\d+)'")
@@ -196,10 +197,12 @@ def take_blender(arguments: list[str]) -> list[str]:
 def child_variables(**changes: str) -> dict[str, str]:
     """The environment variables of a child: ours, but no foreign modules on its path.
 
-    Everything else stays as the user has it, `PIP_*` and proxies above all.
+    Everything else stays as the user has it, `PIP_*` and proxies above all. Waiting threads sleep
+    unless the user says otherwise: by default they spin, and beside any other program they then
+    take the cores from those they wait for.
     """
     variables = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
-    return {**variables, "PYTHONPATH": str(ROOT), **changes}
+    return {**QUIET_THREADS, **variables, "PYTHONPATH": str(ROOT), **changes}
 
 
 def become(command: list[str], variables: dict[str, str]) -> NoReturn:
