@@ -149,7 +149,8 @@ def predict(
 ) -> Shape:
     """The network: a coarse field, the tokens worth refining, their routes, the fine field.
 
-    Stage 1 is released before stage 2 is loaded, so that only one of them is in memory.
+    Both stages attend as `backend/model/attention.py` says. Stage 1 is released before stage 2 is
+    loaded, so that only one of them is in memory.
     """
     device = torch.device(report.device)
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32

@@ -24,7 +24,10 @@ class DenseVolume:
     half_side: float
 
     def sample(self, points: Tensor) -> Tensor:
-        """[points, 3] to [points, channels]; computed in float32, in the volume's dtype."""
+        """The trilinear feature of eq. (10), [points, 3] to [points, channels].
+
+        Computed in float32, returned in the volume's dtype.
+        """
         wide = torch.promote_types(self.features.dtype, torch.float32)
         places = (points / self.half_side).to(wide).view(1, 1, 1, -1, 3)
         features = self.features[None].to(wide)
