@@ -100,7 +100,9 @@ def steps(folder: Path, asset: Path | None) -> list[Step]:
     return [
         *made,
         Step("capture", blender_command(*capture)),
-        Step("reconstruct", backend_command("reconstruct", views, "-o", result)),
+        Step(
+            "reconstruct", backend_command("reconstruct", views, "-o", result, "--refine", "auto")
+        ),
         Step("import", blender_command(*scene)),
         Step("relight", blender_command(*relight, "-o", str(folder / "relit"))),
         Step("evaluate", blender_command("evaluate", views, result)),
