@@ -23,7 +23,7 @@ from .mesh.unwrap import unwrap
 from .model.checkpoint import Checkpoint, open_checkpoint
 from .model.checkpoint_folders import find_dinov3
 from .model.dinov3 import ImageFeatures
-from .model.dinov3_files import load_dinov3
+from .model.dinov3_files import load_dinov3, loaded_size
 from .model.inference import predict_coarse, predict_fine, route_tokens, select_tokens
 from .model.memory import estimate
 from .model.preprocess import from_views
@@ -156,13 +156,14 @@ def predict(
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     config = checkpoint.config
     report.checkpoint["fingerprint"] = checkpoint.fingerprint()
-    features = None
-    if config.image_features == "dinov3":
-        features = ImageFeatures(load_dinov3(find_dinov3()).to(device, dtype))
-    tensors = from_views(views.views, normalization, config)
-    estimate(config, tensors, dtype).check(free_memory(device), str(device))
     dense, selection_name, routing, sparse = STAGES_OF_NETWORK
+    weights = find_dinov3() if config.image_features == "dinov3" else None
+    tensors = from_views(views.views, normalization, config)
+    need = estimate(config, tensors, dtype, loaded_size(weights, dtype) if weights else 0)
+    progress.report(dense, 0.0, f"needs about {need.peak / 1e9:.1f} GB on {device}")
+    need.check(free_memory(device), str(device))
     with report.stage(dense, progress):
+        features = ImageFeatures(load_dinov3(weights).to(device, dtype)) if weights else None
         stage = checkpoint.load_stage("dense", device, dtype)
         coarse = predict_coarse(stage, tensors, features)
         del stage

@@ -68,6 +68,12 @@ def load_dinov3(path: Path) -> DinoV3:
     return network.eval().requires_grad_(requires_grad=False)
 
 
+def loaded_size(path: Path, dtype: torch.dtype) -> int:
+    """Bytes that a file or folder of float32 weights takes once loaded in another dtype."""
+    files = [path] if path.is_file() else list(path.glob("*.safetensors"))
+    return sum(file.stat().st_size for file in files) // 4 * dtype.itemsize
+
+
 def _read_original(path: Path) -> dict[str, Tensor]:
     content = read_pickle(path)
     if not (isinstance(content, dict) and all(torch.is_tensor(v) for v in content.values())):

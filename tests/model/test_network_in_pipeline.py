@@ -16,6 +16,7 @@ from backend.capture_format import Frame, write_capture_json, write_transforms
 from backend.errors import CheckpointMissing, OutOfMemory
 from backend.model.checkpoint import write_checkpoint
 from backend.model.config import preset
+from backend.model.dinov3_files import loaded_size
 from backend.model.stage import Stage
 from backend.pipeline import STAGES_OF_NETWORK, ReconstructRequest, reconstruct
 from backend.progress import Progress
@@ -123,3 +124,10 @@ def test_shape_turns_points_into_the_model_frame():
     normalized = model @ torch.from_numpy(rotation).float().T
     torch.testing.assert_close(shape.signed_distance(normalized), model[:, 0])
     torch.testing.assert_close(shape.appearance(normalized), model[:, 2:])
+
+
+def test_the_feature_network_counts(tmp_path):
+    """Float32 weights on disk take half their size once loaded in 16 bits."""
+    (tmp_path / "model.safetensors").write_bytes(bytes(4000))
+    assert loaded_size(tmp_path, torch.bfloat16) == 2000
+    assert loaded_size(tmp_path / "model.safetensors", torch.float32) == 4000
