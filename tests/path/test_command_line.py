@@ -93,6 +93,8 @@ def test_reconstruct_refuses_wrong_values(wrong, capsys):
 
 def test_first_interrupt_cancels_and_second_ends():
     """Ctrl-C lets the job stop between its blocks; somebody in a hurry presses twice."""
+    # A suite started in the background of a shell inherits an ignored interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     progress = Progress()
     with cancelled_by_interrupt(progress):
         signal.raise_signal(signal.SIGINT)
