@@ -11,16 +11,13 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from ..errors import CheckpointMismatch, DiskFull, OutputNotWritable
-from ..result_folder import told
+from ..whole_folder import WholeFolder
 from .checkpoint_folders import CONFIG, find_checkpoint
 from .config import ModelConfig, StageConfig
 from .stage import Stage
@@ -33,7 +30,8 @@ from .tensor_files import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from torch import Tensor
 
@@ -129,6 +127,28 @@ def shapes_of(stage: Stage) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in stage.state_dict().items()}
 
 
+class CheckpointFolder(WholeFolder):
+    """A new folder for a checkpoint of known size; an existing one is never replaced."""
+
+    def __init__(self, destination: Path, size: int) -> None:
+        super().__init__(destination)
+        self._size = size
+
+    def refuse(self) -> None:
+        """Stop if anything stands there already, or if there is no room."""
+        place = self.destination
+        if place.exists() and not (place.is_dir() and not any(place.iterdir())):
+            raise OutputNotWritable(
+                f"{place} exists already.", "Remove it, or choose a new folder."
+            )
+        free = shutil.disk_usage(place.parent).free
+        if free < self._size:
+            raise DiskFull(
+                f"The checkpoint takes {self._size / 1e9:.1f} GB, {free / 1e9:.1f} GB are free.",
+                "Free some space, or choose a folder on another disk.",
+            )
+
+
 def write_checkpoint(
     folder: Path,
     config: ModelConfig,
@@ -151,37 +171,10 @@ def write_checkpoint(
     """
     shapes = {name: shapes_of(empty_stage(getattr(config, name))) for name in stages}
     size = sum(torch.Size(s).numel() for stage in shapes.values() for s in stage.values())
-    with _appearing(folder, size * dtype.itemsize) as place:
+    with CheckpointFolder(folder, size * dtype.itemsize) as place:
         (place / CONFIG).write_text(json.dumps(config.to_dict(), indent=2) + "\n", "utf-8")
         for name, text in (notices or {}).items():
             (place / name).write_text(text, encoding="utf-8")
         for name, tensors in stages.items():
             write_safetensors(place / f"{name}.safetensors", shapes[name], tensors, dtype)
     return Checkpoint(folder, config)
-
-
-@contextmanager
-def _appearing(folder: Path, size: int) -> Iterator[Path]:
-    """A place beside a new folder, renamed to it if all goes well and removed if not."""
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise OutputNotWritable(f"{folder} exists already.", "Remove it, or choose a new folder.")
-    place = None
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(folder.parent).free
-        if free < size:
-            raise DiskFull(
-                f"The checkpoint takes {size / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free.",
-                "Free some space, or choose a folder on another disk.",
-            )
-        place = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        yield place
-        place.chmod(0o755)
-        if folder.exists():
-            folder.rmdir()  # empty, as checked above; not every system replaces a folder
-        place.rename(folder)
-    except OSError as error:
-        raise told(error, folder) from error
-    finally:
-        if place is not None:
-            shutil.rmtree(place, ignore_errors=True)

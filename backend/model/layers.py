@@ -7,7 +7,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils import parametrizations, parametrize
+from torch.nn.utils import parametrizations
 
 
 class LayerNorm(nn.LayerNorm):
@@ -31,13 +31,6 @@ def linear(inputs: int, outputs: int, *, bias: bool, weight_norm: bool) -> nn.Mo
     # DEFECT 3 of the release: an initialization behind the norm writes to a temporary. The
     # parametrization below starts from the weight that is already there.
     return parametrizations.weight_norm(layer) if weight_norm else layer
-
-
-def fold_weight_norm(module: nn.Module) -> None:
-    """Replace every g v / |v| in the module by its product: fewer parameters, same numbers."""
-    for child in module.modules():
-        if parametrize.is_parametrized(child, "weight"):
-            parametrize.remove_parametrizations(child, "weight", leave_parametrized=True)
 
 
 class Mlp(nn.Module):

@@ -127,11 +127,6 @@ class ModelFrame:
         """Points [..., 3] of the model in the capture's world."""
         return self.normalization.invert(np.asarray(points, np.float64) @ self.rotation.T)
 
-    def directions_to_world(self, directions: NDArray[Any]) -> NDArray[np.float64]:
-        """Normals or other unit vectors [..., 3] of the model in the capture's world."""
-        turned: NDArray[np.float64] = np.asarray(directions, np.float64) @ self.rotation.T
-        return turned
-
 
 @dataclass(frozen=True)
 class ViewTensors:

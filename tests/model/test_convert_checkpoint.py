@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from torch.nn.utils import parametrize
 
 from backend import convert_checkpoint
 from backend.errors import CheckpointMismatch, CheckpointMissing, OutputNotWritable
 from backend.model.checkpoint import STAGES, empty_stage, open_checkpoint, shapes_of
 from backend.model.encoder import EncoderInputs
-from backend.model.layers import fold_weight_norm
 from backend.model.release_config import pickled_arguments, read_arguments, released_config
 from backend.model.release_names import MODULES, current_name, from_release, to_release
 from backend.model.stage import Stage, run_dense
@@ -113,6 +113,13 @@ def published(tmp_path_factory: pytest.TempPathFactory, models: dict[str, Stage]
 def release(published: Path, tmp_path: Path) -> Path:
     """A copy of it for a test to damage, as it lies in a download."""
     return Path(shutil.copytree(published, tmp_path / "download" / "brdf"))
+
+
+def fold_weight_norm(stage: Stage) -> None:
+    """Replace every g v / |v| by its product, as torch itself does it."""
+    for module in stage.modules():
+        if parametrize.is_parametrized(module, "weight"):
+            parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
 
 
 def test_conversion_keeps_every_number(

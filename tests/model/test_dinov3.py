@@ -141,9 +141,7 @@ def test_names_are_those_of_the_original_file() -> None:
 
 def test_agrees_with_transformers(tmp_path: Path) -> None:
     """Random weights give the numbers of the library's implementation, non-square images too."""
-    transformers = pytest.importorskip(
-        "transformers", reason="transformers is only installed to compare with it"
-    )
+    transformers = pytest.importorskip("transformers", reason="needs the extra `parity`")
     torch.manual_seed(0)
     described = transformers.DINOv3ViTConfig(
         hidden_size=48,

@@ -64,7 +64,7 @@ def test_bytes_round_as_the_release_did() -> None:
 
 def test_agrees_with_opencv() -> None:
     """All sizes up to 40 agree with the library the release used."""
-    cv2 = pytest.importorskip("cv2", reason="opencv is only installed to compare with it")
+    cv2 = pytest.importorskip("cv2", reason="needs the extra `parity`")
     random = np.random.default_rng(1)
     cv2.setUseOptimized(False)  # its fast paths round differently
     for _ in range(150):

@@ -11,7 +11,6 @@ import torch
 
 from backend.model.attention import GatedAttention, SparseAttention
 from backend.model.config import TransformerConfig
-from backend.model.layers import fold_weight_norm
 from backend.model.prior import PriorFeatures
 from backend.model.tokens import (
     Plan,
@@ -169,21 +168,6 @@ def _transformer(config: TransformerConfig) -> ReconstructionTransformer:
 def _prior(plan: Plan, maps: int) -> PriorFeatures:
     volume, image = _tokens(plan, seed=8)
     return PriorFeatures(normalize(volume), torch.cat([image] * maps, 1))
-
-
-def test_folding_weight_norm_changes_no_number() -> None:
-    """A transformer without its weight norm predicts the same, with fewer parameters."""
-    transformer = _transformer(CONFIG)
-    index, plan = _scene()
-    _, image = _tokens(plan)
-    prior = _prior(plan, 2)
-    before = transformer(index, image, plan, prior).voxels
-    count = sum(p.numel() for p in transformer.parameters())
-    fold_weight_norm(transformer)
-    torch.testing.assert_close(transformer(index, image, plan, prior).voxels, before)
-    assert sum(p.numel() for p in transformer.parameters()) < count
-    plain = _transformer(dataclasses.replace(CONFIG, weight_norm=False))
-    assert transformer.state_dict().keys() == plain.state_dict().keys()
 
 
 def test_fused_features_must_be_given() -> None:

@@ -216,7 +216,7 @@ def test_linked_destination(destination, tmp_path):
 def test_disk_full_at_any_time(destination, tmp_path, monkeypatch, where):
     """No room is told as that, whenever it runs out, and the previous result is intact."""
     if where == "mkdtemp":
-        monkeypatch.setattr("backend.result_folder.tempfile.mkdtemp", full_disk)
+        monkeypatch.setattr("backend.whole_folder.tempfile.mkdtemp", full_disk)
     if where == "body":
         monkeypatch.setattr(Path, "write_bytes", full_disk)
     if where == "swap":
