@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from ..backend.errors import BadAsset, BadCapture, LsrmError
+from ..backend.errors import BadAsset, BadCapture, Cancelled, LsrmError
 from .asset_import import common_name
 from .convert import check_mesh, remove_unfinished
 from .import_views import show_views
 from .pixels import write_failure
-from .result_import import import_result, read_result
+from .result_import import append_result, import_result, read_result
 from .session import Plan, Step
 
 if TYPE_CHECKING:
@@ -25,7 +26,11 @@ if TYPE_CHECKING:
 
     from .properties import LSRM_PG_settings
 
-CAPTURE_WEIGHT, RECONSTRUCT_WEIGHT = 0.4, 0.6
+LOGGER = logging.getLogger(__name__)
+
+CAPTURE_WEIGHT, RECONSTRUCT_WEIGHT, IMPORT_WEIGHT = 0.3, 0.65, 0.05
+RESULT_WEIGHT = RECONSTRUCT_WEIGHT + IMPORT_WEIGHT
+PREPARED = ".result.blend"
 UNFIT = re.compile(r"[^\w .-]")
 
 
@@ -108,7 +113,7 @@ def reconstruct_objects(scene: bpy.types.Scene, target: Target, device: str) -> 
         yield from _captured(target, params)
         return (yield from _reconstructed(asked, place))
 
-    return Plan(f"Reconstruct {target.name}", work(), CAPTURE_WEIGHT + RECONSTRUCT_WEIGHT)
+    return Plan(f"Reconstruct {target.name}", work(), CAPTURE_WEIGHT + RESULT_WEIGHT)
 
 
 def reconstruct_views(scene: bpy.types.Scene, views: Path, folder: Path, device: str) -> Plan:
@@ -119,7 +124,7 @@ def reconstruct_views(scene: bpy.types.Scene, views: Path, folder: Path, device:
     def work() -> Generator[Step, Any, str]:
         return (yield from _reconstructed(asked, place))
 
-    return Plan(f"Reconstruct {views.name}", work(), RECONSTRUCT_WEIGHT)
+    return Plan(f"Reconstruct {views.name}", work(), RESULT_WEIGHT)
 
 
 def check_views(scene: bpy.types.Scene, views: Path) -> Plan:
@@ -144,7 +149,7 @@ def install_backend() -> Plan:
 
 
 def import_folder(folder: Path, scene: bpy.types.Scene) -> str:
-    """Put a finished result into a scene.
+    """Put a finished result into a scene, at once.
 
     Raises:
         LsrmError: if it is none.
@@ -154,10 +159,14 @@ def import_folder(folder: Path, scene: bpy.types.Scene) -> str:
         made = import_result(read_result(folder), scene)
         for each in made:
             each.select_set(state=False)
-    names = ", ".join(each.name for each in made)
+    return _is_in_the_scene(made)
+
+
+def _is_in_the_scene(made: Sequence[bpy.types.Object]) -> str:
+    """One step for undo, and a sentence."""
     if not bpy.app.background:
         bpy.ops.ed.undo_push(message="LSRM: import result")
-    return f"{names} is in the scene"
+    return f"{', '.join(each.name for each in made)} is in the scene"
 
 
 def views_folder(settings: LSRM_PG_settings) -> Path:
@@ -213,11 +222,40 @@ def _reconstructed(params: dict[str, Any], place: Place) -> Generator[Step, Any,
         answer = yield Step("backend", "reconstruct", params, "Reconstructing", RECONSTRUCT_WEIGHT)
     finally:
         remove_unfinished(folder.parent)
-    scene = place.find()
-    if scene is None:
-        return f"Another file is open now. The result is in {folder}"
-    scene.lsrm.result_folder = str(folder)
-    return _with_warnings(import_folder(folder, scene), answer["report"])
+    sentence = yield from _imported(folder, place)
+    return _with_warnings(sentence, answer["report"])
+
+
+def _imported(folder: Path, place: Place) -> Generator[Step, Any, str]:
+    """Put a result into the scene where the plan was begun, without holding up the window.
+
+    The other Blender imports it; if that one fails, this one does, as the button Import would.
+    """
+    blend = folder.with_name(PREPARED)
+    _remove_prepared(blend)
+    params = {"result": str(folder), "output": str(blend)}
+    try:
+        try:
+            yield Step("blender", "prepare", params, "Importing", IMPORT_WEIGHT)
+        except Cancelled:
+            raise
+        except LsrmError as error:
+            LOGGER.warning("%s", error)
+        scene = place.find()
+        if scene is None:
+            return f"Another file is open now. The result is in {folder}"
+        scene.lsrm.result_folder = str(folder)
+        if not blend.is_file():
+            return import_folder(folder, scene)
+        return _is_in_the_scene(append_result(read_result(folder), blend, scene))
+    finally:
+        _remove_prepared(blend)
+
+
+def _remove_prepared(blend: Path) -> None:
+    """Remove a prepared import, also one that a killed Blender has not finished."""
+    for path in blend.parent.glob(f"{blend.name}*"):
+        path.unlink(missing_ok=True)
 
 
 def _capture_params(settings: LSRM_PG_settings, target: Target) -> dict[str, Any]:

@@ -99,7 +99,6 @@ def import_result(result: Result, scene: bpy.types.Scene) -> list[bpy.types.Obje
     Raises:
         BadAsset: if Blender cannot read the mesh.
     """
-    originals = result.originals
     before = set(bpy.data.objects)
     try:
         bpy.ops.import_scene.gltf(filepath=str(result.mesh))
@@ -109,15 +108,55 @@ def import_result(result: Result, scene: bpy.types.Scene) -> list[bpy.types.Obje
     meshes = [made for made in imported if made.type == "MESH"]
     if not meshes:
         raise BadAsset(f"{result.mesh} holds no mesh.", "Reconstruct again.")
-    collection = _own_collection(scene)
     for made in imported:
-        _move(made, collection)
         if made.parent is None:
             made.matrix_world = _placement(result.normalization) @ made.matrix_world
-    for made in meshes:
-        _note_origin(made, result, originals)
-    bpy.context.view_layer.update()
+    _settle(imported, result, scene)
     return meshes
+
+
+def store_import(result: Result, blend: Path) -> None:
+    """Import a result into the open file and store it for `append_result`, quick to load.
+
+    Raises:
+        BadAsset: if Blender cannot read the mesh.
+        OutputNotWritable, DiskFull: as they say.
+    """
+    made = import_result(result, bpy.context.scene)
+    for each in bpy.context.selected_objects:
+        each.select_set(state=False)
+    bpy.context.view_layer.update()
+    try:
+        bpy.data.libraries.write(str(blend), set(made), fake_user=False, compress=False)
+    except (OSError, RuntimeError) as error:
+        raise write_failure(blend, error) from error
+
+
+def append_result(result: Result, blend: Path, scene: bpy.types.Scene) -> list[bpy.types.Object]:
+    """Bring what `store_import` has stored into a scene, as `import_result` would.
+
+    Importing takes Blender's window some tenths of a second, and this takes hundredths.
+
+    Raises:
+        BadAsset: if it cannot be loaded.
+    """
+    try:
+        with bpy.data.libraries.load(str(blend), link=False) as (stored, wanted):
+            wanted.objects = stored.objects
+    except (OSError, RuntimeError) as error:
+        raise BadAsset(f"Blender cannot load {blend}.", "Import the result by hand.") from error
+    _settle(wanted.objects, result, scene)
+    return [made for made in wanted.objects if made.type == "MESH"]
+
+
+def _settle(imported: list[bpy.types.Object], result: Result, scene: bpy.types.Scene) -> None:
+    """Put imported objects into their collection, and write down where they come from."""
+    collection, originals = _own_collection(scene), result.originals
+    for made in imported:
+        _move(made, collection)
+        if made.type == "MESH":
+            _note_origin(made, result, originals)
+    bpy.context.view_layer.update()
 
 
 def _own_collection(scene: bpy.types.Scene) -> bpy.types.Collection:

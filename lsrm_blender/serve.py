@@ -1,8 +1,9 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command `serve`: a Blender without a window that captures for one with a window.
+"""The command `serve`: a Blender without a window that works for one with a window.
 
-Rendering in the artist's own Blender would freeze it, and a broken file could take it along.
+Rendering and importing in the artist's own Blender would freeze it, and a broken file could take
+it along.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import bpy
 from ..backend.errors import BadAsset
 from ..backend.rpc_server import Pipe, Server
 from . import capture as capturing
-from .asset_import import AssetChoice, common_name, open_asset
+from .asset_import import AssetChoice, common_name, open_asset, open_empty
+from .convert import check_mesh
 from .lighting import Environment
 from .render_settings import RenderSettings
+from .result_import import read_result, store_import
 from .scene_cameras import Framing
 
 if TYPE_CHECKING:
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 def serve() -> int:
     """Serve one parent until it closes the pipe."""
     pipe = Pipe.take_standard_streams()
-    return Server(pipe, {"capture": capture}, describe).serve()
+    return Server(pipe, {"capture": capture, "prepare": prepare}, describe).serve()
 
 
 def describe() -> dict[str, Any]:
@@ -70,6 +73,28 @@ def capture(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
         environment=Environment(params["environment"]) if params.get("environment") else None,
     )
     return capturing.capture(objects, source, Path(params["output"]), settings, progress)
+
+
+def prepare(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Result folder to a .blend that a window can load at once.
+
+    Args:
+        params: `result` and `output`.
+        progress: of the job.
+
+    Returns:
+        The path of the .blend.
+
+    Raises:
+        LsrmError: if the result is none, or the .blend cannot be written.
+    """
+    folder, blend = Path(params["result"]), Path(params["output"])
+    progress.report("import", 0.0, folder.name)
+    check_mesh(folder / "mesh.glb")
+    open_empty()
+    store_import(read_result(folder), blend)
+    progress.report("import", 1.0)
+    return {"output": str(blend)}
 
 
 def _named(objects: list[bpy.types.Object], names: list[str]) -> list[bpy.types.Object]:
