@@ -3,7 +3,7 @@
 """3D-aware block routing: every token gets a point, every query the blocks nearest to its point.
 
 Only geometry enters, so the tables are made once per object and serve every layer and all heads
-(QUIRK 7). Everything is float32; nothing of size queries x points is kept.
+(QUIRK 7). Everything is float32; nothing of size queries x points is kept: `kernels.nearest`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from kernels.blocks import block_mean
+from kernels.nearest import Surfaces, nearest, smallest, squared_surface_distance
+
 if TYPE_CHECKING:
     from kernels.blocks import Blocks
 
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from .projection import Cameras
 
 FAINT = 0.2  # pixels up to this opacity have no surface point to route by
-_PAIRS_AT_ONCE = 1 << 22
+_QUERIES_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -72,24 +75,13 @@ def nearest_volume_blocks(query: Tensor, points: Tensor, blocks: Blocks, count: 
         blocks: of these tokens (one instance).
         count: ids are ascending, -1 behind them where there are fewer blocks.
     """
-    centers = block_centers(points, blocks)
-    found = []
-    for piece in torch.split(query, max(1, _PAIRS_AT_ONCE // max(1, centers.shape[0]))):
-        distance = exact_distance(piece, centers)
-        nearest = distance.topk(min(count, centers.shape[0]), largest=False).indices
-        found.append(nearest.sort(1).values)
-    return _padded(torch.cat(found), count) if found else query.new_zeros(0, count).int()
+    found = nearest(query, block_centers(points, blocks), count)
+    return _padded(found.sort(1).values, count)
 
 
 def block_centers(points: Tensor, blocks: Blocks) -> Tensor:
     """The mean point of each block, [blocks, 3]."""
-    total = points.new_zeros(blocks.count, 3).index_add(0, blocks.owners(), points)
-    return total / blocks.token_offsets.diff()[:, None]
-
-
-def exact_distance(a: Tensor, b: Tensor) -> Tensor:
-    """Euclidean distances [a, b] without the cancellation of the matrix product form."""
-    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+    return block_mean(points, blocks)
 
 
 @dataclass(frozen=True)
@@ -98,8 +90,7 @@ class ViewBlocks:
 
     number: int  # the view inside the instance
     place: Tensor  # [blocks, 2] (row, column) of each block
-    opaque: tuple[Tensor, ...]  # per block [points, 3]
-    any_faint: Tensor  # [blocks] bool, some pixel sees nothing
+    surfaces: Surfaces  # what the pixels of each block see
 
 
 @dataclass(frozen=True)
@@ -111,7 +102,6 @@ class ImageRouter:
     map_size: int
     blocks_per_side: int
     config: RoutingConfig
-    far: float  # the distance that stands for "no surface": twice the object's radius
 
     def table(self, query: Tensor) -> Tensor:
         """The image blocks nearest to each query point, [queries, K] int32.
@@ -120,32 +110,29 @@ class ImageRouter:
         candidates of all views those win whose surface comes nearest to the point. Ids are in
         view order, inside a view by 2D nearness, -1 behind them.
         """
+        found = [self._table(piece) for piece in torch.split(query, _QUERIES_AT_ONCE)]
+        return _padded(torch.cat(found), self.config.image_blocks)
+
+    def _table(self, query: Tensor) -> Tensor:
         ids, distances, first = [], [], 0
         for view in self.views:
             near = self.candidates(query, view)
             ids.append(near + first)
-            distances.append(self.surface_distance(query, view, near))
+            distances.append(squared_surface_distance(query, near, view.surfaces))
             first += view.place.shape[0]
         distance, candidates = torch.cat(distances, 1), torch.cat(ids, 1)
         count = min(self.config.image_blocks, candidates.shape[1])
-        # QUIRK 12: blocks without a surface all lie at the distance `far`; which of them win is
-        # unspecified.
-        best = distance.topk(count, largest=False).indices.sort(1).values
-        return _padded(candidates.gather(1, best), self.config.image_blocks)
+        # QUIRK 12: blocks without a surface all lie at the distance `far`. Which of them win is
+        # unspecified in the release; here the first ones do.
+        return candidates.gather(1, smallest(distance, count).sort(1).values)
 
     def candidates(self, query: Tensor, view: ViewBlocks) -> Tensor:
         """The blocks of a view nearest to the projections, [queries, candidates] int64.
 
         There is no test of visibility: points behind the camera have candidates as well.
         """
-        count = min(self.config.window**2, view.place.shape[0])
-        place = self.block_coordinates(query, view)
         centers = view.place.flip(1) + 0.5
-        found = []
-        for piece in torch.split(place, max(1, _PAIRS_AT_ONCE // centers.shape[0])):
-            distance = (piece[:, None] - centers).square().sum(-1)
-            found.append(distance.topk(count, largest=False).indices)
-        return torch.cat(found) if found else place.new_zeros(0, count).long()
+        return nearest(self.block_coordinates(query, view), centers, self.config.window**2)
 
     def block_coordinates(self, query: Tensor, view: ViewBlocks) -> Tensor:
         """Projections (x, y) in blocks of the view, [queries, 2]."""
@@ -154,15 +141,7 @@ class ImageRouter:
 
     def surface_distance(self, query: Tensor, view: ViewBlocks, near: Tensor) -> Tensor:
         """Distance of each query to each candidate block's surface, [queries, candidates]."""
-        result = torch.full(near.shape, torch.inf, dtype=query.dtype, device=query.device)
-        for block, points in enumerate(view.opaque):
-            rows, columns = torch.nonzero(near == block, as_tuple=True)
-            if view.any_faint[block] or not len(points):
-                result[rows, columns] = self.far
-            if len(points) and len(rows):
-                distance = _nearest(query[rows], points)
-                result[rows, columns] = torch.minimum(result[rows, columns], distance)
-        return result
+        return squared_surface_distance(query, near, view.surfaces).sqrt()
 
 
 def image_router(
@@ -182,13 +161,15 @@ def image_router(
     rows = torch.unique_consecutive(rows, dim=0)
     where = (torch.zeros_like(rows[:, 0]), *rows.T)
     opaque = _tiles(maps.opacity, side)[where].flatten(1) > FAINT
-    points = _tiles(maps.points, side)[where].flatten(1, 2)
+    points = _tiles(maps.points, side)[where].flatten(1, 2).mT.contiguous()
+    points.masked_fill_(~opaque[:, None], torch.inf)
     views = []
     for view in torch.unique(rows[:, 0]).tolist():
         here = rows[:, 0] == view
-        seen = tuple(p[o] for p, o in zip(points[here], opaque[here], strict=True))
-        views.append(ViewBlocks(view, rows[here, 1:], seen, ~opaque[here].all(1)))
-    return ImageRouter(tuple(views), cameras, maps.size, side, config.routing, 2 * config.radius)
+        # The distance that stands for "no surface" is twice the object's radius.
+        surfaces = Surfaces(points[here], 2 * config.radius)
+        views.append(ViewBlocks(view, rows[here, 1:], surfaces))
+    return ImageRouter(tuple(views), cameras, maps.size, side, config.routing)
 
 
 def _tiles(maps: Tensor, side: int) -> Tensor:
@@ -196,11 +177,6 @@ def _tiles(maps: Tensor, side: int) -> Tensor:
     size = maps.shape[2] // side
     tiles = maps.reshape(*maps.shape[:2], side, size, side, size, *maps.shape[4:])
     return tiles.transpose(3, 4)
-
-
-def _nearest(query: Tensor, points: Tensor) -> Tensor:
-    pieces = torch.split(query, max(1, _PAIRS_AT_ONCE // points.shape[0]))
-    return torch.cat([exact_distance(piece, points).amin(1) for piece in pieces])
 
 
 def _padded(table: Tensor, count: int) -> Tensor:

@@ -19,6 +19,7 @@ from triton.compiler import ASTSource  # noqa: E402
 from kernels.gpu import (  # noqa: E402
     block_mean,
     gating,
+    nearest,
     normalization,
     tile_attention,
     tile_attention_backward,
@@ -26,6 +27,7 @@ from kernels.gpu import (  # noqa: E402
 from kernels.gpu.launch import launch  # noqa: E402
 
 SHARED_KIB = {80: 163, 89: 99, 90: 227}  # of one program, by compute capability
+OPTIONS = ("num_warps", "num_stages", "enable_fp_fusion")
 NAMES = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
 ATTENTION = {
     "forward": tile_attention.forward_kernel,
@@ -33,6 +35,8 @@ ATTENTION = {
     "key": tile_attention_backward.key_kernel,
 }
 FLOAT32 = {"lse_ptr", "delta_ptr", "key_part_ptr", "value_part_ptr", "part_ptr", "deviation_ptr"}
+FLOAT32 |= {"points_ptr", "distance_ptr"}
+INT64 = {"run_offsets_ptr", "near_ptr", "found_ptr"}
 LAYERS = {
     "sum": (tile_attention_backward.sum_kernel, {"WIDTH": 32, "RUN": 64}),
     "gates": (gating.sum_kernel, {"BRANCHES": 3, "BLOCK": gating.BLOCK}),
@@ -45,6 +49,14 @@ LAYERS = {
         {"CHANNELS": block_mean.CHANNELS, "TOKENS": block_mean.TOKENS},
     ),
 }
+GEOMETRY = {  # float32 only
+    "nearest blocks": (nearest.nearest_kernel, {"AXES": 3} | nearest.sizes(16) | nearest.EXACT),
+    "nearest in a view": (nearest.nearest_kernel, {"AXES": 2} | nearest.sizes(9) | nearest.EXACT),
+    "surfaces": (
+        nearest.surface_kernel,
+        {"PAIRS": nearest.PAIRS, "PIXELS": nearest.PIXELS} | nearest.EXACT,
+    ),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +66,7 @@ def _fresh_cache(tmp_path, monkeypatch):
 
 def compiled(kernel, constants, dtype, capability):
     """The kernel as launched with these constants, for this capability."""
-    options = {name: constants[name] for name in ("num_warps", "num_stages") if name in constants}
+    options = {name: constants[name] for name in OPTIONS if name in constants}
     constants = {name: constants[name] for name in kernel.arg_names if name in constants}
     signature = {
         name: "constexpr" if name in constants else argument_type(name, dtype)
@@ -71,7 +83,7 @@ def compiled(kernel, constants, dtype, capability):
 
 def argument_type(name, dtype):
     """How Triton is told what an argument is; ours follow from their names."""
-    if name in ("scale", "eps"):
+    if name in ("scale", "eps", "far_squared"):
         return "fp32"
     if not name.endswith("_ptr"):
         return "i32"
@@ -81,7 +93,7 @@ def argument_type(name, dtype):
         return f"*{NAMES[dtype]}"
     if re.match(r"values|mean", name):
         return f"*{NAMES[dtype]}"
-    return "*i64" if name == "run_offsets_ptr" else "*i32"
+    return "*i64" if name in INT64 else "*i32"
 
 
 def spilled(kernel, folder: Path) -> int:
@@ -120,6 +132,16 @@ def test_layers(name, tmp_path):
     """Everything around attention, on the oldest card."""
     kernel, constants = LAYERS[name]
     check(compiled(kernel, constants, torch.bfloat16, 80), 80, tmp_path)
+
+
+@pytest.mark.parametrize("name", GEOMETRY)
+def test_geometry(name, tmp_path):
+    """Routing and the field, on the oldest card; products that must round are not fused."""
+    kernel, constants = GEOMETRY[name]
+    found = compiled(kernel, constants, torch.float32, 80)
+    check(found, 80, tmp_path)
+    if not constants.get("enable_fp_fusion", True):
+        assert "fma.rn.f32" not in found.asm["ptx"]
 
 
 @pytest.mark.slow

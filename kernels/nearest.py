@@ -1,0 +1,128 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is nearest to many points: the search behind routing by geometry.
+
+Distances and their smallest are found together, so nothing of size queries x points is kept.
+Sums of squares are float32, term by term in the order of the axes and never fused, so that every
+implementation finds the same bits; among equal distances the lower index wins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .dispatch import uses_triton
+
+MOST_NEAREST = 256
+"""Points of a query that are found at once at most: a program holds them in registers."""
+
+_PAIRS_AT_ONCE = 1 << 18  # distances of one piece, small enough for a core's cache
+
+
+@dataclass(frozen=True)
+class Surfaces:
+    """Blocks of pixels that each see a point of a surface, or nothing."""
+
+    points: Tensor  # [blocks, 3, pixels] float32, infinite where a pixel sees nothing
+    far: float  # the distance that stands for "nothing"
+
+
+def nearest(query: Tensor, points: Tensor, count: int) -> Tensor:
+    """The points nearest to each query, nearest first.
+
+    Args:
+        query: [queries, axes] float32.
+        points: [points, axes] float32.
+        count: how many, up to `MOST_NEAREST`.
+
+    Returns:
+        [queries, min(count, points)] int64.
+
+    Raises:
+        ValueError: if more are asked for.
+    """
+    if count > MOST_NEAREST:
+        raise ValueError(f"{count} nearest points; at most {MOST_NEAREST} are found at once")
+    count = min(count, len(points))
+    if uses_triton(query):
+        from .gpu.nearest import fused_nearest
+
+        with torch.cuda.device_of(query):  # Triton launches on the current card
+            return fused_nearest(query, points, count)
+    found = query.new_empty(len(query), count, dtype=torch.int64)
+    for first, last in _pieces(len(query), len(points)):
+        found[first:last] = smallest(squared_distance(query[first:last], points.T), count)
+    return found
+
+
+def squared_surface_distance(query: Tensor, near: Tensor, surfaces: Surfaces) -> Tensor:
+    """How far each query is from the surface that some blocks see, squared.
+
+    A pixel that sees nothing counts as the distance `far`, also beside pixels farther than that.
+
+    Args:
+        query: [queries, 3] float32.
+        near: [queries, candidates] int64, blocks.
+        surfaces: what the blocks see.
+
+    Returns:
+        [queries, candidates]: the smallest squared distance to a point of the block.
+    """
+    if uses_triton(query):
+        from .gpu.nearest import fused_squared_surface_distance
+
+        with torch.cuda.device_of(query):  # Triton launches on the current card
+            return fused_squared_surface_distance(query, near, surfaces)
+    result = query.new_empty(near.numel())
+    order = torch.argsort(near.flatten(), stable=True)
+    readers = torch.bincount(near.flatten(), minlength=len(surfaces.points))
+    for block, pairs in zip(surfaces.points, order.split(readers.tolist()), strict=True):
+        seen = block[:, block[0].isfinite()]
+        lowest = _lowest(query[pairs // max(1, near.shape[1])], seen)
+        blind = seen.shape[1] < block.shape[1]
+        result[pairs] = lowest.clamp_max(surfaces.far**2) if blind else lowest
+    return result.view_as(near)
+
+
+def smallest(distance: Tensor, count: int) -> Tensor:
+    """The columns of the smallest numbers of each row, smallest first, equal ones in order.
+
+    A number and its column are sorted as one integer: the bits of floats that are not negative
+    ascend as the floats do.
+
+    Args:
+        distance: [rows, columns] float32, not negative.
+        count: up to the number of columns.
+
+    Returns:
+        [rows, count] int64.
+    """
+    column = torch.arange(distance.shape[1], device=distance.device)
+    keys = (distance.contiguous().view(torch.int32).long() << 32) | column
+    return keys.topk(count, largest=False).values & 0xFFFFFFFF
+
+
+def squared_distance(query: Tensor, points: Tensor) -> Tensor:
+    """[queries, axes] and [axes, points] to [queries, points]."""
+    total = query.new_zeros(len(query), points.shape[1])
+    for ours, theirs in zip(query.T, points, strict=True):
+        delta = ours[:, None] - theirs
+        total += delta.square_()
+    return total
+
+
+def _lowest(query: Tensor, points: Tensor) -> Tensor:
+    """The smallest squared distance [queries] to points [axes, points]; infinite without any."""
+    if points.shape[1] == 0:
+        return query.new_full((len(query),), torch.inf)
+    pieces = _pieces(len(query), points.shape[1])
+    found = [squared_distance(query[first:last], points).amin(1) for first, last in pieces]
+    return torch.cat(found) if found else query.new_empty(0)
+
+
+def _pieces(rows: int, columns: int) -> list[tuple[int, int]]:
+    step = max(1, _PAIRS_AT_ONCE // max(1, columns))
+    return [(first, min(first + step, rows)) for first in range(0, rows, step)]
