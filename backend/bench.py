@@ -51,6 +51,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
     rows = _on_cuda(scene, arguments.queries or PAPER_TOKENS) if cuda else _on_cpu(scene)
     report["times"] = [asdict(row) for row in rows]
     if not cuda:
+        report["dense_over_selected"] = crossover(rows)
         report["gpu"] = "not measured on a GPU"
         say("GPU: not measured on a GPU.")
     return report if arguments.json else DONE
@@ -92,6 +93,18 @@ def routing(scene: Scene) -> dict[str, dict[str, Any]]:
             f"{numbers.union_blocks:>7.1f}{numbers.useful_share:>8.2f}{numbers.traffic:>9.3f}"
         )
     return found
+
+
+def crossover(rows: list[Row]) -> dict[int, float]:
+    """From how many tokens on the reference beats torch's dense attention, in this run."""
+    from .bench_kernels import dense_over_selected
+
+    ratios = dense_over_selected(rows)
+    won = [tokens for tokens, ratio in ratios.items() if ratio > 1]
+    say("\nTime of dense attention / time of selected attention, 16 heads of width 32:")
+    say("  ".join(f"{tokens} tokens: {ratio:.2f}" for tokens, ratio in ratios.items()))
+    say(f"Selected attention is faster from {min(won)} tokens." if won else "Dense is faster.")
+    return ratios
 
 
 def _views(folder: Path | None) -> tuple[Views, str]:

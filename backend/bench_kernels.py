@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 CPU_HEADS, CARD_HEADS, WIDTH = (16, 1), (32, 2), 32
 _DENSE_FROM = 2048
 _LOOP_QUERIES = 256
+_SELECTED = "selected, reference"
 _EXPONENTIALS = 16  # per clock and multiprocessor, from Ampere to Hopper
 
 
@@ -67,11 +68,24 @@ def against_dense(scene: Scene) -> list[Row]:
         plan.selected  # noqa: B018 - made once per object, so not on the clock
         sparse = clock(partial(selected_attention, query, key, value, plan))
         dense = clock(partial(attention, query, key, value, *offsets))
-        rows.append(_row("selected, reference, forward", plan, CPU_HEADS, sparse))
+        rows.append(_row(f"{_SELECTED}, forward", plan, CPU_HEADS, sparse))
         rows.append(_row("dense, torch, forward", plan, CPU_HEADS, dense, dense=True))
         if tokens >= whole.queries:
             return rows
         tokens *= 2
+
+
+def dense_over_selected(rows: list[Row]) -> dict[int, float]:
+    """Time of dense attention as a multiple of the selected one's, by tokens; above 1 it pays."""
+    times: dict[str, dict[int, float]] = {
+        kind: {row.tokens: row.milliseconds for row in rows if row.name.startswith(name)}
+        for kind, name in (("dense", "dense, torch"), ("selected", _SELECTED))
+    }
+    return {
+        tokens: slow / times["selected"][tokens]
+        for tokens, slow in times["dense"].items()
+        if tokens in times["selected"]
+    }
 
 
 def on_card(direction: str, plan: RoutingPlan) -> list[Row]:

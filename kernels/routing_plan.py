@@ -20,9 +20,9 @@ from .blocks import Blocks, ranges
 RUN_TOKENS = 64
 """Keys that a kernel takes at once; a run is never longer."""
 
-TILE_QUERIES = {"cuda": 8, "cpu": 16}
+TILE_QUERIES = {"cuda": 8, "cpu": 32}
 """Queries per tile. On CUDA, 8 queries of 16 heads fill the 128 rows of a matrix instruction; on
-a CPU gathering weighs more than scores that are masked away."""
+a CPU gathering and starting weigh more than scores that are masked away."""
 
 _INCOHERENT = 3.0  # blocks of a union per block of a query, from where sharing does not pay
 _LIST_TILES = 256  # tiles that one program of the backward goes through at most

@@ -107,9 +107,8 @@ class _TileAttention(torch.autograd.Function):
         out = torch.zeros_like(query)
         lse = query.new_full((query.shape[1], query.shape[0]), -torch.inf)
         for tile in _walk(tiles):
-            weights, sums = _softmax(query[tile.queries], key[tile.tokens], tile)
-            out[tile.queries] = _ungroup(weights @ value[tile.tokens].transpose(0, 1), tile)
-            lse[:, tile.queries] = _ungroup(sums, tile)[..., 0].T
+            seen = key[tile.tokens], value[tile.tokens]
+            out[tile.queries], lse[:, tile.queries] = _attended(query[tile.queries], *seen, tile)
         ctx.save_for_backward(query, key, value, out)
         ctx.tiles = tiles
         ctx.mark_non_differentiable(lse)
@@ -124,12 +123,45 @@ class _TileAttention(torch.autograd.Function):
         for tile in _walk(ctx.tiles):
             asking = (tensor[tile.queries] for tensor in (query, grad, inner))
             q, g, dot = (group_heads(tensor, key.shape[1]) for tensor in asking)
-            weights, _sums = _softmax(query[tile.queries], key[tile.tokens], tile)
+            weights, _ = _softmax(query[tile.queries], key[tile.tokens], tile)
             slope = weights * (g @ value[tile.tokens].permute(1, 2, 0) - dot) * scale
             grads[0][tile.queries] = _ungroup(slope @ key[tile.tokens].transpose(0, 1), tile)
             grads[1].index_add_(0, tile.tokens, (slope.mT @ q).transpose(0, 1))
             grads[2].index_add_(0, tile.tokens, (weights.mT @ g).transpose(0, 1))
         return *grads, None
+
+
+def _attended(query: Tensor, key: Tensor, value: Tensor, tile: _Tile) -> tuple[Tensor, Tensor]:
+    """Output [n, Hq, D] of one tile, and log-sum-exp in base 2 [Hq, n].
+
+    Args:
+        query: [n, Hq, D].
+        key: [tokens, Hk, D].
+        value: like key.
+        tile: whose queries and tokens these are.
+    """
+    if query.is_cpu:
+        return _attended_on_cpu(query, key, value, tile)
+    weights, sums = _softmax(query, key, tile)
+    out = _ungroup(weights @ value.transpose(0, 1), tile)
+    return out, _ungroup(sums, tile)[..., 0].T
+
+
+def _attended_on_cpu(
+    query: Tensor, key: Tensor, value: Tensor, tile: _Tile
+) -> tuple[Tensor, Tensor]:
+    """The same by torch's fused attention, which shares the heads out to all threads at once.
+
+    Its public name does not give the log-sum-exp.
+    """
+    fused = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu  # noqa: SLF001
+    batch, group = key.shape[1], query.shape[1] // key.shape[1]
+    rows = query.transpose(0, 1).unflatten(0, (batch, group))
+    streams = (each.transpose(0, 1)[:, None].expand(-1, group, -1, -1) for each in (key, value))
+    out, lse = fused(rows, *streams, attn_mask=tile.bias.to(query.dtype)[None, None])
+    out = out.flatten(0, 1).masked_fill(tile.blind[:, None], 0)
+    lse = lse.flatten(0, 1).masked_fill(tile.blind, -torch.inf)
+    return out.transpose(0, 1), lse / math.log(2)
 
 
 def _softmax(query: Tensor, key: Tensor, tile: _Tile) -> tuple[Tensor, Tensor]:

@@ -72,6 +72,16 @@ def test_statistics_count_by_hand():
     assert numbers.useful_share == pytest.approx(9 / (2 * 64 * 8))
 
 
+def test_the_crossover_is_a_ratio_of_one_run():
+    """Both rows of a size are compared; sizes that only one of them has are left out."""
+    names = "selected, reference, forward", "dense, torch, forward"
+    times = [(names[0], 10, 4.0), (names[1], 10, 2.0), (names[0], 90, 3.0), (names[1], 90, 9.0)]
+    times.append(("selected, loop over queries, forward", 90, 1.0))
+    times.append((names[0], 256, 1.0))
+    rows = [bench_kernels.Row(name, n, ms, 0.0, None, None) for name, n, ms in times]
+    assert bench.crossover(rows) == {10: 0.5, 90: 3.0}
+
+
 def test_without_a_card_the_report_says_so(capsys, monkeypatch, scene):
     """No figure of a GPU is printed where there is none."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
