@@ -194,9 +194,10 @@ def refine(
     if request.refine == "off":
         report.leave_out("refine", "off")
         return start
-    seconds = RefineConfig.seconds if request.refine == "auto" else float(request.refine)
+    config = RefineConfig()
+    if request.refine != "auto":
+        config = config.within(float(request.refine))
     with report.stage("refine", progress):
-        config = RefineConfig(seconds=seconds)
         refinement = Refinement(views.views, normalization, HALF_EXTENT, config)
         predicted = request.checkpoint != NO_CHECKPOINT
         field = refinement.run(start.signed_distance if predicted else None, progress)

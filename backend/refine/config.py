@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+SECONDS = 40.0
+"""What all steps of the default take on two cores, about."""
 
 Opacity = Literal["volsdf", "neus"]
 
@@ -17,10 +20,12 @@ class Level:
     Attributes:
         resolution: grid samples along one side of the model's box.
         band: distance from the surface, in voxels, up to which samples are fitted.
-        steps: of the optimizer, when time allows.
+        steps: of the optimizer.
         inverse_std: sharpness of the surface at the first and at the last step, 1 / model units.
-        opacity: `volsdf` blurs the surface over its neighborhood, so that it finds its way;
-            `neus` puts half opacity exactly at the zero level set, so that silhouettes fit.
+        opacity: `volsdf` blurs the surface over its neighborhood, so that it finds its way, but
+            its blurred rim reaches beyond the outline: it learns only from rays that the object
+            covers wholly. `neus` puts half opacity exactly at the zero level set, so that it
+            learns from outlines too.
         distance_rate: learning rate of the signed distance, model units.
         color_rate: learning rate of the color logits.
         silhouette_weight: of the squared error of the opacity.
@@ -52,7 +57,8 @@ class RefineConfig:
         held_out: input views kept back to judge the result by, if there are at least
             `views_to_hold_out` of them.
         views_to_hold_out: see above.
-        seconds: of fitting at most.
+        seconds: after which the levels end, whatever their steps; far beyond what they need, so
+            that a result does not depend on how busy the machine is.
         seed: of the choice of rays.
     """
 
@@ -69,5 +75,11 @@ class RefineConfig:
     hull_margin: float = 0.3
     held_out: int = 2
     views_to_hold_out: int = 8
-    seconds: float = 40.0
+    seconds: float = 180.0
     seed: int = 0
+
+    def within(self, seconds: float) -> RefineConfig:
+        """As many of the steps as two cores take in so many seconds, and no longer."""
+        share = min(1.0, seconds / SECONDS)
+        levels = [replace(level, steps=max(1, round(level.steps * share))) for level in self.levels]
+        return replace(self, levels=tuple(levels), seconds=seconds)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .config import Level, RefineConfig
     from .training_rays import RaySamples, TrainingRays
 
+WHOLLY = 0.99  # coverage of a pixel from which the object counts as all there is in it
 CHECK_EVERY = 30  # steps between two looks at the held-out rays
 PATIENCE = 2  # looks without a gain after which a level ends
 WARM_UP = 0.15  # part of a level during which the distance learns to move
@@ -90,7 +91,7 @@ class LevelFit:
         progress: Progress,
         report: Callable[[float], None],
     ) -> Rows:
-        """Fit until the steps or the seconds are used up, or the held-out rays get worse.
+        """Fit until the steps are done, the held-out rays get worse, or the seconds are over.
 
         Args:
             training: rays to explain.
@@ -103,14 +104,19 @@ class LevelFit:
             The best rows by the held-out rays; the last where there are none.
         """
         begin = time.perf_counter()
+        training = self._understood(training)
+        if len(training) == 0:
+            return self.rows.copy()
         samples = march(training, self._band, progress)
-        judge = _Judge(held_out, march(held_out, self._band, progress)) if held_out else None
+        judge = None
+        if held_out:
+            seen = self._understood(held_out)
+            judge = _Judge(seen, march(seen, self._band, progress))
         generator = torch.Generator().manual_seed(self._config.seed)
         for step in range(self._level.steps):
-            elapsed = (time.perf_counter() - begin) / seconds
-            fraction = max(step / self._level.steps, elapsed)
-            if fraction >= 1:
+            if time.perf_counter() - begin >= seconds:
                 break
+            fraction = step / self._level.steps
             report(fraction)
             progress.check()
             chosen = torch.randint(
@@ -120,6 +126,16 @@ class LevelFit:
             if judge and step % CHECK_EVERY == CHECK_EVERY - 1 and self._is_spent(judge, fraction):
                 break
         return judge.best if judge and judge.best else self.rows.copy()
+
+    def _understood(self, rays: TrainingRays) -> TrainingRays:
+        """The rays that this level's opacity can explain.
+
+        A blurred surface is half opaque some way outside of its zero level set where rays graze
+        it: fitted to outlines, it would shrink. The hull bounds it there in any case.
+        """
+        if self._level.opacity == "neus":
+            return rays
+        return rays.choose(torch.nonzero(rays.coverage >= WHOLLY)[:, 0])
 
     def _step(
         self, rays: TrainingRays, samples: RaySamples, chosen: Tensor, fraction: float
