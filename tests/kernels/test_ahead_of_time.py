@@ -17,10 +17,13 @@ from triton.backends.compiler import GPUTarget  # noqa: E402 - only where Triton
 from triton.compiler import ASTSource  # noqa: E402
 
 from kernels.gpu import (  # noqa: E402
+    blending,
     block_mean,
+    compositing,
     gating,
     nearest,
     normalization,
+    sparse_field,
     tile_attention,
     tile_attention_backward,
 )
@@ -35,8 +38,9 @@ ATTENTION = {
     "key": tile_attention_backward.key_kernel,
 }
 FLOAT32 = {"lse_ptr", "delta_ptr", "key_part_ptr", "value_part_ptr", "part_ptr", "deviation_ptr"}
-FLOAT32 |= {"points_ptr", "distance_ptr"}
-INT64 = {"run_offsets_ptr", "near_ptr", "found_ptr"}
+FLOAT32 |= {"points_ptr", "distance_ptr", "weights_ptr", "layers_ptr", "thickness_ptr"}
+FLOAT32 |= {"thickness_grad_ptr", "rows_ptr", "rows_grad_ptr", "coarse_ptr"}
+INT64 = {"run_offsets_ptr", "near_ptr", "found_ptr", "offsets_ptr", "uses_ptr", "used_ptr"}
 LAYERS = {
     "sum": (tile_attention_backward.sum_kernel, {"WIDTH": 32, "RUN": 64}),
     "gates": (gating.sum_kernel, {"BRANCHES": 3, "BLOCK": gating.BLOCK}),
@@ -49,9 +53,25 @@ LAYERS = {
         {"CHANNELS": block_mean.CHANNELS, "TOKENS": block_mean.TOKENS},
     ),
 }
+RAYS = {"SAMPLES": compositing.SAMPLES, "num_warps": compositing.WARPS}
 GEOMETRY = {  # float32 only
     "nearest blocks": (nearest.nearest_kernel, {"AXES": 3} | nearest.sizes(16) | nearest.EXACT),
     "nearest in a view": (nearest.nearest_kernel, {"AXES": 2} | nearest.sizes(9) | nearest.EXACT),
+    "light": (compositing.weights_kernel, RAYS),
+    "light's gradient": (compositing.gradient_kernel, RAYS),
+    "sums over rays": (compositing.sums_kernel, RAYS | {"CHANNELS": compositing.CHANNELS}),
+    "blend": (
+        blending.blend_kernel,
+        {"POINTS": blending.POINTS, "CHANNELS": blending.CHANNELS, "num_warps": 4},
+    ),
+    "blend's gradient": (
+        blending.spread_kernel,
+        {"ENTRIES": blending.ENTRIES, "CHANNELS": blending.CHANNELS, "num_warps": 1},
+    ),
+    "decode": (
+        sparse_field.decode_kernel,
+        {"LAYERS": 4, "WIDTH": 32, "POINTS": sparse_field.POINTS, "PRECISION": "tf32x3"},
+    ),
     "surfaces": (
         nearest.surface_kernel,
         {"PAIRS": nearest.PAIRS, "PIXELS": nearest.PIXELS} | nearest.EXACT,
@@ -83,7 +103,7 @@ def compiled(kernel, constants, dtype, capability):
 
 def argument_type(name, dtype):
     """How Triton is told what an argument is; ours follow from their names."""
-    if name in ("scale", "eps", "far_squared"):
+    if name in ("scale", "eps", "far_squared", "half_side", "dark"):
         return "fp32"
     if not name.endswith("_ptr"):
         return "i32"

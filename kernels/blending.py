@@ -1,0 +1,39 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Weighted sums of rows, differentiable in the rows: what trilinear sampling comes down to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from .dispatch import uses_triton
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def blend_rows(rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
+    """result[n] = sum_k weights[n, k] * rows[index[n, k]]; weights carry no gradient.
+
+    The kernel adds the gradient of a row in the order of the points, without atomics: the same
+    bits in every run.
+
+    Args:
+        rows: [rows, channels].
+        index: [n, k] integer, below `rows`; a negative one stands for a missing row, a zero.
+        weights: [n, k].
+
+    Returns:
+        [n, channels].
+    """
+    if uses_triton(rows):
+        from .gpu.blending import FusedBlend
+
+        with torch.cuda.device_of(rows):  # Triton launches on the current card
+            return FusedBlend.apply(rows, index, weights)  # type: ignore[no-any-return,no-untyped-call]
+    if len(rows) == 0:  # then every row is missing
+        return (rows.sum() + weights.new_zeros(len(index), rows.shape[1])).to(rows.dtype)
+    known = index >= 0
+    return (rows[index.clamp(min=0).long()] * (weights * known)[..., None]).sum(1)

@@ -1,0 +1,75 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Light along rays: how much of it ends at each sample, and sums over the samples of a ray.
+
+Samples of all rays lie one behind the other, near to far. Every sum runs along its ray in order,
+so two runs give the same bits.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from .dispatch import uses_triton
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def ray_weights(thickness: Tensor, ray: Tensor, rays: int) -> Tensor:
+    """The share of a ray's light that ends at each of its samples.
+
+    With t the optical thickness of the samples: w_k = (1 - exp(-t_k)) exp(-sum_{j<k} t_j).
+    The kernel stops where the light left is less than half a unit of the last place of 1, and
+    gives zero behind.
+
+    Args:
+        thickness: [samples], not negative.
+        ray: [samples] int64, ascending.
+        rays: how many there are.
+
+    Returns:
+        [samples].
+    """
+    if uses_triton(thickness):
+        from .gpu.compositing import FusedRayWeights
+
+        with torch.cuda.device_of(thickness):  # Triton launches on the current card
+            return FusedRayWeights.apply(thickness, ray_offsets(ray, rays))  # type: ignore[no-any-return,no-untyped-call]
+    return (1 - torch.exp(-thickness)) * torch.exp(-_before(thickness, ray, rays))
+
+
+def ray_sums(values: Tensor, ray: Tensor, rays: int) -> Tensor:
+    """Sums over the samples of each ray.
+
+    Args:
+        values: [samples, channels].
+        ray: [samples] int64, ascending.
+        rays: how many there are.
+
+    Returns:
+        [rays, channels]; zeros for a ray without samples.
+    """
+    if uses_triton(values):
+        from .gpu.compositing import FusedRaySums
+
+        with torch.cuda.device_of(values):  # Triton launches on the current card
+            return FusedRaySums.apply(values, ray, ray_offsets(ray, rays))  # type: ignore[no-any-return,no-untyped-call]
+    return values.new_zeros(rays, values.shape[1]).index_add(0, ray, values)
+
+
+def ray_offsets(ray: Tensor, rays: int) -> Tensor:
+    """Samples before each ray, [rays + 1] int64."""
+    return torch.searchsorted(ray, torch.arange(rays + 1, device=ray.device))
+
+
+def _before(thickness: Tensor, ray: Tensor, rays: int) -> Tensor:
+    """The optical thickness in front of each sample of its ray, [samples]."""
+    counts = torch.bincount(ray, minlength=rays)
+    first = counts.cumsum(0) - counts
+    place = torch.arange(ray.shape[0], device=ray.device) - first[ray]
+    padded = thickness.new_zeros(rays, int(counts.max()) if rays else 0)
+    padded = padded.index_put((ray, place), thickness)
+    return padded.cumsum(1)[ray, place] - thickness
