@@ -52,12 +52,13 @@ def ray_sums(values: Tensor, ray: Tensor, rays: int) -> Tensor:
     Returns:
         [rays, channels]; zeros for a ray without samples.
     """
-    if uses_triton(values):
-        from .gpu.compositing import FusedRaySums
+    offsets = ray_offsets(ray, rays)
+    if not uses_triton(values):
+        return torch.segment_reduce(values, "sum", offsets=offsets, initial=0)
+    from .gpu.compositing import FusedRaySums
 
-        with torch.cuda.device_of(values):  # Triton launches on the current card
-            return FusedRaySums.apply(values, ray, ray_offsets(ray, rays))  # type: ignore[no-any-return,no-untyped-call]
-    return values.new_zeros(rays, values.shape[1]).index_add(0, ray, values)
+    with torch.cuda.device_of(values):  # Triton launches on the current card
+        return FusedRaySums.apply(values, ray, offsets)  # type: ignore[no-any-return,no-untyped-call]
 
 
 def ray_offsets(ray: Tensor, rays: int) -> Tensor:

@@ -12,12 +12,14 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 from torch.nn import functional as F
 
+from kernels.blending import blend_rows
+
 
 def gather_rows(rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
     """Blend rows: result[n] = sum_k weights[n, k] * rows[index[n, k]].
 
     Weights carry no gradient. On the CPU both directions are one sparse matrix product, several
-    times faster than indexing with autograd; elsewhere they are an indexed sum.
+    times faster than indexing with autograd; elsewhere the kernels answer.
 
     Args:
         rows: [rows, channels] float32.
@@ -27,6 +29,8 @@ def gather_rows(rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
     Returns:
         [n, channels].
     """
+    if rows.device.type != "cpu":
+        return blend_rows(rows, index, weights)
     # The sparse product trusts its indices: a negative one would read foreign memory, and so would
     # the zero that stands in for it if there were no row 0.
     known = index >= 0
@@ -39,26 +43,22 @@ def gather_rows(rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
 
 
 class _Gather(torch.autograd.Function):
+    """On the CPU."""
+
     @staticmethod
     def forward(ctx: Any, rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
         ctx.save_for_backward(index, weights)
         ctx.shape = rows.shape
-        if rows.device.type == "cpu":
-            blend = _matrix(index, weights, len(rows))
-            return torch.from_numpy(blend @ rows.detach().numpy())
-        return (rows[index] * weights[..., None]).sum(1)
+        blend = _matrix(index, weights, len(rows))
+        return torch.from_numpy(blend @ rows.detach().numpy())
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         (gradient,) = gradients
         index, weights = ctx.saved_tensors
-        if gradient.device.type == "cpu":
-            blend = _matrix(index, weights, ctx.shape[0])
-            spread = blend.T @ np.ascontiguousarray(gradient.numpy())
-            return torch.from_numpy(spread), None, None
-        shares = weights[..., None] * gradient[:, None]
-        rows = gradient.new_zeros(ctx.shape)
-        return rows.index_add(0, index.flatten(), shares.flatten(0, 1)), None, None
+        blend = _matrix(index, weights, ctx.shape[0])
+        spread = blend.T @ np.ascontiguousarray(gradient.numpy())
+        return torch.from_numpy(spread), None, None
 
 
 def _matrix(index: Tensor, weights: Tensor, rows: int) -> csr_matrix:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from kernels.compositing import ray_sums, ray_weights
+
 if TYPE_CHECKING:
     from .field import Field
     from .marching import Marcher, Samples
@@ -22,9 +24,14 @@ class Absorption:
     """How the light of each ray is spread over its samples."""
 
     samples: Samples
-    alpha: Tensor  # [samples] opacity of each step
+    thickness: Tensor  # [samples] optical thickness of each step
     weights: Tensor  # [samples] share of the ray's light that ends there
     opacity: Tensor  # [rays]
+
+    @property
+    def alpha(self) -> Tensor:
+        """Opacity of each step, [samples]."""
+        return 1 - torch.exp(-self.thickness)
 
     @property
     def valid(self) -> Tensor:
@@ -33,8 +40,7 @@ class Absorption:
 
     def gather(self, values: Tensor) -> Tensor:
         """The weighted sum per ray of [samples, channels], [rays, channels]."""
-        total = values.new_zeros(self.opacity.shape[0], values.shape[1])
-        return total.index_add(0, self.samples.ray, self.weights[:, None] * values)
+        return ray_sums(self.weights[:, None] * values, self.samples.ray, len(self.opacity))
 
     def surface_points(self) -> Tensor:
         """[rays, 3] where the rays end, on average.
@@ -73,17 +79,6 @@ def absorb(field: Field, origins: Tensor, directions: Tensor, marcher: Marcher) 
 
 def composite(samples: Samples, thickness: Tensor, rays: int) -> Absorption:
     """Spread the light of `rays` rays over samples of known optical thickness [samples]."""
-    alpha = 1 - torch.exp(-thickness)
-    weights = alpha * torch.exp(-_before(thickness, samples.ray, rays))
-    opacity = thickness.new_zeros(rays).index_add(0, samples.ray, weights)
-    return Absorption(samples, alpha, weights, opacity)
-
-
-def _before(thickness: Tensor, ray: Tensor, rays: int) -> Tensor:
-    """The optical thickness in front of each sample of its ray, [samples]."""
-    counts = torch.bincount(ray, minlength=rays)
-    first = counts.cumsum(0) - counts
-    place = torch.arange(ray.shape[0], device=ray.device) - first[ray]
-    padded = thickness.new_zeros(rays, int(counts.max()) if rays else 0)
-    padded = padded.index_put((ray, place), thickness)
-    return padded.cumsum(1)[ray, place] - thickness
+    weights = ray_weights(thickness, samples.ray, rays)
+    opacity = ray_sums(weights[:, None], samples.ray, rays)[:, 0]
+    return Absorption(samples, thickness, weights, opacity)
