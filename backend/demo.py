@@ -100,9 +100,7 @@ def steps(folder: Path, asset: Path | None) -> list[Step]:
     return [
         *made,
         Step("capture", blender_command(*capture)),
-        Step(
-            "reconstruct", backend_command("reconstruct", views, "-o", result, "--refine", "auto")
-        ),
+        Step("reconstruct", backend_command("reconstruct", views, "-o", result)),
         Step("import", blender_command(*scene)),
         Step("relight", blender_command(*relight, "-o", str(folder / "relit"))),
         Step("evaluate", blender_command("evaluate", views, result)),

@@ -18,6 +18,7 @@ from .hull import VisualHull, estimate_bounding_sphere
 from .mesh.cleaning import decimate, keep_solid_parts
 from .mesh.glb import Textures, plain_dielectric
 from .mesh.isosurface import extract_surface
+from .mesh.level_set import onto_level_set
 from .mesh.texture import bake_base_color, decode_textures
 from .mesh.unwrap import unwrap
 from .model.checkpoint import Checkpoint, open_checkpoint
@@ -72,7 +73,7 @@ class ReconstructRequest:
     views: Path
     output: Path
     checkpoint: str = NO_CHECKPOINT
-    refine: str = "off"
+    refine: str = "auto"
     device: str = "auto"
     texture_size: int = 2048
     faces: int = 50_000
@@ -120,7 +121,7 @@ def reconstruct(request: ReconstructRequest, progress: Progress) -> Report:
         with report.stage("texture", progress):
             textures = texture_of(mesh, shape, request, views, normalization, progress)
         with report.stage("write", progress):
-            Result(mesh, textures, views, normalization).write(folder, report, progress)
+            Result(shape, mesh, textures, views, normalization).write(folder, report, progress)
         report.write(folder / REPORT)
     return report
 
@@ -212,6 +213,7 @@ def mesh_of(shape: Shape, request: ReconstructRequest, progress: Progress) -> Un
     surface = extract_surface(shape.signed_distance, HALF_EXTENT, MESH_RESOLUTION, progress)
     progress.report("mesh", 0.4, "cleaning")
     mesh = decimate(keep_solid_parts(surface), request.faces)
+    mesh = onto_level_set(mesh, shape.signed_distance, 2 * HALF_EXTENT / MESH_RESOLUTION)
     progress.report("mesh", 0.5, "unwrapping")
     return unwrap(mesh, request.texture_size, progress)
 

@@ -8,10 +8,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from .exit_codes import DONE
 from .progress import Progress
 from .terminal import cancelled_by_interrupt, progress_on_terminal, say
-
-DONE = 0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint", default="none", help="name or folder; none needs no weights"
     )
-    parser.add_argument("--refine", type=_refine, default="off", help="off, auto or seconds")
+    parser.add_argument("--refine", type=_refine, default="auto", help="off, auto or seconds")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0 …")
     parser.add_argument("--texture-size", type=_count, default=2048, help="side in texels")
     parser.add_argument("--faces", type=_count, default=50_000, help="triangles, about")

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a result consists of: mesh, textures, preview, and the scores on the input views."""
+"""What a result consists of: mesh, textures, field, preview, and scores on the input views."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from .field.field_file import PlacedField
 from .mesh.glb import write_glb
 from .mesh.preview import render_unlit
 from .metrics import ImageScores, mean_scores, score_image
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .mesh.triangle_mesh import UnwrappedMesh
     from .progress import Progress
     from .report import Report
+    from .shape import Shape
     from .views import Views
 
 
@@ -30,12 +32,14 @@ class Result:
     """A reconstruction.
 
     Attributes:
+        shape: whose surface it is.
         mesh: in the normalized frame.
         textures: of its one material.
         views: it was made from.
         normalization: from their world to the normalized frame.
     """
 
+    shape: Shape
     mesh: UnwrappedMesh
     textures: Textures
     views: Views
@@ -49,6 +53,10 @@ class Result:
         self.textures.base_color_image().save(folder / "textures" / "base_color.png")
         packed = self.textures.metallic_roughness_image()
         packed.save(folder / "textures" / "metallic_roughness.png")
+        if self.shape.field:
+            rotation = np.eye(3) if self.shape.rotation is None else self.shape.rotation
+            placed = PlacedField(self.shape.field, self.normalization, rotation.tolist())
+            placed.write(folder / "field.safetensors")
         report.warnings.extend(self.views.warnings)
         report.counts |= {
             "views": len(self.views.views),

@@ -29,10 +29,14 @@ class Shape:
         signed_distance: to `[n]`, negative inside.
         appearance: to `[n, channels]` in 0..1: color, or base color, roughness and metallic;
             nothing where only the surface is known.
+        field: what the two were made from; nothing where it is the silhouettes.
+        rotation: `[3, 3]`, x_normalized = rotation @ x_model, where the field lies in x_model.
     """
 
     signed_distance: Quantity
     appearance: Quantity | None = None
+    field: Field | None = None
+    rotation: NDArray[np.float64] | None = None
 
     @classmethod
     def of_field(
@@ -54,4 +58,4 @@ class Shape:
 
             return ask
 
-        return cls(on_cpu(field.signed_distance), on_cpu(field.appearance))
+        return cls(on_cpu(field.signed_distance), on_cpu(field.appearance), field, rotation)

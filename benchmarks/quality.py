@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The bench: twelve real objects through the whole path, scored from cameras it has not seen.
 
-    python3 -m benchmarks.quality OBJECTS HDRI [--refine off] [--work DIR] [-o RESULT.json]
+    python3 -m benchmarks.quality OBJECTS HDRI [--refine auto] [--work DIR] [-o RESULT.json]
 
 Captures are kept in the work folder and made only once. The standard library is enough to start
 it; everything else runs in LSRM's own environments.
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("objects", type=Path, help="folder with gso_*/model.obj and *.glb")
     add("hdri", type=Path, help="the lighting of the captures")
-    add("--refine", default="off")
+    add("--refine", default="auto")
     add("--only", default="", help="run the objects whose path holds this text, any case")
     add("--true-geometry", action="store_true", help="also texture the true meshes: the bound")
     add("--work", type=Path, default=Path("bench"))

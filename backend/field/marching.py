@@ -5,14 +5,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-RUN = 8  # lattice intervals that are looked up together before each is
-COARSER = 8  # cells of the occupancy along one side of a cell that such a look-up reads
+RUNS = (64, 8)  # lattice intervals that are looked up together, before each is by itself
+FINENESS = 2  # cells that such a look-up's reach spans, at least
 
 
 @dataclass(frozen=True)
@@ -42,16 +43,22 @@ class Occupancy:
     def neighborhood(self, reach: float) -> Occupancy:
         """A coarser grid whose cell is occupied if any cell within `reach` of its points is."""
         count = self.cells.shape[0]
-        coarse = max(1, count // COARSER)
+        cell = 2 * self.half_side / count
+        coarse = max(1, count // max(1, int(reach / (FINENESS * cell))))
         side = 2 * self.half_side / coarse
         grid = F.adaptive_max_pool3d(self.cells[None, None].float(), coarse)[0, 0] > 0
         return Occupancy(grid, self.half_side).dilated(int(np.ceil(reach / side)))
 
     def dilated(self, cells: int) -> Occupancy:
         """Grown by that many cells in every direction, corners included."""
-        grid = self.cells[None, None].float()
-        grown = F.max_pool3d(grid, 2 * cells + 1, stride=1, padding=cells)
-        return Occupancy(grown[0, 0] > 0, self.half_side)
+        grown = self.cells
+        for axis in range(3):
+            before, grown = grown, grown.clone()
+            for shift in range(1, min(cells, before.shape[axis] - 1) + 1):
+                count = before.shape[axis] - shift
+                grown.narrow(axis, shift, count).logical_or_(before.narrow(axis, 0, count))
+                grown.narrow(axis, 0, count).logical_or_(before.narrow(axis, shift, count))
+        return Occupancy(grown, self.half_side)
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ class Marcher:
 
         Args:
             origins: [rays, 3] world units of the model.
-            directions: [rays, 3], unit length unless the caller wants longer steps.
+            directions: [rays, 3], of unit length if there is an occupancy.
         """
         enter, leave = self._crossing(origins, directions)
         lattice = self._lattice(float(leave.max()) if leave.numel() else 0.0, origins)
@@ -79,27 +86,38 @@ class Marcher:
         samples = Samples(ray, lattice[number], lattice[number + 1], points)
         return samples if self.occupancy is None else _keep(samples, self.occupancy)
 
+    @cached_property
+    def _neighborhoods(self) -> list[Occupancy | None]:
+        """For each of the `RUNS`, where the middle of a run must lie to be worth a look."""
+        if self.occupancy is None:
+            return [None] * len(RUNS)
+        return [self.occupancy.neighborhood(0.5 * run * self.step) for run in RUNS]
+
     def _candidates(
         self, origins: Tensor, directions: Tensor, lattice: Tensor, enter: Tensor, leave: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Pairs (ray, lattice interval) that can hold a sample: whole runs of them at once.
+        """Pairs (ray, lattice interval) that can hold a sample: long runs first, then their parts.
 
         A run is dropped if it lies outside of the cube, or if no cell near its middle is
         occupied; which samples of the others are kept is decided one by one.
         """
-        starts = torch.arange(0, len(lattice) - 1, RUN, device=lattice.device)
-        ends = (starts + RUN).clamp(max=len(lattice) - 1)
-        near, far = lattice[starts], lattice[ends]
-        crosses = (far >= enter[:, None]) & (near <= leave[:, None])
-        ray, run = torch.nonzero(crosses, as_tuple=True)
-        if self.occupancy is not None:
-            reach = 0.5 * RUN * self.step * float(directions.norm(dim=1).amax())
-            middles = origins[ray] + directions[ray] * (0.5 * (near + far))[run, None]
-            kept = self.occupancy.neighborhood(reach).contains(middles)
-            ray, run = ray[kept], run[kept]
-        number = starts[run, None] + torch.arange(RUN, device=lattice.device)
-        exists = number < len(lattice) - 1
-        return ray[:, None].expand_as(number)[exists], number[exists]
+        last = len(lattice) - 1
+        starts = torch.arange(0, last, RUNS[0], device=lattice.device)
+        ray = torch.arange(len(origins), device=lattice.device).repeat_interleave(len(starts))
+        number = starts.repeat(len(origins))
+        for run, part, near in zip(RUNS, (*RUNS[1:], 1), self._neighborhoods, strict=True):
+            begin, end = lattice[number], lattice[(number + run).clamp(max=last)]
+            kept = (end >= enter[ray]) & (begin <= leave[ray])
+            ray, number, middle = ray[kept], number[kept], 0.5 * (begin + end)[kept, None]
+            if near is not None:
+                kept = near.contains(origins[ray] + directions[ray] * middle)
+                ray, number = ray[kept], number[kept]
+            parts = torch.arange(0, run, part, device=lattice.device)
+            ray = ray.repeat_interleave(len(parts))
+            number = (number[:, None] + parts).flatten()
+            exists = number < last
+            ray, number = ray[exists], number[exists]
+        return ray, number
 
     def _crossing(self, origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
         """Distances at which rays enter and leave the cube, [rays] each, never behind them."""

@@ -72,18 +72,18 @@ class SparseVolume:
             points: [points, 3] (x, y, z).
 
         Returns:
-            Flat indices into the grid [points, 8], and weights [points, 8].
+            Flat indices into the grid, int32 [points, 8], and weights [points, 8].
         """
-        last = self.resolution - 1
-        place = (0.5 * (points / self.coarse.half_side + 1)).clamp(0, 1) * last
-        low = place.floor()
-        fraction = torch.stack([1 - (place - low), place - low], 1)
-        both = torch.stack([low, (low + 1).clamp(max=last)], 1).long()
-        x, y, z = both.unbind(2)
-        flat = (z[:, :, None, None] * (last + 1) + y[:, None, :, None]) * (last + 1)
-        x_weight, y_weight, z_weight = fraction.unbind(2)
-        weights = z_weight[:, :, None, None] * y_weight[:, None, :, None] * x_weight[:, None, None]
-        return (flat + x[:, None, None]).flatten(1), weights.flatten(1)
+        size = self.resolution
+        place = (0.5 * (points / self.coarse.half_side + 1)).clamp(0, 1) * (size - 1)
+        low = place.floor().clamp(max=size - 2)
+        fraction = place - low
+        x, y, z = low.int().unbind(1)
+        steps = torch.tensor([0, 1, size, size + 1], dtype=torch.int32, device=points.device)
+        corners = torch.cat([steps, steps + size * size]) + ((z * size + y) * size + x)[:, None]
+        x_weight, y_weight, z_weight = torch.stack([1 - fraction, fraction], 2).unbind(1)
+        plane = (y_weight[:, :, None] * x_weight[:, None]).flatten(1)
+        return corners, (z_weight[:, :, None] * plane[:, None]).flatten(1)
 
     def contains(self, points: Tensor) -> Tensor:
         """Whether the voxel of a point is kept, [points] bool.

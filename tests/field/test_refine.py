@@ -298,15 +298,25 @@ def test_the_surface_stays_in_the_hull(ball) -> None:
     assert (fitted.distance < bound + 1e-6).any()
 
 
-def test_the_same_seed_gives_the_same_field(ball, monkeypatch) -> None:
-    """Two runs agree to the bit as long as time, which drives the schedule too, does."""
-    monkeypatch.setattr(fit, "time", SimpleNamespace(perf_counter=lambda: 0.0))
+def test_the_same_seed_gives_the_same_field(ball) -> None:
+    """Two runs agree to the bit, however long each takes."""
     levels = (replace(LEVELS[0], steps=5),)
     fields = [
         _refinement(ball, replace(CONFIG, levels=levels), 5).run(None, Progress()) for _ in "ab"
     ]
     first, second = (field.volume.rows for field in fields)
     assert torch.equal(first, second)
+
+
+def test_less_time_means_fewer_steps() -> None:
+    """The schedule of a short fit is the whole one with fewer steps, at least one a level."""
+    whole, short = RefineConfig(), RefineConfig().within(10.0)
+    for level, fewer in zip(whole.levels, short.levels, strict=True):
+        assert fewer.steps == pytest.approx(level.steps / 4, abs=0.5)
+        assert replace(fewer, steps=level.steps) == level
+    assert short.seconds == 10.0
+    assert [level.steps for level in whole.within(0.0).levels] == [1] * len(whole.levels)
+    assert whole.within(1000.0).levels == whole.levels
 
 
 def _request(views, output, **options) -> ReconstructRequest:

@@ -69,7 +69,13 @@ def capture(tmp_path_factory):
 
 def request(capture, checkpoint, output):
     return ReconstructRequest(
-        capture, output, checkpoint=str(checkpoint), texture_size=64, faces=500, device="cpu"
+        capture,
+        output,
+        checkpoint=str(checkpoint),
+        refine="off",
+        texture_size=64,
+        faces=500,
+        device="cpu",
     )
 
 

@@ -59,7 +59,7 @@ def coarse(monkeypatch):
 
 def run(views, output, progress=None, **options):
     """Reconstruct at small sizes."""
-    sizes = {"texture_size": 256, "faces": 5000, "device": "cpu"}
+    sizes = {"texture_size": 256, "faces": 5000, "device": "cpu", "refine": "off"}
     return reconstruct(
         ReconstructRequest(views, output, **(sizes | options)), progress or Progress()
     )

@@ -421,7 +421,8 @@ def views(make_capture, tmp_path) -> Path:
 
 def small(views: Path, output: Path) -> dict:
     """The parameters of a quick reconstruction."""
-    return {"views": str(views), "output": str(output), "texture_size": 64, "faces": 400}
+    sizes = {"texture_size": 64, "faces": 400}
+    return {"views": str(views), "output": str(output), "refine": "off", **sizes}
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

@@ -1,0 +1,48 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Vertices put exactly where the signed distance is zero."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from .triangle_mesh import TriangleMesh
+
+if TYPE_CHECKING:
+    from ..shape import Quantity
+
+NEWTON_STEPS = 2
+
+
+def onto_level_set(mesh: TriangleMesh, signed_distance: Quantity, reach: float) -> TriangleMesh:
+    """Move vertices along the slope of the distance onto its zero level set.
+
+    Marching cubes puts vertices where a straight line between two samples is zero, and decimation
+    where they fit the old triangles best: both only near the surface.
+
+    Args:
+        mesh: near the level set.
+        signed_distance: of slope about 1.
+        reach: the farthest a vertex may go; one that would go farther, or would come no closer
+            to the surface, stays where it is.
+    """
+    start = torch.from_numpy(mesh.vertices).float()
+    before = signed_distance(start)
+    points, value = start, before
+    for _ in range(NEWTON_STEPS):
+        slope = _slope(signed_distance, points, 0.5 * reach)
+        step = value / (slope**2).sum(dim=1).clamp(min=0.25)
+        points = points - step[:, None] * slope
+        value = signed_distance(points)
+    better = (value.abs() < before.abs()) & ((points - start).norm(dim=1) < reach)
+    vertices = torch.where(better[:, None], points, start)
+    return TriangleMesh(vertices.double().numpy(), mesh.faces)
+
+
+def _slope(quantity: Quantity, points: torch.Tensor, width: float) -> torch.Tensor:
+    """The gradient at points [n, 3] by differences over twice the width, [n, 3]."""
+    sides = [(points + offset, points - offset) for offset in width * torch.eye(3)]
+    rises = [quantity(ahead) - quantity(behind) for ahead, behind in sides]
+    return torch.stack(rises, dim=1) / (2 * width)

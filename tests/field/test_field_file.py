@@ -1,0 +1,81 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A field written to disk and read again answers as before."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from backend.cameras import Normalization
+from backend.field.config import HeadsConfig
+from backend.field.field import TwoLevelField, VolumeField
+from backend.field.field_file import PlacedField
+from backend.field.grids import grid_points
+from backend.field.heads import DirectRows, Heads
+from backend.field.volumes import DenseVolume, SparseVolume
+from backend.refine.band import NarrowBand, sample_grid
+
+HALF = 0.525
+PLACE = Normalization((1.0, -2.0, 0.5), 0.25)
+TURN = ((0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
+
+
+def _points(count=2000):
+    return (torch.rand(count, 3, generator=torch.Generator().manual_seed(1)) - 0.5) * 2 * HALF
+
+
+def _there_and_back(field, path):
+    PlacedField(field, PLACE, TURN).write(path)
+    found = PlacedField.read(path)
+    assert found.normalization == PLACE
+    assert np.array_equal(found.rotation, TURN)
+    return found.field
+
+
+def test_a_fitted_field_comes_back_to_the_bit(tmp_path) -> None:
+    """Rows, index and the blocks behind them are stored as they are."""
+    grid = sample_grid(lambda p: p.norm(dim=1) - 0.3, grid_points(HALF, 24, "zyx"), 24)
+    band = NarrowBand.around(grid, 3.0, HALF)
+    look = torch.randn(len(band.voxels), 3, generator=torch.Generator().manual_seed(0))
+    rows = torch.cat([band.own_distance()[:, None], look], 1)
+    field = VolumeField(band.volume(rows), DirectRows(3), 300.0)
+    again = _there_and_back(field, tmp_path / "field.safetensors")
+    for quantity in ("signed_distance", "appearance", "density"):
+        before, after = (getattr(one, quantity)(_points()) for one in (field, again))
+        assert torch.equal(before, after), quantity
+
+
+def test_a_predicted_field_comes_back_in_half_precision(tmp_path) -> None:
+    """Both levels with their decoders; the coarse volume, which they share, is stored once."""
+    config = HeadsConfig(8, 16, 1, 1, 1, "both", HALF)
+    torch.manual_seed(0)
+    coarse = DenseVolume(torch.randn(8, 6, 6, 6), HALF)
+    index = torch.full((12,) * 3, -1, dtype=torch.int32)
+    kept = torch.randperm(12**3)[:500]
+    index.view(-1)[kept] = torch.arange(500, dtype=torch.int32)
+    fine = SparseVolume(torch.randn(500, 8), index, coarse)
+    field = TwoLevelField(
+        VolumeField(coarse, Heads(config), 60.0), VolumeField(fine, Heads(config), 200.0)
+    )
+    again = _there_and_back(field, tmp_path / "field.safetensors")
+    assert again.fine.volume.coarse is again.coarse.volume
+    assert torch.equal(again.fine.volume.index, index)
+    points = _points()
+    with torch.no_grad():
+        # Features and weights of size 1 with 11 bits each, summed over three layers.
+        for quantity in ("signed_distance", "appearance"):
+            before, after = (getattr(one, quantity)(points) for one in (field, again))
+            torch.testing.assert_close(after, before, atol=5e-3, rtol=0)
+    stored = (tmp_path / "field.safetensors").stat().st_size
+    assert stored < 2 * (8 * 6**3 + 500 * 8) + 6 * 500 + 2 * 2 * 2000 + 8000
+
+
+def test_another_file_is_refused(tmp_path) -> None:
+    """A safetensors file of something else is named, not misread."""
+    path = tmp_path / "other.safetensors"
+    save_file({"rows": torch.zeros(2)}, path)
+    with pytest.raises(ValueError, match="holds no field"):
+        PlacedField.read(path)

@@ -1,0 +1,41 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Vertices near a surface are moved onto it, and only those."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from backend.mesh.cleaning import decimate
+from backend.mesh.isosurface import extract_surface
+from backend.mesh.level_set import onto_level_set
+from backend.mesh.triangle_mesh import TriangleMesh
+from backend.progress import Progress
+
+HALF, CELLS = 0.525, 48
+REACH = 2 * HALF / CELLS
+
+
+def _ring(points: torch.Tensor) -> torch.Tensor:
+    """A torus of radii 0.3 and 0.12 around the z axis."""
+    return torch.hypot(torch.hypot(points[:, 0], points[:, 1]) - 0.3, points[:, 2]) - 0.12
+
+
+def test_vertices_lie_on_the_surface() -> None:
+    """After decimation the vertices are off by a part of a cell; then by float32's rounding."""
+    mesh = decimate(extract_surface(_ring, HALF, CELLS, Progress()), 2000)
+    moved = onto_level_set(mesh, _ring, REACH)
+    before, after = (_ring(torch.from_numpy(one.vertices)).abs().max() for one in (mesh, moved))
+    assert before > 20 * after
+    # Two Newton steps square an error of less than a tenth of the tube's radius twice.
+    assert after < 1e-5
+    assert np.array_equal(moved.faces, mesh.faces)
+
+
+def test_far_vertices_stay() -> None:
+    """A vertex that the surface is out of reach of does not move."""
+    vertices = np.array([[0.0, 0.0, 0.0], [0.3, 0.0, 0.125], [0.5, 0.5, 0.5]])
+    moved = onto_level_set(TriangleMesh(vertices, np.array([[0, 1, 2]])), _ring, REACH)
+    assert np.abs(moved.vertices - vertices).max(axis=1)[[0, 2]].max() < 1e-7
+    assert abs(moved.vertices[1, 2] - 0.12) < 1e-4
