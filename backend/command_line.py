@@ -15,10 +15,9 @@ import sys
 import traceback
 from dataclasses import dataclass
 
-from .errors import Cancelled, EnvironmentBroken, LsrmError
+from .errors import Cancelled, LsrmError
+from .exit_codes import DONE, USAGE, exit_code
 from .terminal import print_json, say
-
-DONE, FAILED, USAGE, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
 
 PROGRAM = "python3 -m backend"
 
@@ -75,9 +74,7 @@ def fail(error: LsrmError, *, as_json: bool) -> int:
     say(f"{error.code}: {error.message}\n{error.remedy}")
     if as_json:
         print_json({"error": error.to_dict()})
-    if isinstance(error, EnvironmentBroken):
-        return ENVIRONMENT
-    return INTERRUPTED if isinstance(error, Cancelled) else FAILED
+    return exit_code(error)
 
 
 def _run(arguments: list[str]) -> int:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .exit_codes import DONE, USAGE
 from .model.checkpoint import Checkpoint, write_checkpoint
 from .model.checkpoint_folders import user_folder
 from .model.release_checkpoint import read_release
@@ -25,8 +26,6 @@ of them on this computer stays under that license. The image features they need 
 which has a license of its own: https://ai.meta.com/resources/models-and-libraries/dinov3-license/
 LSRM's own code is GPL-3.0-or-later; neither license of the weights is changed by it.
 """
-
-DONE, USAGE = 0, 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from .environment import ROOT, backend_environment, blender_environment, find_interpreter
 from .errors import EnvironmentBroken
+from .exit_codes import DONE, ENVIRONMENT
 from .installation import costs
 from .system_libraries import install_command, missing_libraries
 from .system_memory import available_memory, total_memory
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_json({"well": well, "findings": [asdict(finding) for finding in findings]})
     else:
         say("\n".join(str(finding) for finding in findings))
-    return 0 if well else 3
+    return DONE if well else ENVIRONMENT
 
 
 def examine() -> list[Finding]:

@@ -90,6 +90,12 @@ class CheckpointMismatch(LsrmError):
     code = "CHECKPOINT_MISMATCH"
 
 
+class LicenseNotAccepted(LsrmError):
+    """Weights of others, whose license the user has not accepted."""
+
+    code = "LICENSE_NOT_ACCEPTED"
+
+
 class OutOfMemory(LsrmError):
     """The job needs more memory than there is."""
 

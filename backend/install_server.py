@@ -7,7 +7,7 @@ Standard library only: this runs before anything is installed, in Blender's own 
 
 from __future__ import annotations
 
-import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from .environment import backend_environment
@@ -32,26 +32,38 @@ def install(folder: Path, progress: Progress) -> dict[str, Any]:
 
     Raises:
         EnvironmentBroken: saying what is missing.
+        Cancelled: if it was stopped; the next installation goes on from there.
     """
+    from .installation import costs
     from .installation import install as run_installation
 
     environment = backend_environment(folder)
-    done = threading.Event()
-    teller = threading.Thread(target=_tell, args=(environment.folder, progress, done), daemon=True)
-    teller.start()
-    try:
-        run_installation(environment)
-    finally:
-        done.set()
+    told = 0.0
+
+    def watch() -> None:
+        """Say how much is on the disk already: pip tells its own progress only to a terminal."""
+        nonlocal told
+        progress.check()
+        if time.monotonic() - told < TELL_SECONDS:
+            return
+        gigabytes = _size(environment.folder) / 1e9
+        # Which build pip has found shows in its size only.
+        totals = sorted(cost.download + cost.disk for cost in costs(environment))
+        expected = next((total for total in totals if total > gigabytes), totals[-1])
+        fraction = min(gigabytes / expected, 0.95)
+        progress.report("install", fraction, f"{gigabytes:.1f} GB")
+        told = time.monotonic()
+
+    run_installation(environment, watch=watch)
     return {"python": str(environment.python)}
 
 
-def _tell(folder: Path, progress: Progress, done: threading.Event) -> None:
-    """Say how much is on the disk already: pip tells its own progress only to a terminal."""
-    from .installation import costs
-
-    expected = max(cost.disk for cost in costs(backend_environment(folder.parent)))
-    while not done.wait(TELL_SECONDS):
-        sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
-        gigabytes = sum(sizes) / 1e9
-        progress.report("install", min(gigabytes / expected, 0.95), f"{gigabytes:.1f} GB")
+def _size(folder: Path) -> int:
+    """Bytes of all files below a folder, some of which may go while we look."""
+    sizes = []
+    for path in folder.rglob("*"):
+        try:
+            sizes.append(path.stat(follow_symlinks=False).st_size)
+        except OSError:
+            continue
+    return sum(sizes)

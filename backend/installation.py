@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -26,10 +27,12 @@ from .system_libraries import install_command, missing_libraries
 from .terminal import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from .environment import Environment
+
+    Watch = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,19 @@ NETWORK_FAILURE = re.compile(
     r"connection|timed? ?out|name resolution|proxy|SSL|unreachable|from versions: none",
     re.IGNORECASE,
 )
+WATCH_SECONDS = 0.2
 
 
-def install(*environments: Environment) -> None:
+def _nobody() -> None:
+    """Nobody watches."""
+
+
+def install(*environments: Environment, watch: Watch = _nobody) -> None:
     """Make environments ready, from whatever state they are in.
+
+    Args:
+        environments: which.
+        watch: called several times a second; whatever it raises ends the installation.
 
     Raises:
         EnvironmentBroken: saying what is missing: a supported Python, a library of the system,
@@ -72,7 +84,7 @@ def install(*environments: Environment) -> None:
             environment.folder.mkdir(parents=True, exist_ok=True)
             with _only_one(environment.folder.with_suffix(".lock")) as lock:
                 if not environment.ready:  # another process may have finished it meanwhile
-                    _install(environment, lock)
+                    _install(environment, lock, watch)
         except OSError as error:
             raise EnvironmentBroken(
                 f"The {environment.name} environment cannot be written: {error}.",
@@ -80,12 +92,13 @@ def install(*environments: Environment) -> None:
             ) from error
 
 
-def _install(environment: Environment, lock: IO[str]) -> None:
+def _install(environment: Environment, lock: IO[str], watch: Watch) -> None:
     environment.marker.unlink(missing_ok=True)
     _forget_unfinished_packages(environment.folder)
-    _run([sys.executable, "-m", "venv", *_renewal(environment), str(environment.folder)], lock)
+    run = _Runner(environment.folder / "tmp", lock, watch)
+    run([sys.executable, "-m", "venv", *_renewal(environment), str(environment.folder)])
     pip = [str(environment.python), "-m", "pip", "install", "--disable-pip-version-check"]
-    _run([*pip, *environment.requirements], lock)
+    run([*pip, *environment.requirements])
     if environment.name == "blender":
         _check_blender(environment)
     record = {"python": THIS_PYTHON, "requirements": environment.requirements}
@@ -194,31 +207,64 @@ def _forget_unfinished_packages(folder: Path) -> None:
                 shutil.rmtree(package)
 
 
-def _run(command: Sequence[str], lock: IO[str]) -> None:
-    """Run one step of the installation, its words on stderr.
+@dataclass(frozen=True)
+class _Runner:
+    """Runs the steps of an installation, their words on stderr.
 
-    The child holds the lock too: if we are killed, nobody starts a second pip beside it.
+    Attributes:
+        scratch: for downloads; not the system's place for temporary files, which may be small.
+        lock: held by the child too: if we are killed, nobody starts a second pip beside it.
+        watch: called while a step runs; whatever it raises ends the step.
     """
-    inherited = () if sys.platform == "win32" else (lock.fileno(),)
-    with subprocess.Popen(
-        command,
-        env=child_variables(),
-        stdin=subprocess.DEVNULL,
-        stdout=sys.stderr.fileno(),
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        pass_fds=inherited,
-    ) as process:
-        heard = deque(_repeat(process.stderr), maxlen=50)
-    if process.returncode:
-        raise _explain(heard)
+
+    scratch: Path
+    lock: IO[str]
+    watch: Watch
+
+    def __call__(self, command: Sequence[str]) -> None:
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        heard: deque[str] = deque(maxlen=50)
+        try:
+            self.scratch.mkdir(parents=True)
+            with self._start(command) as process:
+                self._accompany(process, heard)
+        finally:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+        if process.returncode:
+            raise _explain(heard)
+
+    def _start(self, command: Sequence[str]) -> subprocess.Popen[str]:
+        inherited = () if sys.platform == "win32" else (self.lock.fileno(),)
+        place = str(self.scratch)
+        return subprocess.Popen(
+            command,
+            env=child_variables(TMPDIR=place, TEMP=place, TMP=place),
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr.fileno(),
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            pass_fds=inherited,
+        )
+
+    def _accompany(self, process: subprocess.Popen[str], heard: deque[str]) -> None:
+        listener = threading.Thread(target=_repeat, args=(process.stderr, heard))
+        listener.start()
+        try:
+            while process.poll() is None:
+                self.watch()
+                time.sleep(WATCH_SECONDS)
+        except BaseException:
+            process.terminate()
+            raise
+        finally:
+            listener.join()
 
 
-def _repeat(lines: IO[str] | None) -> Iterator[str]:
+def _repeat(lines: IO[str] | None, heard: deque[str]) -> None:
     for line in lines or ():
         sys.stderr.write(line)
-        yield line.strip()
+        heard.append(line.strip())
 
 
 def _explain(heard: deque[str]) -> EnvironmentBroken:

@@ -81,9 +81,10 @@ def check(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
         LsrmError: the first thing that is wrong with them.
     """
     from .capture_format import read_capture
+    from .pipeline import MAX_IMAGE_SIZE
     from .views import load_views
 
-    views = load_views(read_capture(Path(params["views"])), progress)
+    views = load_views(read_capture(Path(params["views"])), progress, max_size=MAX_IMAGE_SIZE)
     return {"views": len(views.views), "warnings": list(views.warnings)}
 
 

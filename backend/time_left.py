@@ -11,14 +11,28 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# How long the stages take in comparison; their sum means nothing. A stage that is not listed
-# counts as the average one, and after the first job of a process measurements take over.
+# How long the stages take on two cores, in their order. A stage that is not listed counts as the
+# average one, and after the first job of a process measurements take over.
 TYPICAL_SECONDS = {
-    "reconstruct": {"views": 0.5, "hull": 1.0, "mesh": 4.0, "texture": 6.0, "write": 3.0},
+    "reconstruct": {
+        "views": 0.5,
+        "dense stage": 10.0,
+        "selection": 1.0,
+        "routing": 1.0,
+        "sparse stage": 15.0,
+        "hull": 1.0,
+        "refine": 35.0,
+        "mesh": 4.0,
+        "texture": 6.0,
+        "write": 3.0,
+    },
     "capture": {"open": 1.0, "capture": 10.0},
 }
 EARLIEST = 1.5
 """Seconds of work before a guess is made."""
+
+LEAST = 0.01
+"""Part of the work before a guess is made."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +57,8 @@ class TimeLeft:
     """
 
     def __init__(self, method: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._expected = dict(TYPICAL_SECONDS.get(method, {}))
+        self._typical = TYPICAL_SECONDS.get(method, {})
+        self._expected = dict(self._typical)
         self._clock = clock
         self.begin()
 
@@ -73,14 +88,17 @@ class TimeLeft:
 
     def _estimate(self, now: float, fraction: float) -> Estimate:
         usual = sum(self._expected.values()) / max(len(self._expected), 1) or 1.0
-        seconds = {**dict.fromkeys([self._stage, *self._done], usual), **self._expected}
         names = list(self._expected)
-        # A stage that was passed over will not come back: stages keep their order.
+        # A stage that was passed over will not come: stages keep their order.
         passed = names[: names.index(self._stage)] if self._stage in names else []
-        over = {*passed, *self._done} - {self._stage}
+        over = {*self._done} - {self._stage}
+        ahead = {*names, self._stage} - {*passed} - over
+        seconds = {
+            name: self._expected.get(name, self._typical.get(name, usual)) for name in over | ahead
+        }
         done = sum(seconds[name] for name in over) + fraction * seconds[self._stage]
         share = min(done / sum(seconds.values()), 1.0)
         spent = now - self._start
-        if spent < EARLIEST or share <= 0.0:
+        if spent < EARLIEST or share < LEAST:
             return Estimate(share, None)
         return Estimate(share, spent * (1.0 - share) / share)

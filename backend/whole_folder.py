@@ -8,15 +8,20 @@ import errno
 import os
 import shutil
 import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import DiskFull, LsrmError, OutputNotWritable
+from .scratch import remove_abandoned, scratch_folder
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+PART = ".part"
+
+SOME_ROOM = 1 << 20
+"""Bytes; with more than that free, a disk is not the full one."""
 
 
 class WholeFolder:
@@ -50,16 +55,14 @@ class WholeFolder:
             self._recover()
             self.destination.parent.mkdir(parents=True, exist_ok=True)
             self.refuse()
-            self._workplace = Path(
-                tempfile.mkdtemp(
-                    prefix=f".{self.destination.name}.",
-                    suffix=".part",
-                    dir=self.destination.parent,
-                )
-            )
+            self._forget_superseded()
+            remove_unfinished(self.destination)
+            prefix = f".{self.destination.name}."
+            self._scratch = scratch_folder(self.destination.parent, prefix, PART)
+            self.workplace = self._scratch.__enter__()
         except OSError as error:
             raise told(error, self.destination) from error
-        return self._workplace
+        return self.workplace
 
     def __exit__(
         self,
@@ -73,30 +76,35 @@ class WholeFolder:
         except OSError as failure:
             raise told(failure, self.destination) from failure
         finally:
-            shutil.rmtree(self._workplace, ignore_errors=True)
+            self._scratch.__exit__(None, None, None)
         if isinstance(error, OSError) and self._is_ours(error):
             raise told(error, self.destination) from error
 
     def _is_ours(self, error: OSError) -> bool:
         """Whether writing the folder failed, and not reading something else."""
-        inside = str(error.filename or "").startswith(str(self._workplace))
+        inside = str(error.filename or "").startswith(str(self.workplace))
         return inside or error.errno in NO_ROOM
 
     def _recover(self) -> None:
         """Bring back a previous folder that a kill between the two renames left aside."""
         if self._previous.exists():
-            if self.destination.exists():
-                shutil.rmtree(self._previous)
-            else:
+            if self.destination.is_dir() and not any(self.destination.iterdir()):
+                self.destination.rmdir()
+            if not self.destination.exists():
                 self._previous.rename(self.destination)
+
+    def _forget_superseded(self) -> None:
+        """Remove a previous folder beside a newer one, once that has proved to be one of ours."""
+        if self.destination.exists():
+            shutil.rmtree(self._previous, ignore_errors=True)
 
     def _swap(self) -> None:
         """Put the finished folder in the place of the previous one."""
-        self._workplace.chmod(0o755)
+        self.workplace.chmod(0o755)
         if self.destination.exists():
             self.destination.rename(self._previous)
         try:
-            self._workplace.rename(self.destination)
+            self.workplace.rename(self.destination)
         except OSError:
             if self._previous.exists():
                 self._previous.rename(self.destination)
@@ -104,8 +112,16 @@ class WholeFolder:
         shutil.rmtree(self._previous, ignore_errors=True)
 
 
+def remove_unfinished(destination: Path) -> None:
+    """Remove what killed processes have left of a folder that was to stand here."""
+    remove_abandoned(destination.parent, f".{destination.name}.", PART)
+
+
 def told(error: OSError, destination: Path) -> LsrmError:
     """An operating system error in the artist's words."""
+    if error.errno == errno.ENOSPC and not _is_full(destination):
+        place = error.filename or tempfile.gettempdir()
+        return DiskFull(f"The disk of {place} is full.", "Free some space there, and start again.")
     if error.errno in NO_ROOM:
         return DiskFull(
             f"The disk of {destination} is full.",
@@ -116,3 +132,10 @@ def told(error: OSError, destination: Path) -> LsrmError:
         f"{destination} cannot be written: {reason}.",
         "Choose a folder that you may write to.",
     )
+
+
+def _is_full(destination: Path) -> bool:
+    """Whether the disk of a folder to be has no room."""
+    existing = next(folder for folder in destination.parents if folder.exists())
+    disk = shutil.disk_usage(existing)
+    return disk.free < SOME_ROOM

@@ -10,7 +10,7 @@ from typing import Any
 # In the order in which one needs the other; they go in the reverse order.
 MODULES = ("properties", "preferences", "operators", "setup_operators", "panel")
 
-_registered: list[Any] = []
+_commands: list[Any] = []
 
 
 def register() -> None:
@@ -18,12 +18,14 @@ def register() -> None:
     import bpy
 
     from .command_line import main
+    from .properties import attach
 
-    for name in MODULES:
-        importlib.import_module(f".{name}", __package__).register()
+    for each in _classes():
+        bpy.utils.register_class(each)
+    attach()
     # Absent in custom builds without the command line; everything else works without it.
     if hasattr(bpy.utils, "register_cli_command"):
-        _registered.append(bpy.utils.register_cli_command("lsrm", main))
+        _commands.append(bpy.utils.register_cli_command("lsrm", main))
 
 
 def unregister() -> None:
@@ -31,9 +33,17 @@ def unregister() -> None:
     import bpy
 
     from . import window
+    from .properties import detach
 
     window.unregister()
-    while _registered:
-        bpy.utils.unregister_cli_command(_registered.pop())
-    for name in reversed(MODULES):
-        importlib.import_module(f".{name}", __package__).unregister()
+    while _commands:
+        bpy.utils.unregister_cli_command(_commands.pop())
+    detach()
+    for each in reversed(_classes()):
+        bpy.utils.unregister_class(each)
+
+
+def _classes() -> list[type]:
+    """What our modules want to have registered."""
+    modules = [importlib.import_module(f".{name}", __package__) for name in MODULES]
+    return [each for module in modules for each in module.CLASSES]

@@ -14,8 +14,15 @@ from ..backend import cameras, radiance_hdr
 from ..backend.capture_format import BoundingSphere, Frame, write_capture_json, write_transforms
 from . import lighting, passes, scene_cameras
 from .asset_import import lights
-from .output_folder import replaced_folder
-from .pixels import over, render_pixels, srgb_with_alpha, to_srgb, write_png
+from .output_folder import MarkedFolder
+from .pixels import (
+    over,
+    remove_abandoned_renders,
+    render_pixels,
+    srgb_with_alpha,
+    to_srgb,
+    write_png,
+)
 from .render_settings import RenderSettings, use_cycles, use_true_colors
 from .rendered_geometry import Geometry, bounding_sphere, rendered_geometry, write_ply
 from .scene_cameras import Framing, Viewpoint, point_camera
@@ -104,7 +111,8 @@ def capture(
         Cancelled: if the user stopped it.
     """
     original = bpy.context.scene
-    with replaced_folder(output, "transforms.json") as folder:
+    remove_abandoned_renders()
+    with MarkedFolder(output, "transforms.json") as folder:
         with working_scene("LSRM capture", objects) as scene:
             progress.report("capture", 0.0, "measuring the object")
             studio = _set_up(scene, original, settings)

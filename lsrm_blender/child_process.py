@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..backend.errors import BackendDied, EnvironmentBroken
+from ..backend.exit_codes import ENVIRONMENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +37,6 @@ CLOCK_TICKS = 100
 # Windows says how a process ended with numbers of its own.
 OUT_OF_MEMORY_CODES = {-9, 137, 3221225495}
 CRASH_CODES = {-11, -7, -6, -4, 139, 134, 135, 132, 3221225477, 3221225725}
-ENVIRONMENT_CODE = 3
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,15 @@ class ChildProcess:
             return None
         return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
 
+    @property
+    def wants_to_run(self) -> bool:
+        """Whether one of its threads waits for a processor or a disk, where the system tells."""
+        for thread in Path(f"/proc/{self.pid}/task").glob("*/stat"):
+            with contextlib.suppress(OSError):
+                if thread.read_text("ascii", "replace").rpartition(")")[2].split()[0] in "RD":
+                    return True
+        return False
+
     def terminate(self) -> None:
         """Ask the whole group to end."""
         if self.exit_code is None:
@@ -204,7 +213,7 @@ def death(name: str, code: int, log_tail: str, log: Path) -> LsrmError:
     if code in CRASH_CODES:
         return BackendDied(f"{name} crashed ({code}).", look)
     last = (log_tail.splitlines() or ["it said nothing"])[-1]
-    if code == ENVIRONMENT_CODE or "ModuleNotFoundError" in last or "ImportError" in last:
+    if code == ENVIRONMENT or "ModuleNotFoundError" in last or "ImportError" in last:
         return EnvironmentBroken(
             f"{name} is not complete: {last}.", "Install the backend again in the preferences."
         )

@@ -15,12 +15,12 @@ from ..backend.errors import BackendDied, Cancelled, LsrmError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .backend_client import Job
     from .child_process import ChildProcess
+    from .jobs import Job
 
 MEGABYTE = 1 << 20
 
-WORKING_SHARE = 0.25
+WORKING_SHARE = 0.05
 """Of the time, that a silent child must have spent computing to be taken for alive."""
 
 
@@ -108,6 +108,8 @@ class Watch:
             return False
         used = child.cpu_seconds()
         computing = used is None or used - self._cpu > WORKING_SHARE * silence
+        # On a machine with too much to do it may hardly get to compute.
+        computing = computing or child.wants_to_run
         return not computing or silence > patience.busy
 
     def _overdue(self, job: Job, now: float) -> LsrmError | None:

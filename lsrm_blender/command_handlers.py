@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ..backend.errors import BadCapture
+from ..backend.exit_codes import USAGE
 from . import capture as capturing
 from . import demo_asset as demo
 from . import evaluate as evaluating
 from . import relight as relighting
 from . import self_check
 from .asset_import import AssetChoice, common_name, open_asset, open_empty, open_file
-from .command_line import USAGE, tell
+from .command_line import tell
 from .import_views import is_capture, show_views
 from .lighting import Environment
 from .render_settings import RenderSettings

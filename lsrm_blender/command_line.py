@@ -17,13 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..backend.errors import Cancelled, EnvironmentBroken, LsrmError
+from ..backend.errors import Cancelled, LsrmError
+from ..backend.exit_codes import DONE, INTERRUPTED, USAGE, exit_code
 from ..backend.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-DONE, FAILED, USAGE, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def main(argv: list[str]) -> int:
@@ -57,11 +56,6 @@ def main(argv: list[str]) -> int:
         if arguments.json:
             answer(result)
         return int(result.get("exit_code", DONE))
-
-
-def exit_code(error: LsrmError) -> int:
-    """Whether the work failed or the machine is not set up for it."""
-    return ENVIRONMENT if isinstance(error, EnvironmentBroken) else FAILED
 
 
 @contextmanager
@@ -221,7 +215,7 @@ def _add_convert(commands: Any) -> None:
     add("--size", type=_positive, default=256, help="of the square images, in pixels")
     add("--environment", metavar="HDRI", help="default: each file's own light")
     add("--checkpoint", default="none", help="name or folder; none needs no weights")
-    add("--refine", default="off", help="off, auto or seconds")
+    add("--refine", default="auto", help="off, auto or seconds")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:0 …")
     add("--texture-size", type=_positive, default=2048, help="side in texels")
     add("--faces", type=_positive, default=50_000, help="triangles, about")

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import struct
 import sys
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ..backend import exit_codes
 from ..backend.errors import BackendDied, Cancelled, EnvironmentBroken, LsrmError, NoSurface
+from ..backend.whole_folder import remove_unfinished
 from . import batch_items
 from .batch_items import CAPTURE, DONE, FAILED, INTERRUPTED, RESULT, RUNNING, WAITING, Item, Status
 
@@ -195,7 +196,7 @@ class Batch:
             status = replace(status, state=INTERRUPTED, error=error.to_dict())
             raise
         finally:
-            remove_unfinished(folder)
+            _tidy(folder)
             if status.state == RUNNING:
                 status = replace(status, state=INTERRUPTED)
             status = replace(status, seconds=round(time.monotonic() - start, 1))
@@ -224,7 +225,7 @@ class Batch:
     def _work(self, item: Item, progress: Progress) -> dict[str, Any]:
         """Capture and reconstruct one item."""
         folder = self._output / item.name
-        remove_unfinished(folder)
+        _tidy(folder)
         if item.source.stat().st_size == 0:
             _refuse_empty(item)
         blender, backend = self._children.blender, self._children.backend
@@ -246,7 +247,8 @@ class Batch:
         """Count what became of the items, and store it."""
         names = (DONE, SKIPPED, FAILED, WAITING)
         counts = {name: sum(entry["state"] == name for entry in states) for name in names}
-        code = 130 if interrupted else int(counts[FAILED] > 0)
+        code = exit_codes.FAILED if counts[FAILED] else exit_codes.DONE
+        code = exit_codes.INTERRUPTED if interrupted else code
         summary = {
             "items": states,
             "total": len(self._items),
@@ -285,11 +287,10 @@ def check_mesh(path: Path) -> None:
         raise NoSurface(f"{path} is no textured mesh.", "Convert it again.")
 
 
-def remove_unfinished(folder: Path) -> None:
+def _tidy(folder: Path) -> None:
     """Remove what a killed child of ours has left in an item's folder."""
-    for pattern in (f".{CAPTURE}.*", f".{RESULT}.*.part"):
-        for leftover in folder.glob(pattern):
-            shutil.rmtree(leftover, ignore_errors=True)
+    for name in (CAPTURE, RESULT):
+        remove_unfinished(folder / name)
 
 
 @contextlib.contextmanager

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..backend.exit_codes import USAGE
 from . import launches, preferences
 from .asset_import import SUFFIXES
 from .backend_client import Client
 from .batch_items import Item, NoSuchInput, find_items
 from .child_watch import Patience
-from .command_line import USAGE, tell
+from .command_line import tell
 from .convert import LOG, Batch, BatchLog, BatchSettings, Children, only_one
 from .pixels import write_failure
 

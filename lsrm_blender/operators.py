@@ -316,6 +316,9 @@ class LSRM_OT_convert(bpy.types.Operator):
     samples: IntProperty(default=32, min=1)
     texture_size: IntProperty(default=2048, min=1)
     faces: IntProperty(default=50_000, min=1)
+    checkpoint: StringProperty(default="none", description="Name or folder of the weights")
+    refine: StringProperty(default="auto", description="off, auto or seconds")
+    material: StringProperty(default="rgb", description="rgb or pbr")
     force: BoolProperty(default=False)
     retry_failed: BoolProperty(default=False)
 
@@ -324,6 +327,7 @@ class LSRM_OT_convert(bpy.types.Operator):
         from .command_line import main
 
         names = ("views", "size", "samples", "texture_size", "faces")
+        names += ("checkpoint", "refine", "material")
         words = [f"--{name.replace('_', '-')}={getattr(self, name)}" for name in names]
         words += [
             f"--{name.replace('_', '-')}"
@@ -373,15 +377,3 @@ CLASSES = (
     LSRM_OT_compare,
     LSRM_OT_convert,
 )
-
-
-def register() -> None:
-    """All operators of this file."""
-    for each in CLASSES:
-        bpy.utils.register_class(each)
-
-
-def unregister() -> None:
-    """The reverse."""
-    for each in reversed(CLASSES):
-        bpy.utils.unregister_class(each)

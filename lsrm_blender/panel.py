@@ -8,6 +8,9 @@ import textwrap
 
 import bpy
 
+from . import preferences
+from .checkpoints import FOLDER, LICENSE, has_license, has_materials
+
 CHARACTERS_PER_POINT = 0.14
 """Of Blender's interface font, about: labels do not wrap by themselves."""
 
@@ -27,7 +30,7 @@ SETTINGS = {
     "BAD_CAMERA": "views_folder",
     "CHECKPOINT_MISSING": "checkpoint",
 }
-STOPPED = "CANCELLED"
+STOPPED, LICENSE_NOT_ACCEPTED = "CANCELLED", "LICENSE_NOT_ACCEPTED"
 
 
 class SidebarPanel:
@@ -87,8 +90,9 @@ class LSRM_PT_settings(SidebarPanel, bpy.types.Panel):
         column = layout.column(heading="Capture")
         for name in ("view_count", "view_size", "samples", "capture_environment"):
             column.prop(settings, name)
-        column = layout.column(heading="Result")
-        for name in ("checkpoint", "refine", "faces", "texture_size", "output_folder"):
+        _draw_weights(layout.column(heading="Result"), context)
+        column = layout.column()
+        for name in ("refine", "faces", "texture_size", "output_folder"):
             column.prop(settings, name)
         row = layout.row()
         row.operator("lsrm.release", icon="MEMORY")
@@ -131,6 +135,26 @@ def _draw_objects(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     layout.operator("lsrm.capture", icon="CAMERA_DATA")
 
 
+def _draw_weights(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The choice of weights, and their license where it is not ours."""
+    settings = context.scene.lsrm
+    layout.prop(settings, "checkpoint")
+    if settings.checkpoint == FOLDER:
+        layout.prop(settings, "checkpoint_folder")
+    if has_license(settings.checkpoint):
+        _write(layout, context, LICENSE)
+        _draw_acceptance(layout)
+    if has_materials(settings.checkpoint):
+        layout.prop(settings, "material")
+
+
+def _draw_acceptance(layout: bpy.types.UILayout) -> None:
+    """The box to tick, where Blender keeps preferences for us."""
+    mine = preferences.registered()
+    if mine is not None:
+        layout.prop(mine, "license_accepted")
+
+
 def _draw_progress(layout: bpy.types.UILayout, run: bpy.types.PropertyGroup) -> None:
     """The whole, the stage, the detail; and two ways to stop."""
     box = layout.box()
@@ -162,6 +186,8 @@ def _draw_error(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     _write(box, context, run.error_remedy)
     if setting := SETTINGS.get(run.error_code):
         box.prop(settings, setting)
+    if run.error_code == LICENSE_NOT_ACCEPTED:
+        _draw_acceptance(box)
     row = box.row()
     if mender := MENDERS.get(run.error_code):
         row.operator(mender[0], text=mender[1])
@@ -201,15 +227,3 @@ def clock(seconds: float) -> str:
 
 
 CLASSES = (LSRM_PT_main, LSRM_PT_settings, LSRM_PT_relight)
-
-
-def register() -> None:
-    """All panels."""
-    for each in CLASSES:
-        bpy.utils.register_class(each)
-
-
-def unregister() -> None:
-    """The reverse."""
-    for each in reversed(CLASSES):
-        bpy.utils.unregister_class(each)

@@ -16,10 +16,12 @@ import bpy
 import numpy as np
 
 from ..backend.errors import BadImage, Cancelled, DiskFull, OutputNotWritable
+from ..backend.scratch import remove_abandoned, scratch_folder
 from .render_settings import use_linear_file
 
 ALPHA_FLOOR = 1e-6
 SMALLEST_FREE_SPACE = 1 << 20
+SCRATCH = "lsrm-render-"
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -79,13 +81,18 @@ def render_pixels(scene: bpy.types.Scene) -> np.ndarray:
         Cancelled: if the render was stopped.
     """
     use_linear_file(scene)
-    with tempfile.TemporaryDirectory(prefix="lsrm-render-") as folder:
-        path = Path(folder) / "render.exr"
+    with scratch_folder(Path(tempfile.gettempdir()), SCRATCH) as folder:
+        path = folder / "render.exr"
         scene.render.filepath = str(path)
         state = bpy.ops.render.render(write_still=True, scene=scene.name)
         if "FINISHED" not in state or not path.is_file():
             raise Cancelled("The render was stopped.", "Start it again when you are ready.")
         return read_image(path)
+
+
+def remove_abandoned_renders() -> None:
+    """Remove what Blenders that were killed in `render_pixels` have left."""
+    remove_abandoned(Path(tempfile.gettempdir()), SCRATCH)
 
 
 def to_srgb(linear: np.ndarray) -> np.ndarray:

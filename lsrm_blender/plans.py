@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ..backend.errors import BadAsset, BadCapture, Cancelled, LsrmError
+from ..backend.whole_folder import remove_unfinished
+from . import preferences
 from .asset_import import common_name
-from .convert import check_mesh, remove_unfinished
+from .checkpoints import weights_of
+from .convert import check_mesh
 from .import_views import show_views
 from .pixels import write_failure
 from .result_import import append_result, import_result, read_result
@@ -190,7 +193,7 @@ def _captured(target: Target, params: dict[str, Any]) -> Generator[Step, Any, di
         info: dict[str, Any] = yield step
     finally:
         copy.unlink(missing_ok=True)
-        remove_unfinished(target.folder)
+        remove_unfinished(target.views)
     return info
 
 
@@ -221,7 +224,7 @@ def _reconstructed(params: dict[str, Any], place: Place) -> Generator[Step, Any,
     try:
         answer = yield Step("backend", "reconstruct", params, "Reconstructing", RECONSTRUCT_WEIGHT)
     finally:
-        remove_unfinished(folder.parent)
+        remove_unfinished(folder)
     sentence = yield from _imported(folder, place)
     return _with_warnings(sentence, answer["report"])
 
@@ -274,11 +277,17 @@ def _capture_params(settings: LSRM_PG_settings, target: Target) -> dict[str, Any
 def _reconstruct_params(
     settings: LSRM_PG_settings, views: Path, output: Path, device: str
 ) -> dict[str, Any]:
-    """The parameters of `reconstruct`."""
+    """The parameters of `reconstruct`.
+
+    Raises:
+        LsrmError: if the chosen weights may not be used.
+    """
+    folder = Path(bpy.path.abspath(settings.checkpoint_folder))
+    accepted = preferences.chosen().license_accepted
     return {
         "views": str(views),
         "output": str(output),
-        "checkpoint": settings.checkpoint or "none",
+        **weights_of(settings, folder, accepted=accepted),
         "refine": settings.refine,
         "texture_size": int(settings.texture_size),
         "faces": settings.faces,

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
-from bpy.props import EnumProperty, FloatProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 
 from . import launches
+from .checkpoints import LICENSE
 
 if TYPE_CHECKING:
     from .child_process import Launch
@@ -29,12 +30,15 @@ class Chosen:
         device: "auto", "cpu" or "cuda".
         folder: for captures and results of files that were never saved; empty takes our own.
         time_limit: of a stage, in seconds.
+        license_accepted: that of the released weights. Outside an installed extension the question
+            was asked when they were converted.
     """
 
     backend_python: str = ""
     device: str = "auto"
     folder: str = ""
     time_limit: float = 1800.0
+    license_accepted: bool = True
 
 
 class LSRM_AP_preferences(bpy.types.AddonPreferences):
@@ -67,6 +71,9 @@ class LSRM_AP_preferences(bpy.types.AddonPreferences):
         default=1800.0,
         min=10.0,
     )
+    license_accepted: BoolProperty(
+        name="Accept License", description=f"Of the released weights. {LICENSE}", default=False
+    )
     found: StringProperty(options={"SKIP_SAVE"})
 
     def draw(self, _context: bpy.types.Context) -> None:
@@ -85,16 +92,23 @@ class LSRM_AP_preferences(bpy.types.AddonPreferences):
         layout.prop(self, "device")
         layout.prop(self, "folder")
         layout.prop(self, "time_limit")
+        layout.prop(self, "license_accepted")
+        layout.label(text=LICENSE)
 
 
 def chosen() -> Chosen:
     """The preferences of the user."""
-    addon = bpy.context.preferences.addons.get(PACKAGE)
-    if addon is None or addon.preferences is None:
+    mine = registered()
+    if mine is None:
         return Chosen()
-    mine = addon.preferences
     python, folder = bpy.path.abspath(mine.backend_python), bpy.path.abspath(mine.folder)
-    return Chosen(python, mine.device, folder, mine.time_limit)
+    return Chosen(python, mine.device, folder, mine.time_limit, mine.license_accepted)
+
+
+def registered() -> LSRM_AP_preferences | None:
+    """The preferences as Blender keeps them, if this is an installed extension."""
+    addon = bpy.context.preferences.addons.get(PACKAGE)
+    return addon.preferences if addon is not None else None
 
 
 def user_folder(name: str) -> Path:
@@ -143,13 +157,3 @@ def launch(child: str) -> Launch:
 
 
 CLASSES = (LSRM_AP_preferences,)
-
-
-def register() -> None:
-    """The preferences."""
-    bpy.utils.register_class(LSRM_AP_preferences)
-
-
-def unregister() -> None:
-    """The reverse."""
-    bpy.utils.unregister_class(LSRM_AP_preferences)

@@ -16,6 +16,7 @@ from bpy.props import (
     StringProperty,
 )
 
+from .checkpoints import CHOICES
 from .lighting import BUNDLED
 
 if TYPE_CHECKING:
@@ -71,18 +72,28 @@ class LSRM_PG_settings(bpy.types.PropertyGroup):
         description="An HDR image that lights the capture; empty means the scene's own light",
         subtype="FILE_PATH",
     )
-    checkpoint: StringProperty(
-        name="Checkpoint",
-        description="Name or folder of the weights; none starts from the silhouettes",
-        default="none",
+    checkpoint: EnumProperty(
+        name="Checkpoint", description="The weights of the network", items=CHOICES
+    )
+    checkpoint_folder: StringProperty(
+        name="Weights", description="A folder with a config.json", subtype="DIR_PATH"
+    )
+    material: EnumProperty(
+        name="Material",
+        description="What the textures hold",
+        items=(
+            ("rgb", "Color", "The color of the views, with the light in it"),
+            ("pbr", "PBR", "Base color, roughness and metallic, as the network predicts them"),
+        ),
     )
     refine: EnumProperty(
         name="Refine",
-        description="Fit the result to the views, which takes longer",
+        description="Fit the result to the views: sharper, and about half a minute longer",
         items=(
             ("off", "Off", "Take the result as it is"),
             ("auto", "Automatic", "For as long as it gets better"),
         ),
+        default="auto",
     )
     texture_size: EnumProperty(
         name="Texture",
@@ -143,17 +154,13 @@ class LSRM_PG_run(bpy.types.PropertyGroup):
 CLASSES = (LSRM_PG_settings, LSRM_PG_run)
 
 
-def register() -> None:
-    """One pointer on the scene, one on the window manager."""
-    for each in CLASSES:
-        bpy.utils.register_class(each)
+def attach() -> None:
+    """One pointer on the scene, one on the window manager; the classes are registered by then."""
     bpy.types.Scene.lsrm = PointerProperty(type=LSRM_PG_settings)
     bpy.types.WindowManager.lsrm = PointerProperty(type=LSRM_PG_run)
 
 
-def unregister() -> None:
+def detach() -> None:
     """The reverse."""
     del bpy.types.WindowManager.lsrm
     del bpy.types.Scene.lsrm
-    for each in reversed(CLASSES):
-        bpy.utils.unregister_class(each)

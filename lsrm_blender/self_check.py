@@ -14,7 +14,7 @@ import numpy as np
 
 from ..backend import cameras
 from ..backend.errors import LsrmError
-from .command_line import DONE, ENVIRONMENT
+from ..backend.exit_codes import DONE, ENVIRONMENT
 from .lighting import BUNDLED, bundled_file
 from .pixels import render_pixels
 from .render_settings import RenderSettings, can_denoise, use_cycles

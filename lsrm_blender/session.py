@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from ..backend.progress import Progress
-    from .backend_client import Client, Job
+    from .backend_client import Client
+    from .jobs import Job
 
 BUSY_INTERVAL, IDLE_INTERVAL = 0.1, 1.0
 """Seconds between two pumps by the timer."""

@@ -156,15 +156,3 @@ CLASSES = (
     LSRM_OT_use_less,
     LSRM_OT_dismiss,
 )
-
-
-def register() -> None:
-    """All operators of this file."""
-    for each in CLASSES:
-        bpy.utils.register_class(each)
-
-
-def unregister() -> None:
-    """The reverse."""
-    for each in reversed(CLASSES):
-        bpy.utils.unregister_class(each)

@@ -32,7 +32,7 @@ of = lambda name: importlib.import_module(f"lsrm.lsrm_blender.{name}")
 window, said = of("window"), {}
 scene, settings = bpy.context.scene, bpy.context.scene.lsrm
 settings.view_count, settings.view_size, settings.samples = 4, 48, 2
-settings.texture_size, settings.faces = "256", 400
+settings.texture_size, settings.faces, settings.refine = "256", 400, "off"
 settings.output_folder = str(work / "jobs")
 
 def seen():
@@ -126,9 +126,26 @@ said["no result"] = call(bpy.ops.lsrm.import_result, directory=str(work))
 said["no light"] = call(bpy.ops.lsrm.relight, environment="moonshine")
 said["offline"] = call(bpy.ops.lsrm.install_backend)
 said["no log"] = call(bpy.ops.lsrm.open_log)
+settings.views_folder = str(work)
+settings.checkpoint = "FOLDER"
+said["no weights chosen"] = call(bpy.ops.lsrm.reconstruct)
+settings.checkpoint_folder = str(work / "weights")
+said["no such weights"] = call(bpy.ops.lsrm.reconstruct)
+preferences = of("preferences")
+chosen, refused = preferences.chosen, preferences.Chosen(license_accepted=False)
+preferences.chosen = lambda: refused
+(work / "weights").mkdir()
+(work / "weights" / "LICENSE.txt").touch()
+said["license of a folder"] = call(bpy.ops.lsrm.reconstruct)
+settings.checkpoint = "lsrm-pbr"
+said["license"] = call(bpy.ops.lsrm.reconstruct)
+preferences.chosen = chosen
+said["not here"] = call(bpy.ops.lsrm.reconstruct)
+settings.checkpoint = "none"
 settings.texture_size = "1024"
 call(bpy.ops.lsrm.use_less)
 said["less"] = [settings.texture_size, settings.view_size]
+call(bpy.ops.lsrm.release)
 os.environ["LSRM_BACKEND"] = "/no/such/python"
 settings.views_folder = str(work)
 said["no backend"] = call(bpy.ops.lsrm.reconstruct)
@@ -170,6 +187,12 @@ said["leftovers"] = [each.name for each in (work / "jobs" / "Cube").glob(".*")]
 said["intact"] = (work / "jobs" / "Cube" / "result" / "mesh.glb").read_bytes() == mesh
 said["same objects"] = sorted(each.name for each in bpy.data.objects) == before
 begin()
+ticked(lambda: run.step == "Importing")
+os.kill(window.SESSION._clients["blender"].child.pid, 9)
+ticked(lambda: not run.running)
+said["imported here"] = run.note
+said["nothing left"] = sorted(each.name for each in (work / "jobs" / "Cube").iterdir())
+begin()
 ticked(lambda: run.stage == "mesh")
 bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True, load_ui=False)
 run = bpy.context.window_manager.lsrm
@@ -208,6 +231,7 @@ class Context:
         self.region = type("Region", (), {"width": 291})
 
 panel, session, errors = of("panel"), of("session"), importlib.import_module("lsrm.backend.errors")
+panel.preferences.registered = lambda: type("Preferences", (), {"license_accepted": False})
 codes = [kind.code for kind in errors.LsrmError.__subclasses__()] + ["ERROR"]
 states = [session.Shown(), session.Shown(note="Done.\\nOne warning.", log="/tmp/x")]
 for code in codes:
@@ -217,8 +241,8 @@ for eta in (-1.0, 0.0, 7.0, 4000.0):
 states.append(session.Shown(running=True, stopping=True))
 for shown in states:
     run.show(shown)
-    for source in ("OBJECTS", "VIEWS"):
-        settings.source = source
+    for source, weights in (("OBJECTS", "none"), ("VIEWS", "lsrm-pbr"), ("VIEWS", "FOLDER")):
+        settings.source, settings.checkpoint = source, weights
         for objects in ([], [scene.objects["Cube"]], list(scene.objects)):
             for kind in panel.CLASSES:
                 drawn = type("Drawn", (), {"layout": Layout()})()
@@ -280,6 +304,11 @@ def test_a_script_hears_what_is_wrong(blender):
         "import missing": "BAD_CAPTURE",
         "no light": "BAD_ASSET",
         "offline": "ENVIRONMENT_BROKEN",
+        "no weights chosen": "BAD_REQUEST",
+        "no such weights": "CHECKPOINT_MISSING",
+        "license of a folder": "LICENSE_NOT_ACCEPTED",
+        "license": "LICENSE_NOT_ACCEPTED",
+        "not here": "CHECKPOINT_MISSING",
         "no backend": "ENVIRONMENT_BROKEN",
     }
     for name, code in expected.items():
@@ -307,6 +336,8 @@ def test_the_timer_works_through_cancels_kills_and_other_files(blender):
     assert said["intact"]
     assert said["leftovers"] == []
     assert said["same objects"]
+    assert said["imported here"] == "Cube (LSRM).001 is in the scene"
+    assert said["nothing left"] == ["capture", "result"]
     assert said["other file"][0].startswith("Another file is open now")
     assert said["other file"][1] == 0
     assert said["orphans"]

@@ -143,6 +143,20 @@ def test_time_left_is_learned_from_the_job_before():
             assert estimate.eta == pytest.approx(10.0 - spent, abs=0.25 * 6.0 * 10.0 / spent)
 
 
+def test_stages_that_are_left_out_are_not_waited_for():
+    """Without network and refinement the estimate is that of the rest; with it, it is longer."""
+    etas = {}
+    for refined in (False, True):
+        now = [0.0]
+        left = TimeLeft("reconstruct", clock=lambda now=now: now[0])
+        for stage, seconds in (("views", 0.5), ("hull", 1.0)):
+            left.report(stage, 0.0)
+            now[0] += seconds
+        etas[refined] = left.report("refine" if refined else "mesh", 0.0).eta
+    assert etas[False] == pytest.approx(4.0 + 6.0 + 3.0)
+    assert etas[True] == pytest.approx(35.0 + 4.0 + 6.0 + 3.0)
+
+
 def test_an_unknown_stage_has_its_share():
     """Stages that come with later versions move the bar too, and never beyond its end."""
     left = TimeLeft("reconstruct")

@@ -8,10 +8,12 @@ import errno
 import logging
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from backend.environment import child_variables
 from backend.errors import BadImage, Cancelled, DiskFull, LsrmError, OutputNotWritable
 from backend.result_folder import REPORT, ResultFolder
 
@@ -212,11 +214,72 @@ def test_linked_destination(destination, tmp_path):
     assert tree(destination) == {REPORT: b"new"}
 
 
+@pytest.mark.parametrize("made", ["nothing", "an empty folder", "a folder of somebody's"])
+def test_a_folder_made_after_a_kill_costs_nothing(destination, tmp_path, monkeypatch, made):
+    """Whatever stands there after a kill between the renames, the previous result is kept."""
+    killed_after_first_rename(destination, monkeypatch)
+    if made != "nothing":
+        destination.mkdir()
+    if made == "a folder of somebody's":
+        put(destination, {"holiday.jpg": b"mine"})
+        with pytest.raises(OutputNotWritable), ResultFolder(destination):
+            pytest.fail("entered")
+        assert tree(tmp_path / ".out.previous") == OLD
+        assert tree(destination) == {"holiday.jpg": b"mine"}
+    else:
+        with pytest.raises(Cancelled):
+            fail_half_way(destination, Cancelled("Stopped.", "Start again."))
+        assert tree(destination) == OLD
+
+
+def test_disk_full_elsewhere(destination, tmp_path):
+    """A full disk that is not that of the result is told as that one."""
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/somewhere/else.png")
+    with pytest.raises(DiskFull, match="/somewhere/else"), ResultFolder(destination):
+        raise full
+    assert tree(tmp_path) == {f"out/{name}": content for name, content in OLD.items()}
+
+
+ABANDON = """
+import os, signal, sys
+from pathlib import Path
+from backend.result_folder import ResultFolder
+with ResultFolder(Path(sys.argv[1])) as folder:
+    (folder / "mesh.glb").write_bytes(b"half")
+    print(folder, flush=True)
+    if sys.argv[2] == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows locks no folders")
+def test_what_a_killed_job_left_is_removed_and_a_living_one_is_not(destination, tmp_path):
+    """The next job removes half a folder of a dead process, and nothing of one that runs."""
+    (tmp_path / ".out.mine.part").mkdir()
+    ends = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "env": child_variables()}
+    pipes = {**ends, "text": True}
+    command = [sys.executable, "-P", "-c", ABANDON, str(destination)]
+    with (
+        subprocess.Popen([*command, "killed"], **pipes) as dead,
+        subprocess.Popen([*command, "alive"], **pipes) as alive,
+    ):
+        left, kept = (Path(child.stdout.readline().strip()) for child in (dead, alive))
+        dead.wait()
+        with ResultFolder(destination) as folder:
+            put(folder, {REPORT: b"new"})
+        assert (left.exists(), kept.exists()) == (False, True)
+        alive.kill()
+    with ResultFolder(destination) as folder:
+        put(folder, {REPORT: b"newer"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.mine.part", "out"]
+
+
 @pytest.mark.parametrize("where", ["mkdtemp", "body", "swap"])
 def test_disk_full_at_any_time(destination, tmp_path, monkeypatch, where):
     """No room is told as that, whenever it runs out, and the previous result is intact."""
     if where == "mkdtemp":
-        monkeypatch.setattr("backend.whole_folder.tempfile.mkdtemp", full_disk)
+        monkeypatch.setattr("backend.scratch.tempfile.mkdtemp", full_disk)
     if where == "body":
         monkeypatch.setattr(Path, "write_bytes", full_disk)
     if where == "swap":

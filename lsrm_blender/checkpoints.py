@@ -1,0 +1,76 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which weights a job uses, and the license under which the released ones may be used.
+
+No bpy in here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from ..backend.errors import BadRequest, LicenseNotAccepted
+
+NONE, RGB, PBR, MINI, FOLDER = "none", "lsrm-rgb", "lsrm-pbr", "mini", "FOLDER"
+
+CHOICES = (
+    (NONE, "None", "No network: starts from the silhouettes. Works for everyone"),
+    (RGB, "LSRM color", "The released weights that predict shape and color"),
+    (PBR, "LSRM materials", "The released weights that predict shape and materials"),
+    (MINI, "Mini", "The small weights of this project, where they are installed"),
+    (FOLDER, "Folder", "Weights of your own"),
+)
+
+LICENSE = (
+    "CC BY-NC 4.0 (Meta): not for commercial use. "
+    "The image features come from DINOv3, which has a license of its own."
+)
+
+LICENSE_FILE = "LICENSE.txt"
+"""What converted weights carry that are not ours."""
+
+
+class Chosen(Protocol):
+    """The settings of a scene that are about weights."""
+
+    checkpoint: str
+    checkpoint_folder: str
+    material: str
+
+
+def has_license(checkpoint: str) -> bool:
+    """Whether a choice is of the weights that others have released."""
+    return checkpoint in (RGB, PBR)
+
+
+def has_materials(checkpoint: str) -> bool:
+    """Whether a choice may predict materials."""
+    return checkpoint in (PBR, MINI, FOLDER)
+
+
+def weights_of(chosen: Chosen, folder: Path, *, accepted: bool) -> dict[str, str]:
+    """The choice as parameters of a job.
+
+    Args:
+        chosen: the settings.
+        folder: the chosen folder as an absolute path; counts if the choice is a folder.
+        accepted: whether the user has accepted the license of the released weights.
+
+    Raises:
+        BadRequest: if no folder was chosen.
+        LicenseNotAccepted: if the weights have a license that was not accepted.
+    """
+    name = chosen.checkpoint
+    if name == FOLDER:
+        if not chosen.checkpoint_folder:
+            raise BadRequest("No folder of weights is chosen.", "Choose one in the settings.")
+        name = str(folder)
+    licensed = has_license(name) or (Path(name) / LICENSE_FILE).is_file()
+    if licensed and not accepted:
+        raise LicenseNotAccepted(
+            f"The license of the weights has not been accepted. {LICENSE}",
+            "Read it, then tick the box in the settings; or choose no checkpoint.",
+        )
+    material = chosen.material if has_materials(chosen.checkpoint) else "rgb"
+    return {"checkpoint": name, "material": material}
