@@ -47,18 +47,18 @@ def corners(points: Tensor, resolution: int, half_side: float) -> tuple[Tensor, 
         half_side: of the cube.
 
     Returns:
-        Flat indices into the grid [points, 8], and weights [points, 8].
+        Flat indices into the grid, int32 [points, 8], and weights [points, 8].
     """
-    last = resolution - 1
-    place = (0.5 * (points / half_side + 1)).clamp(0, 1) * last
-    low = place.floor()
-    fraction = torch.stack([1 - (place - low), place - low], 1)
-    both = torch.stack([low, (low + 1).clamp(max=last)], 1).long()
-    x, y, z = both.unbind(2)
-    flat = (z[:, :, None, None] * resolution + y[:, None, :, None]) * resolution
-    x_weight, y_weight, z_weight = fraction.unbind(2)
-    weights = z_weight[:, :, None, None] * y_weight[:, None, :, None] * x_weight[:, None, None]
-    return (flat + x[:, None, None]).flatten(1), weights.flatten(1)
+    place = (0.5 * (points / half_side + 1)).clamp(0, 1) * (resolution - 1)
+    low = place.floor().clamp(max=resolution - 2)
+    fraction = place - low
+    x, y, z = low.int().unbind(1)
+    steps = torch.tensor([0, 1, resolution, resolution + 1], dtype=torch.int32, device=low.device)
+    first = (z * resolution + y) * resolution + x
+    flat = torch.cat([steps, steps + resolution * resolution]) + first[:, None]
+    x_weight, y_weight, z_weight = torch.stack([1 - fraction, fraction], 2).unbind(1)
+    plane = (y_weight[:, :, None] * x_weight[:, None]).flatten(1)
+    return flat, (z_weight[:, :, None] * plane[:, None]).flatten(1)
 
 
 def sample(points: Tensor, grid: SparseGrid, blend: Blend = blend_rows) -> Tensor:
@@ -84,7 +84,9 @@ def sample(points: Tensor, grid: SparseGrid, blend: Blend = blend_rows) -> Tenso
     return result.index_add(0, partly, (missing * _nearest(grid, flat[partly])).sum(1))
 
 
-def decode(points: Tensor, grid: SparseGrid, layers: tuple[Tensor, ...]) -> Tensor:
+def decode(
+    points: Tensor, grid: SparseGrid, layers: tuple[Tensor, ...], blend: Blend = blend_rows
+) -> Tensor:
     """A bias-free ReLU network on the feature at each point; its features are never written.
 
     Gradients reach rows, coarse grid and layers, not the points. They go through the sampled
@@ -94,6 +96,7 @@ def decode(points: Tensor, grid: SparseGrid, layers: tuple[Tensor, ...]) -> Tens
         points: [points, 3] (x, y, z).
         grid: what is sampled.
         layers: matrices [outputs, inputs] as of `torch.nn.Linear`, the first one on the channels.
+        blend: as for `sample`, where features are written after all.
 
     Returns:
         [points, outputs of the last layer], before any activation.
@@ -103,7 +106,7 @@ def decode(points: Tensor, grid: SparseGrid, layers: tuple[Tensor, ...]) -> Tens
 
         with torch.cuda.device_of(grid.rows):  # Triton launches on the current card
             return FusedDecode.apply(points, grid, grid.rows, grid.coarse, *layers)  # type: ignore[no-any-return,no-untyped-call]
-    return network(sample(points, grid), layers)
+    return network(sample(points, grid, blend), layers)
 
 
 def network(feature: Tensor, layers: tuple[Tensor, ...]) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .density import density
+from .heads import Heads, matrices
 from .volumes import DenseVolume, SparseVolume
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ class VolumeField:
 
     def signed_distance(self, points: Tensor) -> Tensor:
         """[points, 3] to [points]."""
+        if isinstance(self.heads, Heads):
+            decoded = self.volume.decode(points, matrices(self.heads.sdf))
+            return self.heads.distance_of(decoded, points)
         return self.heads.signed_distance(self.volume.sample(points), points)
 
     def appearance(self, points: Tensor) -> Tensor:

@@ -55,8 +55,12 @@ class Heads(nn.Module):
         Returns:
             [points] world units, negative inside.
         """
+        return self.distance_of(self.sdf(feature), points)
+
+    def distance_of(self, decoded: Tensor, points: Tensor) -> Tensor:
+        """Eq. (11) from what its MLP gave, [points, 1]."""
         reach = self.config.half_side
-        offset: Tensor = torch.tanh(self.sdf(feature)[:, 0]) * reach * _DIAGONAL * _SDF_RANGE
+        offset: Tensor = torch.tanh(decoded[:, 0]) * reach * _DIAGONAL * _SDF_RANGE
         core: Tensor = points.norm(dim=-1) - _CORE_RADIUS * reach
         return offset + core
 
@@ -65,6 +69,11 @@ class Heads(nn.Module):
         names = {"rgb": ("rgb",), "pbr": ("base_color", "material")}
         wanted = names.get(self.config.prediction, ("rgb", "base_color", "material"))
         return torch.sigmoid(torch.cat([getattr(self, name)(feature) for name in wanted], -1))
+
+
+def matrices(mlp: nn.Sequential) -> tuple[Tensor, ...]:
+    """The weights of an MLP, from the feature on, [outputs, inputs] each."""
+    return tuple(layer.weight for layer in mlp if isinstance(layer, nn.Linear))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from kernels.sparse_field import SparseGrid, corners, decode, network, sample
+
 from .gather import gather_rows
 
 
@@ -34,6 +36,10 @@ class DenseVolume:
         sampled = F.grid_sample(features, places, padding_mode="border", align_corners=True)
         return sampled[0, :, 0, 0].T.to(self.features.dtype)
 
+    def decode(self, points: Tensor, layers: tuple[Tensor, ...]) -> Tensor:
+        """What a network makes of the features at points, see `kernels.sparse_field.decode`."""
+        return network(self.sample(points), layers)
+
 
 @dataclass(frozen=True)
 class SparseVolume:
@@ -48,42 +54,25 @@ class SparseVolume:
         """Voxels per side."""
         return self.index.shape[-1]
 
+    @property
+    def grid(self) -> SparseGrid:
+        """The same as the kernels see it."""
+        return SparseGrid(self.rows, self.index, self.coarse.features, self.coarse.half_side)
+
     def sample(self, points: Tensor) -> Tensor:
         """[points, 3] to [points, channels], trilinear between the eight voxels around.
 
         QUIRK 15: a missing voxel takes the nearest dense feature, not an interpolated one.
         """
-        corners, weights = self.corners(points)
-        row = self.index.flatten()[corners]
-        kept = row >= 0
-        result = points.new_zeros(points.shape[0], self.rows.shape[1])
-        if self.rows.shape[0]:
-            result = gather_rows(self.rows, row, weights)
-        partly = torch.nonzero(~kept.all(1))[:, 0]
-        if len(partly) == 0:
-            return result
-        missing = (weights * ~kept)[partly, :, None]
-        return result.index_add(0, partly, (missing * self._nearest(corners[partly])).sum(1))
+        return sample(points, self.grid, gather_rows)
+
+    def decode(self, points: Tensor, layers: tuple[Tensor, ...]) -> Tensor:
+        """What a network makes of the features at points; on a card in one kernel."""
+        return decode(points, self.grid, layers, gather_rows)
 
     def corners(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """The voxels around points and their trilinear weights.
-
-        Args:
-            points: [points, 3] (x, y, z).
-
-        Returns:
-            Flat indices into the grid, int32 [points, 8], and weights [points, 8].
-        """
-        size = self.resolution
-        place = (0.5 * (points / self.coarse.half_side + 1)).clamp(0, 1) * (size - 1)
-        low = place.floor().clamp(max=size - 2)
-        fraction = place - low
-        x, y, z = low.int().unbind(1)
-        steps = torch.tensor([0, 1, size, size + 1], dtype=torch.int32, device=points.device)
-        corners = torch.cat([steps, steps + size * size]) + ((z * size + y) * size + x)[:, None]
-        x_weight, y_weight, z_weight = torch.stack([1 - fraction, fraction], 2).unbind(1)
-        plane = (y_weight[:, :, None] * x_weight[:, None]).flatten(1)
-        return corners, (z_weight[:, :, None] * plane[:, None]).flatten(1)
+        """The voxels around points and their trilinear weights, see `kernels.sparse_field`."""
+        return corners(points, self.resolution, self.coarse.half_side)
 
     def contains(self, points: Tensor) -> Tensor:
         """Whether the voxel of a point is kept, [points] bool.
@@ -93,13 +82,3 @@ class SparseVolume:
         voxel = (points + 0.5).clamp(0, 1) * (self.resolution - 1)
         x, y, z = voxel.round().long().unbind(1)  # halves to even, as torch rounds
         return self.index[z, y, x] >= 0
-
-    def _nearest(self, flat: Tensor) -> Tensor:
-        """Dense features [..., channels] of the cells that hold voxels [...] (flat indices)."""
-        dense = self.coarse.features
-        ratio, cells = self.resolution // dense.shape[-1], dense.shape[-1]
-        x = flat % self.resolution
-        y = flat // self.resolution % self.resolution
-        z = flat // self.resolution**2
-        x, y, z = ((axis // ratio).clamp(max=cells - 1) for axis in (x, y, z))
-        return dense[:, z, y, x].movedim(0, -1).to(self.rows.dtype)

@@ -30,15 +30,15 @@ def axis_place(points_ptr, point, axis, real, half_side, resolution):
     """The lower voxel and the fraction above it, along x, y or z."""
     place = tl.load(points_ptr + point.to(tl.int64) * 3 + axis, mask=real, other=0.0)
     place = tl.minimum(tl.maximum(0.5 * (place / half_side + 1.0), 0.0), 1.0) * (resolution - 1)
-    low = tl.floor(place)
+    low = tl.minimum(tl.floor(place), resolution - 2)
     return low.to(tl.int32), place - low
 
 
 @triton.jit
-def axis_corner(low, fraction, upper: tl.constexpr, resolution):
+def axis_corner(low, fraction, upper: tl.constexpr):
     """One of the two voxels along an axis, and its weight."""
     if upper:
-        return tl.minimum(low + 1, resolution - 1), fraction
+        return low + 1, fraction
     return low, 1.0 - fraction
 
 
@@ -79,9 +79,9 @@ def decode_kernel(
     ratio = resolution // cells
     hidden = tl.zeros([POINTS, WIDTH], tl.float32)
     for corner in tl.static_range(8):
-        z, z_weight = axis_corner(z_low, z_part, corner // 4, resolution)
-        y, y_weight = axis_corner(y_low, y_part, corner // 2 % 2, resolution)
-        x, x_weight = axis_corner(x_low, x_part, corner % 2, resolution)
+        z, z_weight = axis_corner(z_low, z_part, corner // 4)
+        y, y_weight = axis_corner(y_low, y_part, corner // 2 % 2)
+        x, x_weight = axis_corner(x_low, x_part, corner % 2)
         row = tl.load(index_ptr + (z * resolution + y) * resolution + x, mask=real, other=-1)
         z, y, x = (
             tl.minimum(z // ratio, cells - 1),
