@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..field.gather import gather_rows
 from ..field.marching import Occupancy
 from ..field.volumes import DenseVolume, SparseVolume
 
@@ -78,6 +79,23 @@ class NarrowBand:
         """Rows that have all six neighbors, [inner]."""
         itself = torch.arange(len(self.voxels), device=self.neighbors.device)
         return torch.nonzero((self.neighbors != itself[:, None]).all(1))[:, 0]
+
+    def slopes(self, values: Tensor) -> Tensor:
+        """The gradient of values [rows] at the inner rows, along z, y and x, [inner, 3]."""
+        ends = self._around.view(-1, 2)
+        sides = values.new_tensor([-0.5, 0.5]) / self.spacing
+        return gather_rows(values[:, None], ends, sides.expand(len(ends), 2)).view(-1, 3)
+
+    def bends(self, values: Tensor) -> Tensor:
+        """How far the neighbors' mean lies above each inner row, in voxels, [inner]."""
+        shares = values.new_tensor([1 / 6] * 6) / self.spacing
+        mean = gather_rows(values[:, None], self._around, shares.expand(len(self.inner), 6))[:, 0]
+        return mean - values[self.inner] / self.spacing
+
+    @cached_property
+    def _around(self) -> Tensor:
+        """The neighbors of the inner rows, [inner, 6] int32, as the sparse product wants them."""
+        return self.neighbors[self.inner].int()
 
     @cached_property
     def occupancy(self) -> Occupancy:

@@ -192,11 +192,8 @@ class LevelFit:
     def _prior_loss(self) -> Tensor:
         """A distance grows by one per unit (eikonal), and a surface is smooth."""
         band, distance = self._band, self.rows.distance
-        around = distance[band.neighbors[band.inner]]
-        slope = (around[:, 1::2] - around[:, 0::2]) / (2 * band.spacing)
-        eikonal = ((slope.norm(dim=1) - 1) ** 2).mean()
-        laplacian = (around.mean(1) - distance[band.inner]) / band.spacing
-        smoothness = (laplacian**2).mean()
+        eikonal = ((band.slopes(distance).norm(dim=1) - 1) ** 2).mean()
+        smoothness = (band.bends(distance) ** 2).mean()
         loss: Tensor = (
             self._config.eikonal_weight * eikonal + self._level.smoothness_weight * smoothness
         )
