@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import gc
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,11 +15,13 @@ from .cameras import Normalization
 from .capture_format import read_capture
 from .device import choose_device, free_memory
 from .errors import BadRequest
+from .field.density import render_step
 from .hull import VisualHull, estimate_bounding_sphere
 from .mesh.cleaning import decimate, keep_solid_parts
 from .mesh.glb import Textures, plain_dielectric
 from .mesh.isosurface import extract_surface
 from .mesh.level_set import onto_level_set
+from .mesh.network_surface import SurfaceSettings, extract_network_surface
 from .mesh.texture import bake_base_color, decode_textures
 from .mesh.unwrap import unwrap
 from .model.checkpoint import Checkpoint, open_checkpoint
@@ -180,7 +183,10 @@ def predict(
         "image_tokens": len(selection.tokens.image),
         "volume_tokens": len(selection.tokens.volume),
     }
-    return Shape.of_field(field, device, tensors.frame.rotation)
+    finest = render_step(config.half_side, config.sparse.samples_per_ray)
+    search = SurfaceSettings(config.half_side, finest, MESH_RESOLUTION)
+    surface = partial(extract_network_surface, field, tensors.frame.rotation, search)
+    return replace(Shape.of_field(field, device, tensors.frame.rotation), surface=surface)
 
 
 def refine(
@@ -210,10 +216,14 @@ def refine(
 
 def mesh_of(shape: Shape, request: ReconstructRequest, progress: Progress) -> UnwrappedMesh:
     """The zero level set as a clean mesh with texture coordinates, in the normalized frame."""
-    surface = extract_surface(shape.signed_distance, HALF_EXTENT, MESH_RESOLUTION, progress)
+    if shape.surface:  # a network's: smoothed, as its results were published
+        surface = shape.surface(progress)
+    else:
+        surface = extract_surface(shape.signed_distance, HALF_EXTENT, MESH_RESOLUTION, progress)
     progress.report("mesh", 0.4, "cleaning")
     mesh = decimate(keep_solid_parts(surface), request.faces)
-    mesh = onto_level_set(mesh, shape.signed_distance, 2 * HALF_EXTENT / MESH_RESOLUTION)
+    if not shape.surface:
+        mesh = onto_level_set(mesh, shape.signed_distance, 2 * HALF_EXTENT / MESH_RESOLUTION)
     progress.report("mesh", 0.5, "unwrapping")
     return unwrap(mesh, request.texture_size, progress)
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .field.field import Field
+    from .mesh.triangle_mesh import TriangleMesh
+    from .progress import Progress
 
 Quantity: TypeAlias = Callable[[Tensor], Tensor]
 """A value at points `[n, 3]` (x, y, z) of the normalized frame, on the CPU."""
@@ -31,12 +33,14 @@ class Shape:
             nothing where only the surface is known.
         field: what the two were made from; nothing where it is the silhouettes.
         rotation: `[3, 3]`, x_normalized = rotation @ x_model, where the field lies in x_model.
+        surface: extracts the mesh, where that takes more than the level set of the distance.
     """
 
     signed_distance: Quantity
     appearance: Quantity | None = None
     field: Field | None = None
     rotation: NDArray[np.float64] | None = None
+    surface: Callable[[Progress], TriangleMesh] | None = None
 
     @classmethod
     def of_field(

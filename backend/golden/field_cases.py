@@ -11,17 +11,16 @@ import torch
 from ..field.config import HeadsConfig, Prediction
 from ..field.density import render_step, step_alpha
 from ..field.field import Field, TwoLevelField, VolumeField
-from ..field.grids import grid_points
+from ..field.grids import distances_by_plane, grid_points
 from ..field.heads import Heads
 from ..field.marching import Marcher, Occupancy
 from ..field.renderer import absorb
 from ..field.volumes import DenseVolume, SparseVolume
+from ..mesh.network_surface import EMPTY, REACH
 from .case import Case, Produced
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-MESH_DILATION = 4  # cells around occupied ones in which the mesh is looked for
 
 
 def run_volsdf_dense_case(case: Case) -> Produced:
@@ -33,7 +32,8 @@ def run_volsdf_dense_case(case: Case) -> Produced:
     with torch.no_grad():
         sdf, image = field.signed_distance(points)[:, None], field.appearance(points)
         zyx = grid_points(half_side, config["grid_N"], "zyx")
-        grid = field.signed_distance(zyx)[None, :, None]
+        planes = [plane for _, plane in distances_by_plane(field, half_side, config["grid_N"])]
+        grid = torch.cat(planes)[None, :, None]
         xyz = grid_points(half_side, config["grid_N"], "xyz")
         tensors = {
             "feature": field.volume.sample(points),
@@ -70,9 +70,9 @@ def run_volsdf_sparse_case(case: Case) -> Produced:
         grid = grid_points(half_side, case.config["mesh_N"], "xyz")
         sdf = field.signed_distance(grid)
         cells = case.inputs["occ_binaries"][0].permute(2, 1, 0)
-        occupied = Occupancy(cells, half_side).dilated(MESH_DILATION).contains(grid)
+        occupied = Occupancy(cells, half_side).dilated(REACH).contains(grid)
         tensors["mesh_sdf_raw"] = sdf[None, :, None]
-        tensors["mesh_sdf_occ"] = torch.where(occupied, sdf, 1.0)[None, :, None]
+        tensors["mesh_sdf_occ"] = torch.where(occupied, sdf, EMPTY)[None, :, None]
     return Produced(tensors)
 
 

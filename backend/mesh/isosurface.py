@@ -66,7 +66,7 @@ def extract_surface(
         chunk = indices[start : start + CHUNK]
         fine[tuple(chunk.T)] = signed_distance(axis[chunk])
         progress.check()
-    return _march(fine.numpy(), half_extent)
+    return march(fine.numpy(), half_extent)
 
 
 def _evaluate_everywhere(
@@ -79,10 +79,14 @@ def _evaluate_everywhere(
     return values.reshape(nodes, nodes, nodes)
 
 
-def _march(
+def march(
     grid: np.ndarray[tuple[int, int, int], np.dtype[np.float32]], half_extent: float
 ) -> TriangleMesh:
-    """Marching cubes on `[x, y, z]`; the border of the cube counts as outside."""
+    """Marching cubes on nodes `[x, y, z]` with both ends; beyond the cube is outside.
+
+    Raises:
+        NoSurface: if the level set does not cross the cube.
+    """
     closed = np.pad(grid, 1, constant_values=float(np.abs(grid).max()))
     if closed.min() >= 0 or grid.max() <= 0:
         raise NoSurface(

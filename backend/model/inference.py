@@ -17,7 +17,7 @@ from torch import Tensor
 from ..errors import EmptyMask
 from ..field.density import render_step, step_alpha
 from ..field.field import TwoLevelField, VolumeField
-from ..field.grids import evaluate, grid_points
+from ..field.grids import distances_by_plane
 from ..field.marching import Marcher
 from ..field.renderer import absorb
 from ..field.volumes import DenseVolume, SparseVolume
@@ -106,12 +106,13 @@ def select_tokens(coarse: Coarse, views: ViewTensors, config: ModelConfig) -> Se
     shown = views_within(kept, choice.max_image_tokens)
     resolution = sparse.transformer.volume_resolution
     device = coarse.volume_feature.device
-    points = grid_points(config.half_side, SAMPLES_PER_TOKEN * resolution, "zyx", device)
-    distance = evaluate(coarse.field.signed_distance, points)
+    samples = SAMPLES_PER_TOKEN * resolution
+    planes = distances_by_plane(coarse.field, config.half_side, samples, device)
+    distance = torch.stack([distance for _, distance in planes])
     # QUIRK 4: this step is measured by the radius of the object, not by the half side of the cube.
     step = render_step(config.radius, config.dense.samples_per_ray)
     alpha = step_alpha(distance, coarse.field.inverse_std, step)
-    cube = (1, *[SAMPLES_PER_TOKEN * resolution] * 3)
+    cube = (1, samples, samples, samples)
     distance, alpha = distance.view(cube), alpha.view(cube)
     near = surface_tokens(distance, alpha, resolution)
     near = grow_tokens(near, alpha, choice.volume_dilation)
