@@ -19,10 +19,12 @@ def register() -> None:
 
     from .command_line import main
     from .properties import attach
+    from .translations import TRANSLATIONS
 
     for each in _classes():
         bpy.utils.register_class(each)
     attach()
+    bpy.app.translations.register(__package__, TRANSLATIONS)
     # Absent in custom builds without the command line; everything else works without it.
     if hasattr(bpy.utils, "register_cli_command"):
         _commands.append(bpy.utils.register_cli_command("lsrm", main))
@@ -38,6 +40,7 @@ def unregister() -> None:
     window.unregister()
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
+    bpy.app.translations.unregister(__package__)
     detach()
     for each in reversed(_classes()):
         bpy.utils.unregister_class(each)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..backend.errors import BadRequest, LicenseNotAccepted
+from ..backend.model.checkpoint_folders import find_checkpoint, find_dinov3
 
 NONE, RGB, PBR, MINI, FOLDER = "none", "lsrm-rgb", "lsrm-pbr", "mini", "FOLDER"
 
@@ -60,6 +61,7 @@ def weights_of(chosen: Chosen, folder: Path, *, accepted: bool) -> dict[str, str
     Raises:
         BadRequest: if no folder was chosen.
         LicenseNotAccepted: if the weights have a license that was not accepted.
+        CheckpointMissing: if they, or the image features they need, are not on this computer.
     """
     name = chosen.checkpoint
     if name == FOLDER:
@@ -72,5 +74,9 @@ def weights_of(chosen: Chosen, folder: Path, *, accepted: bool) -> dict[str, str
             f"The license of the weights has not been accepted. {LICENSE}",
             "Read it, then tick the box in the settings; or choose no checkpoint.",
         )
+    if name != NONE:
+        find_checkpoint(name)  # now, and not after minutes of capturing
+    if has_license(name):
+        find_dinov3()
     material = chosen.material if has_materials(chosen.checkpoint) else "rgb"
     return {"checkpoint": name, "material": material}

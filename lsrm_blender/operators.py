@@ -56,7 +56,9 @@ class PlanOperator:
         try:
             window.start(self.plan(context))
         except LsrmError as error:
-            self.report({"ERROR"}, str(error))
+            # Not as an error: that would pop up in front of the panel, which says it all.
+            window.refuse(self.bl_label, error)
+            self.report({"WARNING"}, str(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 

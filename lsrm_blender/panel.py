@@ -7,6 +7,7 @@ from __future__ import annotations
 import textwrap
 
 import bpy
+from bpy.app.translations import pgettext_iface as say
 
 from . import preferences
 from .checkpoints import FOLDER, LICENSE, has_license, has_materials
@@ -87,10 +88,10 @@ class LSRM_PT_settings(SidebarPanel, bpy.types.Panel):
         layout.use_property_split = True
         layout.use_property_decorate = False
         settings = context.scene.lsrm
-        column = layout.column(heading="Capture")
+        column = layout.column()
         for name in ("view_count", "view_size", "samples", "capture_environment"):
             column.prop(settings, name)
-        _draw_weights(layout.column(heading="Result"), context)
+        _draw_weights(layout.column(), context)
         column = layout.column()
         for name in ("refine", "faces", "texture_size", "output_folder"):
             column.prop(settings, name)
@@ -129,7 +130,8 @@ def _draw_objects(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     if len(chosen) == 1:
         layout.label(text=chosen[0].name, icon="OBJECT_DATA", translate=False)
     elif chosen:
-        layout.label(text=f"{len(chosen)} objects", icon="OBJECT_DATA")
+        text = say("{} objects").format(len(chosen))
+        layout.label(text=text, icon="OBJECT_DATA", translate=False)
     else:
         layout.label(text="Select what to reconstruct", icon="INFO")
     layout.operator("lsrm.capture", icon="CAMERA_DATA")
@@ -159,8 +161,10 @@ def _draw_progress(layout: bpy.types.UILayout, run: bpy.types.PropertyGroup) -> 
     """The whole, the stage, the detail; and two ways to stop."""
     box = layout.box()
     box.label(text=run.title, icon="TIME", translate=False)
-    left = f", {clock(run.eta)} left" if run.eta >= 0.0 else ""
-    box.progress(text=f"{run.step}{left}", factor=run.overall, translate=False)
+    text = say(run.step)
+    if run.eta >= 0.0:
+        text = say("{}, {} left").format(text, clock(run.eta))
+    box.progress(text=text, factor=run.overall, translate=False)
     if run.stage:
         text = f"{run.stage.capitalize()} {100.0 * run.fraction:.0f} %"
         box.progress(text=text, factor=run.fraction, translate=False)

@@ -177,6 +177,11 @@ class Session:
             if not client.busy:
                 client.close()
 
+    def refuse(self, title: str, error: LsrmError) -> None:
+        """Show why a plan could not be made."""
+        if not self.shown.running:
+            self.shown = _failed(title, error, self.shown.log)
+
     def dismiss(self) -> None:
         """Forget what came of the last plan."""
         if not self.shown.running:
@@ -233,10 +238,10 @@ class Session:
         except StopIteration as end:
             self._finish(Shown(note=end.value or "", log=self.shown.log))
         except LsrmError as error:
-            self._finish(_failed(plan, error, self.shown.log))
+            self._finish(_failed(plan.title, error, self.shown.log))
         except Exception as error:
             told = LsrmError(f"Unexpected {type(error).__name__}: {error}.", "Please report it.")
-            self._finish(_failed(plan, told, self.shown.log))
+            self._finish(_failed(plan.title, told, self.shown.log))
             raise
         else:
             self._begin(step)
@@ -253,9 +258,9 @@ class Session:
         self.shown = shown
 
 
-def _failed(plan: Plan, error: LsrmError, log: str) -> Shown:
+def _failed(title: str, error: LsrmError, log: str) -> Shown:
     told = (error.code, error.message, error.remedy)
-    return Shown(title=plan.title, error=told, log=log)
+    return Shown(title=title, error=told, log=log)
 
 
 def _told(error: tuple[str, str, str]) -> LsrmError:

@@ -47,6 +47,12 @@ def start(plan: Plan) -> None:
             bpy.app.timers.register(tick, persistent=True)
 
 
+def refuse(title: str, error: LsrmError) -> None:
+    """Show why nothing was begun."""
+    SESSION.refuse(title, error)
+    show()
+
+
 def tick() -> float | None:
     """Go on with the work; called by Blender, told when to call again."""
     try:

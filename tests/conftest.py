@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+PACKAGE = "lsrm_of_the_tests"
 VALIDATOR = "gltf-validator@2.0.0-dev.3.10"
 VALIDATE = """
 const validator = require(process.argv[1]), bytes = require("fs").readFileSync(process.argv[2]);
@@ -44,6 +48,18 @@ def blender_python() -> Path:
     if not python.name.startswith("python"):
         pytest.skip(f"LSRM_BLENDER names a whole Blender, {python}, not a Python with bpy")
     return python
+
+
+@pytest.fixture(scope="session")
+def lsrm():
+    """A function that imports a module of the extension, as one package as Blender loads it."""
+    spec = importlib.util.spec_from_file_location(
+        PACKAGE, REPOSITORY / "__init__.py", submodule_search_locations=[str(REPOSITORY)]
+    )
+    package = importlib.util.module_from_spec(spec)
+    sys.modules[PACKAGE] = package
+    spec.loader.exec_module(package)
+    return lambda name: importlib.import_module(f"{PACKAGE}.{name}")
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import importlib.util
 import json
 import os
 import signal
@@ -18,9 +16,17 @@ from pathlib import Path
 import pytest
 
 from backend.environment import ROOT, child_variables
+from tests.path.children import children_of
 
-PACKAGE = "lsrm_of_test_convert"
-QUICK = ("--views=4", "--size=48", "--samples=2", "--texture-size=64", "--faces=300", "--threads=1")
+QUICK = (
+    "--views=4",
+    "--size=48",
+    "--samples=2",
+    "--texture-size=64",
+    "--faces=300",
+    "--threads=1",
+    "--refine=off",
+)
 
 CUBE = """
 v -1 -1 -1
@@ -38,18 +44,6 @@ f 2 3 7 6
 f 3 4 8 7
 f 4 1 5 8
 """
-
-
-@pytest.fixture(scope="module")
-def lsrm():
-    """A function that imports a module of the add-on that needs no Blender."""
-    spec = importlib.util.spec_from_file_location(
-        PACKAGE, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
-    )
-    package = importlib.util.module_from_spec(spec)
-    sys.modules[PACKAGE] = package
-    spec.loader.exec_module(package)
-    return lambda name: importlib.import_module(f"{PACKAGE}.{name}")
 
 
 @pytest.fixture
@@ -228,14 +222,6 @@ def states_of(process: subprocess.Popen) -> tuple[dict[str, str], int]:
     out, words = process.communicate(timeout=300)
     assert out, words
     return {entry["name"]: entry["state"] for entry in json.loads(out)["items"]}, process.returncode
-
-
-def children_of(pid: int) -> list[int]:
-    """The processes that a process has started."""
-    listed = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
-    )
-    return [int(line) for line in listed.stdout.split()]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")

@@ -16,6 +16,7 @@ from PIL import Image
 
 from backend.cameras import fibonacci_sphere, intrinsics_from_fov, look_at, pixel_rays
 from backend.capture_format import Frame, write_capture_json, write_transforms
+from backend.environment import child_variables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -157,6 +158,24 @@ def mount(tmp_path):
     yield make
     for folder in mounted:
         subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def make_client(lsrm, tmp_path):
+    """A function that makes a client of a child; all are closed in the end."""
+    clients, client_module = [], lsrm("lsrm_blender.backend_client")
+
+    def make(command: tuple[str, ...], **patience: float):
+        launch = lsrm("lsrm_blender.child_process").Launch(
+            "The child", command, tmp_path / "log.txt", child_variables()
+        )
+        limits = {"first_word": 8.0, "silence": 3.0, "terminate": 0.5, "kill": 1.0, **patience}
+        clients.append(client_module.Client(lambda: launch, client_module.Patience(**limits)))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.close()
 
 
 @pytest.fixture(scope="session")

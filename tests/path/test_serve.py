@@ -4,25 +4,19 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
 import os
-import random
-import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from backend import protocol
-from backend.environment import ROOT, THIS_PYTHON, backend_environment, child_variables
+from backend.environment import child_variables
+from tests.path.children import alive, gone, pump_until, pumped
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-
-PACKAGE = "lsrm_of_test_serve"
 
 # A child like ours, whose one method does what it is told.
 CHILD = """
@@ -87,35 +81,6 @@ sys.exit(server.serve())
 """
 
 
-@pytest.fixture(scope="module")
-def client_module():
-    """The client, out of the package as Blender loads it, but without Blender."""
-    spec = importlib.util.spec_from_file_location(
-        PACKAGE, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
-    )
-    package = importlib.util.module_from_spec(spec)
-    sys.modules[PACKAGE] = package
-    spec.loader.exec_module(package)
-    return importlib.import_module(f"{PACKAGE}.lsrm_blender.backend_client")
-
-
-@pytest.fixture
-def make_client(client_module, tmp_path):
-    """A function that makes a client of a child; all are closed in the end."""
-    clients = []
-
-    def make(command: tuple[str, ...], **patience: float):
-        module = sys.modules[f"{PACKAGE}.lsrm_blender.child_process"]
-        launch = module.Launch("The child", command, tmp_path / "log.txt", child_variables())
-        limits = {"first_word": 8.0, "silence": 3.0, "terminate": 0.5, "kill": 1.0, **patience}
-        clients.append(client_module.Client(lambda: launch, client_module.Patience(**limits)))
-        return clients[-1]
-
-    yield make
-    for client in clients:
-        client.close()
-
-
 @pytest.fixture
 def make_test_client(make_client):
     """A function that makes a client of the child above."""
@@ -126,44 +91,9 @@ def make_test_client(make_client):
     return make
 
 
-def pumped(client, job, seconds: float = 10.0) -> str:
-    """Pump until a job is finished: its error's code, or "done"."""
-    end = time.monotonic() + seconds
-    while not job.finished:
-        assert time.monotonic() < end, "the job did not end"
-        client.pump()
-        time.sleep(0.005)
-    return job.error.code if job.error else "done"
-
-
-def pump_until(client, condition, seconds: float = 10.0) -> None:
-    """Pump until something is so."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to that"
-        client.pump()
-        time.sleep(0.005)
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; a zombie does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def gone(pid: int, seconds: float = 4.0) -> bool:
-    """Whether a process ends within some seconds."""
-    end = time.monotonic() + seconds
-    while alive(pid) and time.monotonic() < end:
-        time.sleep(0.05)
-    return not alive(pid)
-
-
-def test_patience_keeps_the_promise(client_module):
+def test_patience_keeps_the_promise(lsrm):
     """A dead or silent child is noticed within ten seconds by the limits that users get."""
-    patience = client_module.Patience()
+    patience = lsrm("lsrm_blender.child_watch").Patience()
     assert max(patience.silence, patience.first_word, patience.kill) <= 10.0
     assert patience.silence > 3 * protocol.HEARTBEAT_SECONDS
 
@@ -290,16 +220,16 @@ def test_closing_leaves_no_process(make_test_client):
     assert job.error.code == "CANCELLED"
 
 
-def test_wait_is_for_scripts(make_test_client, client_module):
+def test_wait_is_for_scripts(make_test_client, lsrm):
     """Without a window the same client is pumped by a loop, which hands on progress and cancel."""
     client, told = make_test_client(), []
-    progress_module = importlib.import_module(f"{PACKAGE}.backend.progress")
+    progress_module = lsrm("backend.progress")
     progress = progress_module.Progress(lambda *report: told.append(report))
     assert client.wait(client.submit("work", {"what": "count"}), progress) == {"done": None}
     assert told
     assert told[-1][0] == "second"
     progress = progress_module.Progress(lambda *_: progress.cancel())
-    with pytest.raises(sys.modules[f"{PACKAGE}.backend.errors"].Cancelled):
+    with pytest.raises(lsrm("backend.errors").Cancelled):
         client.wait(client.submit("work", {"what": "patient"}), progress)
 
 
@@ -401,139 +331,3 @@ def test_a_child_ends_when_its_parent_is_killed(tmp_path):
         assert alive(pid)
         process.kill()
     assert gone(pid, 6.0)
-
-
-# The real backend.
-
-
-@pytest.fixture
-def backend(make_client):
-    """A client of the real backend, on one thread."""
-    command = (sys.executable, "-P", "-m", "backend.command_line", "serve")
-    return make_client(command, first_word=30.0, silence=20.0, terminate=5.0, kill=10.0)
-
-
-@pytest.fixture
-def views(make_capture, tmp_path) -> Path:
-    """A tiny capture."""
-    return make_capture(tmp_path / "views", views=6, size=48)
-
-
-def small(views: Path, output: Path) -> dict:
-    """The parameters of a quick reconstruction."""
-    sizes = {"texture_size": 64, "faces": 400}
-    return {"views": str(views), "output": str(output), "refine": "off", **sizes}
-
-
-def files_of(folder: Path) -> dict[str, bytes]:
-    """All files below a folder, with what they hold."""
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
-# The real backend, with a `kill -9` of its own at the beginning of a stage.
-DYING = """
-import os, signal, sys
-from backend import rpc_server, serve
-tell = rpc_server.Server._tell
-
-def die(server, job, stage, fraction, text):
-    tell(server, job, stage, fraction, text)
-    if stage == sys.argv[1]:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-rpc_server.Server._tell = die
-sys.exit(serve.run(None))
-"""
-
-
-def test_killed_in_every_stage_the_previous_result_stays(backend, make_client, views, tmp_path):
-    """`kill -9` in each stage: a typed error, the previous result untouched, the next job works."""
-    output = tmp_path / "result"
-    first = backend.submit("reconstruct", small(views, output))
-    assert pumped(backend, first, 60) == "done"
-    stages = [stage["name"] for stage in first.result["report"]["stages"] if not stage["note"]]
-    assert {"views", "mesh", "texture", "write"} <= set(stages)
-    before = files_of(output)
-    deaths = []
-    for stage in stages:  # side by side, because each has to start anew
-        dying = make_client((sys.executable, "-P", "-c", DYING, stage), first_word=30.0)
-        deaths.append((stage, dying, dying.submit("reconstruct", small(views, output))))
-        dying.pump()
-    for stage, dying, job in deaths:
-        assert pumped(dying, job, 60) == "BACKEND_DIED"
-        assert job.progress.stage == stage
-    assert files_of(output) == before
-    assert pumped(backend, backend.submit("reconstruct", small(views, output)), 60) == "done"
-
-
-def test_bad_views_are_told_with_their_code(backend, views, tmp_path):
-    """The backend's own errors cross the pipe; a wrong parameter is told too."""
-    (views / "images" / "0002.png").unlink()
-    job = backend.submit("check", {"views": str(views)})
-    assert pumped(backend, job, 60) == "BAD_IMAGE"
-    assert "0002" in job.error.message
-    wrong = {**small(views, tmp_path / "result"), "faces": "many", "beauty": 9}
-    job = backend.submit("reconstruct", wrong)
-    assert pumped(backend, job) == "BAD_REQUEST"
-    assert "beauty" in job.error.message
-    assert not (tmp_path / "result").exists()
-
-
-INSTALL = """
-import sys
-from pathlib import Path
-from backend.install_server import serve
-sys.exit(serve(Path(sys.argv[1])))
-"""
-
-
-@pytest.fixture
-def install(make_client, tmp_path, monkeypatch):
-    """A client of the installation, as the button starts it, without a network."""
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
-    monkeypatch.setenv("PIP_RETRIES", "0")
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    return make_client((sys.executable, "-P", "-c", INSTALL, str(tmp_path / "environment")))
-
-
-def test_the_button_tells_why_it_could_not_install(install):
-    """Without a network the installation is an error that says so, and can be tried again."""
-    job = install.submit("install")
-    assert pumped(install, job, 120) == "ENVIRONMENT_BROKEN"
-    assert "run the same command again" in job.error.remedy
-
-
-def test_the_button_is_quick_where_all_is_there(install, tmp_path):
-    """An environment that is complete is not installed again; the answer names its Python."""
-    environment = backend_environment(tmp_path / "environment")
-    environment.python.parent.mkdir(parents=True)
-    environment.python.symlink_to(sys.executable)
-    record = {"python": THIS_PYTHON, "requirements": environment.requirements}
-    environment.marker.write_text(json.dumps(record))
-    job = install.submit("install")
-    assert pumped(install, job, 60) == "done"
-    assert job.result == {"python": str(environment.python)}
-
-
-@pytest.mark.slow
-def test_two_hundred_kills(backend, views, tmp_path):
-    """Killed at two hundred random moments, nothing is lost but the job at hand."""
-    output = tmp_path / "result"
-    assert pumped(backend, backend.submit("reconstruct", small(views, output)), 120) == "done"
-    dice = random.Random(7)  # noqa: S311 - a test's dice
-    survived = 0
-    for _ in range(200):
-        before = files_of(output)
-        job = backend.submit("reconstruct", small(views, output))
-        end = time.monotonic() + dice.uniform(0.0, 8.0)
-        while time.monotonic() < end and not job.finished:
-            backend.pump()
-            time.sleep(0.002)
-        if backend.child is not None:
-            os.kill(backend.child.pid, signal.SIGKILL)
-        state = pumped(backend, job, 20)
-        survived += state == "done"
-        assert state in ("BACKEND_DIED", "ENVIRONMENT_BROKEN", "done")
-        assert set(files_of(output)) == set(before)
-        assert state == "done" or files_of(output) == before
-    assert pumped(backend, backend.submit("reconstruct", small(views, output)), 120) == "done"

@@ -1,0 +1,206 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The panel's words in other languages; what the backend says stays as it is."""
+
+from __future__ import annotations
+
+GERMAN = {
+    # The panel.
+    "Reconstruct": "Rekonstruieren",
+    "Settings": "Einstellungen",
+    "Result": "Ergebnis",
+    "Capture": "Aufnehmen",
+    "Select what to reconstruct": "Auswählen, was rekonstruiert werden soll",
+    "{} objects": "{} Objekte",
+    "{}, {} left": "{}, noch {}",
+    "Starting…": "Startet …",
+    "Stopping…": "Hält an …",
+    "Stop": "Anhalten",
+    "Stop Now": "Sofort anhalten",
+    "Try Again": "Noch einmal",
+    "Look Through": "Hindurchsehen",
+    "Import": "Importieren",
+    "Restore": "Zurück",
+    "Capturing views": "Ansichten werden aufgenommen",
+    "Reconstructing": "Wird rekonstruiert",
+    "Importing": "Wird importiert",
+    "Checking the views": "Ansichten werden geprüft",
+    "Installing the backend": "Backend wird installiert",
+    # Settings.
+    "Source": "Quelle",
+    "What the reconstruction starts from": "Wovon die Rekonstruktion ausgeht",
+    "Objects": "Objekte",
+    "Photograph the selected objects from all around": (
+        "Die ausgewählten Objekte von allen Seiten fotografieren"
+    ),
+    "Views": "Ansichten",
+    "Posed images: a capture folder or a transforms.json": (
+        "Bilder mit bekannten Kameras: ein Aufnahmeordner oder eine transforms.json"
+    ),
+    "A capture folder, or a transforms.json of any common dialect": (
+        "Ein Aufnahmeordner oder eine transforms.json in einem gängigen Dialekt"
+    ),
+    "Output": "Ausgabe",
+    "Where captures and results go; empty means beside the .blend file": (
+        "Wohin Aufnahmen und Ergebnisse kommen; leer heißt: neben die .blend-Datei"
+    ),
+    "The folder of the last result": "Der Ordner des letzten Ergebnisses",
+    "How many images are taken around the object": "Wie viele Bilder rundum gemacht werden",
+    "Size": "Größe",
+    "Of the square images, in pixels": "Der quadratischen Bilder, in Pixeln",
+    "Samples": "Samples",
+    "Paths that Cycles traces per pixel": "Pfade, die Cycles je Pixel verfolgt",
+    "Light": "Licht",
+    "An HDR image that lights the capture; empty means the scene's own light": (
+        "Ein HDR-Bild, das die Aufnahme beleuchtet; leer heißt: das Licht der Szene"
+    ),
+    "Checkpoint": "Gewichte",
+    "The weights of the network": "Die Gewichte des Netzes",
+    "None": "Keine",
+    "No network: starts from the silhouettes. Works for everyone": (
+        "Kein Netz: beginnt mit den Silhouetten. Geht bei allen"
+    ),
+    "LSRM color": "LSRM Farbe",
+    "The released weights that predict shape and color": (
+        "Die veröffentlichten Gewichte, die Form und Farbe vorhersagen"
+    ),
+    "LSRM materials": "LSRM Materialien",
+    "The released weights that predict shape and materials": (
+        "Die veröffentlichten Gewichte, die Form und Materialien vorhersagen"
+    ),
+    "Mini": "Mini",
+    "The small weights of this project, where they are installed": (
+        "Die kleinen Gewichte dieses Projekts, wo sie installiert sind"
+    ),
+    "Folder": "Ordner",
+    "Weights of your own": "Eigene Gewichte",
+    "Weights": "Gewichte",
+    "A folder with a config.json": "Ein Ordner mit einer config.json",
+    "Material": "Material",
+    "What the textures hold": "Was die Texturen enthalten",
+    "Color": "Farbe",
+    "The color of the views, with the light in it": "Die Farbe der Ansichten, mit deren Licht",
+    "PBR": "PBR",
+    "Base color, roughness and metallic, as the network predicts them": (
+        "Grundfarbe, Rauheit und Metall, wie das Netz sie vorhersagt"
+    ),
+    "Refine": "Verfeinern",
+    "Fit the result to the views: sharper, and about half a minute longer": (
+        "Das Ergebnis den Ansichten anpassen: schärfer, und etwa eine halbe Minute länger"
+    ),
+    "Off": "Aus",
+    "Take the result as it is": "Das Ergebnis nehmen, wie es ist",
+    "Automatic": "Automatisch",
+    "For as long as it gets better": "Solange es besser wird",
+    "Texture": "Textur",
+    "Side of the textures in pixels": "Seite der Texturen in Pixeln",
+    "Faces": "Flächen",
+    "Triangles of the mesh, about": "Dreiecke des Netzes, ungefähr",
+    # Other lights.
+    "What lights the scene": "Was die Szene beleuchtet",
+    "Forest": "Wald",
+    "City": "Stadt",
+    "Courtyard": "Hof",
+    "Interior": "Innenraum",
+    "Night": "Nacht",
+    "Studio": "Studio",
+    "Sunrise": "Sonnenaufgang",
+    "Sunset": "Sonnenuntergang",
+    "File": "Datei",
+    "An HDR image of your own": "Ein eigenes HDR-Bild",
+    "Image": "Bild",
+    "An equirectangular HDR image": "Ein HDR-Rundumbild (equirektangular)",
+    "Strength": "Stärke",
+    "Factor on the light": "Faktor für das Licht",
+    "Rotation": "Drehung",
+    "About the vertical axis": "Um die senkrechte Achse",
+    # Preferences.
+    "Backend Python": "Python des Backends",
+    "An interpreter that has the backend's packages; empty looks for one": (
+        "Ein Interpreter mit den Paketen des Backends; leer sucht einen"
+    ),
+    "Device": "Gerät",
+    "What the backend computes on": "Womit das Backend rechnet",
+    "The graphics card if there is one that works": "Die Grafikkarte, falls es eine gibt",
+    "Processor": "Prozessor",
+    "Slower, and always there": "Langsamer, und immer da",
+    "CUDA": "CUDA",
+    "An NVIDIA graphics card": "Eine NVIDIA-Grafikkarte",
+    "For captures and results of files that were never saved": (
+        "Für Aufnahmen und Ergebnisse nie gespeicherter Dateien"
+    ),
+    "Time Limit": "Zeitgrenze",
+    "Seconds after which a stage of a job is given up": (
+        "Sekunden, nach denen eine Stufe aufgegeben wird"
+    ),
+    "Accept License": "Lizenz annehmen",
+    # What the buttons do.
+    "Photograph the selected objects from all around, with all cameras known": (
+        "Die ausgewählten Objekte von allen Seiten fotografieren, mit bekannten Kameras"
+    ),
+    "Make a textured mesh of the source and put it into the scene, where it belongs": (
+        "Aus der Quelle ein texturiertes Netz machen und an seinen Platz in der Szene setzen"
+    ),
+    "Show and Check": "Zeigen und prüfen",
+    "Show the cameras of the views in the scene, and look for mistakes in them": (
+        "Die Kameras der Ansichten in der Szene zeigen und nach Fehlern darin suchen"
+    ),
+    "Import Views": "Ansichten importieren",
+    "Show the cameras of posed images in the scene, each with its image": (
+        "Die Kameras der Bilder in der Szene zeigen, jede mit ihrem Bild"
+    ),
+    "Look Through View": "Durch die Ansicht sehen",
+    "Look through the active view's camera; the render size becomes its image's": (
+        "Durch die Kamera der aktiven Ansicht sehen; die Rendergröße wird die ihres Bildes"
+    ),
+    "Import Result": "Ergebnis importieren",
+    "Put a finished result into the scene, in the place of its source": (
+        "Ein fertiges Ergebnis an den Platz seiner Quelle in die Szene setzen"
+    ),
+    "Stop the job": "Den Auftrag anhalten",
+    "Free Memory": "Speicher freigeben",
+    "End the idle backend, which frees its memory; the next job starts it again": (
+        "Das untätige Backend beenden und so Speicher freigeben; der nächste Auftrag startet es neu"
+    ),
+    "Relight": "Beleuchten",
+    "Light the scene by an environment; the world it had before is kept": (
+        "Die Szene mit einer Umgebung beleuchten; ihre vorige Welt bleibt erhalten"
+    ),
+    "Restore World": "Welt zurückholen",
+    "Give the scene back the world that it had before it was relit": (
+        "Der Szene die Welt zurückgeben, die sie vor dem Beleuchten hatte"
+    ),
+    "Original / Result": "Original / Ergebnis",
+    "Show the originals instead of the results, or the other way round": (
+        "Die Originale statt der Ergebnisse zeigen, oder umgekehrt"
+    ),
+    "Convert Files": "Dateien umwandeln",
+    "Convert many files; for scripts, because it returns when all is done": (
+        "Viele Dateien umwandeln; für Skripte, denn es kehrt erst am Ende zurück"
+    ),
+    "Install Backend": "Backend installieren",
+    "Download and install the backend's packages, once, apart from Blender's own Python": (
+        "Die Pakete des Backends einmal laden und installieren, getrennt von Blenders Python"
+    ),
+    "Find Backend": "Backend suchen",
+    "Look for an installed backend": "Nach einem installierten Backend suchen",
+    "Open Preferences": "Voreinstellungen öffnen",
+    "Show the preferences of LSRM": "Die Voreinstellungen von LSRM zeigen",
+    "Open Log": "Protokoll öffnen",
+    "Show the log of the last job in a text editor": (
+        "Das Protokoll des letzten Auftrags in einem Texteditor zeigen"
+    ),
+    "Use Less Memory": "Weniger Speicher nutzen",
+    "Halve the size of the textures and of the views": (
+        "Die Größe der Texturen und der Ansichten halbieren"
+    ),
+    "Dismiss": "Wegräumen",
+    "Put the message away": "Die Meldung wegräumen",
+}
+
+CONTEXTS = ("*", "Operator")
+"""Where Blender looks: buttons have a context of their own."""
+
+TRANSLATIONS = {
+    "de_DE": {(context, said): text for said, text in GERMAN.items() for context in CONTEXTS}
+}

@@ -1,0 +1,63 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The button that installs the backend: why it could not, that it is quick, that it stops."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import pytest
+
+from backend.environment import THIS_PYTHON, backend_environment
+from tests.path.children import children_of, gone, pump_until, pumped
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+
+INSTALL = """
+import sys
+from pathlib import Path
+from backend.install_server import serve
+sys.exit(serve(Path(sys.argv[1])))
+"""
+
+
+@pytest.fixture
+def install(make_client, tmp_path, monkeypatch):
+    """A client of the installation, as the button starts it, without a network."""
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    return make_client((sys.executable, "-P", "-c", INSTALL, str(tmp_path / "environment")))
+
+
+def test_the_button_tells_why_it_could_not_install(install):
+    """Without a network the installation is an error that says so, and can be tried again."""
+    job = install.submit("install")
+    assert pumped(install, job, 120) == "ENVIRONMENT_BROKEN"
+    assert "run the same command again" in job.error.remedy
+
+
+def test_the_button_is_quick_where_all_is_there(install, tmp_path):
+    """An environment that is complete is not installed again; the answer names its Python."""
+    environment = backend_environment(tmp_path / "environment")
+    environment.python.parent.mkdir(parents=True)
+    environment.python.symlink_to(sys.executable)
+    record = {"python": THIS_PYTHON, "requirements": environment.requirements}
+    environment.marker.write_text(json.dumps(record))
+    job = install.submit("install")
+    assert pumped(install, job, 60) == "done"
+    assert job.result == {"python": str(environment.python)}
+
+
+def test_the_button_stops(install, tmp_path):
+    """A stop ends pip in seconds and leaves the process ready; the next try goes on."""
+    job = install.submit("install")
+    pump_until(install, lambda: job.progress.stage == "install", 60)
+    pid = install.child.pid
+    install.cancel(job)
+    assert pumped(install, job, 5) == "CANCELLED"
+    assert install.child.pid == pid
+    assert not [each for each in children_of(pid) if not gone(each)]
+    assert not (tmp_path / "environment" / "backend" / "tmp").exists()

@@ -1,0 +1,208 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The real backend behind the pipe: cancelled and killed in every stage, and it goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from backend.pipeline import STAGES_OF_NETWORK, ReconstructRequest, reconstruct
+from backend.progress import Progress
+from tests.path.children import alive, files_of, gone, pump_until, pumped
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+
+WITHOUT_NETWORK = ("views", "hull", "refine", "mesh", "texture", "write")
+SMALL = {"texture_size": 64, "faces": 400, "refine": "off"}
+STOP_SECONDS = 10.0
+"""What the issue allows from a cancel or a kill to the job's error."""
+
+# The real backend, which waits a moment at the beginning of a stage for what is to happen there.
+WAITING = """
+import sys, time
+from backend import rpc_server, serve
+tell = rpc_server.Server._tell
+
+def tell_and_wait(server, job, stage, fraction, text):
+    begins = stage != job.stage
+    tell(server, job, stage, fraction, text)
+    if begins and stage == job.request.params.get("wait_in"):
+        time.sleep(0.3)
+
+def reconstruct(params, progress):
+    return real({name: value for name, value in params.items() if name != "wait_in"}, progress)
+
+real, serve.reconstruct = serve.reconstruct, reconstruct
+rpc_server.Server._tell = tell_and_wait
+sys.exit(serve.run(None))
+"""
+
+
+@pytest.fixture
+def backend(make_client):
+    """A client of the real backend, on one thread."""
+    command = (sys.executable, "-P", "-m", "backend.command_line", "serve")
+    return make_client(command, first_word=30.0, silence=20.0, terminate=5.0, kill=10.0)
+
+
+@pytest.fixture
+def waiting_backend(make_client):
+    """A client of the real backend that waits where it is told."""
+    command = (sys.executable, "-P", "-c", WAITING)
+    return make_client(command, first_word=30.0, silence=20.0, terminate=5.0, kill=10.0)
+
+
+@pytest.fixture(scope="module")
+def views(make_capture, tmp_path_factory) -> Path:
+    """A tiny capture."""
+    return make_capture(tmp_path_factory.mktemp("capture") / "views", views=8, size=48)
+
+
+@pytest.fixture(scope="module")
+def finished(views, tmp_path_factory) -> Path:
+    """A result of it."""
+    output = tmp_path_factory.mktemp("finished") / "result"
+    reconstruct(ReconstructRequest(views, output, **SMALL), Progress())
+    return output
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory) -> Path:
+    """A checkpoint of the preset `mini`, with hardly any width and random weights."""
+    import torch
+
+    from backend.model.checkpoint import write_checkpoint
+    from backend.model.config import preset
+    from backend.model.stage import Stage
+
+    def small(stage, resolution):
+        sizes = {"width": 32, "depth": 1, "query_heads": 4, "skip_links": (0,), "upsample": 2}
+        return dataclasses.replace(
+            stage,
+            image_size=64,
+            samples_per_ray=48,
+            encoder=dataclasses.replace(stage.encoder, width=32),
+            transformer=dataclasses.replace(
+                stage.transformer, volume_resolution=resolution, **sizes
+            ),
+        )
+
+    torch.manual_seed(0)
+    mini = preset("mini")
+    config = dataclasses.replace(mini, dense=small(mini.dense, 8), sparse=small(mini.sparse, 16))
+    stages = {name: Stage(getattr(config, name)).state_dict() for name in ("dense", "sparse")}
+    folder = tmp_path_factory.mktemp("weights") / "small"
+    write_checkpoint(folder, config, {name: iter(s.items()) for name, s in stages.items()})
+    return folder
+
+
+@pytest.fixture
+def small(views, weights, tmp_path):
+    """A function: the parameters of a quick reconstruction that passes through a stage."""
+
+    def make(stage: str = "") -> dict:
+        return {
+            **SMALL,
+            "views": str(views),
+            "output": str(tmp_path / "jobs" / "result"),
+            "refine": "4" if stage == "refine" else "off",
+            "checkpoint": str(weights) if stage in STAGES_OF_NETWORK else "none",
+        }
+
+    return make
+
+
+def stop_in(client, stage: str, params: dict, how: str) -> tuple[str, float]:
+    """Have a job stopped in a stage: its error's code, and the seconds until that was told."""
+    job = client.submit("reconstruct", {**params, "wait_in": stage})
+    pump_until(client, lambda: job.finished or job.progress.stage == stage, 120)
+    assert not job.finished, job.error
+    pid, start = client.child.pid, time.monotonic()
+    if how == "kill":
+        os.kill(pid, signal.SIGKILL)
+    else:
+        client.cancel(job)
+    code = pumped(client, job, 60)
+    assert how == "cancel" or gone(pid)
+    return code, time.monotonic() - start
+
+
+QUICK = ("refine", "sparse stage", "texture")  # for the default run, one of each kind
+EVERY_STAGE = [
+    pytest.param(stage, marks=() if stage in QUICK else pytest.mark.slow)
+    for stage in (*WITHOUT_NETWORK, *STAGES_OF_NETWORK)
+]
+
+
+@pytest.mark.parametrize("stage", EVERY_STAGE)
+def test_stopped_in_a_stage_nothing_is_lost(waiting_backend, small, finished, tmp_path, stage):
+    """Cancelled and killed there: told in time, the previous result intact, the next job works."""
+    shutil.copytree(finished, tmp_path / "jobs" / "result")
+    previous = files_of(tmp_path / "jobs")
+    code, seconds = stop_in(waiting_backend, stage, small(stage), "cancel")
+    assert (code, seconds < STOP_SECONDS) == ("CANCELLED", True)
+    assert alive(waiting_backend.child.pid)
+    assert files_of(tmp_path / "jobs") == previous
+    code, seconds = stop_in(waiting_backend, stage, small(stage), "kill")
+    assert (code, seconds < STOP_SECONDS) == ("BACKEND_DIED", True)
+    assert waiting_backend.child is None
+    assert files_of(tmp_path / "jobs" / "result") == files_of(finished)
+    again = waiting_backend.submit("reconstruct", {**small(), "wait_in": ""})
+    assert pumped(waiting_backend, again, 120) == "done"
+    # What the killed job had left half done is gone as well.
+    assert [path.name for path in (tmp_path / "jobs").iterdir()] == ["result"]
+
+
+def test_bad_views_are_told_with_their_code(backend, make_capture, small, tmp_path):
+    """The backend's own errors cross the pipe; a wrong parameter is told too."""
+    views = make_capture(tmp_path / "views", views=6, size=48)
+    (views / "images" / "0002.png").unlink()
+    job = backend.submit("check", {"views": str(views)})
+    assert pumped(backend, job, 60) == "BAD_IMAGE"
+    assert "0002" in job.error.message
+    job = backend.submit("reconstruct", {**small(), "faces": "many", "beauty": 9})
+    assert pumped(backend, job) == "BAD_REQUEST"
+    assert "beauty" in job.error.message
+    assert not (tmp_path / "jobs").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_two_hundred_kills(backend, small, tmp_path):
+    """Killed at two hundred random moments, nothing is lost but the job at hand."""
+    output = tmp_path / "jobs"
+    assert pumped(backend, backend.submit("reconstruct", small()), 120) == "done"
+    dice = random.Random(7)  # noqa: S311 - a test's dice
+    stages: dict[str, int] = {}
+    for _ in range(200):
+        before = files_of(output / "result")
+        params = small(dice.choice(("refine", "sparse stage", "")))
+        job = backend.submit("reconstruct", params)
+        end = time.monotonic() + dice.uniform(0.0, 12.0)
+        while time.monotonic() < end and not job.finished:
+            backend.pump()
+            time.sleep(0.002)
+        if backend.child is not None:
+            os.kill(backend.child.pid, signal.SIGKILL)
+        state = pumped(backend, job, 20)
+        where = "done" if state == "done" else job.progress.stage
+        stages[where] = stages.get(where, 0) + 1
+        assert state in ("BACKEND_DIED", "ENVIRONMENT_BROKEN", "done")
+        after = files_of(output / "result")
+        assert set(after) == set(before)
+        assert state == "done" or after == before
+    assert pumped(backend, backend.submit("reconstruct", small()), 120) == "done"
+    assert [path.name for path in output.iterdir()] == ["result"]
+    assert {"", "done", "refine"} <= set(stages), stages
