@@ -13,7 +13,7 @@ Scores live in base 2: probability = exp2(score * scale - lse), scale = log2(e) 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import triton
@@ -28,23 +28,62 @@ if TYPE_CHECKING:
 LOG2_E = 1 / math.log(2)
 
 
-@triton.jit
-def tile_program(key_heads, group_size, GROUP: tl.constexpr):
-    """Tile, key/value head and part of the group of this program; heads of a tile are adjacent."""
-    parts = tl.cdiv(group_size, GROUP)
-    heads = key_heads * parts
-    head = tl.program_id(0) % heads
-    return tl.program_id(0) // heads, head // parts, head % parts
+class Streams(NamedTuple):
+    """Pointers to what attends and what is attended to."""
+
+    query: Any  # [queries, key/value heads * group, width]
+    key: Any  # [tokens, key/value heads, width]
+    value: Any  # like key
+
+
+class TileRuns(NamedTuple):
+    """Pointers to the tiles of queries and their runs of keys, see `routing_plan`."""
+
+    queries: Any  # [tiles, TILE] int32, -1 where a tile is not full
+    offsets: Any  # [tiles + 1] int64
+    start: Any  # [runs] int32
+    length: Any  # [runs] int32
+    mask: Any  # [runs] int32
+
+
+class Sizes(NamedTuple):
+    """Numbers that all attention kernels are told."""
+
+    scale: Any  # log2(e) / sqrt(width)
+    queries: Any
+    key_heads: Any
+    group: Any  # query heads per key/value head
+    width: Any  # of a head
+
+
+class Rows(NamedTuple):
+    """What each row of a program's matrices stands for, [TILE * GROUP] each."""
+
+    slot: Any  # place of the query in its tile
+    query: Any  # its number, -1 for none
+    head: Any  # query head
+    valid: Any
 
 
 @triton.jit
-def tile_rows(queries_ptr, tile, part, group_size, TILE: tl.constexpr, GROUP: tl.constexpr):
-    """The rows of a tile: slot of the query, the query (-1: none), head in the group, validity."""
+def tile_rows(queries_ptr, tile, key_head, part, sizes, TILE: tl.constexpr, GROUP: tl.constexpr):
+    """The rows of a tile: every query with one part of the heads of a key/value head."""
     row = tl.arange(0, TILE * GROUP)
     slot = row // GROUP
-    head = part * GROUP + row % GROUP
+    in_group = part * GROUP + row % GROUP
     query = tl.load(queries_ptr + tile * TILE + slot)
-    return slot, query, head, (query >= 0) & (head < group_size)
+    valid = (query >= 0) & (in_group < sizes.group)
+    return Rows(slot, query, key_head * sizes.group + in_group, valid)
+
+
+@triton.jit
+def own_rows(runs, sizes, TILE: tl.constexpr, GROUP: tl.constexpr):
+    """Tile, key/value head and rows of this program; the heads of a tile are adjacent."""
+    parts = tl.cdiv(sizes.group, GROUP)
+    heads = sizes.key_heads * parts
+    tile, head = tl.program_id(0) // heads, tl.program_id(0) % heads
+    rows = tile_rows(runs.queries, tile, head // parts, head % parts, sizes, TILE, GROUP)
+    return tile, head // parts, rows
 
 
 @triton.jit
@@ -62,27 +101,61 @@ def store_rows(ptr, row, stride, head, valid, values, width, WIDTH: tl.constexpr
     channel = tl.arange(0, WIDTH)
     base = row.to(tl.int64) * stride + head * width
     inside = valid[:, None] & (channel < width)[None, :]
-    pointers = ptr + base[:, None] + channel[None, :]
-    tl.store(pointers, values.to(ptr.dtype.element_ty), mask=inside)
+    tl.store(ptr + base[:, None] + channel[None, :], values.to(ptr.dtype.element_ty), mask=inside)
+
+
+@triton.jit
+def load_queries(ptr, rows, sizes, WIDTH: tl.constexpr):
+    """The rows of a [queries, query heads, width] tensor."""
+    stride = sizes.key_heads * sizes.group * sizes.width
+    return load_rows(ptr, rows.query, stride, rows.head, rows.valid, sizes.width, WIDTH)
+
+
+@triton.jit
+def store_queries(ptr, rows, values, sizes, WIDTH: tl.constexpr):
+    """The inverse of `load_queries`."""
+    stride = sizes.key_heads * sizes.group * sizes.width
+    store_rows(ptr, rows.query, stride, rows.head, rows.valid, values, sizes.width, WIDTH)
+
+
+@triton.jit
+def load_keys(streams, token, key_head, filled, sizes, WIDTH: tl.constexpr):
+    """Keys and values of some tokens, [tokens, WIDTH] each."""
+    stride, width = sizes.key_heads * sizes.width, sizes.width
+    key = load_rows(streams.key, token, stride, key_head, filled, width, WIDTH)
+    return key, load_rows(streams.value, token, stride, key_head, filled, width, WIDTH)
+
+
+@triton.jit
+def load_run(streams, runs, run, rows, key_head, sizes, WIDTH: tl.constexpr, RUN: tl.constexpr):
+    """Keys, values, which of them there are, and which rows see them."""
+    column = tl.arange(0, RUN)
+    filled = column < tl.load(runs.length + run)
+    token = tl.load(runs.start + run) + column
+    key, value = load_keys(streams, token, key_head, filled, sizes, WIDTH)
+    return key, value, filled, (tl.load(runs.mask + run) >> rows.slot) & 1 != 0
+
+
+@triton.jit
+def scores(query, key, filled, PRECISION: tl.constexpr):
+    """Unscaled scores [rows, keys], -inf where there is no key."""
+    score = tl.dot(query, key.T, input_precision=PRECISION)
+    return tl.where(filled[None, :], score, -float("inf"))
+
+
+@triton.jit
+def probabilities(score, shift, scale):
+    """exp2(score * scale - shift), in one fused step."""
+    return tl.exp2(tl.fma(score, tl.full(score.shape, scale, tl.float32), -shift))
 
 
 @triton.jit
 def forward_kernel(
-    query_ptr,  # [queries, key/value heads * group, width]
-    key_ptr,  # [tokens, key/value heads, width]
-    value_ptr,  # [tokens, key/value heads, width]
-    out_ptr,  # like query
+    streams,
+    out_ptr,  # like streams.query
     lse_ptr,  # [key/value heads * group, queries] float32
-    queries_ptr,  # [tiles, TILE] int32
-    run_offsets_ptr,  # [tiles + 1]
-    run_start_ptr,  # [runs]
-    run_length_ptr,  # [runs]
-    run_mask_ptr,  # [runs]
-    scale,
-    query_count,
-    key_heads,
-    group_size,
-    width,
+    runs,
+    sizes,
     TILE: tl.constexpr,
     GROUP: tl.constexpr,
     WIDTH: tl.constexpr,
@@ -90,38 +163,29 @@ def forward_kernel(
     PRECISION: tl.constexpr,
 ):
     """One tile and one key/value head: softmax(q k^T) v with a running maximum."""
-    tile, key_head, part = tile_program(key_heads, group_size, GROUP)
-    slot, asking, head, valid = tile_rows(queries_ptr, tile, part, group_size, TILE, GROUP)
-    head += key_head * group_size
-    stride = key_heads * group_size * width
-    query = load_rows(query_ptr, asking, stride, head, valid, width, WIDTH)
+    tile, key_head, rows = own_rows(runs, sizes, TILE, GROUP)
+    query = load_queries(streams.query, rows, sizes, WIDTH)
     largest = tl.full([TILE * GROUP], -float("inf"), tl.float32)
     total = tl.zeros([TILE * GROUP], tl.float32)
     attended = tl.zeros([TILE * GROUP, WIDTH], tl.float32)
-    column = tl.arange(0, RUN)
-    for run in range(tl.load(run_offsets_ptr + tile), tl.load(run_offsets_ptr + tile + 1)):
-        token = tl.load(run_start_ptr + run) + column
-        filled = column < tl.load(run_length_ptr + run)
-        sees = (tl.load(run_mask_ptr + run) >> slot) & 1 != 0
-        key = load_rows(key_ptr, token, key_heads * width, key_head, filled, width, WIDTH)
-        value = load_rows(value_ptr, token, key_heads * width, key_head, filled, width, WIDTH)
-        score = tl.dot(query, key.T, input_precision=PRECISION)
-        score = tl.where(filled[None, :], score, -float("inf"))
+    for run in range(tl.load(runs.offsets + tile), tl.load(runs.offsets + tile + 1)):
+        key, value, filled, sees = load_run(streams, runs, run, rows, key_head, sizes, WIDTH, RUN)
+        score = scores(query, key, filled, PRECISION)
         # A row that does not see the run keeps its maximum and subtracts infinity instead: so the
         # mask of the queries costs nothing per score.
-        peak = tl.maximum(largest, tl.max(score, 1) * scale)
+        peak = tl.maximum(largest, tl.max(score, 1) * sizes.scale)
         shift = tl.where(sees, peak, float("inf"))
-        weight = tl.exp2(tl.fma(score, tl.full(score.shape, scale, tl.float32), -shift[:, None]))
+        weight = probabilities(score, shift[:, None], sizes.scale)
         decay = tl.where(sees, tl.exp2(largest - peak), 1.0)
         total = total * decay + tl.sum(weight, 1)
         attended = attended * decay[:, None]
         attended = tl.dot(weight.to(value.dtype), value, attended, input_precision=PRECISION)
         largest = tl.where(sees, peak, largest)
     safe_total = tl.where(total > 0, total, 1.0)
-    attended = attended / safe_total[:, None]
-    store_rows(out_ptr, asking, stride, head, valid, attended, width, WIDTH)
+    store_queries(out_ptr, rows, attended / safe_total[:, None], sizes, WIDTH)
     lse = tl.where(total > 0, largest + tl.log2(safe_total), -float("inf"))
-    tl.store(lse_ptr + head.to(tl.int64) * query_count + asking, lse, mask=valid)
+    place = rows.head.to(tl.int64) * sizes.queries + rows.query
+    tl.store(lse_ptr + place, lse, mask=rows.valid)
 
 
 class FusedTileAttention(torch.autograd.Function):
@@ -151,16 +215,21 @@ def forward(query: Tensor, key: Tensor, value: Tensor, tiles: QueryTiles) -> tup
     out = torch.empty_like(query)
     lse = query.new_empty((query.shape[1], query.shape[0]), dtype=torch.float32)
     if tiles.count:
-        runs = tiles.runs
         forward_kernel[(tiles.count * key.shape[1] * launch.parts,)](
-            query, key, value, out, lse,
-            tiles.queries, runs.offsets, runs.start, runs.length, runs.mask,
-            *scalars(query, key), **launch.options,
+            Streams(query, key, value), out, lse, runs_of(tiles), sizes_of(query, key),
+            **launch.options,
         )  # fmt: skip
     return out, lse
 
 
-def scalars(query: Tensor, key: Tensor) -> tuple[float, int, int, int, int]:
-    """What kernels are told of the sizes: scale, queries, key/value heads, group, width."""
+def runs_of(tiles: QueryTiles) -> TileRuns:
+    """The tiles and runs of a plan, as kernels take them."""
+    runs = tiles.runs
+    return TileRuns(tiles.queries, runs.offsets, runs.start, runs.length, runs.mask)
+
+
+def sizes_of(query: Tensor, key: Tensor) -> Sizes:
+    """Sizes of [queries, query heads, D] and [tokens, key/value heads, D], as kernels take them."""
     count, heads, width = query.shape
-    return LOG2_E / math.sqrt(width), count, key.shape[1], heads // key.shape[1], width
+    scale = LOG2_E / math.sqrt(width)
+    return Sizes(scale, count, key.shape[1], heads // key.shape[1], width)

@@ -12,7 +12,7 @@ ds = p (g v^T - delta), dq = ds k / sqrt(D), dk = ds^T q / sqrt(D), dv = p^T g.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import triton
@@ -21,10 +21,19 @@ import triton.language as tl
 from ..routing_plan import RUN_TOKENS
 from .launch import launch_of
 from .tile_attention import (
+    Rows,
+    Streams,
+    load_keys,
+    load_queries,
     load_rows,
-    scalars,
+    load_run,
+    own_rows,
+    probabilities,
+    runs_of,
+    scores,
+    sizes_of,
+    store_queries,
     store_rows,
-    tile_program,
     tile_rows,
 )
 
@@ -33,27 +42,38 @@ if TYPE_CHECKING:
 
     from ..routing_plan import QueryTiles
 
+LN_2 = tl.constexpr(0.6931471805599453)  # back from base 2
+
+
+class Saved(NamedTuple):
+    """Pointers to what the forward left, and the gradient of its output."""
+
+    out: Any  # like the query
+    grad: Any  # like the query
+    lse: Any  # [key/value heads * group, queries] float32
+
+
+class Readers(NamedTuple):
+    """Pointers to the pieces of the keys and the lists of tiles that read them."""
+
+    queries: Any  # [tiles, TILE] int32, as of `TileRuns`
+    start: Any  # [pieces] int32
+    length: Any  # [pieces] int32
+    piece: Any  # [lists] int32
+    begin: Any  # [lists] int32, into the two below
+    end: Any  # [lists] int32
+    tile: Any  # [entries] int32
+    mask: Any  # [entries] int32
+
 
 @triton.jit
 def query_kernel(
-    query_ptr,  # [queries, key/value heads * group, width]
-    key_ptr,  # [tokens, key/value heads, width]
-    value_ptr,  # [tokens, key/value heads, width]
-    out_ptr,  # like query
-    grad_ptr,  # like query, of the output
-    query_grad_ptr,  # like query
-    lse_ptr,  # [key/value heads * group, queries] float32
-    delta_ptr,  # like lse
-    queries_ptr,  # [tiles, TILE] int32
-    run_offsets_ptr,  # [tiles + 1]
-    run_start_ptr,  # [runs]
-    run_length_ptr,  # [runs]
-    run_mask_ptr,  # [runs]
-    scale,
-    query_count,
-    key_heads,
-    group_size,
-    width,
+    streams,
+    saved,
+    query_grad_ptr,  # like streams.query
+    delta_ptr,  # like saved.lse
+    runs,
+    sizes,
     TILE: tl.constexpr,
     GROUP: tl.constexpr,
     WIDTH: tl.constexpr,
@@ -61,58 +81,34 @@ def query_kernel(
     PRECISION: tl.constexpr,
 ):
     """The gradient of the queries of one tile; leaves delta for `key_kernel`."""
-    tile, key_head, part = tile_program(key_heads, group_size, GROUP)
-    slot, asking, head, valid = tile_rows(queries_ptr, tile, part, group_size, TILE, GROUP)
-    head += key_head * group_size
-    stride = key_heads * group_size * width
-    query = load_rows(query_ptr, asking, stride, head, valid, width, WIDTH)
-    grad = load_rows(grad_ptr, asking, stride, head, valid, width, WIDTH)
-    out = load_rows(out_ptr, asking, stride, head, valid, width, WIDTH)
+    tile, key_head, rows = own_rows(runs, sizes, TILE, GROUP)
+    query = load_queries(streams.query, rows, sizes, WIDTH)
+    grad = load_queries(saved.grad, rows, sizes, WIDTH)
+    out = load_queries(saved.out, rows, sizes, WIDTH)
     delta = tl.sum(out.to(tl.float32) * grad.to(tl.float32), 1)
-    place = head.to(tl.int64) * query_count + asking
-    tl.store(delta_ptr + place, delta, mask=valid)
-    lse = tl.load(lse_ptr + place, mask=valid, other=float("inf"))
+    place = rows.head.to(tl.int64) * sizes.queries + rows.query
+    tl.store(delta_ptr + place, delta, mask=rows.valid)
+    lse = tl.load(saved.lse + place, mask=rows.valid, other=float("inf"))
     slope_sum = tl.zeros([TILE * GROUP, WIDTH], tl.float32)
-    column = tl.arange(0, RUN)
-    for run in range(tl.load(run_offsets_ptr + tile), tl.load(run_offsets_ptr + tile + 1)):
-        token = tl.load(run_start_ptr + run) + column
-        filled = column < tl.load(run_length_ptr + run)
-        sees = (tl.load(run_mask_ptr + run) >> slot) & 1 != 0
-        key = load_rows(key_ptr, token, key_heads * width, key_head, filled, width, WIDTH)
-        value = load_rows(value_ptr, token, key_heads * width, key_head, filled, width, WIDTH)
-        score = tl.dot(query, key.T, input_precision=PRECISION)
-        score = tl.where(filled[None, :], score, -float("inf"))
+    for run in range(tl.load(runs.offsets + tile), tl.load(runs.offsets + tile + 1)):
+        key, value, filled, sees = load_run(streams, runs, run, rows, key_head, sizes, WIDTH, RUN)
+        score = scores(query, key, filled, PRECISION)
         shift = tl.where(sees, lse, float("inf"))
-        weight = tl.exp2(tl.fma(score, tl.full(score.shape, scale, tl.float32), -shift[:, None]))
+        weight = probabilities(score, shift[:, None], sizes.scale)
         slope = weight * (tl.dot(grad, value.T, input_precision=PRECISION) - delta[:, None])
         slope_sum = tl.dot(slope.to(key.dtype), key, slope_sum, input_precision=PRECISION)
-    slope_sum *= scale * 0.6931471805599453  # ln(2): back from base 2
-    store_rows(query_grad_ptr, asking, stride, head, valid, slope_sum, width, WIDTH)
+    store_queries(query_grad_ptr, rows, slope_sum * (sizes.scale * LN_2), sizes, WIDTH)
 
 
 @triton.jit
 def key_kernel(
-    query_ptr,  # [queries, key/value heads * group, width]
-    key_ptr,  # [tokens, key/value heads, width]
-    value_ptr,  # [tokens, key/value heads, width]
-    grad_ptr,  # like query, of the output
+    streams,
+    saved,
+    delta_ptr,  # like saved.lse
     key_part_ptr,  # [lists, key/value heads, RUN, width] float32
     value_part_ptr,  # like key_part
-    lse_ptr,  # [key/value heads * group, queries] float32
-    delta_ptr,  # like lse
-    queries_ptr,  # [tiles, TILE] int32
-    piece_start_ptr,  # [pieces]
-    piece_length_ptr,  # [pieces]
-    list_piece_ptr,  # [lists]
-    readers_ptr,  # [2, lists]
-    reader_tile_ptr,  # [entries]
-    reader_mask_ptr,  # [entries]
-    lists,
-    scale,
-    query_count,
-    key_heads,
-    group_size,
-    width,
+    readers,
+    sizes,
     TILE: tl.constexpr,
     GROUP: tl.constexpr,
     WIDTH: tl.constexpr,
@@ -121,38 +117,36 @@ def key_kernel(
     PRECISION: tl.constexpr,
 ):
     """What the tiles of one list add to the gradients of KEYS keys and values of one piece."""
-    number = tl.program_id(0) // key_heads
-    key_head = tl.program_id(0) % key_heads
-    piece = tl.load(list_piece_ptr + number)
+    number = tl.program_id(0) // sizes.key_heads
+    key_head = tl.program_id(0) % sizes.key_heads
+    piece = tl.load(readers.piece + number)
     column = tl.program_id(1) * KEYS + tl.arange(0, KEYS)
-    token = tl.load(piece_start_ptr + piece) + column
-    filled = column < tl.load(piece_length_ptr + piece)
-    key = load_rows(key_ptr, token, key_heads * width, key_head, filled, width, WIDTH)
-    value = load_rows(value_ptr, token, key_heads * width, key_head, filled, width, WIDTH)
+    token = tl.load(readers.start + piece) + column
+    filled = column < tl.load(readers.length + piece)
+    key, value = load_keys(streams, token, key_head, filled, sizes, WIDTH)
     key_grad = tl.zeros([KEYS, WIDTH], tl.float32)
     value_grad = tl.zeros([KEYS, WIDTH], tl.float32)
-    stride = key_heads * group_size * width
-    parts = tl.cdiv(group_size, GROUP)
-    begin, end = tl.load(readers_ptr + number), tl.load(readers_ptr + lists + number)
+    parts = tl.cdiv(sizes.group, GROUP)
+    begin, end = tl.load(readers.begin + number), tl.load(readers.end + number)
     for step in range(begin * parts, end * parts):
         reader, part = step // parts, step % parts
-        tile = tl.load(reader_tile_ptr + reader)
-        slot, asking, head, valid = tile_rows(queries_ptr, tile, part, group_size, TILE, GROUP)
-        head += key_head * group_size
-        valid = valid & ((tl.load(reader_mask_ptr + reader) >> slot) & 1 != 0)
-        query = load_rows(query_ptr, asking, stride, head, valid, width, WIDTH)
-        grad = load_rows(grad_ptr, asking, stride, head, valid, width, WIDTH)
-        place = head.to(tl.int64) * query_count + asking
-        lse = tl.load(lse_ptr + place, mask=valid, other=float("inf"))
-        delta = tl.load(delta_ptr + place, mask=valid, other=0.0)
+        tile, mask = tl.load(readers.tile + reader), tl.load(readers.mask + reader)
+        rows = tile_rows(readers.queries, tile, key_head, part, sizes, TILE, GROUP)
+        sees = rows.valid & ((mask >> rows.slot) & 1 != 0)
+        rows = Rows(rows.slot, rows.query, rows.head, sees)
+        query = load_queries(streams.query, rows, sizes, WIDTH)
+        grad = load_queries(saved.grad, rows, sizes, WIDTH)
+        place = rows.head.to(tl.int64) * sizes.queries + rows.query
+        lse = tl.load(saved.lse + place, mask=sees, other=float("inf"))
+        delta = tl.load(delta_ptr + place, mask=sees, other=0.0)
         # Transposed, keys by queries: both sums then take their left operand as it was computed.
         score = tl.dot(key, query.T, input_precision=PRECISION)
-        weight = tl.exp2(tl.fma(score, tl.full(score.shape, scale, tl.float32), -lse[None, :]))
+        weight = probabilities(score, lse[None, :], sizes.scale)
         value_grad = tl.dot(weight.to(grad.dtype), grad, value_grad, input_precision=PRECISION)
         slope = weight * (tl.dot(value, grad.T, input_precision=PRECISION) - delta[None, :])
         key_grad = tl.dot(slope.to(query.dtype), query, key_grad, input_precision=PRECISION)
-    key_grad *= scale * 0.6931471805599453  # ln(2): back from base 2
-    row = (number * key_heads + key_head) * RUN + column
+    key_grad *= sizes.scale * LN_2
+    row, width = (number * sizes.key_heads + key_head) * RUN + column, sizes.width
     store_rows(key_part_ptr, row, width, 0, filled, key_grad, width, WIDTH)
     store_rows(value_part_ptr, row, width, 0, filled, value_grad, width, WIDTH)
 
@@ -204,12 +198,10 @@ def query_gradient(
     query, key, value, out, lse = saved
     query_grad, delta = torch.empty_like(query), torch.empty_like(lse)
     launch = launch_of("query", query, key, tiles.queries.shape[1])
-    runs = tiles.runs
     if tiles.count:
         query_kernel[(tiles.count * key.shape[1] * launch.parts,)](
-            query, key, value, out, grad, query_grad, lse, delta,
-            tiles.queries, runs.offsets, runs.start, runs.length, runs.mask,
-            *scalars(query, key), **launch.options,
+            Streams(query, key, value), Saved(out, grad, lse), query_grad, delta,
+            runs_of(tiles), sizes_of(query, key), **launch.options,
         )  # fmt: skip
     return query_grad, delta
 
@@ -218,17 +210,15 @@ def key_gradients(
     grad: Tensor, saved: tuple[Tensor, ...], delta: Tensor, tiles: QueryTiles
 ) -> tuple[Tensor, Tensor]:
     """The gradients of keys and values; only who reads which block matters of the tiles."""
-    query, key, value, _, lse = saved
+    query, key, value, out, lse = saved
     launch = launch_of("key", query, key, tiles.queries.shape[1])
     inverse, heads, width = tiles.inverse, key.shape[1], key.shape[2]
     lists = inverse.list_piece.shape[0]
     parts = key.new_empty((2, lists, heads, RUN_TOKENS, width), dtype=torch.float32)
     if lists:
         key_kernel[(lists * heads, RUN_TOKENS // launch.keys)](
-            query, key, value, grad, parts[0], parts[1], lse, delta, tiles.queries,
-            inverse.start, inverse.length, inverse.list_piece, inverse.list_readers,
-            inverse.tile, inverse.mask, lists,
-            *scalars(query, key), **launch.options, KEYS=launch.keys,
+            Streams(query, key, value), Saved(out, grad, lse), delta, *parts,
+            readers_of(tiles), sizes_of(query, key), **launch.options, KEYS=launch.keys,
         )  # fmt: skip
     grads = torch.empty_like(key), torch.empty_like(value)
     for part, total in zip(parts, grads, strict=True):
@@ -238,3 +228,13 @@ def key_gradients(
                 WIDTH=launch.width, RUN=RUN_TOKENS,
             )  # fmt: skip
     return grads
+
+
+def readers_of(tiles: QueryTiles) -> Readers:
+    """The inverse of a plan, as kernels take it."""
+    inverse = tiles.inverse
+    begin, end = inverse.list_readers
+    pieces = inverse.start, inverse.length
+    return Readers(
+        tiles.queries, *pieces, inverse.list_piece, begin, end, inverse.tile, inverse.mask
+    )

@@ -92,28 +92,46 @@ def compiled(kernel, constants, dtype, capability):
         name: "constexpr" if name in constants else argument_type(name, dtype)
         for name in kernel.arg_names
     }
-    aligned = {
-        (place,): [["tt.divisibility", 16]]
-        for place, name in enumerate(kernel.arg_names)
-        if name.endswith("_ptr") or name in ("width", "group_size", "channels")
-    }
+    aligned = {}
+    for place, (name, kind) in enumerate(signature.items()):
+        if isinstance(kind, tuple):
+            for inner, (field, part) in enumerate(kind._asdict().items()):
+                aligned |= divisible((place, inner), field, part)
+        else:
+            aligned |= divisible((place,), name, kind)
     source = ASTSource(kernel, signature, constants, aligned)
     return triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
 
 
+def divisible(path, name, kind):
+    """What the launcher would find out: tensors are aligned, and our sizes are multiples of 16."""
+    known = kind.startswith("*") or name in ("width", "group", "channels")
+    return {path: [["tt.divisibility", 16]]} if known else {}
+
+
 def argument_type(name, dtype):
     """How Triton is told what an argument is; ours follow from their names."""
-    if name in ("scale", "eps", "far_squared", "half_side", "dark"):
+    values, floats, integers = f"*{NAMES[dtype]}", "*fp32", "*i32"
+    groups = {
+        "streams": tile_attention.Streams(values, values, values),
+        "runs": tile_attention.TileRuns(integers, "*i64", *[integers] * 3),
+        "sizes": tile_attention.Sizes("fp32", *["i32"] * 4),
+        "saved": tile_attention_backward.Saved(values, values, floats),
+        "readers": tile_attention_backward.Readers(*[integers] * 8),
+    }
+    if name in groups:
+        return groups[name]
+    if name in ("eps", "far_squared", "half_side", "dark"):
         return "fp32"
     if not name.endswith("_ptr"):
         return "i32"
     if name in FLOAT32:
-        return "*fp32"
-    if re.match(r"query_|key_|value_|out_|grad_|logits|first|second|third|stream|update|sum", name):
-        return f"*{NAMES[dtype]}"
+        return floats
+    if re.match(r"query_|out_|grad_|logits|first|second|third|stream|update|sum", name):
+        return values
     if re.match(r"values|mean", name):
-        return f"*{NAMES[dtype]}"
-    return "*i64" if name in INT64 else "*i32"
+        return values
+    return "*i64" if name in INT64 else integers
 
 
 def spilled(kernel, folder: Path) -> int:
