@@ -1,17 +1,24 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command `bench`: how fast the kernels are here, on the routing of a real object."""
+"""The command `bench`: how fast the kernels are here, on the routing of a real object.
+
+`bench all --out FILE` is everything that is to be known of a card, in one command: that each kernel
+is right there, what each takes, and what the network takes. The file grows part by part.
+"""
 
 from __future__ import annotations
 
+import json
 import platform
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from .errors import LsrmError
+from .exit_codes import DONE, FAILED
 from .terminal import say
 
 if TYPE_CHECKING:
@@ -21,23 +28,66 @@ if TYPE_CHECKING:
     from .bench_scene import Scene
     from .views import Views
 
-DONE = 0
 PAPER_TOKENS = 300_000
 """Volume tokens of the paper's largest objects; the images have a third as many."""
+DILATION = 5
+"""Tokens around the surface with which the toy object has about as many."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `bench`."""
-    parser.add_argument("what", choices=["kernels"], help="what to time")
+    parser.add_argument("what", choices=[*PARTS, "all"], help="what to look at")
+    parser.add_argument("--out", type=Path, help="file to write what is found to, as JSON")
     parser.add_argument("--views", type=Path, help="capture folder; without one, a toy object")
     parser.add_argument(
         "--resolution", type=int, default=None, help="voxels per side (default: 96, on a CPU 48)"
     )
     parser.add_argument("--queries", type=int, default=None, help="volume tokens to scale to")
+    parser.add_argument(
+        "--dilation", type=int, default=DILATION, help="tokens around the network's surface"
+    )
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
-    """Time the kernels; a table for people, or everything as JSON."""
+    """Tables for people, or everything as JSON; 1 if a kernel is wrong."""
+    parts = list(PARTS) if arguments.what == "all" else [arguments.what]
+    report: dict[str, Any] = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": machine(),
+    }
+    if not torch.cuda.is_available():
+        report["gpu"] = "not measured on a GPU"
+        say("GPU: not measured on a GPU.")
+    for part in parts:
+        report |= PARTS[part](arguments)
+        if arguments.out:
+            arguments.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    if not all(check["ok"] for check in report.get("checks", [])):
+        return FAILED
+    return report if arguments.json else DONE
+
+
+def checks(_: argparse.Namespace) -> dict[str, Any]:
+    """Every kernel against its reference; needs a card, or Triton's interpreter."""
+    from kernels.dispatch import interpreting
+
+    from .bench_checks import run_checks
+
+    cuda = torch.cuda.is_available()
+    if not cuda and not interpreting():
+        say("Kernels: not checked, for want of a card.")
+        return {}
+    found = run_checks(torch.device("cuda" if cuda else "cpu"))
+    say(f"\n{'kernel':<24}{'type':<10}{'allowed':>9}  errors of value and gradients")
+    for check in found:
+        errors = " ".join(f"{error:.1e}" for error in check.errors)
+        verdict = "" if check.ok else "  WRONG" if check.repeats else "  NOT REPEATED"
+        say(f"{check.name:<24}{check.dtype:<10}{check.allowed:>9.1e}  {errors}{verdict}")
+    return {"checks": [asdict(check) | {"ok": check.ok} for check in found]}
+
+
+def kernels(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The routing of an object, and the times of selected attention on it."""
     from .bench_scene import scene_of
 
     cuda = torch.cuda.is_available()
@@ -46,15 +96,35 @@ def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
         raise LsrmError(f"{resolution} voxels per side.", "Give a multiple of 8, as 96.")
     views, name = _views(arguments.views)
     scene = scene_of(views, name, resolution)
-    report: dict[str, Any] = {"machine": machine(), "object": name, "resolution": resolution}
-    report["routing"] = routing(scene)
+    report = {"object": name, "resolution": resolution, "routing": routing(scene)}
     rows = _on_cuda(scene, arguments.queries or PAPER_TOKENS) if cuda else _on_cpu(scene)
     report["times"] = [asdict(row) for row in rows]
-    if not cuda:
-        report["dense_over_selected"] = crossover(rows)
-        report["gpu"] = "not measured on a GPU"
-        say("GPU: not measured on a GPU.")
-    return report if arguments.json else DONE
+    return report if cuda else report | {"dense_over_selected": crossover(rows)}
+
+
+def network(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Both stages through the pipeline; on a CPU at the size of `mini`."""
+    from .bench_network import full_size, run_network, small_size
+
+    cuda = torch.cuda.is_available()
+    config = full_size(arguments.dilation) if cuda else small_size()
+    views, _ = _views(arguments.views)
+    found = run_network(views, config, torch.device("cuda" if cuda else "cpu"))
+    say(f"\n{'stage':<16}{'s':>9}{'peak GB':>9}{'TFLOP':>9}")
+    for stage, cost in found["stages"].items():
+        say(
+            f"{stage:<16}{cost['seconds']:>9.3f}{cost['peak_gigabytes']:>9.2f}"
+            f"{cost['product_tflop']:>9.2f}"
+        )
+    say(f"{found['tokens']}; {found['exponentials']:.2e} exponentials")
+    if cuda:
+        found["share_of_bound"] = _network_bound(found) / found["seconds"]
+        say(f"{found['share_of_bound']:.0%} of what products and exponentials alone allow")
+    return {"network": found}
+
+
+PARTS = {"checks": checks, "kernels": kernels, "network": network}
+"""What `bench` can look at, in the order of `all`."""
 
 
 def machine() -> dict[str, str]:
@@ -93,6 +163,14 @@ def routing(scene: Scene) -> dict[str, dict[str, Any]]:
             f"{numbers.union_blocks:>7.1f}{numbers.useful_share:>8.2f}{numbers.traffic:>9.3f}"
         )
     return found
+
+
+def _network_bound(found: dict[str, Any]) -> float:
+    """Seconds of the products at this card's own speed, and of the exponentials behind them."""
+    from .bench_kernels import exponential_seconds, product_rate
+
+    tflop: float = sum(cost["product_tflop"] for cost in found["stages"].values())
+    return tflop * 1e12 / product_rate() + exponential_seconds(found["exponentials"])
 
 
 def crossover(rows: list[Row]) -> dict[int, float]:

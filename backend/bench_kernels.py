@@ -196,11 +196,17 @@ def _row(
         1000 * seconds,
         flops / seconds / 1e9,
         None if read is None else read / seconds / 1e9,
-        _exponential_seconds(pairs * heads[0]) / seconds if card else None,
+        exponential_seconds(pairs * heads[0]) / seconds if card else None,
     )
 
 
-def _exponential_seconds(pairs: int) -> float:
+def product_rate() -> float:
+    """Operations per second of a large bfloat16 matrix product on this card."""
+    sides = [torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16) for _ in range(2)]
+    return 2 * 8192**3 / clock(partial(torch.matmul, *sides))
+
+
+def exponential_seconds(pairs: int) -> float:
     """How long the exponentials alone take: at a width of 32 they, not products, are the bound."""
     card = torch.cuda.get_device_properties(0)
     return pairs / (_EXPONENTIALS * card.multi_processor_count * card.clock_rate * 1e3)

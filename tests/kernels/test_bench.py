@@ -5,14 +5,17 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 
 import pytest
 import torch
 
-from backend import bench, bench_kernels
+from backend import bench, bench_kernels, bench_network
 from backend.bench_flex import FlexAttention
 from backend.bench_scene import DIRECTIONS, scene_of, toy_views
 from backend.command_line import main
+from backend.pipeline import STAGES_OF_NETWORK
 from kernels.plan_statistics import statistics
 from kernels.selected_attention import selected_attention
 from tests.kernels.sparse_cases import Case
@@ -80,6 +83,51 @@ def test_the_crossover_is_a_ratio_of_one_run():
     times.append((names[0], 256, 1.0))
     rows = [bench_kernels.Row(name, n, ms, 0.0, None, None) for name, n, ms in times]
     assert bench.crossover(rows) == {10: 0.5, 90: 3.0}
+
+
+def test_the_network_runs_through_the_pipeline():
+    """All stages are timed, find the surface that is known, and their attention is counted."""
+    small = {"width": 32, "depth": 1, "query_heads": 4, "skip_links": (0,), "upsample": 2}
+    config = bench_network.small_size()
+    dense, sparse = (
+        replace(
+            stage,
+            image_size=64,
+            samples_per_ray=48,
+            encoder=replace(stage.encoder, width=32),
+            transformer=replace(stage.transformer, volume_resolution=side, **small),
+        )
+        for stage, side in ((config.dense, 8), (config.sparse, 16))
+    )
+    config = replace(config, dense=dense, sparse=sparse)
+    found = bench_network.run_network(toy_views(4), config, torch.device("cpu"))
+    assert list(found["stages"]) == list(STAGES_OF_NETWORK)
+    assert all(cost["seconds"] > 0 for cost in found["stages"].values())
+    assert found["stages"]["dense stage"]["product_tflop"] > 0
+    # a ball of radius 0.4 in a cube of side 1.05: at least its surface, at most all of it
+    assert 4 * math.pi * 6**2 < found["tokens"]["volume_tokens"] < 16**3
+    seen = found["tokens"]["volume_tokens"] * sparse.transformer.query_heads
+    assert found["exponentials"] > seen  # each sees at least itself
+
+
+def test_what_is_found_is_written_part_by_part(tmp_path, monkeypatch, capsys):
+    """The file has date, versions and all parts so far, also if a later part fails."""
+    parts = {"checks": lambda _: {"checks": []}, "kernels": lambda _: {"times": [1]}}
+    parts["network"] = lambda _: 1 / 0
+    monkeypatch.setattr(bench, "PARTS", parts)
+    with pytest.raises(ZeroDivisionError):
+        main(["bench", "all", "--out", str(tmp_path / "found.json")])
+    found = json.loads((tmp_path / "found.json").read_text("utf-8"))
+    assert found["times"] == [1]
+    assert found["machine"]["torch"] == torch.__version__
+    assert len(found["date"]) == 10
+    assert "not measured on a GPU" in capsys.readouterr().err
+
+
+def test_a_wrong_kernel_is_a_failure(monkeypatch):
+    """The command fails if a check does, so that no time of a wrong kernel is believed."""
+    monkeypatch.setattr(bench, "PARTS", {"checks": lambda _: {"checks": [{"ok": False}]}})
+    assert main(["bench", "checks"]) == 1
 
 
 def test_without_a_card_the_report_says_so(capsys, monkeypatch, scene):

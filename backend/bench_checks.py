@@ -1,0 +1,197 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every kernel against its reference, values and gradients, where and in what types it will run.
+
+The reference computes in float64 from the same rounded inputs, on the same device. A kernel is
+right if the root mean square of its error is small against that of the result, if it wrote every
+element of memory that was full of NaN before, and if a second run gives the same bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from kernels.blending import blend_rows
+from kernels.blocks import Blocks, block_mean
+from kernels.compositing import ray_sums, ray_weights
+from kernels.compressed_attention import compressed_attention
+from kernels.dispatch import forced, interpreting
+from kernels.gating import gated_sum
+from kernels.nearest import Surfaces, nearest, squared_surface_distance
+from kernels.normalization import normalize
+from kernels.routing_plan import RoutingPlan
+from kernels.selected_attention import selected_attention
+from kernels.sparse_field import SparseGrid, decode
+from kernels.window_attention import window_attention
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Function = Callable[..., Tensor]
+
+ALLOWED = {torch.bfloat16: 2.0**-7, torch.float16: 2.0**-10, torch.float32: 2.0**-17}
+"""Error over result, both as root mean squares: one unit of the last place of 1 for the short
+types; 64 of them for float32, whose products are made of three tensor floats each."""
+
+HEADS, WIDTH = (32, 2), 32
+_SIZES = (1, 512, 1, 65, 64, 7, 30), (3, 100)  # of blocks, per instance
+_QUERIES = (150, 21)
+_POISON = 64 << 20  # bytes that are filled with NaN and given back before a kernel runs
+
+
+@dataclass(frozen=True)
+class Check:
+    """One kernel in one type."""
+
+    name: str
+    dtype: str
+    errors: tuple[float, ...]  # of the value, then of each gradient
+    allowed: float
+    repeats: bool  # the same bits in a second run
+
+    @property
+    def ok(self) -> bool:
+        """Whether all of it is right; NaN is not."""
+        return self.repeats and all(error <= self.allowed for error in self.errors)
+
+
+def run_checks(device: torch.device) -> list[Check]:
+    """All kernels, in all types that they know on this device."""
+    found = [exact(name, run) for name, run in searches(device).items()]
+    for dtype in (torch.float32,) if interpreting() else ALLOWED:
+        for name, (function, inputs) in layers(device).items():
+            found.append(compared(name, function, [each.to(dtype) for each in inputs]))
+    for name, (function, inputs) in fields(device).items():
+        found.append(compared(name, function, inputs))
+    return found
+
+
+def compared(name: str, function: Function, inputs: list[Tensor]) -> Check:
+    """A differentiable kernel against its reference in float64."""
+    dtype = inputs[0].dtype
+    first, second = (_results(function, inputs, "triton") for _ in range(2))
+    truth = _results(function, [each.double() for each in inputs], "reference")
+    errors = tuple(map(_relative, first, truth))
+    repeats = all(map(torch.equal, first, second))
+    return Check(name, str(dtype).removeprefix("torch."), errors, ALLOWED[dtype], repeats)
+
+
+def exact(name: str, run: Callable[[], Tensor]) -> Check:
+    """A kernel that must find what its reference finds, bit by bit."""
+    results = []
+    for way in ("triton", "triton", "reference"):
+        with forced(way):
+            results.append(run())
+    wrong = float((results[0] != results[2]).float().mean())
+    return Check(name, "exact", (wrong,), 0.0, torch.equal(results[0], results[1]))
+
+
+def searches(device: torch.device) -> dict[str, Callable[[], Tensor]]:
+    """Routing by distance."""
+    query, cloud = _random(device, 400, 3), _random(device, 1700, 3, seed=1)
+    seen = _random(device, 40, 3, 1000, seed=2)
+    seen[::3, :, ::2] = torch.inf
+    near = torch.randint(40, (400, 9), generator=torch.Generator().manual_seed(3)).to(device)
+    return {
+        "nearest blocks": lambda: nearest(query, cloud, 16),
+        "nearest in a view": lambda: nearest(query[:, :2], cloud[:144, :2], 9),
+        "nearest surfaces": lambda: squared_surface_distance(query, near, Surfaces(seen, 1.0)),
+    }
+
+
+def layers(device: torch.device) -> dict[str, tuple[Function, list[Tensor]]]:
+    """What a layer of the sparse stage runs."""
+    plan = rough_plan(device)
+    own = RoutingPlan(plan.blocks.token_offsets[plan.blocks.instance_offsets.long()], plan.blocks)
+    tokens, blocks = int(plan.blocks.token_offsets[-1]), plan.blocks.count
+    asking, own_asking = (
+        _random(device, count, HEADS[0], WIDTH) for count in (plan.queries, tokens)
+    )
+    seen, means = (
+        [_random(device, count, HEADS[1], WIDTH, seed=seed) for seed in (1, 2)]
+        for count in (tokens, blocks)
+    )
+    stream, logits = _random(device, 301, 1024), _random(device, 301, 3072, seed=1)
+    branches = [_random(device, 301, 1024, seed=seed) for seed in (2, 3, 4)]
+    return {
+        "selected": (lambda q, k, v: selected_attention(q, k, v, plan)[0], [asking, *seen]),
+        "selected, one by one": (
+            lambda q, k, v: selected_attention(q, k, v, plan.tiled(1))[0],
+            [asking, *seen],
+        ),
+        "compressed": (lambda q, k, v: compressed_attention(q, k, v, plan), [asking, *means]),
+        "window": (lambda q, k, v: window_attention(q, k, v, own), [own_asking, *seen]),
+        "block mean": (lambda x: block_mean(x, plan.blocks), [seen[0].flatten(1)]),
+        "norm": (normalize, [stream, branches[0]]),
+        "norm of heads": (normalize, [asking]),
+        "gates": (lambda g, *parts: gated_sum(g, parts), [logits, *branches]),
+    }
+
+
+def fields(device: torch.device) -> dict[str, tuple[Function, list[Tensor]]]:
+    """What rendering and meshing run; float32."""
+    generator = torch.Generator().manual_seed(5)
+    counts = torch.randint(0, 300, (50,), generator=generator)
+    ray = torch.repeat_interleave(torch.arange(50), counts).to(device)
+    thickness = 0.2 * torch.rand(len(ray), generator=generator).to(device)
+    index = torch.randint(-20, 200, (32, 32, 32), generator=generator).int().to(device)
+    points = 1.2 * (torch.rand(5000, 3, generator=generator) - 0.5).to(device)
+    corners = torch.randint(-9, 200, (900, 8), generator=generator).to(device)
+    weights = torch.rand(900, 8, generator=generator).to(device)
+    grid = [_random(device, 200, 32), _random(device, 32, 8, 8, 8, seed=1)]
+    matrices = [_random(device, *shape) / 6 for shape in ((32, 32), (32, 32), (3, 32))]
+
+    def decoded(rows: Tensor, coarse: Tensor, *network: Tensor) -> Tensor:
+        return decode(points.to(rows), SparseGrid(rows, index, coarse, 0.525), network)
+
+    return {
+        "light along rays": (lambda t: ray_weights(t, ray, 50), [thickness]),
+        "sums over rays": (lambda v: ray_sums(v, ray, 50), [_random(device, len(ray), 8)]),
+        "blended rows": (lambda r: blend_rows(r, corners, weights.to(r)), grid[:1]),
+        "decoded field": (decoded, [*grid, *matrices]),
+    }
+
+
+def rough_plan(device: torch.device) -> RoutingPlan:
+    """Two instances, blocks of 1 to 512 tokens, names twice, out of range, and none at all."""
+    generator = torch.Generator().manual_seed(0)
+    table = torch.randint(-2, 8, (1, sum(_QUERIES), 4), generator=generator)
+    table[:, 40:60] = -1
+    offsets, instances, queries = (
+        torch.tensor([0, *sizes]).cumsum(0).int().to(device)
+        for sizes in (sum(_SIZES, ()), map(len, _SIZES), _QUERIES)
+    )
+    return RoutingPlan(queries, Blocks(offsets, instances), table.int().to(device), tile=8)
+
+
+def _results(function: Function, inputs: list[Tensor], way: str) -> list[Tensor]:
+    """The value and the gradients towards fixed weights."""
+    given = [each.detach().clone().requires_grad_() for each in inputs]
+    with forced(way):
+        _poison(inputs[0].device)
+        value = function(*given)
+        towards = _random(value.device, *value.shape, seed=9).to(value.dtype)
+        _poison(inputs[0].device)
+        return [value.detach(), *torch.autograd.grad(value, given, towards)]
+
+
+def _poison(device: torch.device) -> None:
+    """Leave NaN in the memory that the next tensors will be made of."""
+    if device.type == "cuda":
+        torch.full((_POISON // 4,), torch.nan, device=device)
+        for size in (1 << 10, 1 << 14, 1 << 18):
+            _ = [torch.full((size,), torch.nan, device=device) for _ in range(8)]
+
+
+def _relative(found: Tensor, wanted: Tensor) -> float:
+    error = (found.double() - wanted).square().mean().sqrt()
+    return float(error / wanted.square().mean().sqrt().clamp_min(1e-300))
+
+
+def _random(device: torch.device, *shape: int, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(shape, generator=generator).to(device)

@@ -1,0 +1,220 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Both stages of the network at full size, through the pipeline, with random weights.
+
+Random weights know no surface. So the decoder of the dense stage is replaced by the visual hull of
+the views; everything else is what a checkpoint would run, but for the frozen image features.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from kernels.dispatch import forced
+from kernels.plan_statistics import statistics
+
+from .hull import VisualHull
+from .model.checkpoint import Checkpoint, StageName
+from .model.config import ModelConfig, StageConfig, preset
+from .model.stage import Stage
+from .pipeline import normalize, predict
+from .progress import Progress
+from .report import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .cameras import Normalization
+    from .model.tokens import Plan
+    from .views import Views
+
+FUSED = [SDPBackend.FLASH_ATTENTION, SDPBackend.CUDNN_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]
+_SELF = ("volume_to_volume", "image_to_image")
+_OF_VOLUME = ("volume_to_volume", "volume_to_image")
+_OF_IMAGE = ("image_to_image", "image_to_volume")
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """What one stage of the pipeline took."""
+
+    seconds: float
+    peak_gigabytes: float  # allocated on the card
+    product_tflop: float  # of matrix products and fused attention as torch counts them
+
+
+def run_network(views: Views, config: ModelConfig, device: torch.device) -> dict[str, Any]:
+    """Run the pipeline's prediction twice, to warm up and count, then to time.
+
+    On a card nothing but kernels may answer: a reference attention is an error.
+    """
+    weights = RandomWeights(Path(), config, _hull(views, device))
+    implementation = "triton" if device.type == "cuda" else "auto"
+    meters = []
+    for counting in (True, False):
+        meters.append(Meter(device, counting=counting))
+        report = Report({}, str(device), {"name": "random weights"})
+        with forced(implementation), sdpa_kernel([*FUSED, *_slow_where(device)]):
+            predict(weights, views, normalize(views), report, Progress(meters[-1]))
+    counted, timed = meters
+    stages = {
+        name: replace(cost, product_tflop=counted.costs[name].product_tflop)
+        for name, cost in timed.costs.items()
+    }
+    return {
+        "tokens": report.counts,
+        "stages": {name: asdict(cost) for name, cost in stages.items()},
+        "seconds": sum(cost.seconds for cost in stages.values()),
+        "peak_gigabytes": max(cost.peak_gigabytes for cost in stages.values()),
+        "exponentials": weights.exponentials(),
+    }
+
+
+def full_size(volume_dilation: int) -> ModelConfig:
+    """The released configuration for 16 views, without the frozen image features.
+
+    Args:
+        volume_dilation: tokens around the surface, which decides how many there are.
+    """
+    config = preset("lsrm-rgb")
+    return replace(
+        config,
+        relative_pose=False,
+        image_features="none",
+        dense=_plain(config.dense),
+        sparse=_plain(config.sparse),
+        selection=replace(config.selection, volume_dilation=volume_dilation),
+    )
+
+
+def small_size() -> ModelConfig:
+    """The preset `mini`, with which the same runs on a CPU."""
+    config = preset("mini")
+    return replace(
+        config, relative_pose=False, dense=_plain(config.dense), sparse=_plain(config.sparse)
+    )
+
+
+class KnownShape(nn.Module):
+    """A decoder that knows the distance without its feature."""
+
+    def __init__(self, distance: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.distance = distance
+
+    def signed_distance(self, _: Tensor, points: Tensor) -> Tensor:
+        """[points, 3] to [points]."""
+        return self.distance(points)
+
+    def appearance(self, feature: Tensor) -> Tensor:
+        """Some color."""
+        return torch.sigmoid(feature[:, :3])
+
+
+@dataclass(frozen=True)
+class RandomWeights(Checkpoint):
+    """A checkpoint that is made up when it is loaded.
+
+    Attributes:
+        shape: signed distance to the surface that the dense stage shall find.
+        plans: of the sparse stages that ran, as they ran.
+    """
+
+    shape: Callable[[Tensor], Tensor]
+    plans: list[Plan] = field(default_factory=list)
+
+    def load_stage(
+        self,
+        name: StageName,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> Stage:
+        """A stage of that name; the dense one decodes to the known shape."""
+        torch.manual_seed(0)
+        with torch.device(device):
+            stage = Stage(self.stage_config(name)).to(dtype)
+        if name == "dense":
+            stage.add_module("heads", KnownShape(self.shape))
+        else:
+            stage.transformer.register_forward_hook(self._remember)
+        return stage.eval().requires_grad_(requires_grad=False)
+
+    def fingerprint(self) -> str:
+        """None: there is no content."""
+        return "random"
+
+    def exponentials(self) -> int:
+        """Of all attention of the sparse stage: one per query head and key that it sees."""
+        routes, config, pairs = self.plans[-1].routes, self.config.sparse.transformer, 0
+        both = config.depth + len(config.skip_links)
+        for names, layers in ((_OF_VOLUME, both), (_OF_IMAGE, config.depth)):
+            for name in names:
+                route = getattr(routes, name)
+                tiles = [*route.selected, route.compressed]
+                tiles += [route.window] if name in _SELF else []
+                pairs += layers * sum(statistics(each).pairs for each in tiles)
+        return pairs * config.query_heads
+
+    def _remember(self, _module: nn.Module, given: tuple[Any, ...], _found: object) -> None:
+        self.plans.append(given[2])
+
+
+class Meter:
+    """Hears of the pipeline's stages and measures each, from its first report to its last."""
+
+    def __init__(self, device: torch.device, *, counting: bool) -> None:
+        self.costs: dict[str, StageCost] = {}
+        self._device, self._counting = device, counting
+        self._begin, self._counter = 0.0, FlopCounterMode(display=False)
+
+    def __call__(self, stage: str, fraction: float, message: str) -> None:
+        """Begin at 0, end at 1."""
+        if fraction == 1:
+            seconds, peak = self._end()
+            flops = self._counter.get_total_flops() if self._counting else 0
+            self.costs[stage] = StageCost(seconds, peak / 1e9, flops / 1e12)
+        elif not message:  # a report with a message comes before the stage
+            self._start()
+
+    def _start(self) -> None:
+        if self._counting:
+            self._counter = FlopCounterMode(display=False)
+            self._counter.__enter__()
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+            torch.cuda.reset_peak_memory_stats(self._device)
+        self._begin = time.perf_counter()
+
+    def _end(self) -> tuple[float, int]:
+        cuda = self._device.type == "cuda"
+        if cuda:
+            torch.cuda.synchronize(self._device)
+        seconds = time.perf_counter() - self._begin
+        if self._counting:
+            self._counter.__exit__(None, None, None)
+        return seconds, torch.cuda.max_memory_allocated(self._device) if cuda else 0
+
+
+def _plain(stage: StageConfig) -> StageConfig:
+    """Without image features, and with weight norms folded as a converted checkpoint has them."""
+    encoder = replace(stage.encoder, feature_width=0)
+    return replace(
+        stage, encoder=encoder, transformer=replace(stage.transformer, weight_norm=False)
+    )
+
+
+def _hull(views: Views, device: torch.device) -> Callable[[Tensor], Tensor]:
+    normalization: Normalization = normalize(views)
+    return VisualHull.from_views(views.views, normalization, device).signed_distance
+
+
+def _slow_where(device: torch.device) -> list[SDPBackend]:
+    return [] if device.type == "cuda" else [SDPBackend.MATH]

@@ -1,0 +1,48 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The checks that a card is asked to pass: right kernels pass, wrong ones do not."""
+
+from __future__ import annotations
+
+from itertools import count
+
+import pytest
+import torch
+
+from backend.bench_checks import compared, exact, layers
+from kernels.dispatch import choice
+from kernels.normalization import normalize
+
+ROWS = torch.randn(5, 32, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("name", ["block mean", "gates"])
+def test_right_kernels_pass(name):
+    """What the interpreter runs correctly is found correct, value and gradients."""
+    function, inputs = layers(torch.device("cpu"))[name]
+    check = compared(name, function, inputs)
+    assert check.ok
+    assert len(check.errors) == 1 + len(inputs)
+
+
+def test_wrong_kernels_fail():
+    """A thousandth too much, or NaN, is not within float32's rounding."""
+    for factor in (1.001, torch.nan):
+        check = compared("", lambda x, f=factor: x * (f if choice() == "triton" else 1), [ROWS])
+        assert not check.ok
+
+
+def test_kernels_that_change_their_mind_fail():
+    """Two runs must give the same bits."""
+    number = count()
+    check = compared("", lambda x: normalize(x) + 1e-7 * next(number), [ROWS])
+    assert not check.repeats
+    assert not check.ok
+
+
+def test_indices_must_be_exact():
+    """One index in twenty that differs from the reference's is an error of a twentieth."""
+    wrong = torch.arange(20)
+    check = exact("", lambda: wrong.clamp(max=18) if choice() == "triton" else wrong)
+    assert check.errors == pytest.approx((0.05,))
+    assert not check.ok
