@@ -108,6 +108,8 @@ def reconstruct(request: ReconstructRequest, progress: Progress) -> Report:
     device = choose_device(request.device)
     named = request.checkpoint != NO_CHECKPOINT
     checkpoint = open_checkpoint(request.checkpoint) if named else None
+    if checkpoint is not None and request.material == "pbr":
+        check_materials(checkpoint)
     asked = {key: str(value) for key, value in asdict(request).items()}
     report = Report(request=asked, device=str(device), checkpoint={"name": request.checkpoint})
     with ResultFolder(request.output) as folder:
@@ -127,6 +129,16 @@ def reconstruct(request: ReconstructRequest, progress: Progress) -> Report:
             Result(shape, mesh, textures, views, normalization).write(folder, report, progress)
         report.write(folder / REPORT)
     return report
+
+
+def check_materials(checkpoint: Checkpoint) -> None:
+    """Refuse to ask weights for materials that they do not predict.
+
+    Raises:
+        BadRequest: with what to ask for instead.
+    """
+    if checkpoint.config.sparse.heads.prediction == "rgb":
+        _refuse("material", "pbr", "These weights predict colors only: use rgb, or lsrm-pbr.")
 
 
 def normalize(views: Views) -> Normalization:
@@ -211,7 +223,10 @@ def refine(
     if field is None:
         report.warnings.append("Refinement did not explain the held-out views better: left out.")
         return start
-    return Shape.of_field(field, torch.device("cpu"))
+    refined = Shape.of_field(field, torch.device("cpu"))
+    if request.material == "pbr":  # what is fitted is color; the materials are the network's
+        return replace(refined, appearance=start.appearance)
+    return refined
 
 
 def mesh_of(shape: Shape, request: ReconstructRequest, progress: Progress) -> UnwrappedMesh:

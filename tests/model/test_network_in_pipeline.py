@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,14 +14,16 @@ import torch
 
 from backend.cameras import fibonacci_sphere, intrinsics_from_fov, look_at
 from backend.capture_format import Frame, write_capture_json, write_transforms
-from backend.errors import CheckpointMissing, OutOfMemory
+from backend.errors import BadRequest, CheckpointMissing, OutOfMemory
 from backend.model.checkpoint import write_checkpoint
 from backend.model.config import preset
 from backend.model.dinov3_files import loaded_size
 from backend.model.stage import Stage
-from backend.pipeline import STAGES_OF_NETWORK, ReconstructRequest, reconstruct
+from backend.pipeline import STAGES_OF_NETWORK, ReconstructRequest, reconstruct, refine
 from backend.progress import Progress
+from backend.report import Report
 from backend.shape import Shape
+from backend.views import Views
 
 PIL = pytest.importorskip("PIL.Image")
 
@@ -107,6 +110,26 @@ def test_missing_checkpoint_is_told_before_any_work(capture, tmp_path):
     with pytest.raises(CheckpointMissing):
         reconstruct(request(capture, tmp_path / "nothing", tmp_path / "out"), progress)
     assert not heard
+
+
+def test_materials_are_not_asked_of_weights_that_have_none(capture, checkpoint, tmp_path):
+    """Weights for color cannot give materials, and that is told before any work."""
+    asked = dataclasses.replace(request(capture, checkpoint, tmp_path / "out"), material="pbr")
+    with pytest.raises(BadRequest):
+        reconstruct(asked, Progress())
+    assert not (tmp_path / "out").exists()
+
+
+def test_refinement_keeps_the_materials(monkeypatch, tmp_path):
+    """What is fitted is shape and color: predicted materials stay those of the network."""
+    start, fitted = Shape(_Ramp().signed_distance, _Ramp().appearance), _Ramp()
+    run = SimpleNamespace(run=lambda *_: fitted)
+    monkeypatch.setattr("backend.pipeline.Refinement", lambda *_: run)
+    asked = ReconstructRequest(tmp_path, tmp_path, checkpoint="x", material="pbr", refine="auto")
+    report = Report(request={}, device="cpu", checkpoint={})
+    shape = refine(asked, start, Views((), None, ()), None, report, Progress())
+    assert shape.appearance is start.appearance
+    assert shape.signed_distance is not start.signed_distance
 
 
 class _Ramp:
