@@ -236,14 +236,8 @@ def _imported(folder: Path, place: Place) -> Generator[Step, Any, str]:
     """
     blend = folder.with_name(PREPARED)
     _remove_prepared(blend)
-    params = {"result": str(folder), "output": str(blend)}
     try:
-        try:
-            yield Step("blender", "prepare", params, "Importing", IMPORT_WEIGHT)
-        except Cancelled:
-            raise
-        except LsrmError as error:
-            LOGGER.warning("%s", error)
+        yield from _prepared(folder, blend)
         scene = place.find()
         if scene is None:
             return f"Another file is open now. The result is in {folder}"
@@ -253,6 +247,17 @@ def _imported(folder: Path, place: Place) -> Generator[Step, Any, str]:
         return _is_in_the_scene(append_result(read_result(folder), blend, scene))
     finally:
         _remove_prepared(blend)
+
+
+def _prepared(folder: Path, blend: Path) -> Generator[Step, Any, None]:
+    """Have the other Blender import a result and store it; without it if that fails."""
+    params = {"result": str(folder), "output": str(blend)}
+    try:
+        yield Step("blender", "prepare", params, "Importing", IMPORT_WEIGHT)
+    except Cancelled:
+        raise
+    except LsrmError as error:
+        LOGGER.warning("%s", error)
 
 
 def _remove_prepared(blend: Path) -> None:
