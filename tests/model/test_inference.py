@@ -14,14 +14,16 @@ import pytest
 import torch
 
 from backend.cameras import Normalization, fibonacci_sphere, intrinsics_from_fov, look_at, project
-from backend.capture_format import read_capture
+from backend.capture_format import read_capture, write_transforms
 from backend.errors import EmptyMask
+from backend.field.density import render_step
 from backend.field.field import VolumeField
 from backend.field.grids import evaluate, grid_points
 from backend.field.heads import DirectRows
 from backend.field.volumes import DenseVolume
 from backend.hull import VisualHull, estimate_bounding_sphere
 from backend.mesh.isosurface import extract_surface
+from backend.mesh.network_surface import SurfaceSettings, extract_network_surface
 from backend.model import inference
 from backend.model.config import ModelConfig, preset
 from backend.model.inference import (
@@ -247,22 +249,39 @@ def test_mini_is_quick() -> None:
     assert (time.process_time() - begin) / 2 <= 10
 
 
-@pytest.mark.slow
-def test_a_photographed_object_runs_through_mini(shared: Path) -> None:
-    """16 photographs of a real object: `mini` with random weights, stage 2 on the hull, a mesh."""
+@pytest.fixture(scope="module")
+def photographs(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[View, ...]:
+    """16 views of a real object, taken from all around it."""
     capture = read_capture(shared / "data" / "captures" / "maryrose_tankard")
-    every = load_views(capture, Progress(), max_size=256)
-    views = list(every.views[:: max(1, len(every.views) // 16)][:16])
-    sphere = every.bounding_sphere or estimate_bounding_sphere(views)
+    sixteen = capture.frames[:: len(capture.frames) // 16][:16]
+    path = tmp_path_factory.mktemp("tankard") / "transforms.json"
+    write_transforms(path, sixteen)
+    return load_views(read_capture(path), Progress(), max_size=256).views
+
+
+@pytest.mark.parametrize("size", ["tiny", pytest.param("mini", marks=pytest.mark.slow)])
+def test_a_photographed_object_becomes_a_mesh(photographs: tuple[View, ...], size: str) -> None:
+    """16 photographs through both stages, random weights, stage 2 on the hull: a mesh comes out."""
+    assert len(photographs) == 16
+    sphere = estimate_bounding_sphere(photographs)
     normalization = Normalization.from_sphere(sphere.center, sphere.radius)
-    config = preset("mini")
-    tensors = from_views(views, normalization, config)
+    config = tiny() if size == "tiny" else preset(size)
+    tensors = from_views(photographs, normalization, config)
     dense, sparse = _stages(config)
-    coarse = _with_hull(predict_coarse(dense, tensors), views, tensors, config, normalization)
+    coarse = predict_coarse(dense, tensors)
+    coarse = _with_hull(coarse, list(photographs), tensors, config, normalization)
     selection = select_tokens(coarse, tensors, config)
+    assert selection.views == 16
+    assert set(selection.tokens.image[:, 1].tolist()) == set(range(16))
     plan = route_tokens(coarse, selection, tensors, config)
     field = predict_fine(sparse, tensors, (selection, plan), coarse)
-    mesh = extract_surface(field.signed_distance, config.half_side, 64, Progress())
-    world = normalization.apply(tensors.frame.to_world(mesh.vertices))
-    assert len(mesh.faces) > 100  # of the small sphere that untrained heads decode
-    assert np.linalg.norm(world, axis=1).max() < 0.65
+    step = render_step(config.half_side, config.sparse.samples_per_ray)
+    settings = SurfaceSettings(config.half_side, step, resolution=64, cells=128)
+    rotation = tensors.frame.rotation
+    mesh = extract_network_surface(field, rotation, settings, Progress())
+    assert len(mesh.faces) > 100  # untrained heads decode a small sphere, the hull is around it
+    assert np.linalg.norm(mesh.vertices, axis=1).max() < 0.65
+    hull = VisualHull.from_views(photographs, normalization, torch.device("cpu"))
+    token = 2 * config.half_side / config.sparse.transformer.volume_resolution
+    outside = hull.signed_distance(torch.from_numpy(mesh.vertices).float())
+    assert outside.max() < token
