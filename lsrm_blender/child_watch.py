@@ -47,7 +47,7 @@ class Patience:
     stage: float = 1800.0
     stages: Mapping[str, float] = field(default_factory=dict)
     terminate: float = 5.0
-    kill: float = 10.0
+    kill: float = 9.0
     log_megabytes: int = 200
 
 
