@@ -3,7 +3,8 @@
 """The command `bench`: how fast the kernels are here, on the routing of a real object.
 
 `bench all --out FILE` is everything that is to be known of a card, in one command: that each kernel
-is right there, what each takes, and what the network takes. The file grows part by part.
+is right there, what each takes, and what the network takes. The file grows part by part,
+also over several calls.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 PAPER_TOKENS = 300_000
 """Volume tokens of the paper's largest objects; the images have a third as many."""
-DILATION = 5
+DILATION = 1
 """Tokens around the surface with which the toy object has about as many."""
 
 
@@ -58,6 +59,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
     if not torch.cuda.is_available():
         report["gpu"] = "not measured on a GPU"
         say("GPU: not measured on a GPU.")
+    report = _known(arguments.out, report) | report
     for part in parts:
         report |= PARTS[part](arguments)
         if arguments.out:
@@ -65,6 +67,14 @@ def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
     if not all(check["ok"] for check in report.get("checks", [])):
         return FAILED
     return report if arguments.json else DONE
+
+
+def _known(file: Path | None, report: dict[str, Any]) -> dict[str, Any]:
+    """What other parts found on the same day and machine."""
+    if file is None or not file.exists():
+        return {}
+    known: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return known if report.items() <= known.items() else {}
 
 
 def checks(_: argparse.Namespace) -> dict[str, Any]:
@@ -88,6 +98,7 @@ def checks(_: argparse.Namespace) -> dict[str, Any]:
 
 def kernels(arguments: argparse.Namespace) -> dict[str, Any]:
     """The routing of an object, and the times of selected attention on it."""
+    from .bench_kernels import over_query_centric
     from .bench_scene import scene_of
 
     cuda = torch.cuda.is_available()
@@ -95,11 +106,17 @@ def kernels(arguments: argparse.Namespace) -> dict[str, Any]:
     if resolution % 8:
         raise LsrmError(f"{resolution} voxels per side.", "Give a multiple of 8, as 96.")
     views, name = _views(arguments.views)
-    scene = scene_of(views, name, resolution)
+    scene = scene_of(views, name, resolution, torch.device("cuda" if cuda else "cpu"))
     report = {"object": name, "resolution": resolution, "routing": routing(scene)}
+    report["routing_seconds"] = scene.seconds
     rows = _on_cuda(scene, arguments.queries or PAPER_TOKENS) if cuda else _on_cpu(scene)
     report["times"] = [asdict(row) for row in rows]
-    return report if cuda else report | {"dense_over_selected": crossover(rows)}
+    if not cuda:
+        return report | {"dense_over_selected": crossover(rows)}
+    ratios = over_query_centric(rows)
+    for way, ratio in ratios.items():
+        say(f"{way}: {ratio:.2f} times as fast as query by query")
+    return report | {"over_query_centric": ratios}
 
 
 def network(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -149,7 +166,8 @@ def routing(scene: Scene) -> dict[str, dict[str, Any]]:
     from kernels.plan_statistics import statistics
     from kernels.routing_plan import TILE_QUERIES
 
-    say(f"\nRouting of {scene.name}, tiles of {TILE_QUERIES['cuda']} queries")
+    queries = TILE_QUERIES["cuda"]
+    say(f"\nRouting of {scene.name} in {scene.seconds:.2f} s, tiles of {queries} queries")
     say(
         f"{'':<18}{'queries':>9}{'keys':>9}{'keys/query':>11}{'union':>7}{'useful':>8}{'traffic':>9}"
     )
@@ -206,7 +224,7 @@ def _on_cpu(scene: Scene) -> list[Row]:
 def _on_cuda(scene: Scene, queries: int) -> list[Row]:
     from .bench_kernels import on_card
 
-    scaled = scene.repeated(queries).to(torch.device("cuda"))
+    scaled = scene.repeated(queries)
     say(f"\nScaled by repeating the object as further instances: {scaled.name}")
     return _told([row for name, plan in scaled.plans.items() for row in on_card(name, plan)])
 

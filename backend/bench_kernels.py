@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from kernels.routing_plan import RoutingPlan
 
     from .bench_scene import Scene
+
+LOGGER = logging.getLogger(__name__)
 
 CPU_HEADS, CARD_HEADS, WIDTH = (16, 1), (32, 2), 32
 _DENSE_FROM = 2048
@@ -101,18 +104,40 @@ def on_card(direction: str, plan: RoutingPlan) -> list[Row]:
     with torch.no_grad():
         out, lse = selected_attention(*streams, tiled)
         grad, saved = torch.randn_like(out), (*streams, out, lse)
-        ways: dict[str, Callable[[], object]] = {
-            "tiles, forward": partial(selected_attention, *streams, tiled),
-            "query-centric, forward": partial(query_centric_forward, *streams, single),
-            "tiles, backward": partial(backward, grad, saved, tiled.selected[0]),
-            "query-centric, backward": partial(query_centric_backward, grad, saved, single),
-            "flex_attention, forward": partial(FlexAttention.of(plan, compiled=True), *streams),
-            "dense, torch, forward": partial(attention, *streams, *offsets),
+        ways: dict[str, Callable[[], Callable[[], object]]] = {
+            "tiles, forward": lambda: partial(selected_attention, *streams, tiled),
+            "query-centric, forward": lambda: partial(query_centric_forward, *streams, single),
+            "tiles, backward": lambda: partial(backward, grad, saved, tiled.selected[0]),
+            "query-centric, backward": lambda: partial(query_centric_backward, grad, saved, single),
+            "flex_attention, forward": lambda: partial(
+                FlexAttention.of(plan, compiled=True), *streams
+            ),
+            "dense, torch, forward": lambda: partial(attention, *streams, *offsets),
         }
-        return [
-            _row(f"{direction}, {name}", tiled, CARD_HEADS, clock(way), dense="dense" in name)
-            for name, way in ways.items()
-        ]
+        seconds = {name: _seconds(f"{direction}, {name}", way) for name, way in ways.items()}
+    return [
+        _row(f"{direction}, {name}", tiled, CARD_HEADS, each, dense="dense" in name)
+        for name, each in seconds.items()
+        if each is not None
+    ]
+
+
+def over_query_centric(rows: list[Row]) -> dict[str, float]:
+    """How many times faster tiles are than the query-centric design, by direction and pass."""
+    times = {row.name: row.milliseconds for row in rows}
+    slow = {name: name.replace("tiles", "query-centric") for name in times if "tiles" in name}
+    return {name: times[other] / times[name] for name, other in slow.items() if other in times}
+
+
+def _seconds(name: str, prepare: Callable[[], Callable[[], object]]) -> float | None:
+    """The time of one way; nothing, and a warning, where what we compare with cannot run."""
+    try:
+        return clock(prepare())
+    except RuntimeError as error:  # out of memory, or not compiled, among others
+        if "tiles" in name:
+            raise
+        LOGGER.warning("%s does not run here: %s", name, error)
+        return None
 
 
 def loop(query: Tensor, key: Tensor, value: Tensor, plan: RoutingPlan) -> Tensor:
@@ -208,5 +233,9 @@ def product_rate() -> float:
 
 def exponential_seconds(pairs: int) -> float:
     """How long the exponentials alone take: at a width of 32 they, not products, are the bound."""
-    card = torch.cuda.get_device_properties(0)
-    return pairs / (_EXPONENTIALS * card.multi_processor_count * card.clock_rate * 1e3)
+    from triton.runtime import driver
+
+    card = driver.active.utils.get_device_properties(torch.cuda.current_device())
+    clock_rate: float = 1000.0 * card["sm_clock_rate"]  # given in kHz
+    units: int = _EXPONENTIALS * card["multiprocessor_count"]
+    return pairs / (units * clock_rate)

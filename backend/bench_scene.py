@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 SHELL = 3.5
 """Tokens up to this many voxels from the surface are kept, as a dilation by 3 voxels keeps them."""
 
+CPU = torch.device("cpu")
 DIRECTIONS = ("volume_to_volume", "volume_to_image", "image_to_image", "image_to_volume")
 _TRACING_STEPS = 48
 _PIXELS = 128  # of a silhouette of the toy
@@ -47,6 +49,7 @@ class Scene:
 
     name: str
     plans: dict[str, RoutingPlan]
+    seconds: float = 0.0  # that choosing the blocks took
 
     def repeated(self, queries: int) -> Scene:
         """The object as often as it takes to have `queries` volume tokens, as further instances.
@@ -57,39 +60,42 @@ class Scene:
         plans = {name: _repeat(plan, times) for name, plan in self.plans.items()}
         return Scene(f"{self.name} x {times}", plans)
 
-    def to(self, device: torch.device) -> Scene:
-        """The same on another device."""
-        return Scene(self.name, {name: _moved(plan, device) for name, plan in self.plans.items()})
 
-
-def scene_of(views: Views, name: str, resolution: int = 96) -> Scene:
+def scene_of(views: Views, name: str, resolution: int = 96, device: torch.device = CPU) -> Scene:
     """Route the shell of the visual hull at resolution^3, and the patches on the object.
 
     Args:
         views: of the object; at most the sixteen of the released configuration are used.
         name: what to call the object.
         resolution: of the volume, a multiple of 8; images have 8 pixels per voxel.
+        device: where to compute, and where the plans shall be.
     """
     config = _config(resolution, len(views.views))
     sphere = views.bounding_sphere or estimate_bounding_sphere(views.views)
     normalization = Normalization.from_sphere(sphere.center, sphere.radius)
     shown = views.views[: config.routing.views]
-    hull = VisualHull.from_views(shown, normalization, torch.device("cpu")).signed_distance
+    hull = VisualHull.from_views(shown, normalization, device).signed_distance
     tensors = from_views(shown, normalization, config)
-    points = grid_points(config.half_side, resolution, "zyx", torch.device("cpu"))
+    points = grid_points(config.half_side, resolution, "zyx", device)
     voxel = 2 * config.half_side / (resolution - 1)
     near = (hull(points).abs() < SHELL * voxel).view(1, *[resolution] * 3)
-    kept = foreground_patches(tensors.mask[None], config.sparse.encoder.patch_size)
+    kept = foreground_patches(tensors.mask[None].to(device), config.sparse.encoder.patch_size)
     size = config.selection.block_size
     tokens = SparseTokens(image_tokens(kept, size), volume_tokens(near, size), 1)
-    cameras = Cameras(tensors.cameras, tensors.windows, tensors.frame_sizes)
-    plan = plan_by_geometry(tokens, surface_of(tensors, hull, resolution), (cameras,), config)
-    return Scene(name, {each: getattr(plan.routes, each) for each in DIRECTIONS})
+    geometry = (tensors.cameras, tensors.windows, tensors.frame_sizes)
+    cameras = Cameras(*(each.to(device) for each in geometry))
+    maps = surface_of(tensors, hull, resolution, device)
+    begin = _now(device)
+    plan = plan_by_geometry(tokens, maps, (cameras,), config)
+    plans = {each: getattr(plan.routes, each) for each in DIRECTIONS}
+    return Scene(name, plans, _now(device) - begin)
 
 
-def surface_of(tensors: ViewTensors, distance: Distance, size: int) -> SurfaceMaps:
+def surface_of(
+    tensors: ViewTensors, distance: Distance, size: int, device: torch.device = CPU
+) -> SurfaceMaps:
     """Where each view's pixels meet the surface, by walking its distance along the rays."""
-    origins, directions = (rays.reshape(-1, 3) for rays in tensors.surface_rays(size))
+    origins, directions = (r.reshape(-1, 3).to(device) for r in tensors.surface_rays(size))
     depth = origins.norm(dim=1) - math.sqrt(3) / 2
     for _ in range(_TRACING_STEPS):
         depth = depth + distance(origins + depth[:, None] * directions).clamp(-0.1, 0.1)
@@ -138,7 +144,8 @@ def _repeat(plan: RoutingPlan, times: int) -> RoutingPlan:
     )
     offsets, order = _repeat_offsets(plan.query_offsets, times), plan.order
     if order is not None:
-        order = (order + plan.queries * torch.arange(times)[:, None]).flatten()
+        first = plan.queries * torch.arange(times, device=order.device)
+        order = (order + first[:, None]).flatten()
     return RoutingPlan(offsets, blocks, table, plan.tile, order)
 
 
@@ -147,7 +154,7 @@ def _repeat_offsets(offsets: torch.Tensor, times: int) -> torch.Tensor:
     return torch.cat([offsets[:1], sizes.cumsum(0).to(offsets.dtype)])
 
 
-def _moved(plan: RoutingPlan, device: torch.device) -> RoutingPlan:
-    blocks = Blocks(plan.blocks.token_offsets.to(device), plan.blocks.instance_offsets.to(device))
-    table, order = (each if each is None else each.to(device) for each in (plan.table, plan.order))
-    return RoutingPlan(plan.query_offsets.to(device), blocks, table, plan.tile, order)
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
