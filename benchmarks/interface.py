@@ -41,11 +41,13 @@ class Heart:
         doing: what is going on.
         gaps: the longest time between two beats, for everything that went on.
         last: when it beat.
+        faces: of the result.
     """
 
     doing: str = "start"
     gaps: dict[str, float] = field(default_factory=dict)
     last: float = field(default_factory=time.perf_counter)
+    faces: int = 0
 
     def beat(self) -> float:
         """Called by Blender; tells when to call again."""
@@ -70,8 +72,7 @@ def work(heart: Heart, extension: str, python: str) -> Generator[float, None, No
     bpy.context.scene.lsrm.output_folder = tempfile.mkdtemp(prefix="lsrm-interface-")
     settings = bpy.context.scene.lsrm
     settings.view_count, settings.view_size, settings.samples = 8, 128, 4
-    if hasattr(settings, "refine"):
-        settings.refine = "off"
+    settings.refine = "off"
     heart.doing = "job: begin"
     bpy.ops.lsrm.reconstruct("INVOKE_DEFAULT")
     run = bpy.context.window_manager.lsrm
@@ -80,6 +81,7 @@ def work(heart: Heart, extension: str, python: str) -> Generator[float, None, No
     heart.doing = "first drawing of the result"
     yield REST
     made = next(each for each in bpy.data.objects if "(LSRM)" in each.name)
+    heart.faces = len(made.data.polygons)
     twin = bpy.data.objects.new("Twin", made.data.copy())
     heart.doing = "first drawing of an equal mesh"
     bpy.context.scene.collection.objects.link(twin)
@@ -113,6 +115,7 @@ def _write(heart: Heart, out: Path) -> None:
         "longest_stall_of_the_job_ms": round(1000 * worst),
         "within_limit": worst <= LIMIT,
         "longest_stalls_ms": {doing: round(1000 * gap) for doing, gap in heart.gaps.items()},
+        "faces": heart.faces,
         "blender": bpy.app.version_string,
     }
     out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
