@@ -63,6 +63,7 @@ class Client:
         self._now = 0.0
         self._next_id = 0
         self._waiting: deque[Job] = deque()
+        self._leaving: list[tuple[ChildProcess, float]] = []
         self._running: Job | None = None
         self._lines = protocol.LineSplitter()
         self._watch = Watch(self.patience, 0.0)
@@ -92,6 +93,11 @@ class Client:
             self._lose(stopped())
 
     @property
+    def watching(self) -> bool:
+        """Whether there is a child to look after."""
+        return self.child is not None or bool(self._leaving)
+
+    @property
     def busy(self) -> bool:
         """Whether a job is not finished."""
         return self._running is not None or bool(self._waiting)
@@ -106,6 +112,7 @@ class Client:
         self._now += min(clock - self._last_pump, LONGEST_STEP)
         self._last_pump = clock
         before = self._picture()
+        self._see_off()
         if self.child is None and self._waiting:
             self._start()
         if self.child is not None:
@@ -146,6 +153,14 @@ class Client:
             raise job.error
         return job.result
 
+    def dismiss(self) -> None:
+        """Let an idle child go; `pump` sees that it does."""
+        if self.child is not None and not self.busy:
+            self._send(Request(self._new_id(), protocol.SHUTDOWN))
+            self.child.hang_up()
+            self._leaving.append((self.child, self._now + self.patience.terminate))
+            self._forget_child()
+
     def close(self) -> None:
         """End the child and all jobs; takes two seconds at most. A new job starts a new child."""
         jobs = [*self._waiting, *([self._running] if self._running else [])]
@@ -157,6 +172,7 @@ class Client:
             self._send(Request(self._new_id(), protocol.SHUTDOWN))
             self.child.close()
             self._forget_child()
+        self._see_off(now=True)
 
     # The life of the child.
 
@@ -173,6 +189,14 @@ class Client:
         self._hello = self._new_id()
         words = {"protocol": protocol.PROTOCOL_VERSION}
         self._send(Request(self._hello, protocol.INITIALIZE, words))
+
+    def _see_off(self, *, now: bool = False) -> None:
+        """Clean up after children that have gone, and kill those that do not go."""
+        for leaving in list(self._leaving):
+            child, deadline = leaving
+            if now or child.exit_code is not None or self._now > deadline:
+                child.kill()
+                self._leaving.remove(leaving)
 
     def _forget_child(self) -> None:
         self.child = None

@@ -153,11 +153,15 @@ class ChildProcess:
             self._process.wait(JOIN_SECONDS)
         self._tidy()
 
-    def close(self, patience: float = 1.0) -> None:
-        """End the child in good order: hang up, then ask, then kill. Takes 2 * patience at most."""
+    def hang_up(self) -> None:
+        """Tell the child to end, without waiting for it."""
         if self._process.stdin is not None:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
+
+    def close(self, patience: float = 1.0) -> None:
+        """End the child in good order: hang up, then ask, then kill. Takes 2 * patience at most."""
+        self.hang_up()
         for ask in (lambda: None, self.terminate):
             ask()
             with contextlib.suppress(subprocess.TimeoutExpired):

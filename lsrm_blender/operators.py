@@ -221,8 +221,13 @@ class LSRM_OT_release(bpy.types.Operator):
     bl_description = "End the idle backend, which frees its memory; the next job starts it again"
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        """End the idle children."""
+        """End the idle children, and wait until they have gone."""
         window.SESSION.release()
+        return {"FINISHED"}
+
+    def invoke(self, _context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Let them go, and return at once."""
+        window.SESSION.release(wait=False)
         return {"FINISHED"}
 
 

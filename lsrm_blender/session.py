@@ -162,7 +162,7 @@ class Session:
         """Seconds to the next pump; None if there is nothing to watch over."""
         if self._plan is not None:
             return BUSY_INTERVAL
-        warm = any(client.child is not None for client in self._clients.values())
+        warm = any(client.watching for client in self._clients.values())
         return IDLE_INTERVAL if warm else None
 
     def cancel(self, *, now: bool = False) -> None:
@@ -171,11 +171,12 @@ class Session:
             self.shown = replace(self.shown, stopping=True)
             self._clients[self._step.child].cancel(self._job, now=now)
 
-    def release(self) -> None:
+    def release(self, *, wait: bool = True) -> None:
         """End the children that have nothing to do; the next plan starts new ones."""
         for client in self._clients.values():
-            if not client.busy:
+            if wait and not client.busy:
                 client.close()
+            client.dismiss()
 
     def refuse(self, title: str, error: LsrmError) -> None:
         """Show why a plan could not be made."""

@@ -77,6 +77,8 @@ if what == "other version":
 if what == "newer":
     import backend.protocol
     backend.protocol.PROTOCOL_VERSION = 99
+if what == "stubborn":
+    server._close = lambda: None
 sys.exit(server.serve())
 """
 
@@ -218,6 +220,20 @@ def test_closing_leaves_no_process(make_test_client):
     client.close()
     assert [gone(pid) for pid in pids] == [True, True]
     assert job.error.code == "CANCELLED"
+
+
+@pytest.mark.parametrize("what", ["good", "stubborn"])
+def test_an_idle_child_is_let_go_without_waiting(make_test_client, what):
+    """A window that frees memory is not held up, and a child that does not go is killed."""
+    client = make_test_client(what)
+    assert pumped(client, client.submit("work", {"what": "count"})) == "done"
+    pid, start = client.child.pid, time.monotonic()
+    client.dismiss()
+    assert time.monotonic() - start < 0.1
+    assert client.watching
+    pump_until(client, lambda: not client.watching)
+    assert gone(pid)
+    assert pumped(client, client.submit("work", {"what": "count"})) == "done"
 
 
 def test_wait_is_for_scripts(make_test_client, lsrm):
