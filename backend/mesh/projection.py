@@ -179,7 +179,9 @@ def color_unseen(
     sources = np.flatnonzero(seen)
     sources = sources[:: max(1, len(sources) // 200_000)]
     neighbors = range(1, min(8, len(sources)) + 1)
-    distance, nearest = cKDTree(positions[sources]).query(positions[~seen], neighbors, workers=-1)
+    distance, nearest = cKDTree(positions[sources]).query(
+        positions[~seen], neighbors, workers=torch.get_num_threads()
+    )
     weights = 1.0 / (distance + 1e-4)
     weights /= weights.sum(axis=1, keepdims=True)
     filled = colors.copy()

@@ -50,10 +50,9 @@ class RefineConfig:
     Attributes:
         levels: coarse to fine.
         rays_per_step: drawn at random from all views.
-        most_rays: kept in memory; larger views are thinned out at random.
+        most_rays: of the training views, and of the held-out ones, about; more are thinned out.
         halo: pixels around a mask whose rays are fitted too: they must stay empty.
         eikonal_weight: of the squared deviation of the distance's slope from 1.
-        hull_margin: voxels by which the surface may leave the visual hull.
         held_out: input views kept back to judge the result by, if there are at least
             `views_to_hold_out` of them.
         views_to_hold_out: see above.
@@ -72,7 +71,6 @@ class RefineConfig:
     most_rays: int = 300_000
     halo: int = 4
     eikonal_weight: float = 0.1
-    hull_margin: float = 0.3
     held_out: int = 2
     views_to_hold_out: int = 8
     seconds: float = 180.0

@@ -60,8 +60,8 @@ class LevelFit:
     Args:
         band: where the rows lie.
         rows: how they start.
-        lower_bound: signed distance that no row may fall below, [rows]: the visual hull, less a
-            margin, because the object lies inside it.
+        lower_bound: signed distance that no row may fall below, [rows]: the visual hull's, because
+            the object lies inside it.
         level: settings of this level.
         config: settings of all levels.
     """

@@ -21,6 +21,7 @@ from ..mesh.texture import color_vertices
 from .band import NarrowBand, carved, resampled, sample_grid
 from .fit import LevelFit, Rows
 from .judge import RESOLUTION, NovelViewJudge
+from .outer_bound import outer_bound
 from .training_rays import TrainingRays
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..cameras import Normalization
+    from ..mesh.triangle_mesh import TriangleMesh
     from ..progress import Progress
     from ..shape import Quantity
     from ..views import View
@@ -78,6 +80,7 @@ class Refinement:
         clock = _Clock(self._config.seconds, len(levels), progress)
         # The hull of all views knows the outlines that it would be judged by.
         hull = self._hull_of(self._judge.colored_from)
+        bound = self._bound_of(hull, self._judge.colored_from, progress)
         start = start or hull
         first = levels[0].resolution
         grid = sample_grid(start, grid_points(self._half_side, first, "zyx"), first)
@@ -89,12 +92,11 @@ class Refinement:
                 if field and not self._gained(field, start, progress):
                     return None
                 training, held_out = training.joined(held_out), None
-                hull = self._hull_of(self._views)
-            grid = carved(resampled(grid, level.resolution), hull, level.band, self._half_side)
+                bound = self._bound_of(self._hull_of(self._views), self._views, progress)
+            grid = carved(resampled(grid, level.resolution), bound, level.band, self._half_side)
             band = NarrowBand.around(grid, level.band, self._half_side)
-            bound = hull(band.points) - self._config.hull_margin * band.spacing
             rows = Rows(band.own_distance(), torch.logit(look(band.points).clamp(0.02, 0.98)))
-            fit = LevelFit(band, rows, bound, level, self._config)
+            fit = LevelFit(band, rows, bound(band.points), level, self._config)
             rows = fit.run(training, held_out, clock.begin_level(number), progress, clock.report)
             LOGGER.info("refine: level %d, %d rows", number + 1, len(rows.distance))
             grid = band.filled(rows.distance)
@@ -114,26 +116,30 @@ class Refinement:
         device = torch.device("cpu")
         return VisualHull.from_views(views, self._normalization, device).signed_distance
 
+    def _bound_of(self, hull: Quantity, views: Sequence[View], progress: Progress) -> Quantity:
+        """The signed distance that none may fall below, from the hull of some views."""
+        return outer_bound(hull, self._surface_of(hull, progress), views, self._normalization)
+
+    def _surface_of(self, shape: Quantity, progress: Progress) -> TriangleMesh:
+        """A coarse mesh of a shape."""
+        return keep_solid_parts(extract_surface(shape, self._half_side, RESOLUTION, progress))
+
     def _colors_of(self, shape: Quantity, progress: Progress) -> Quantity:
         """The color of the nearest point of a surface, as the views show it."""
-        mesh = keep_solid_parts(extract_surface(shape, self._half_side, RESOLUTION, progress))
+        mesh = self._surface_of(shape, progress)
         colors = color_vertices(mesh, self._views, self._normalization, progress)
         tree = cKDTree(mesh.vertices)
 
         def nearest(points: Tensor) -> Tensor:
-            return torch.from_numpy(colors[tree.query(points.numpy(), workers=-1)[1]])
+            _, row = tree.query(points.numpy(), workers=torch.get_num_threads())
+            return torch.from_numpy(colors[row])
 
         return nearest
 
     def _rays(self, views: Sequence[View]) -> TrainingRays:
-        """At most `most_rays` rays of views, chosen at random."""
-        config = self._config
+        """The rays of some views."""
         device = torch.device("cpu")
-        rays = TrainingRays.from_views(views, self._normalization, config.halo, device)
-        if len(rays) <= config.most_rays:
-            return rays
-        generator = torch.Generator().manual_seed(config.seed)
-        return rays.choose(torch.randperm(len(rays), generator=generator)[: config.most_rays])
+        return TrainingRays.from_views(views, self._normalization, self._config, device)
 
 
 class _Clock:

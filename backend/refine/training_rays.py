@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..progress import Progress
     from ..views import View
     from .band import NarrowBand
+    from .config import RefineConfig
 
 CHUNK = 1 << 15  # rays marched at once
 
@@ -65,26 +66,32 @@ class TrainingRays:
 
     @classmethod
     def from_views(
-        cls, views: Sequence[View], normalization: Normalization, halo: int, device: torch.device
+        cls,
+        views: Sequence[View],
+        normalization: Normalization,
+        config: RefineConfig,
+        device: torch.device,
     ) -> TrainingRays:
-        """The rays through all masks and `halo` pixels around them."""
+        """The rays through all masks and the halo around them, thinned out at random if need be."""
+        near = [_grown(view.mask > 0, config.halo) for view in views]
+        share = min(1.0, config.most_rays / max(1, sum(int(pixels.sum()) for pixels in near)))
+        random = np.random.default_rng(config.seed)
         parts: list[list[np.ndarray]] = [[], [], [], []]
-        for view in views:
-            near = binary_dilation(view.mask > 0, iterations=halo) if halo else view.mask > 0
+        for view, pixels in zip(views, near, strict=True):
+            kept = pixels if share == 1 else pixels & (random.random(pixels.shape) < share)
             pose = normalization.apply_to_pose(view.camera_to_world)
             origin, directions = pixel_rays(view.intrinsics, pose)
-            chosen = directions[near]
+            chosen = directions[kept]
             chosen = chosen / np.linalg.norm(chosen, axis=1, keepdims=True)
             found = (
                 np.broadcast_to(origin, chosen.shape),
                 chosen,
-                without_background(view)[near],
-                view.mask[near],
+                without_background(view)[kept],
+                view.mask[kept],
             )
             for part, values in zip(parts, found, strict=True):
-                part.append(values)
-        tensors = [torch.from_numpy(np.concatenate(part)).float().to(device) for part in parts]
-        return cls(*tensors)
+                part.append(values.astype(np.float32))
+        return cls(*(torch.from_numpy(np.concatenate(part)).to(device) for part in parts))
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,14 @@ class RaySamples:
         chosen = self.first[rays][owner] + place
         samples = self.samples
         return Samples(owner, samples.start[chosen], samples.end[chosen], samples.points[chosen])
+
+
+def _grown(mask: np.ndarray, pixels: int) -> np.ndarray:
+    """A mask and that many pixels around it."""
+    if pixels == 0:
+        return mask
+    grown: np.ndarray = binary_dilation(mask, iterations=pixels)
+    return grown
 
 
 def march(rays: TrainingRays, band: NarrowBand, progress: Progress) -> RaySamples:

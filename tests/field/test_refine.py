@@ -281,13 +281,13 @@ def test_views_are_held_out_evenly(count, held_out, kept_back) -> None:
 
 
 def test_the_surface_stays_in_the_hull(ball) -> None:
-    """However hard a level pulls outwards, no row falls below the hull less its margin."""
+    """However hard a level pulls outwards, no row falls below the hull."""
     hull = Ball(0.4)
     side = LEVELS[0].resolution
     grid = sample_grid(hull, grid_points(HALF_EXTENT, side, "zyx"), side)
     band = NarrowBand.around(grid, LEVELS[0].band, HALF_EXTENT)
-    bound = band.own_distance() - CONFIG.hull_margin * band.spacing
-    rays = TrainingRays.from_views(ball.views, normalize(ball), CONFIG.halo, torch.device("cpu"))
+    bound = band.own_distance()
+    rays = TrainingRays.from_views(ball.views, normalize(ball), CONFIG, torch.device("cpu"))
     everywhere = replace(rays, coverage=torch.ones_like(rays.coverage))
     rows = Rows(band.own_distance(), torch.zeros(len(band.voxels), 3))
     level = replace(LEVELS[0], steps=10, distance_rate=0.02)
