@@ -1,20 +1,35 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Gates: branches of attention weighed channel by channel and summed, in one pass."""
+"""Gates: branches of attention weighed channel by channel and summed, in one pass.
+
+The sparse stage has two levels of them: the branches of each direction, then the directions.
+"""
 
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from .dispatch import uses_triton
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torch import Tensor
+
+@dataclass(frozen=True)
+class Gated:
+    """What one direction of attention learned, before its gates."""
+
+    branches: tuple[Tensor, ...]  # [tokens, width] each
+    logits: Tensor | None = None  # [tokens, branches * width]; None for one branch without a gate
+
+    def total(self) -> Tensor:
+        """The gated sum, [tokens, width]."""
+        return self.branches[0] if self.logits is None else gated_sum(self.logits, self.branches)
 
 
 def gated_sum(logits: Tensor, branches: Sequence[Tensor]) -> Tensor:
@@ -35,3 +50,33 @@ def gated_sum(logits: Tensor, branches: Sequence[Tensor]) -> Tensor:
 
     with torch.cuda.device_of(logits):  # Triton launches on the current card
         return FusedGatedSum.apply(logits, *branches)  # type: ignore[no-any-return,no-untyped-call]
+
+
+def deferred_sum(logits: Tensor, branches: tuple[Tensor, ...]) -> Gated:
+    """A gated sum that the kernel of `gated_merge` takes in parts; elsewhere it is taken at once.
+
+    Arguments as for `gated_sum`. The reference would only keep the parts in memory for longer.
+    """
+    if uses_triton(logits):
+        return Gated(branches, logits)
+    return Gated((gated_sum(logits, branches),))
+
+
+def gated_merge(logits: Tensor, cross: Gated, own: Gated) -> Tensor:
+    """The gated sum of two gated sums, none of which is written: eqs. (2) and (7), or (8).
+
+    Args:
+        logits: [tokens, 2 * width], for the other stream and the own one.
+        cross: what was learned from the other stream: two branches, or one without a gate.
+        own: what was learned from the own stream: three branches, or one without a gate.
+
+    Returns:
+        [tokens, width].
+    """
+    if cross.logits is None or own.logits is None or not uses_triton(logits):
+        return gated_sum(logits, (cross.total(), own.total()))
+    from .gpu.gated_merge import FusedGatedMerge
+
+    gates = (logits, cross.logits, own.logits)
+    with torch.cuda.device_of(logits):  # Triton launches on the current card
+        return FusedGatedMerge.apply(*gates, *cross.branches, *own.branches)  # type: ignore[no-any-return,no-untyped-call]

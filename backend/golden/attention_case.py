@@ -164,5 +164,5 @@ def _block_trace(case: Case, block: Block, plan: Plan) -> dict[str, Tensor]:
             found = unit.branches(asking, seen, route)
             tensors |= {f"{name}.compressed": found[0], f"{name}.selection": found[1]}
             side = "self" if query == key else "cross"
-            tensors[f"{letter}_{side}"] = unit(asking, seen, route)
+            tensors[f"{letter}_{side}"] = unit(asking, seen, route).total()
     return {f"blk.trace.{name}": tensor.flatten(1) for name, tensor in tensors.items()}

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from kernels.attention import attention
 from kernels.blocks import Blocks, block_mean
 from kernels.compressed_attention import compressed_attention, select_by_score
-from kernels.gating import gated_sum
+from kernels.gating import Gated, deferred_sum, gated_merge, gated_sum
 from kernels.normalization import normalize
 from kernels.routing_plan import RoutingPlan
 from kernels.selected_attention import selected_attention
@@ -75,9 +75,9 @@ class StreamAttention(nn.Module):
             layout,
         )
 
-    def merge(self, stream: Tensor, cross: Tensor, own: Tensor) -> Tensor:
+    def merge(self, stream: Tensor, cross: Gated, own: Gated) -> Tensor:
         """Gate what was seen in the other stream against what was seen in the own one."""
-        merged: Tensor = self.output(gated_sum(self.gate(stream), (cross, own)))
+        merged: Tensor = self.output(gated_merge(self.gate(stream), cross, own))
         return merged
 
     def _heads(self, stream: Tensor) -> Tensor:
@@ -87,10 +87,10 @@ class StreamAttention(nn.Module):
 class DenseAttention(nn.Module):
     """CrossAttn of eqs. (5) and (6): every token of the instance is seen."""
 
-    def forward(self, queries: Projection, keys: Projection, _: Route | None) -> Tensor:
-        """[queries, width]."""
+    def forward(self, queries: Projection, keys: Projection, _: Route | None) -> Gated:
+        """One branch without a gate."""
         offsets = queries.layout.offsets, keys.layout.offsets
-        return attention(_query(queries), keys.key, keys.value, *offsets).flatten(1)
+        return Gated((attention(_query(queries), keys.key, keys.value, *offsets).flatten(1),))
 
 
 class SparseAttention(nn.Module):
@@ -107,9 +107,10 @@ class SparseAttention(nn.Module):
         branches = 3 if window else 2
         self.gate = nn.Linear(config.width, branches * config.width, bias=False)
 
-    def forward(self, queries: Projection, keys: Projection, route: Route) -> Tensor:
-        """The gated sum of the branches, [queries, width]."""
-        return self.mix(queries.tokens, self.branches(queries, keys, route))
+    def forward(self, queries: Projection, keys: Projection, route: Route) -> Gated:
+        """The gated branches."""
+        branches = self.branches(queries, keys, route)
+        return deferred_sum(self.gate(queries.tokens), branches)
 
     def mix(self, stream: Tensor, branches: tuple[Tensor, ...]) -> Tensor:
         """Weigh: g_cmp * cmp + g_sel * sel (+ g_win * win), each of [queries, width]."""

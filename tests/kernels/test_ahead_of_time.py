@@ -20,6 +20,7 @@ from kernels.gpu import (  # noqa: E402
     blending,
     block_mean,
     compositing,
+    gated_merge,
     gating,
     nearest,
     normalization,
@@ -45,6 +46,8 @@ LAYERS = {
     "sum": (tile_attention_backward.sum_kernel, {"WIDTH": 32, "RUN": 64}),
     "gates": (gating.sum_kernel, {"BRANCHES": 3, "BLOCK": gating.BLOCK}),
     "gates' gradient": (gating.gradient_kernel, {"BRANCHES": 3, "BLOCK": gating.BLOCK}),
+    "both gates": (gated_merge.merge_kernel, {"BLOCK": gated_merge.BLOCK}),
+    "both gates' gradient": (gated_merge.gradient_kernel, {"BLOCK": gated_merge.BLOCK}),
     "norm": (normalization.forward_kernel, {"UPDATED": True} | normalization._sizes(1024)),
     "norm of heads": (normalization.forward_kernel, {"UPDATED": False} | normalization._sizes(32)),
     "norm's gradient": (normalization.backward_kernel, normalization._sizes(1024)),
@@ -119,6 +122,11 @@ def argument_type(name, dtype):
         "saved": tile_attention_backward.Saved(values, values, floats),
         "readers": tile_attention_backward.Readers(*[integers] * 8),
     }
+    gates, branches = (gated_merge.Gates, 3), (gated_merge.Branches, 5)
+    for field, (group, count) in {"gate": gates, "branch": branches}.items():
+        groups |= dict.fromkeys(
+            (f"{field}s", f"{field}es", f"{field}_grads"), group(*[values] * count)
+        )
     if name in groups:
         return groups[name]
     if name in ("eps", "far_squared", "half_side", "dark"):

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from kernels.blocks import Blocks, block_mean
 from kernels.dispatch import forced
-from kernels.gating import gated_sum
+from kernels.gating import Gated, gated_merge, gated_sum
 from kernels.normalization import EPS, normalize
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
@@ -87,3 +87,22 @@ def test_block_means(dtype):
     blocks = Blocks(torch.tensor([0, 1, 71, 74, 106]), torch.tensor([0, 4]))
     slack = 4 if dtype is torch.float32 else 2
     compare(lambda values: block_mean(values, blocks), [random(106, 70)], dtype, slack)
+
+
+@pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
+def test_both_levels_of_gates(dtype):
+    """Five branches and seven gates; every result is rounded once, from float32: 2 eps."""
+    widths = (200, 200, 300, *[100] * 5)
+    tensors = [random(13, width, seed=seed) for seed, width in enumerate(widths)]
+
+    def merged(merge, cross, own, *branches):
+        return gated_merge(merge, Gated(branches[:2], cross), Gated(branches[2:], own))
+
+    compare(merged, tensors, dtype, 2)
+
+
+def test_directions_without_gates():
+    """A direction of one branch is taken as it is, as in the dense stage."""
+    logits, cross, own = (random(4, width, seed=width).float() for width in (16, 8, 8))
+    found = gated_merge(logits, Gated((cross,)), Gated((own,)))
+    assert torch.equal(found, gated_sum(logits, (cross, own)))
