@@ -15,11 +15,8 @@ from ..errors import NoSurface
 from .triangle_mesh import TriangleMesh
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..progress import Progress
-
-    SignedDistance = Callable[[torch.Tensor], torch.Tensor]
+    from ..shape import Quantity
 
 REFINEMENT = 4
 """Fine cells per coarse cell along one axis."""
@@ -33,7 +30,7 @@ CHUNK = 1 << 18
 
 
 def extract_surface(
-    signed_distance: SignedDistance,
+    signed_distance: Quantity,
     half_extent: float,
     resolution: int,
     progress: Progress,
@@ -70,7 +67,7 @@ def extract_surface(
 
 
 def _evaluate_everywhere(
-    signed_distance: SignedDistance, half_extent: float, nodes: int
+    signed_distance: Quantity, half_extent: float, nodes: int
 ) -> torch.Tensor:
     """Signed distance `[x, y, z]` on all nodes of a grid."""
     axis = torch.linspace(-half_extent, half_extent, nodes)
