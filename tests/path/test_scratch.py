@@ -1,0 +1,63 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Folders for unfinished work: gone at the end, and after a kill with the next one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from backend.environment import child_variables
+from backend.scratch import remove_abandoned, scratch_folder
+
+MAKE = """
+import sys
+from pathlib import Path
+from backend.scratch import scratch_folder
+with scratch_folder(Path(sys.argv[1]), "work-") as folder:
+    print(folder.name, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_it_is_gone_at_the_end(tmp_path):
+    """Whatever the body does, also if it moves the folder away."""
+    with pytest.raises(ValueError, match="mine"), scratch_folder(tmp_path, "work-") as folder:
+        (folder / "file").touch()
+        raise ValueError("mine")
+    with scratch_folder(tmp_path, "work-") as folder:
+        folder.rename(tmp_path / "kept")
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows locks no folders")
+def test_only_what_is_abandoned_and_ours_is_removed(tmp_path):
+    """Not what a living process holds, nor files, links and names that are not quite ours."""
+    others = ["work-", "work-abc", "work-12345678-mine", "other-12345678"]
+    for name in others:
+        (tmp_path / name).mkdir()
+    (tmp_path / "work-afile123").touch()
+    (tmp_path / "work-alink123").symlink_to(tmp_path / "work-abc")
+    command = [sys.executable, "-P", "-c", MAKE, str(tmp_path)]
+    with subprocess.Popen(
+        command, env=child_variables(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as maker:
+        made = tmp_path / maker.stdout.readline().strip()
+        before = sorted(path.name for path in tmp_path.iterdir())
+        remove_abandoned(tmp_path, "work-")
+        assert sorted(path.name for path in tmp_path.iterdir()) == before
+        maker.send_signal(signal.SIGKILL)
+        maker.wait()
+        assert made.is_dir()
+        remove_abandoned(tmp_path, "work-")
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == sorted({*before} - {made.name})
+
+
+def test_a_parent_that_is_not_there_holds_nothing(tmp_path):
+    """Cleaning up is never a reason to fail."""
+    remove_abandoned(tmp_path / "nowhere", "work-")
