@@ -20,7 +20,7 @@ from kernels.blocks import Blocks, block_mean
 from kernels.compositing import ray_sums, ray_weights
 from kernels.compressed_attention import compressed_attention
 from kernels.dispatch import forced, interpreting
-from kernels.gating import gated_sum
+from kernels.gating import Gated, gated_merge, gated_sum
 from kernels.nearest import Surfaces, nearest, squared_surface_distance
 from kernels.normalization import normalize
 from kernels.routing_plan import RoutingPlan
@@ -117,6 +117,7 @@ def layers(device: torch.device) -> dict[str, tuple[Function, list[Tensor]]]:
     )
     stream, logits = _random(device, 301, 1024), _random(device, 301, 3072, seed=1)
     branches = [_random(device, 301, 1024, seed=seed) for seed in (2, 3, 4)]
+    pair = [_random(device, 301, 1024, seed=seed) for seed in (5, 6)]
     return {
         "selected": (lambda q, k, v: selected_attention(q, k, v, plan)[0], [asking, *seen]),
         "selected, one by one": (
@@ -128,6 +129,7 @@ def layers(device: torch.device) -> dict[str, tuple[Function, list[Tensor]]]:
         "block mean": (lambda x: block_mean(x, plan.blocks), [seen[0].flatten(1)]),
         "norm": (normalize, [stream, branches[0]]),
         "norm of heads": (normalize, [asking]),
+        "both gates": (both_gates, [logits[:, :2048], logits[:, 1024:], logits, *branches, *pair]),
         "gates": (lambda g, *parts: gated_sum(g, parts), [logits, *branches]),
     }
 
@@ -154,6 +156,11 @@ def fields(device: torch.device) -> dict[str, tuple[Function, list[Tensor]]]:
         "blended rows": (lambda r: blend_rows(r, corners, weights.to(r)), grid[:1]),
         "decoded field": (decoded, [*grid, *matrices]),
     }
+
+
+def both_gates(merge: Tensor, cross: Tensor, own: Tensor, *branches: Tensor) -> Tensor:
+    """Five branches as tensors of their own."""
+    return gated_merge(merge, Gated(branches[:2], cross), Gated(branches[2:], own))
 
 
 def rough_plan(device: torch.device) -> RoutingPlan:

@@ -1,0 +1,99 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every launch, with the arguments that a card would get, up to the card itself.
+
+Triton is told of a Hopper card that is not there: it specializes and compiles each kernel for its
+arguments as it would, and then does not run it. So nothing is said of results.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import pytest
+import torch
+
+triton = pytest.importorskip("triton", reason="Triton is made for Linux and Windows")
+
+from triton.backends.compiler import GPUTarget  # noqa: E402 - only where Triton is
+from triton.runtime import JITFunction, driver  # noqa: E402
+
+from backend.bench_checks import fields, layers, searches  # noqa: E402
+
+CPU = torch.device("cpu")
+USERS = (
+    "blending",
+    "blocks",
+    "compositing",
+    "compressed_attention",
+    "gating",
+    "nearest",
+    "normalization",
+    "selected_attention",
+    "sparse_field",
+    "window_attention",
+)
+
+
+class NoCard:
+    """What Triton's compiler asks of a driver: target, device and stream."""
+
+    get_current_target = staticmethod(lambda: GPUTarget("cuda", 90, 32))
+    get_current_device = staticmethod(lambda: 0)
+    get_current_stream = staticmethod(lambda _device: 0)
+
+
+@pytest.fixture(autouse=True)
+def compiled(monkeypatch, tmp_path):
+    """Kernels are compiled and not run; the names of those that were."""
+    names, run = [], JITFunction.run
+
+    def compile_only(self, *arguments, grid, warmup, **options):
+        names.append(self.fn.__name__)
+        return run(self, *arguments, grid=grid, warmup=True, **options)
+
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(JITFunction, "run", compile_only)
+    monkeypatch.setattr(torch.cuda, "device_of", lambda _: nullcontext())
+    for name in USERS:
+        monkeypatch.setattr(f"kernels.{name}.uses_triton", lambda _: True)
+    monkeypatch.setattr(driver, "_active", NoCard())
+    return names
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32], ids=str)
+@pytest.mark.parametrize("name", layers(CPU))
+def test_layers(name, dtype, compiled):
+    """Forward and backward of everything in a sparse layer."""
+    launch(*layers(CPU)[name], dtype)
+    assert compiled
+
+
+@pytest.mark.parametrize("name", fields(CPU))
+def test_fields(name, compiled):
+    """Forward and backward of everything that renders or meshes."""
+    launch(*fields(CPU)[name], torch.float32)
+    assert compiled
+
+
+@pytest.mark.parametrize("name", searches(CPU))
+def test_searches(name, compiled):
+    """Routing by distance."""
+    searches(CPU)[name]()
+    assert compiled
+
+
+def test_a_layer_in_bfloat16(compiled):
+    """What runs most: selected attention, both ways, and the gates."""
+    for name in ("selected", "both gates"):
+        launch(*layers(CPU)[name], torch.bfloat16)
+    wanted = {"forward_kernel", "query_kernel", "key_kernel", "sum_kernel", "merge_kernel"}
+    assert wanted <= set(compiled)
+
+
+def launch(function, inputs, dtype):
+    """Value and gradients, whatever they are."""
+    given = [each.to(dtype).requires_grad_() for each in inputs]
+    value = function(*given)
+    torch.autograd.grad(value, given, torch.ones_like(value))
