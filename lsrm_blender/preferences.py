@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ from .checkpoints import LICENSE
 
 if TYPE_CHECKING:
     from .child_process import Launch
+
+CHARACTERS = 70
+"""Of a line in the preferences: labels do not wrap by themselves."""
 
 PACKAGE = (__package__ or "").rpartition(".")[0]
 """The extension itself, by whatever name Blender has loaded it."""
@@ -89,11 +93,19 @@ class LSRM_AP_preferences(bpy.types.AddonPreferences):
         run = bpy.context.window_manager.lsrm
         if run.running:
             layout.progress(text=f"{run.step} {run.message}", factor=run.overall)
+        _write(layout, run.note or f"{run.error_message} {run.error_remedy}".strip())
         layout.prop(self, "device")
         layout.prop(self, "folder")
         layout.prop(self, "time_limit")
         layout.prop(self, "license_accepted")
-        layout.label(text=LICENSE)
+        _write(layout, LICENSE)
+
+
+def _write(layout: bpy.types.UILayout, text: str) -> None:
+    """A sentence over as many lines as it takes."""
+    column = layout.column(align=True)
+    for line in textwrap.wrap(text, CHARACTERS):
+        column.label(text=line, translate=False)
 
 
 def chosen() -> Chosen:
