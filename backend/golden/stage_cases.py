@@ -161,7 +161,7 @@ def transformer_config(decoder: dict[str, Any], attention: Any) -> TransformerCo
 
 def _inputs(case: Case) -> EncoderInputs:
     given = case.inputs
-    rays = given["plucker"] if "plucker" in given else given["uv"]
+    rays = given["uv" if case.config["encoder"]["mvencoder_type"] == "nocam" else "plucker"]
     return EncoderInputs(given["rgb"], rays, given.get("bg"), given.get("feature"))
 
 

@@ -197,6 +197,19 @@ def test_routing_projects_right_for_every_camera(name: str) -> None:
         assert np.abs(found + 0.5 - expected).max() < 0.8
 
 
+def test_every_view_may_have_a_camera_of_its_own() -> None:
+    """Lens, size and shape are those of the view, whatever the others have."""
+    alike = [ball_views(camera) for camera in CAMERAS.values()]
+    number = range(min(len(views) for views in alike))
+    mixed = from_views([alike[i][i] for i in number], UNIT, config(relative_pose=False))
+    assert len(mixed.frame_sizes.unique()) > 1
+    for i in number:
+        same = from_views(alike[i], UNIT, config(relative_pose=False))
+        for name in ("rgb", "mask", "ray_origins", "ray_directions", "uv", "cameras", "windows"):
+            torch.testing.assert_close(getattr(mixed, name)[i], getattr(same, name)[i])
+        assert mixed.frame_sizes[i] == same.frame_sizes[i]
+
+
 def test_the_world_does_not_matter() -> None:
     """An object turned, moved and scaled in the world gives the same input, and comes back."""
     views = ball_views(SQUARE)
