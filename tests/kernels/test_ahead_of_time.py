@@ -193,11 +193,20 @@ def test_geometry(name, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("capability", SHARED_KIB)
 @pytest.mark.parametrize("name", LAYERS)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=["float32", "float16"])
+@pytest.mark.parametrize("dtype", list(NAMES), ids=list(NAMES.values()))
 def test_layers_everywhere(name, dtype, capability, tmp_path):
     """Everything around attention, on all cards."""
     kernel, constants = LAYERS[name]
     check(compiled(kernel, constants, dtype, capability), capability, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("capability", SHARED_KIB)
+@pytest.mark.parametrize("name", GEOMETRY)
+def test_geometry_everywhere(name, capability, tmp_path):
+    """Routing and the field, on all cards."""
+    kernel, constants = GEOMETRY[name]
+    check(compiled(kernel, constants, torch.float32, capability), capability, tmp_path)
 
 
 @pytest.mark.slow
