@@ -161,7 +161,7 @@ def _attended_on_cpu(
     out, lse = fused(rows, *streams, attn_mask=tile.bias.to(query.dtype)[None, None])
     out = out.flatten(0, 1).masked_fill(tile.blind[:, None], 0)
     lse = lse.flatten(0, 1).masked_fill(tile.blind, -torch.inf)
-    return out.transpose(0, 1), lse / math.log(2)
+    return out.transpose(0, 1), (lse / math.log(2)).to(query.dtype)  # it comes in float32
 
 
 def _softmax(query: Tensor, key: Tensor, tile: _Tile) -> tuple[Tensor, Tensor]:
