@@ -19,6 +19,7 @@ from kernels.blending import blend_rows
 from kernels.blocks import Blocks, block_mean
 from kernels.compositing import ray_sums, ray_weights
 from kernels.compressed_attention import compressed_attention
+from kernels.compression import Perceptron, compress
 from kernels.dispatch import forced, interpreting
 from kernels.gating import Gated, gated_merge, gated_sum
 from kernels.nearest import Surfaces, nearest, squared_surface_distance
@@ -117,6 +118,8 @@ def layers(device: torch.device) -> dict[str, tuple[Function, list[Tensor]]]:
     )
     stream, logits = _random(device, 301, 1024), _random(device, 301, 3072, seed=1)
     branches = [_random(device, 301, 1024, seed=seed) for seed in (2, 3, 4)]
+    width = HEADS[1] * WIDTH
+    maps = [_random(device, *shape) / 8 for shape in ((width, width), (width,)) * 2]
     pair = [_random(device, 301, 1024, seed=seed) for seed in (5, 6)]
     return {
         "selected": (lambda q, k, v: selected_attention(q, k, v, plan)[0], [asking, *seen]),
@@ -127,6 +130,10 @@ def layers(device: torch.device) -> dict[str, tuple[Function, list[Tensor]]]:
         "compressed": (lambda q, k, v: compressed_attention(q, k, v, plan), [asking, *means]),
         "window": (lambda q, k, v: window_attention(q, k, v, own), [own_asking, *seen]),
         "block mean": (lambda x: block_mean(x, plan.blocks), [seen[0].flatten(1)]),
+        "compression": (
+            lambda x, *network: compress(x, Perceptron(*network), plan.blocks),
+            [seen[0].flatten(1), *maps],
+        ),
         "norm": (normalize, [stream, branches[0]]),
         "norm of heads": (normalize, [asking]),
         "both gates": (both_gates, [logits[:, :2048], logits[:, 1024:], logits, *branches, *pair]),

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from kernels.attention import attention
-from kernels.blocks import Blocks, block_mean
 from kernels.compressed_attention import compressed_attention, select_by_score
+from kernels.compression import Perceptron, compress, residual
 from kernels.gating import Gated, deferred_sum, gated_merge, gated_sum
 from kernels.normalization import normalize
 from kernels.routing_plan import RoutingPlan
@@ -27,6 +27,8 @@ from .layers import linear
 from .tokens import blocks_in
 
 if TYPE_CHECKING:
+    from kernels.blocks import Blocks
+
     from .config import TransformerConfig
     from .tokens import Plan, Route, Stream
 
@@ -133,8 +135,8 @@ class SparseAttention(nn.Module):
     def compress(self, keys: Projection) -> tuple[Tensor, Tensor]:
         """One key and one value per block, [blocks, key/value heads, D] each."""
         heads = (-1, *keys.key.shape[1:])
-        key = block_mean(self.key_compression(keys.raw_key), keys.blocks)
-        value = block_mean(self.value_compression(keys.value.flatten(1)), keys.blocks)
+        key = self.key_compression.means(keys.raw_key, keys.blocks)
+        value = self.value_compression.means(keys.value.flatten(1), keys.blocks)
         return normalize(key.reshape(heads)), value.reshape(heads)
 
 
@@ -146,7 +148,16 @@ class Compression(nn.Sequential):
 
     def forward(self, stream: Tensor) -> Tensor:
         """[tokens, width] to the same."""
-        return normalize(stream, super().forward(stream))  # type: ignore[no-untyped-call]
+        return residual(stream, self.perceptron)
+
+    def means(self, stream: Tensor, blocks: Blocks) -> Tensor:
+        """The same, averaged over each block, [blocks, width]."""
+        return compress(stream, self.perceptron, blocks)
+
+    @property
+    def perceptron(self) -> Perceptron:
+        """Its two linear maps."""
+        return Perceptron(*self.parameters())
 
 
 class GatedAttention(nn.Module):

@@ -16,10 +16,12 @@ triton = pytest.importorskip("triton", reason="Triton is made for Linux and Wind
 from triton.backends.compiler import GPUTarget  # noqa: E402 - only where Triton is
 from triton.compiler import ASTSource  # noqa: E402
 
+from kernels.compression import Perceptron  # noqa: E402
 from kernels.gpu import (  # noqa: E402
     blending,
     block_mean,
     compositing,
+    compression,
     gated_merge,
     gating,
     nearest,
@@ -46,6 +48,7 @@ LAYERS = {
     "sum": (tile_attention_backward.sum_kernel, {"WIDTH": 32, "RUN": 64}),
     "gates": (gating.sum_kernel, {"BRANCHES": 3, "BLOCK": gating.BLOCK}),
     "gates' gradient": (gating.gradient_kernel, {"BRANCHES": 3, "BLOCK": gating.BLOCK}),
+    "compression": (compression.compress_kernel, compression.sizes(64, torch.bfloat16)),
     "both gates": (gated_merge.merge_kernel, {"BLOCK": gated_merge.BLOCK}),
     "both gates' gradient": (gated_merge.gradient_kernel, {"BLOCK": gated_merge.BLOCK}),
     "norm": (normalization.forward_kernel, {"UPDATED": True} | normalization._sizes(1024)),
@@ -122,6 +125,7 @@ def argument_type(name, dtype):
         "saved": tile_attention_backward.Saved(values, values, floats),
         "readers": tile_attention_backward.Readers(*[integers] * 8),
     }
+    groups["network"] = Perceptron(*[values] * 4)
     gates, branches = (gated_merge.Gates, 3), (gated_merge.Branches, 5)
     for field, (group, count) in {"gate": gates, "branch": branches}.items():
         groups |= dict.fromkeys(

@@ -26,6 +26,7 @@ USERS = (
     "blocks",
     "compositing",
     "compressed_attention",
+    "compression",
     "gating",
     "nearest",
     "normalization",

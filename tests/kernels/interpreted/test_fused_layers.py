@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from kernels.blocks import Blocks, block_mean
+from kernels.compression import Perceptron, compress
 from kernels.dispatch import forced
 from kernels.gating import Gated, gated_merge, gated_sum
 from kernels.normalization import EPS, normalize
@@ -106,3 +107,22 @@ def test_directions_without_gates():
     logits, cross, own = (random(4, width, seed=width).float() for width in (16, 8, 8))
     found = gated_merge(logits, Gated((cross,)), Gated((own,)))
     assert torch.equal(found, gated_sum(logits, (cross, own)))
+
+
+@pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
+@pytest.mark.parametrize("width", [32, 40])
+def test_compression(width, dtype):
+    """A residual network, a norm and a mean; the hidden layer is rounded between two products.
+
+    A product of 40 terms of size 1 that rounds twice, a norm and a mean: 16 eps; the way back
+    rounds every step of the chain to the dtype.
+    """
+    blocks = Blocks(torch.tensor([0, 1, 71, 74]), torch.tensor([0, 3]))
+    shapes = (74, width), (width, width), (width,), (width, width), (width,)
+    tensors = [random(*shape, seed=seed) / shape[-1] ** 0.5 for seed, shape in enumerate(shapes)]
+    tensors[0] = random(74, width)
+
+    def compressed(stream, *network):
+        return compress(stream, Perceptron(*network), blocks)
+
+    compare(compressed, tensors, dtype, 16)
