@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -64,6 +64,13 @@ class View:
             "bottom": self.mask[-1],
         }
         return frozenset(name for name, pixels in sides.items() if (pixels >= 0.5).any())
+
+    def shrunk(self, max_size: int) -> View:
+        """The view averaged down until no side is longer than that, in pixels."""
+        lens = _limited(self.intrinsics, max_size)
+        colors = [_averaged(self.image[..., c], lens.height, lens.width) for c in range(3)]
+        mask = _averaged(self.mask, lens.height, lens.width)
+        return replace(self, image=np.stack(colors, axis=2), mask=mask, intrinsics=lens)
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class RefineConfig:
     Attributes:
         levels: coarse to fine.
         rays_per_step: drawn at random from all views.
-        most_rays: of the training views, and of the held-out ones, about; more are thinned out.
+        most_rays: through the masks of all views; larger views are averaged down.
         halo: pixels around a mask whose rays are fitted too: they must stay empty.
         eikonal_weight: of the squared deviation of the distance's slope from 1.
         held_out: input views kept back to judge the result by, if there are at least

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from ..shape import Quantity
     from ..views import View
 
-DOUBT = 2.0
+DOUBT = 3.0
 """Times the mean erosion: where masks and poses disagree, they do not so evenly."""
+
+EXACT = 0.1
+"""Pixels of erosion that the hull of exact masks and poses shows too, for it is sampled."""
 
 
 def outer_bound(
@@ -49,5 +52,5 @@ def _erosion(mesh: TriangleMesh, view: View, normalization: Normalization) -> fl
     covered = render_geometry(mesh, camera).covered.numpy()
     mask = view.mask >= 0.5
     outline = mask & ~binary_erosion(mask, border_value=1)
-    pixels = (mask & ~covered).sum() / max(1, outline.sum())
-    return float(pixels * np.linalg.norm(pose[:3, 3]) / view.intrinsics.fx)
+    pixels = (mask & ~covered).sum() / max(1, outline.sum()) - EXACT
+    return float(max(0.0, pixels) * np.linalg.norm(pose[:3, 3]) / view.intrinsics.fx)

@@ -22,7 +22,7 @@ from .band import NarrowBand, carved, resampled, sample_grid
 from .fit import LevelFit, Rows
 from .judge import RESOLUTION, NovelViewJudge
 from .outer_bound import outer_bound
-from .training_rays import TrainingRays
+from .training_rays import TrainingRays, pixels_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,6 +63,9 @@ class Refinement:
         self._views, self._normalization = views, normalization
         training, held_out = split_views(views, config)
         self._judge = NovelViewJudge(training, held_out, normalization, half_side)
+        sizes = pixels_for(views, config.most_rays)
+        small = [view.shrunk(size) for view, size in zip(views, sizes, strict=True)]
+        training, held_out = split_views(small, config)
         self._training = self._rays(training)
         self._held_out = self._rays(held_out) if held_out else None
 
@@ -139,7 +142,7 @@ class Refinement:
     def _rays(self, views: Sequence[View]) -> TrainingRays:
         """The rays of some views."""
         device = torch.device("cpu")
-        return TrainingRays.from_views(views, self._normalization, self._config, device)
+        return TrainingRays.from_views(views, self._normalization, self._config.halo, device)
 
 
 class _Clock:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ..progress import Progress
     from ..views import View
     from .band import NarrowBand
-    from .config import RefineConfig
 
 CHUNK = 1 << 15  # rays marched at once
 
@@ -66,28 +65,21 @@ class TrainingRays:
 
     @classmethod
     def from_views(
-        cls,
-        views: Sequence[View],
-        normalization: Normalization,
-        config: RefineConfig,
-        device: torch.device,
+        cls, views: Sequence[View], normalization: Normalization, halo: int, device: torch.device
     ) -> TrainingRays:
-        """The rays through all masks and the halo around them, thinned out at random if need be."""
-        near = [_grown(view.mask > 0, config.halo) for view in views]
-        share = min(1.0, config.most_rays / max(1, sum(int(pixels.sum()) for pixels in near)))
-        random = np.random.default_rng(config.seed)
+        """The rays through all masks and `halo` pixels around them."""
         parts: list[list[np.ndarray]] = [[], [], [], []]
-        for view, pixels in zip(views, near, strict=True):
-            kept = pixels if share == 1 else pixels & (random.random(pixels.shape) < share)
+        for view in views:
+            near = _grown(view.mask > 0, halo)
             pose = normalization.apply_to_pose(view.camera_to_world)
             origin, directions = pixel_rays(view.intrinsics, pose)
-            chosen = directions[kept]
+            chosen = directions[near]
             chosen = chosen / np.linalg.norm(chosen, axis=1, keepdims=True)
             found = (
                 np.broadcast_to(origin, chosen.shape),
                 chosen,
-                without_background(view)[kept],
-                view.mask[kept],
+                without_background(view)[near],
+                view.mask[near],
             )
             for part, values in zip(parts, found, strict=True):
                 part.append(values.astype(np.float32))
@@ -120,6 +112,16 @@ def _grown(mask: np.ndarray, pixels: int) -> np.ndarray:
         return mask
     grown: np.ndarray = binary_dilation(mask, iterations=pixels)
     return grown
+
+
+def pixels_for(views: Sequence[View], most: int) -> list[int]:
+    """The longest side of every view at which all masks together have at most so many pixels.
+
+    A pixel of the average tells more than one of many that nobody has the time to look at.
+    """
+    share = (most / max(1, sum(int((view.mask > 0).sum()) for view in views))) ** 0.5
+    longest = [max(view.intrinsics.width, view.intrinsics.height) for view in views]
+    return [max(1, int(min(1.0, share) * side)) for side in longest]
 
 
 def march(rays: TrainingRays, band: NarrowBand, progress: Progress) -> RaySamples:

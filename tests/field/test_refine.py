@@ -26,7 +26,7 @@ from backend.refine.band import NarrowBand, sample_grid
 from backend.refine.config import Level, RefineConfig
 from backend.refine.fit import LevelFit, Rows
 from backend.refine.refine import Refinement, split_views
-from backend.refine.training_rays import TrainingRays
+from backend.refine.training_rays import TrainingRays, pixels_for
 from backend.views import load_views
 from tests.path import conftest as captures
 
@@ -287,7 +287,7 @@ def test_the_surface_stays_in_the_hull(ball) -> None:
     grid = sample_grid(hull, grid_points(HALF_EXTENT, side, "zyx"), side)
     band = NarrowBand.around(grid, LEVELS[0].band, HALF_EXTENT)
     bound = band.own_distance()
-    rays = TrainingRays.from_views(ball.views, normalize(ball), CONFIG, torch.device("cpu"))
+    rays = TrainingRays.from_views(ball.views, normalize(ball), CONFIG.halo, torch.device("cpu"))
     everywhere = replace(rays, coverage=torch.ones_like(rays.coverage))
     rows = Rows(band.own_distance(), torch.zeros(len(band.voxels), 3))
     level = replace(LEVELS[0], steps=10, distance_rate=0.02)
@@ -367,3 +367,18 @@ def test_bad_requests_are_refused(tmp_path, options) -> None:
 def test_good_requests_pass(tmp_path, value) -> None:
     """Off, auto, and whole seconds."""
     _request(tmp_path, tmp_path / "out", refine=value).check()
+
+
+def test_large_views_are_averaged_down(ball) -> None:
+    """All masks together keep at most so many pixels; views of different sizes shrink alike."""
+    covered = sum(int((view.mask > 0).sum()) for view in ball.views)
+    assert pixels_for(ball.views, covered) == [SIZE] * len(ball.views)
+    small = [
+        view.shrunk(size)
+        for view, size in zip(ball.views, pixels_for(ball.views, covered // 4), strict=True)
+    ]
+    assert {max(view.mask.shape) for view in small} == {SIZE // 2}
+    for view, whole in zip(small, ball.views, strict=True):
+        # Averages keep the covered area, in pixels of a quarter of the size.
+        assert view.mask.sum() == pytest.approx(whole.mask.sum() / 4, rel=1e-3)
+        assert view.intrinsics.fx == pytest.approx(whole.intrinsics.fx / 2)
