@@ -6,15 +6,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from backend import pipeline
 from backend.cameras import fibonacci_sphere, intrinsics_from_fov, look_at
 from backend.capture_format import Frame, write_capture_json, write_transforms
 from backend.errors import BadRequest, CheckpointMissing, OutOfMemory
+from backend.mesh.network_surface import SurfaceSettings, extract_network_surface
 from backend.model.checkpoint import write_checkpoint
 from backend.model.config import preset
 from backend.model.dinov3_files import loaded_size
@@ -26,6 +29,13 @@ from backend.shape import Shape
 from backend.views import Views
 
 PIL = pytest.importorskip("PIL.Image")
+
+
+@pytest.fixture(autouse=True)
+def _coarse(monkeypatch):
+    """Small meshes, so that these tests are quick."""
+    monkeypatch.setattr(pipeline, "MESH_RESOLUTION", 64)
+    monkeypatch.setattr(pipeline, "SurfaceSettings", partial(SurfaceSettings, cells=128))
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +102,23 @@ def test_checkpoint_folder_to_result_folder(capture, checkpoint, tmp_path):
     document = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
     assert len(document["checkpoint"]["fingerprint"]) >= 32
     assert (tmp_path / "out" / "mesh.glb").stat().st_size > 1000
+
+
+def test_the_surface_is_looked_for_with_the_steps_of_the_fine_stage(
+    capture, checkpoint, tmp_path, monkeypatch
+):
+    """A network's field is meshed as the published results were, 48 steps over the diagonal."""
+    asked = []
+
+    def listening(field, rotation, settings, progress):
+        asked.append(settings)
+        return extract_network_surface(field, rotation, settings, progress)
+
+    monkeypatch.setattr(pipeline, "extract_network_surface", listening)
+    reconstruct(request(capture, checkpoint, tmp_path / "out"), Progress())
+    (settings,) = asked
+    assert settings.step == pytest.approx(1.732 * 2 * 0.525 / 48)
+    assert settings.half_side == pytest.approx(0.525)
 
 
 def test_memory_is_planned_before_weights_are_loaded(capture, checkpoint, tmp_path, monkeypatch):
