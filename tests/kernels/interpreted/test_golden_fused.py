@@ -16,7 +16,7 @@ def wrong(folder):
 
 @pytest.mark.parametrize("name", ["attention_units", "sparse_score", "render"])
 def test_units_and_a_small_stage(shared, name):
-    """Every unit of sparse attention, a layer of both streams, five layers routed by score, rays."""
+    """Every unit of sparse attention, a layer of both streams, five layers routed by score."""
     assert not wrong(shared / "golden" / name)
 
 
