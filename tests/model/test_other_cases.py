@@ -9,16 +9,13 @@ sizes that the golden cases happen to have.
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
-from backend import parity
 from backend.field.config import HeadsConfig
 from backend.field.heads import Heads
 from backend.golden.stage_cases import transformer_config
@@ -26,6 +23,7 @@ from backend.model.config import EncoderConfig, StageConfig
 from backend.model.release_names import MODULES, to_release
 from backend.model.stage import Stage
 from tests.model import transcription as spec
+from tests.model.case_files import ranges, some_tokens, write_case, wrong
 from tests.model.transcription import Weights
 
 if TYPE_CHECKING:
@@ -60,28 +58,6 @@ def random_weights(module: torch.nn.Module, name: str, seed: int) -> dict[str, T
         value = 1 + 0.2 * drawn if positive else drawn / math.sqrt(fan_in)
         tensors[f"{RELEASED.get(name, name)}.{to_release(name, key)}"] = value
     return tensors
-
-
-def write_case(folder: Path, document: dict, weights: dict, inputs: dict, expected: dict) -> Path:
-    """A case in the layout of the golden ones."""
-    folder.mkdir()
-    document["weights_files"] = [{"file": "weights.safetensors"}] if weights else []
-    (folder / "case.json").write_text(json.dumps(document), encoding="utf-8")
-    for name, tensors in (("weights", weights), ("inputs", inputs), ("outputs", expected)):
-        stored = {
-            key: (t.float() if t.is_floating_point() else t).clone().contiguous()
-            for key, t in tensors.items()
-        }
-        if stored:
-            save_file(stored, folder / f"{name}.safetensors")
-    return folder
-
-
-def wrong(folder: Path) -> list[parity.Comparison]:
-    """The tensors of a case that do not agree."""
-    rows = parity.run_case(folder)
-    assert rows
-    return [row for row in rows if not row.ok]
 
 
 def part(weights: dict[str, Tensor], module: str) -> Weights:
@@ -202,28 +178,6 @@ def dense_instance(w: Weights, config: dict, y: Tensor) -> dict[str, Tensor]:
         ] = block
     found |= {f"y_list.{number}": y for number, y in enumerate(maps)}
     return found | {"x_feature": x, "volume": volume}
-
-
-def some_tokens(shape: tuple[int, ...], axes: int, block: int, seed: int) -> list[tuple[int, ...]]:
-    """Random index rows in block order; the last `axes` axes are cut into blocks."""
-    random = torch.Generator().manual_seed(seed)
-    kept = torch.nonzero(torch.rand(shape, generator=random) < 0.4).tolist()
-
-    def key(row: list[int]) -> tuple[list[int], ...]:
-        lead, inner = row[: len(row) - axes], row[len(row) - axes :]
-        return lead, [value // block for value in inner], [value % block for value in inner]
-
-    return [tuple(row) for row in sorted(kept, key=key)]
-
-
-def ranges(rows: list[tuple[int, ...]], axes: int, block: int) -> list[tuple[int, int]]:
-    """First and last + 1 token of every block."""
-    keys = [
-        (*row[: len(row) - axes], *(value // block for value in row[len(row) - axes :]))
-        for row in rows
-    ]
-    starts = [i for i in range(len(keys)) if i == 0 or keys[i] != keys[i - 1]]
-    return list(zip(starts, [*starts[1:], len(keys)], strict=True))
 
 
 class SparseScene:
