@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..shape import Quantity
     from ..views import View
 
-DOUBT = 3.0
+DOUBT = 2.0
 """Times the mean erosion: where masks and poses disagree, they do not so evenly."""
 
 EXACT = 0.1
