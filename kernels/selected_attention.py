@@ -9,10 +9,11 @@ by a tile, forward and backward. The reference below is the Triton kernel in slo
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -20,11 +21,14 @@ from torch import Tensor
 from .attention import group_heads
 from .blocks import ranges
 from .dispatch import uses_triton
+from .workers import share_out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from .routing_plan import QueryTiles, RoutingPlan
+
+    Result = TypeVar("Result")
 
 
 def selected_attention(
@@ -81,11 +85,12 @@ class _Tile:
     blind: Tensor  # [queries] bool, sees nothing at all
 
 
-def _walk(tiles: QueryTiles) -> Iterator[_Tile]:
-    """Every tile that sees anything."""
+def _walk(tiles: QueryTiles, part: int, parts: int) -> Iterator[_Tile]:
+    """Every tile that sees anything; of `parts` shares, one."""
     runs = tiles.runs
     bits = torch.arange(tiles.queries.shape[1], device=runs.mask.device)
-    for number, (first, last) in enumerate(pairwise(runs.offsets.tolist())):
+    spans = enumerate(pairwise(runs.offsets.tolist()))
+    for number, (first, last) in islice(spans, part, None, parts):
         if first == last:
             continue
         length = runs.length[first:last].long()
@@ -106,9 +111,14 @@ class _TileAttention(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         out = torch.zeros_like(query)
         lse = query.new_full((query.shape[1], query.shape[0]), -torch.inf)
-        for tile in _walk(tiles):
-            seen = key[tile.tokens], value[tile.tokens]
-            out[tile.queries], lse[:, tile.queries] = _attended(query[tile.queries], *seen, tile)
+
+        def attend(part: int, parts: int) -> None:
+            for tile in _walk(tiles, part, parts):
+                seen = key[tile.tokens], value[tile.tokens]
+                found = _attended(query[tile.queries], *seen, tile)
+                out[tile.queries], lse[:, tile.queries] = found
+
+        _on_threads(attend, query)
         ctx.save_for_backward(query, key, value, out)
         ctx.tiles = tiles
         ctx.mark_non_differentiable(lse)
@@ -118,17 +128,22 @@ class _TileAttention(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         query, key, value, out = ctx.saved_tensors
         scale = 1 / math.sqrt(query.shape[2])
-        grads = torch.zeros_like(query), torch.zeros_like(key), torch.zeros_like(value)
-        inner = (grad * out).sum(-1, keepdim=True)
-        for tile in _walk(ctx.tiles):
-            asking = (tensor[tile.queries] for tensor in (query, grad, inner))
-            q, g, dot = (group_heads(tensor, key.shape[1]) for tensor in asking)
-            weights, _ = _softmax(query[tile.queries], key[tile.tokens], tile)
-            slope = weights * (g @ value[tile.tokens].permute(1, 2, 0) - dot) * scale
-            grads[0][tile.queries] = _ungroup(slope @ key[tile.tokens].transpose(0, 1), tile)
-            grads[1].index_add_(0, tile.tokens, (slope.mT @ q).transpose(0, 1))
-            grads[2].index_add_(0, tile.tokens, (weights.mT @ g).transpose(0, 1))
-        return *grads, None
+        query_grad, inner = torch.zeros_like(query), (grad * out).sum(-1, keepdim=True)
+
+        def accumulate(part: int, parts: int) -> Tensor:
+            grads = torch.stack([torch.zeros_like(key), torch.zeros_like(value)])
+            for tile in _walk(ctx.tiles, part, parts):
+                asking = (tensor[tile.queries] for tensor in (query, grad, inner))
+                q, g, dot = (group_heads(tensor, key.shape[1]) for tensor in asking)
+                weights, _ = _softmax(query[tile.queries], key[tile.tokens], tile)
+                slope = weights * (g @ value[tile.tokens].permute(1, 2, 0) - dot) * scale
+                query_grad[tile.queries] = _ungroup(slope @ key[tile.tokens].transpose(0, 1), tile)
+                grads[0].index_add_(0, tile.tokens, (slope.mT @ q).transpose(0, 1))
+                grads[1].index_add_(0, tile.tokens, (weights.mT @ g).transpose(0, 1))
+            return grads
+
+        key_grad, value_grad = functools.reduce(torch.add, _on_threads(accumulate, query))
+        return query_grad, key_grad, value_grad, None
 
 
 def _attended(query: Tensor, key: Tensor, value: Tensor, tile: _Tile) -> tuple[Tensor, Tensor]:
@@ -150,10 +165,7 @@ def _attended(query: Tensor, key: Tensor, value: Tensor, tile: _Tile) -> tuple[T
 def _attended_on_cpu(
     query: Tensor, key: Tensor, value: Tensor, tile: _Tile
 ) -> tuple[Tensor, Tensor]:
-    """The same by torch's fused attention, which shares the heads out to all threads at once.
-
-    Its public name does not give the log-sum-exp.
-    """
+    """The same by torch's fused attention, whose public name does not give the log-sum-exp."""
     fused = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu  # noqa: SLF001
     batch, group = key.shape[1], query.shape[1] // key.shape[1]
     rows = query.transpose(0, 1).unflatten(0, (batch, group))
@@ -162,6 +174,11 @@ def _attended_on_cpu(
     out = out.flatten(0, 1).masked_fill(tile.blind[:, None], 0)
     lse = lse.flatten(0, 1).masked_fill(tile.blind, -torch.inf)
     return out.transpose(0, 1), (lse / math.log(2)).to(query.dtype)  # it comes in float32
+
+
+def _on_threads(work: Callable[[int, int], Result], like: Tensor) -> list[Result]:
+    """Tiles on the threads of a CPU; other devices have their own order of work."""
+    return share_out(work) if like.is_cpu else [work(0, 1)]
 
 
 def _softmax(query: Tensor, key: Tensor, tile: _Tile) -> tuple[Tensor, Tensor]:

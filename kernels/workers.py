@@ -1,0 +1,47 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Many small problems on a CPU: whole problems are shared out, not each of their operations.
+
+An operation that is over in microseconds gains nothing from two threads, and where a core is busy
+with something else, one thread waits milliseconds for the other.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Result = TypeVar("Result")
+
+MOST_WORKERS = 8  # each may hold gradients of its own
+
+
+def share_out(work: Callable[[int, int], Result]) -> list[Result]:
+    """Call work(part, parts) for every part at once, without gradients.
+
+    Inside, torch computes on one thread per part. There are as many parts as torch has threads.
+
+    Returns:
+        What each part returned, in order.
+    """
+    threads = torch.get_num_threads()
+    parts = min(threads, MOST_WORKERS)
+    if parts == 1:
+        with torch.no_grad():
+            return [work(0, 1)]
+
+    def quietly(part: int) -> Result:
+        with torch.no_grad():  # gradient modes belong to threads
+            return work(part, parts)
+
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(parts) as pool:
+            return list(pool.map(quietly, range(parts)))
+    finally:
+        torch.set_num_threads(threads)
