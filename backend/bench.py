@@ -129,10 +129,8 @@ def network(arguments: argparse.Namespace) -> dict[str, Any]:
     found = run_network(views, config, torch.device("cuda" if cuda else "cpu"))
     say(f"\n{'stage':<16}{'s':>9}{'peak GB':>9}{'TFLOP':>9}")
     for stage, cost in found["stages"].items():
-        say(
-            f"{stage:<16}{cost['seconds']:>9.3f}{cost['peak_gigabytes']:>9.2f}"
-            f"{cost['product_tflop']:>9.2f}"
-        )
+        peak = "" if cost["peak_gigabytes"] is None else f"{cost['peak_gigabytes']:.2f}"
+        say(f"{stage:<16}{cost['seconds']:>9.3f}{peak:>9}{cost['product_tflop']:>9.2f}")
     say(f"{found['tokens']}; {found['exponentials']:.2e} exponentials")
     if cuda:
         found["share_of_bound"] = _network_bound(found) / found["seconds"]

@@ -47,7 +47,7 @@ class StageCost:
     """What one stage of the pipeline took."""
 
     seconds: float
-    peak_gigabytes: float  # allocated on the card
+    peak_gigabytes: float | None  # allocated on the card; nothing where there is none
     product_tflop: float  # of matrix products and fused attention as torch counts them
 
 
@@ -73,7 +73,7 @@ def run_network(views: Views, config: ModelConfig, device: torch.device) -> dict
         "tokens": report.counts,
         "stages": {name: asdict(cost) for name, cost in stages.items()},
         "seconds": sum(cost.seconds for cost in stages.values()),
-        "peak_gigabytes": max(cost.peak_gigabytes for cost in stages.values()),
+        "peak_gigabytes": max((cost.peak_gigabytes or 0 for cost in stages.values())) or None,
         "exponentials": weights.exponentials(),
     }
 
@@ -180,7 +180,7 @@ class Meter:
         if fraction == 1:
             seconds, peak = self._end()
             flops = self._counter.get_total_flops() if self._counting else 0
-            self.costs[stage] = StageCost(seconds, peak / 1e9, flops / 1e12)
+            self.costs[stage] = StageCost(seconds, peak, flops / 1e12)
         elif not message:  # a report with a message comes before the stage
             self._start()
 
@@ -193,14 +193,14 @@ class Meter:
             torch.cuda.reset_peak_memory_stats(self._device)
         self._begin = time.perf_counter()
 
-    def _end(self) -> tuple[float, int]:
+    def _end(self) -> tuple[float, float | None]:
         cuda = self._device.type == "cuda"
         if cuda:
             torch.cuda.synchronize(self._device)
         seconds = time.perf_counter() - self._begin
         if self._counting:
             self._counter.__exit__(None, None, None)
-        return seconds, torch.cuda.max_memory_allocated(self._device) if cuda else 0
+        return seconds, torch.cuda.max_memory_allocated(self._device) / 1e9 if cuda else None
 
 
 def _plain(stage: StageConfig) -> StageConfig:
