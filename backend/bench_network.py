@@ -73,7 +73,7 @@ def run_network(views: Views, config: ModelConfig, device: torch.device) -> dict
         "tokens": report.counts,
         "stages": {name: asdict(cost) for name, cost in stages.items()},
         "seconds": sum(cost.seconds for cost in stages.values()),
-        "peak_gigabytes": max((cost.peak_gigabytes or 0 for cost in stages.values())) or None,
+        "peak_gigabytes": max(cost.peak_gigabytes or 0 for cost in stages.values()) or None,
         "exponentials": weights.exponentials(),
     }
 
