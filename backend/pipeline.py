@@ -209,7 +209,7 @@ def refine(
     report: Report,
     progress: Progress,
 ) -> Shape:
-    """Fit the field to the views, within their hull; ours, optional."""
+    """Fit the field to the views, within their outer bound; ours, optional. Runs on the CPU."""
     if request.refine == "off":
         report.leave_out("refine", "off")
         return start
@@ -221,7 +221,9 @@ def refine(
         predicted = request.checkpoint != NO_CHECKPOINT
         field = refinement.run(start.signed_distance if predicted else None, progress)
     if field is None:
-        report.warnings.append("Refinement did not explain the held-out views better: left out.")
+        report.warnings.append(
+            "Refinement is left out: views held back look no better with it, or are too few."
+        )
         return start
     refined = Shape.of_field(field, torch.device("cpu"))
     if request.material == "pbr":  # what is fitted is color; the materials are the network's

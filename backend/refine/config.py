@@ -53,9 +53,8 @@ class RefineConfig:
         most_rays: through the masks of all views; larger views are averaged down.
         halo: pixels around a mask whose rays are fitted too: they must stay empty.
         eikonal_weight: of the squared deviation of the distance's slope from 1.
-        held_out: input views kept back to judge the result by, if there are at least
-            `views_to_hold_out` of them.
-        views_to_hold_out: see above.
+        held_out: input views kept back to judge the result by; of few views one in four. With 0
+            nobody judges.
         seconds: after which the levels end, whatever their steps; far beyond what they need, so
             that a result does not depend on how busy the machine is.
         seed: of the choice of rays.
@@ -72,7 +71,6 @@ class RefineConfig:
     halo: int = 4
     eikonal_weight: float = 0.1
     held_out: int = 2
-    views_to_hold_out: int = 8
     seconds: float = 180.0
     seed: int = 0
 

@@ -60,8 +60,7 @@ class LevelFit:
     Args:
         band: where the rows lie.
         rows: how they start.
-        lower_bound: signed distance that no row may fall below, [rows]: the visual hull's, because
-            the object lies inside it.
+        lower_bound: signed distance that no row may fall below, [rows]: the outer bound's.
         level: settings of this level.
         config: settings of all levels.
     """
@@ -109,8 +108,8 @@ class LevelFit:
             return self.rows.copy()
         samples = march(training, self._band, progress)
         judge = None
-        if held_out:
-            seen = self._understood(held_out)
+        seen = self._understood(held_out) if held_out else None
+        if seen:
             judge = _Judge(seen, march(seen, self._band, progress))
         generator = torch.Generator().manual_seed(self._config.seed)
         for step in range(self._level.steps):
@@ -131,7 +130,7 @@ class LevelFit:
         """The rays that this level's opacity can explain.
 
         A blurred surface is half opaque some way outside of its zero level set where rays graze
-        it: fitted to outlines, it would shrink. The hull bounds it there in any case.
+        it: fitted to outlines, it would shrink. The outer bound holds it there in any case.
         """
         if self._level.opacity == "neus":
             return rays

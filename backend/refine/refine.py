@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from scipy.spatial import cKDTree
 
+from ..errors import NoSurface
 from ..field.field import VolumeField
 from ..field.grids import grid_points
 from ..field.heads import DirectRows
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from .config import RefineConfig
 
 LOGGER = logging.getLogger(__name__)
+
+VIEWS_PER_JUDGE = 4  # one view in so many may be held back
 
 
 class Refinement:
@@ -77,17 +80,32 @@ class Refinement:
             progress: receives fractions of the stage `refine` and the time left.
 
         Returns:
-            The field, or nothing if the start explains the held-out views better.
+            The field, or nothing if the start explains the held-out views better, if there are too
+            few views to hold any back, or if a surface is too thin to be fitted.
         """
+        if self._config.held_out and self._held_out is None:
+            return None
+        try:
+            field = self._fit(start, progress)
+            if field:
+                self._surface_of(field.signed_distance, progress)
+        except NoSurface:
+            LOGGER.info("refine: no surface at %d cells", RESOLUTION)
+            return None
+        return field
+
+    def _fit(self, start: Quantity | None, progress: Progress) -> VolumeField | None:
+        """All levels; nothing if the judge prefers the start."""
         levels = self._config.levels
         clock = _Clock(self._config.seconds, len(levels), progress)
-        # The hull of all views knows the outlines that it would be judged by.
-        hull = self._hull_of(self._judge.colored_from)
-        bound = self._bound_of(hull, self._judge.colored_from, progress)
+        # The hull of all views knows the outlines that it would be judged by, and so do colors.
+        views = self._judge.colored_from
+        hull = self._hull_of(views)
+        bound = self._bound_of(hull, views, progress)
         start = start or hull
         first = levels[0].resolution
         grid = sample_grid(start, grid_points(self._half_side, first, "zyx"), first)
-        look = self._colors_of(start, progress)
+        look = self._colors_of(start, views, progress)
         field: VolumeField | None = None
         for number, level in enumerate(levels):
             training, held_out = self._training, self._held_out
@@ -127,10 +145,10 @@ class Refinement:
         """A coarse mesh of a shape."""
         return keep_solid_parts(extract_surface(shape, self._half_side, RESOLUTION, progress))
 
-    def _colors_of(self, shape: Quantity, progress: Progress) -> Quantity:
-        """The color of the nearest point of a surface, as the views show it."""
+    def _colors_of(self, shape: Quantity, views: Sequence[View], progress: Progress) -> Quantity:
+        """The color of the nearest point of a surface, as some views show it."""
         mesh = self._surface_of(shape, progress)
-        colors = color_vertices(mesh, self._views, self._normalization, progress)
+        colors = color_vertices(mesh, views, self._normalization, progress)
         tree = cKDTree(mesh.vertices)
 
         def nearest(points: Tensor) -> Tensor:
@@ -169,10 +187,8 @@ class _Clock:
 
 def split_views(views: Sequence[View], config: RefineConfig) -> tuple[list[View], list[View]]:
     """Views to fit, and views to judge by, evenly taken from all."""
-    if len(views) < config.views_to_hold_out or config.held_out == 0:
-        return list(views), []
-    every = len(views) / config.held_out
-    kept_back = {int((number + 0.5) * every) for number in range(config.held_out)}
+    count = min(config.held_out, len(views) // VIEWS_PER_JUDGE)
+    kept_back = {int((number + 0.5) * len(views) / count) for number in range(count)}
     return (
         [view for number, view in enumerate(views) if number not in kept_back],
         [view for number, view in enumerate(views) if number in kept_back],

@@ -14,7 +14,7 @@ import torch
 
 from backend import pipeline
 from backend.capture_format import read_capture
-from backend.errors import BadRequest, Cancelled
+from backend.errors import BadRequest, Cancelled, NoSurface
 from backend.field.field import VolumeField
 from backend.field.grids import grid_points
 from backend.field.heads import DirectRows
@@ -153,13 +153,32 @@ def test_a_shape_that_got_worse_is_left_out(ball) -> None:
     assert _refinement(ball).run(Ball(), Progress()) is None
 
 
-def test_few_views_are_all_fitted(ball) -> None:
-    """With too few views to hold any out nobody judges, and the hull is what it begins with."""
+def test_few_views_cannot_be_judged(ball) -> None:
+    """Three views leave none to judge by: the start stays, unless nobody is to judge."""
     levels = tuple(replace(level, steps=3) for level in LEVELS)
-    refinement = _refinement(ball, replace(CONFIG, levels=levels), 5)
-    field = refinement.run(None, Progress())
+    config = replace(CONFIG, levels=levels)
+    assert _refinement(ball, config, 3).run(None, Progress()) is None
+    field = _refinement(ball, replace(config, held_out=0), 3).run(None, Progress())
     assert field is not None
     assert field.signed_distance(torch.zeros(1, 3)).item() < 0
+
+
+def test_what_is_too_thin_for_a_coarse_mesh_keeps_its_start(ball, monkeypatch) -> None:
+    """No surface at the resolution of the comparison ends the fit, not the job."""
+
+    def nothing(*_):
+        raise NoSurface("nothing", "nothing")
+
+    monkeypatch.setattr(refine, "extract_surface", nothing)
+    assert _refinement(ball, CONFIG, 8).run(None, Progress()) is None
+
+
+def test_held_out_views_may_show_no_whole_pixel(ball) -> None:
+    """A blade that the judging views see edge-on is fitted all the same, without a judge."""
+    refinement = _refinement(ball, CONFIG, 8)
+    edges = replace(refinement._held_out, coverage=refinement._held_out.coverage * 0.5)
+    refinement._held_out = edges
+    assert refinement.run(None, Progress()) is not None
 
 
 def test_a_start_beside_the_object_is_no_error(ball) -> None:
@@ -271,7 +290,8 @@ def test_seconds_are_kept(ball, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "held_out", "kept_back"), [(8, 2, [2, 6]), (16, 2, [4, 12]), (7, 2, []), (9, 0, [])]
+    ("count", "held_out", "kept_back"),
+    [(8, 2, [2, 6]), (16, 2, [4, 12]), (7, 2, [3]), (3, 2, []), (9, 0, [])],
 )
 def test_views_are_held_out_evenly(count, held_out, kept_back) -> None:
     """A few, evenly taken, if there are enough to spare them; every view is in one part."""
