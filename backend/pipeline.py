@@ -92,7 +92,8 @@ class ReconstructRequest:
             _refuse("texture size", self.texture_size, "Use 16 to 16384 texels.")
         if self.faces < 100:
             _refuse("number of faces", self.faces, "Use 100 or more.")
-        if self.refine not in ("off", "auto") and not self.refine.isdecimal():
+        has_seconds = self.refine.isdecimal() and int(self.refine) > 0
+        if self.refine not in ("off", "auto") and not has_seconds:
             _refuse("refinement", self.refine, "Use off, auto, or seconds.")
         if self.material == "pbr" and self.checkpoint == NO_CHECKPOINT:
             _refuse("material", "pbr", "Materials need a checkpoint such as lsrm-pbr; use rgb.")

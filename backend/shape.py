@@ -31,7 +31,7 @@ class Shape:
         signed_distance: to `[n]`, negative inside.
         appearance: to `[n, channels]` in 0..1: color, or base color, roughness and metallic;
             nothing where only the surface is known.
-        field: what the two were made from; nothing where it is the silhouettes.
+        field: whose surface it is; nothing where the silhouettes are all there is.
         rotation: `[3, 3]`, x_normalized = rotation @ x_model, where the field lies in x_model.
         surface: extracts the mesh, where that takes more than the level set of the distance.
     """

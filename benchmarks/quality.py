@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The bench: twelve real objects through the whole path, scored from cameras it has not seen.
 
-    python3 -m benchmarks.quality OBJECTS HDRI [--refine auto] [--work DIR] [-o RESULT.json]
+    python3 -m benchmarks.quality OBJECTS HDRI [--refine auto] [--against OTHER.json] [-o RESULT]
 
 Captures are kept in the work folder and made only once. The standard library is enough to start
 it; everything else runs in LSRM's own environments.
@@ -63,9 +63,14 @@ def main() -> int:
         "objects": rows,
         "summary": _summary(rows),
     }
+    if arguments.against:
+        others = json.loads(arguments.against.read_text("utf-8"))["objects"]
+        document["gain"] = _gain(rows, others)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
     print(_table(rows, document["summary"]))
+    if arguments.against:
+        print(json.dumps(document["gain"], indent=1))
     return 0
 
 
@@ -77,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--refine", default="auto")
     add("--only", default="", help="run the objects whose path holds this text, any case")
     add("--true-geometry", action="store_true", help="also texture the true meshes: the bound")
+    add("--against", type=Path, help="an earlier table: tell what was gained and lost since")
     add("--work", type=Path, default=Path("bench"))
     add("-o", "--output", type=Path, default=Path("benchmarks/results/quality.json"))
     return parser
@@ -106,7 +112,7 @@ def _run_object(asset: Path, folder: Path, arguments: argparse.Namespace) -> dic
     )
     row = {
         "seconds": round(time.perf_counter() - start, 1),
-        "peak_memory_mb": max(stage["peak_memory_mb"] for stage in report["stages"]),
+        "peak_memory_mb": max(stage["peak_memory_mb"] or 0 for stage in report["stages"]),
         **_score(views, result),
     }
     if arguments.true_geometry:
@@ -149,6 +155,23 @@ def _summary(rows: dict[str, Any]) -> dict[str, Any]:
         | {"seconds_most": max(row["seconds"] for row in group)}
         for name, group in groups.items()
         if group
+    }
+
+
+def _gain(rows: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+    """What objects gained over another run, in decibels and in IoU."""
+    gains = {
+        name: {
+            measure: round(row[measure] - others[name][measure], 4) for measure in ("psnr", "iou")
+        }
+        for name, row in rows.items()
+        if name in others
+    }
+    scans = [gain["psnr"] for name, gain in gains.items() if name.startswith(SCAN)]
+    return {
+        "objects": gains,
+        "scans_psnr_mean": round(fmean(scans), 2) if scans else None,
+        "psnr_worst": min(gain["psnr"] for gain in gains.values()),
     }
 
 

@@ -15,7 +15,16 @@ from .heads import Heads, matrices
 from .volumes import DenseVolume, SparseVolume
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .heads import Decoder
+
+
+def gradient(quantity: Callable[[Tensor], Tensor], points: Tensor, width: float) -> Tensor:
+    """The gradient of a quantity [points] at points [points, 3], by differences over 2 width."""
+    sides = [(points + offset, points - offset) for offset in width * torch.eye(3).to(points)]
+    rises = [quantity(ahead) - quantity(behind) for ahead, behind in sides]
+    return torch.stack(rises, dim=1) / (2 * width)
 
 
 class Field(Protocol):

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from kernels.compositing import ray_sums, ray_weights
+
+from .field import gradient
 
 if TYPE_CHECKING:
     from .field import Field
@@ -52,6 +55,16 @@ class Absorption:
     def over_white(self, appearance: Tensor) -> Tensor:
         """Composite [samples, channels] in 0..1 over white, [rays, channels] in 0..1."""
         return self.gather(appearance) + (1 - self.opacity)[:, None]
+
+    def normals(self, field: Field, width: float) -> Tensor:
+        """Unit normals of the surface points, outwards, zero where there is none, [rays, 3].
+
+        Args:
+            field: that was rendered.
+            width: over which the slope of its distance is measured, about a voxel.
+        """
+        slope = gradient(field.signed_distance, self.surface_points(), width)
+        return F.normalize(slope, dim=1) * self.valid[:, None]
 
     def depth(self, origins: Tensor, forward: Tensor) -> Tensor:
         """Distance of the surface points along the viewing direction, 0 where there is none.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..field.field import gradient
 from .triangle_mesh import TriangleMesh
 
 if TYPE_CHECKING:
@@ -32,17 +33,10 @@ def onto_level_set(mesh: TriangleMesh, signed_distance: Quantity, reach: float) 
     before = signed_distance(start)
     points, value = start, before
     for _ in range(NEWTON_STEPS):
-        slope = _slope(signed_distance, points, 0.5 * reach)
+        slope = gradient(signed_distance, points, 0.5 * reach)
         step = value / (slope**2).sum(dim=1).clamp(min=0.25)
         points = points - step[:, None] * slope
         value = signed_distance(points)
     better = (value.abs() < before.abs()) & ((points - start).norm(dim=1) < reach)
     vertices = torch.where(better[:, None], points, start)
     return TriangleMesh(vertices.double().numpy(), mesh.faces)
-
-
-def _slope(quantity: Quantity, points: torch.Tensor, width: float) -> torch.Tensor:
-    """The gradient at points [n, 3] by differences over twice the width, [n, 3]."""
-    sides = [(points + offset, points - offset) for offset in width * torch.eye(3)]
-    rises = [quantity(ahead) - quantity(behind) for ahead, behind in sides]
-    return torch.stack(rises, dim=1) / (2 * width)

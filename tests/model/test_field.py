@@ -128,6 +128,11 @@ def test_a_sphere_is_seen_where_it_is() -> None:
     assert light.valid.all()
     distance = light.surface_points().norm(dim=1) - 0.3
     assert distance.abs().max() < 3 / 400
+    # Straight outwards, but for rays that end early and blur the place by some steps.
+    outwards = torch.nn.functional.normalize(light.surface_points(), dim=1)
+    normals = light.normals(Ball(0.3), 0.005)
+    assert ((normals * outwards).sum(1)[light.valid] > 0.999).all()
+    assert (normals[~light.valid] == 0).all()
     depth = light.depth(origins, directions)
     along = ((light.surface_points() - origins) * directions).sum(1)
     torch.testing.assert_close(depth, along)
