@@ -66,9 +66,7 @@ def extract_surface(
     return march(fine.numpy(), half_extent)
 
 
-def _evaluate_everywhere(
-    signed_distance: Quantity, half_extent: float, nodes: int
-) -> torch.Tensor:
+def _evaluate_everywhere(signed_distance: Quantity, half_extent: float, nodes: int) -> torch.Tensor:
     """Signed distance `[x, y, z]` on all nodes of a grid."""
     axis = torch.linspace(-half_extent, half_extent, nodes)
     points = torch.cartesian_prod(axis, axis, axis)
