@@ -180,9 +180,10 @@ def predict(
     progress.report(dense, 0.0, f"needs about {need.peak / 1e9:.1f} GB on {device}")
     need.check(free_memory(device), str(device))
     with report.stage(dense, progress):
-        features = ImageFeatures(load_dinov3(weights).to(device, dtype)) if weights else None
+        network = load_dinov3(weights).to(device, dtype) if weights else None
+        features = ImageFeatures(network, progress.check) if network else None
         stage = checkpoint.load_stage("dense", device, dtype)
-        coarse = predict_coarse(stage, tensors, features)
+        coarse = predict_coarse(stage, tensors, features, partial(progress.report, dense))
         del stage
         gc.collect()
     with report.stage(selection_name, progress):
@@ -191,7 +192,8 @@ def predict(
         plan = route_tokens(coarse, selection, tensors, config)
     with report.stage(sparse, progress):
         stage = checkpoint.load_stage("sparse", device, dtype)
-        field = predict_fine(stage, tensors, (selection, plan), coarse, features)
+        told = partial(progress.report, sparse)
+        field = predict_fine(stage, tensors, (selection, plan), coarse, features, told)
     report.counts |= {
         "image_tokens": len(selection.tokens.image),
         "volume_tokens": len(selection.tokens.volume),

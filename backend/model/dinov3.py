@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .config import StageConfig
 
 Resample = Literal["bilinear", "area"]
@@ -24,6 +26,10 @@ Resample = Literal["bilinear", "area"]
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
 _LARGEST_SPARSE_INPUT = 2048
+
+
+def nothing() -> None:
+    """Where nobody wants to stop the work between two blocks."""
 
 
 @dataclass(frozen=True)
@@ -191,11 +197,12 @@ class DinoV3(nn.Module):
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.width, config.norm_eps)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, between: Callable[[], None] = nothing) -> Tensor:
         """Patch tokens after the final norm.
 
         Args:
             images: [images, 3, h, w], normalized by `IMAGE_MEAN` and `IMAGE_STD`.
+            between: called before each block; what it raises ends the work.
 
         Returns:
             [images, rows * columns, width] in raster order.
@@ -205,6 +212,7 @@ class DinoV3(nn.Module):
         tokens = torch.cat([special, grid.flatten(2).transpose(1, 2)], 1)
         turn = self.rope_embed(*grid.shape[2:])
         for block in self.blocks:
+            between()
             tokens = block(tokens, turn)
         normed: Tensor = self.norm(tokens)
         return normed[:, special.shape[1] :]
@@ -215,15 +223,23 @@ class ImageFeatures:
     """The network as the stages of LSRM use it, each with its own way to enlarge the views."""
 
     network: DinoV3
+    between: Callable[[], None] = nothing  # called before each of its blocks
 
     def __call__(self, images: Tensor, stage: StageConfig) -> Tensor:
         """Images [views, 3, size, size] in -1..1 to features [views, patches, width]."""
         resample: Resample = "bilinear" if stage.transformer.attention == "dense" else "area"
-        return patch_features(self.network, images, stage.encoder.patch_size, resample)
+        size = stage.encoder.patch_size
+        return patch_features(self.network, images, size, resample, self.between)
 
 
 @torch.no_grad()
-def patch_features(network: DinoV3, images: Tensor, patch_size: int, resample: Resample) -> Tensor:
+def patch_features(
+    network: DinoV3,
+    images: Tensor,
+    patch_size: int,
+    resample: Resample,
+    between: Callable[[], None] = nothing,
+) -> Tensor:
     """Image features for LSRM's own patches, which are smaller than the network's.
 
     Views are enlarged so that one patch becomes one of the network's. QUIRK 2: stage 1 does that
@@ -234,6 +250,7 @@ def patch_features(network: DinoV3, images: Tensor, patch_size: int, resample: R
         images: [views, 3, size, size] in -1..1.
         patch_size: of LSRM, in pixels.
         resample: "bilinear" for stage 1, "area" for stage 2.
+        between: called before each block.
 
     Returns:
         [views, patches, width], in raster order.
@@ -249,7 +266,7 @@ def patch_features(network: DinoV3, images: Tensor, patch_size: int, resample: R
             colors = F.adaptive_avg_pool2d(colors, target)
         else:
             colors = F.interpolate(colors, (target, target), mode="bilinear")
-        features.append(network(((colors - mean) / std).to(network.cls_token.dtype)))
+        features.append(network(((colors - mean) / std).to(network.cls_token.dtype), between))
     return _regridded(torch.cat(features), size // patch_size)
 
 

@@ -3,7 +3,8 @@
 """The network on one object, stage by stage as in the paper's Figure 2.
 
 `predict_coarse`, `select_tokens`, `route_tokens`, `predict_fine`: each takes what the ones before
-it gave, so that a caller may name, time and cancel them, and free stage 1's weights in between.
+it gave, so that a caller may name and time them, and free stage 1's weights in between. The two
+long ones tell how much of them is done, in 0..1, and end with what `tell` raises.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from .selection import (
     volume_tokens,
 )
 from .stage import run_dense, run_sparse
+from .transformer import unheard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     ImageFeatures = Callable[[Tensor, StageConfig], Tensor]
 
 RAYS_AT_ONCE = 8192
+SHARE_OF_FEATURES = 0.5  # of a stage's work: the network of the image features is as large
 SAMPLES_PER_TOKEN = 4  # per side, where the coarse field is asked whether a token is kept
 
 
@@ -73,7 +76,10 @@ class Selection:
 
 @torch.no_grad()
 def predict_coarse(
-    stage: Stage, views: ViewTensors, features: ImageFeatures | None = None
+    stage: Stage,
+    views: ViewTensors,
+    features: ImageFeatures | None = None,
+    tell: Callable[[float], None] = unheard,
 ) -> Coarse:
     """The dense stage: all tokens of the views, made small, and of the volume (eqs. (3)-(9)).
 
@@ -81,9 +87,11 @@ def predict_coarse(
         stage: with the weights of stage 1; device and dtype are its own.
         views: at the image size of stage 2 or larger.
         features: the frozen image features, where the configuration has them.
+        tell: hears how much is done, between views and blocks.
     """
     config = stage.config
-    found = run_dense(stage, _inputs(stage, views.downsampled(config.image_size), features))
+    inputs = _inputs(stage, views.downsampled(config.image_size), features, tell=tell)
+    found = run_dense(stage, inputs, _after_features(stage, tell))
     volume = DenseVolume(found.volume[0].float(), config.heads.half_side)
     return Coarse(
         VolumeField(volume, stage.heads.float(), config.inverse_std),
@@ -145,6 +153,7 @@ def predict_fine(
     work: tuple[Selection, Plan],
     coarse: Coarse,
     features: ImageFeatures | None = None,
+    tell: Callable[[float], None] = unheard,
 ) -> TwoLevelField:
     """The sparse stage (eqs. (14), (15)), and the field: fine near the surface, coarse elsewhere.
 
@@ -154,11 +163,13 @@ def predict_fine(
         work: what `select_tokens` and `route_tokens` gave.
         coarse: what stage 1 gave; only its field is read.
         features: the frozen image features, where the configuration has them.
+        tell: hears how much is done, between views and blocks.
     """
     selection, plan = work
     config = stage.config
-    inputs = _inputs(stage, views, features, selection.views)
-    found = run_sparse(stage, inputs, selection.tokens, plan, selection.prior)
+    inputs = _inputs(stage, views, features, selection.views, tell)
+    after = _after_features(stage, tell)
+    found = run_sparse(stage, inputs, selection.tokens, plan, selection.prior, after)
     rows, index = found.of(0)
     volume = coarse.field.volume
     if not isinstance(volume, DenseVolume):
@@ -202,7 +213,11 @@ def _pixels_of_blocks(index: Tensor, views: int, config: ModelConfig) -> Tensor:
 
 
 def _inputs(
-    stage: Stage, views: ViewTensors, features: ImageFeatures | None, shown: int | None = None
+    stage: Stage,
+    views: ViewTensors,
+    features: ImageFeatures | None,
+    shown: int | None = None,
+    tell: Callable[[float], None] = unheard,
 ) -> EncoderInputs:
     """The views as a stage's encoder reads them, on its device and in its dtype."""
     weight = stage.encoder.patches.weight
@@ -210,12 +225,22 @@ def _inputs(
     rays = views.plucker() if encoder.rays == "plucker" else views.uv.movedim(-1, 1)
     extracted = None
     if features is not None and encoder.feature_width:
-        extracted = features(views.rgb[:shown].to(weight.device), stage.config)
-        extracted = extracted.flatten(0, 1)[None].to(weight.dtype)
+        found = []
+        for number, image in enumerate(views.rgb[:shown]):
+            tell(SHARE_OF_FEATURES * number / len(views.rgb[:shown]))
+            found.append(features(image[None].to(weight.device), stage.config))
+        extracted = torch.cat(found).flatten(0, 1)[None].to(weight.dtype)
     images, rays, background = (
         tensor[None, :shown].to(weight) for tensor in (views.rgb, rays, views.background)
     )
     return EncoderInputs(images, rays, background if encoder.background else None, extracted)
+
+
+def _after_features(stage: Stage, tell: Callable[[float], None]) -> Callable[[float], None]:
+    """Whom the transformer tells, as its work begins where that on image features ended."""
+    if not stage.config.encoder.feature_width:
+        return tell
+    return lambda done: tell(SHARE_OF_FEATURES + (1.0 - SHARE_OF_FEATURES) * done)
 
 
 def _prior(coarse: Coarse, tokens: SparseTokens, views: int, config: ModelConfig) -> PriorFeatures:

@@ -13,9 +13,11 @@ from torch import Tensor, nn
 from ..field.heads import Heads
 from .encoder import EncoderInputs, MultiViewEncoder
 from .tokens import Plan, Stream, all_tokens
-from .transformer import Reconstruction, ReconstructionTransformer
+from .transformer import Reconstruction, ReconstructionTransformer, unheard
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .config import StageConfig
     from .plan import SparseTokens
     from .prior import PriorFeatures
@@ -56,8 +58,13 @@ class SparseResult:
         return self.rows[first:last], self.index[instance]
 
 
-def run_dense(stage: Stage, inputs: EncoderInputs) -> DenseResult:
-    """Stage 1: every token is active and sees every other one of its instance."""
+def run_dense(
+    stage: Stage, inputs: EncoderInputs, tell: Callable[[float], None] = unheard
+) -> DenseResult:
+    """Stage 1: every token is active and sees every other one of its instance.
+
+    Between its blocks `tell` hears how much is done, here and in stage 2.
+    """
     side, config = stage.config.patches_per_side, stage.config.transformer
     count, resolution = inputs.instances, config.volume_resolution
     device = inputs.images.device
@@ -69,7 +76,7 @@ def run_dense(stage: Stage, inputs: EncoderInputs) -> DenseResult:
         None,
     )
     image = stage.encoder(inputs, image_index)
-    found: Reconstruction = stage.transformer(volume_index, image, plan)
+    found: Reconstruction = stage.transformer(volume_index, image, plan, tell=tell)
     return DenseResult(
         _grid(found.voxels, count, resolution, config.upsample),
         tuple(feature.view(count, -1, config.width) for feature in found.image_features),
@@ -83,13 +90,14 @@ def run_sparse(
     tokens: SparseTokens,
     plan: Plan,
     prior: PriorFeatures | None,
+    tell: Callable[[float], None] = unheard,
 ) -> SparseResult:
     """Stage 2: the informative tokens only, each seeing the blocks of the plan.
 
     QUIRK: despite the paper's word, the features replace those of stage 1; they are no residual.
     """
     image = stage.encoder(inputs, tokens.image)
-    found: Reconstruction = stage.transformer(tokens.volume, image, plan, prior)
+    found: Reconstruction = stage.transformer(tokens.volume, image, plan, prior, tell)
     return SparseResult(
         found.voxels.flatten(0, 1),
         plan.volume.offsets * stage.config.transformer.upsample**3,

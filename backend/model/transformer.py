@@ -21,8 +21,14 @@ from .layers import LayerNorm, Mlp, linear
 from .prior import PriorFeatures, make_prior
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .config import TransformerConfig
     from .tokens import Plan
+
+
+def unheard(_fraction: float) -> None:
+    """Where nobody wants to know how far the work is."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +123,12 @@ class ReconstructionTransformer(nn.Module):
         )
 
     def forward(
-        self, index: Tensor, image: Tensor, plan: Plan, prior: PriorFeatures | None = None
+        self,
+        index: Tensor,
+        image: Tensor,
+        plan: Plan,
+        prior: PriorFeatures | None = None,
+        tell: Callable[[float], None] = unheard,
     ) -> Reconstruction:
         """Predict the voxels of the volume tokens at `index`.
 
@@ -126,16 +137,20 @@ class ReconstructionTransformer(nn.Module):
             image: [image tokens, width] from the encoder.
             plan: where instances begin and, for sparse attention, who sees which block.
             prior: stage-1 features of the same tokens, where they are fused.
+            tell: hears before each block how much is done, in 0..1; what it raises ends the work.
         """
+        count = len(self.blocks) + len(self.skip_blocks)
         volume = self.positions(index).to(image.dtype)
         image_maps: list[Tensor] = []
         for number, block in enumerate(self.blocks):
+            tell(number / count)
             volume, image = self.prior.before_block(number, volume, image, prior)
             volume, image = block(volume, image, plan)
             if number in self.config.skip_links:
                 image_maps.insert(0, image)
         image_maps.insert(0, image)
         for number, block in enumerate(self.skip_blocks):
+            tell((len(self.blocks) + number) / count)
             volume, image = self.prior.before_skip(number, volume, image_maps, prior)
             volume, _ = block(volume, image, plan)
         return Reconstruction(self._voxels(volume, prior), volume, tuple(image_maps))

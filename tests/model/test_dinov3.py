@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from backend.errors import CheckpointMismatch, CheckpointMissing
+from backend.errors import Cancelled, CheckpointMismatch, CheckpointMissing
 from backend.model.config import preset
 from backend.model.dinov3 import (
     IMAGE_MEAN,
@@ -231,6 +231,21 @@ def test_stages_enlarge_views_in_their_own_way(network: DinoV3, stage: str, resa
     assert coarse.dtype == torch.bfloat16
     # Two blocks at eight bits of mantissa, on features of size one.
     assert (coarse.float() - found).abs().mean() < 0.03 * found.abs().mean()
+
+
+def test_image_features_stop_between_blocks(network: DinoV3) -> None:
+    """What is called before each block, of each view, ends the work by raising."""
+    calls = []
+
+    def between() -> None:
+        calls.append(len(calls))
+        if len(calls) == 3:
+            raise Cancelled("Stopped.", "Start again.")
+
+    features = ImageFeatures(network, between)
+    with pytest.raises(Cancelled):
+        features(images(2, 32, 32), preset("lsrm-rgb").dense)
+    assert len(calls) == SMALL.depth + 1
 
 
 def test_very_large_views_are_limited(network: DinoV3) -> None:

@@ -16,12 +16,13 @@ import torch
 from backend import pipeline
 from backend.cameras import fibonacci_sphere, intrinsics_from_fov, look_at
 from backend.capture_format import Frame, write_capture_json, write_transforms
-from backend.errors import BadRequest, CheckpointMissing, OutOfMemory
+from backend.errors import BadRequest, Cancelled, CheckpointMissing, OutOfMemory
 from backend.mesh.network_surface import SurfaceSettings, extract_network_surface
 from backend.model.checkpoint import write_checkpoint
 from backend.model.config import preset
 from backend.model.dinov3_files import loaded_size
 from backend.model.stage import Stage
+from backend.model.transformer import Block
 from backend.pipeline import STAGES_OF_NETWORK, ReconstructRequest, reconstruct, refine
 from backend.progress import Progress
 from backend.report import Report
@@ -127,6 +128,36 @@ def test_memory_is_planned_before_weights_are_loaded(capture, checkpoint, tmp_pa
     monkeypatch.setattr("backend.model.checkpoint.Checkpoint.load_stage", None)
     with pytest.raises(OutOfMemory):
         reconstruct(request(capture, checkpoint, tmp_path / "out"), Progress())
+    assert not (tmp_path / "out").exists()
+
+
+def test_networks_tell_how_far_they_are(capture, checkpoint, tmp_path):
+    """Both stages report before each block, in order, from the first to the last."""
+    heard = []
+    progress = Progress(lambda stage, fraction, _: heard.append((stage, fraction)))
+    reconstruct(request(capture, checkpoint, tmp_path / "out"), progress)
+    blocks = 2  # one two-sided, and one that reads a skip link
+    for name in ("dense stage", "sparse stage"):
+        fractions = [fraction for stage, fraction in heard if stage == name]
+        assert fractions == sorted(fractions)
+        assert {number / blocks for number in range(blocks)} <= set(fractions)
+
+
+@pytest.mark.parametrize("stage", ["dense", "sparse"])
+def test_cancel_is_heard_at_the_next_block(capture, checkpoint, tmp_path, monkeypatch, stage):
+    """A job cancelled while a block computes runs no further one and leaves no result."""
+    progress, ran, forward = Progress(), [], Block.forward
+
+    def cancelling(block, volume, image, plan):
+        if block.residual_on_norm == (stage == "sparse"):  # as only its blocks have it
+            ran.append(block)
+            progress.cancel()
+        return forward(block, volume, image, plan)
+
+    monkeypatch.setattr(Block, "forward", cancelling)
+    with pytest.raises(Cancelled):
+        reconstruct(request(capture, checkpoint, tmp_path / "out"), progress)
+    assert len(ran) == 1
     assert not (tmp_path / "out").exists()
 
 
