@@ -53,31 +53,45 @@ def _make(parent: Path, prefix: str, suffix: str) -> tuple[Path, int | None]:
     """A new folder and our lock on it: between the two somebody may have taken it for abandoned."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=parent))
-        lock = _locked(folder)
+        try:
+            lock = _locked(folder)
+        except (BlockingIOError, FileNotFoundError):
+            continue
         if lock is None or folder.exists():
             return folder, lock
         os.close(lock)
 
 
 def _remove_if_abandoned(folder: Path) -> None:
-    lock = _locked(folder)
+    try:
+        lock = _locked(folder)
+    except (BlockingIOError, FileNotFoundError):
+        return
     if lock is not None:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
 
 
 def _locked(folder: Path) -> int | None:
-    """The lock on a folder as a file descriptor; None if it is taken, or cannot be had."""
+    """The lock on a folder as a file descriptor; None where the system or disk has no locks.
+
+    Raises:
+        BlockingIOError: if somebody else holds it.
+        FileNotFoundError: if the folder is gone.
+    """
     if sys.platform == "win32":
         return None
     import fcntl
 
     try:
         lock = os.open(folder, os.O_RDONLY)
-    except OSError:
+    except PermissionError:
         return None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise
     except OSError:
         os.close(lock)
         return None

@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
+from backend import scratch
 from backend.environment import child_variables
 from backend.scratch import remove_abandoned, scratch_folder
 
@@ -55,6 +59,43 @@ def test_only_what_is_abandoned_and_ours_is_removed(tmp_path):
         remove_abandoned(tmp_path, "work-")
     left = sorted(path.name for path in tmp_path.iterdir())
     assert left == sorted({*before} - {made.name})
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows locks no folders")
+def test_a_fresh_folder_taken_for_abandoned_is_made_anew(tmp_path, monkeypatch):
+    """Cleaners that come between making and locking, at work or already done, cost a retry."""
+    import fcntl
+
+    really, made, holds = tempfile.mkdtemp, [], []
+
+    def disturbed(**options):
+        made.append(Path(really(**options)))
+        if len(made) == 1:  # a cleaner has just locked it
+            holds.append(os.open(made[0], os.O_RDONLY))
+            fcntl.flock(holds[0], fcntl.LOCK_EX)
+        if len(made) == 2:  # a cleaner has removed it
+            made[1].rmdir()
+        return str(made[-1])
+
+    monkeypatch.setattr(scratch.tempfile, "mkdtemp", disturbed)
+    with scratch_folder(tmp_path, "work-") as folder:
+        assert folder == made[2]
+        remove_abandoned(tmp_path, "work-")
+        assert folder.is_dir()
+    os.close(holds[0])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows locks no folders")
+def test_a_disk_without_locks_is_worked_on_all_the_same(tmp_path, monkeypatch):
+    """Some network disks refuse locks: folders are made there, and none is taken for abandoned."""
+
+    def refused(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refused)
+    with scratch_folder(tmp_path, "work-") as folder:
+        remove_abandoned(tmp_path, "work-")
+        assert folder.is_dir()
 
 
 def test_a_parent_that_is_not_there_holds_nothing(tmp_path):
