@@ -15,7 +15,7 @@ import sys
 import traceback
 from dataclasses import dataclass
 
-from .errors import Cancelled, LsrmError
+from .errors import Cancelled, LsrmError, OutOfMemory, explained
 from .exit_codes import DONE, USAGE, exit_code
 from .terminal import print_json, say
 
@@ -61,12 +61,11 @@ def main(arguments: list[str]) -> int:
         return fail(error, as_json=as_json)
     except KeyboardInterrupt:
         return fail(Cancelled("Interrupted.", "Run it again when you are ready."), as_json=as_json)
-    except Exception as error:
-        if not as_json:
-            raise
-        traceback.print_exc(file=sys.stderr)
-        message = f"Unexpected {type(error).__name__}: {error}."
-        return fail(LsrmError(message, "This is a fault of LSRM: please report it."), as_json=True)
+    except Exception as error:  # noqa: BLE001 - told with its code, like any other
+        told = explained(error)
+        if not isinstance(told, OutOfMemory):
+            traceback.print_exc(file=sys.stderr)
+        return fail(told, as_json=as_json)
 
 
 def fail(error: LsrmError, *, as_json: bool) -> int:

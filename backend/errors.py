@@ -142,3 +142,26 @@ class NoSurface(LsrmError):
     """The reconstruction has no surface to mesh."""
 
     code = "NO_SURFACE"
+
+
+def explained(error: Exception) -> LsrmError:
+    """An error that nobody expected, in the artist's words."""
+    if isinstance(error, LsrmError):
+        return error
+    if _is_of_memory(error):
+        return OutOfMemory(
+            f"There was not enough memory: {error or 'the system refused to give more'}.",
+            "Use fewer or smaller views, a smaller texture, or another device.",
+        )
+    if isinstance(error, ImportError):
+        return EnvironmentBroken(
+            f"A part of the program is missing: {error}.", "Install LSRM and its backend again."
+        )
+    message = f"Unexpected {type(error).__name__}: {error}."
+    return LsrmError(message, "This is a fault of LSRM: please report it, with the log.")
+
+
+def _is_of_memory(error: Exception) -> bool:
+    """Whether memory was refused: by Python, by a card, or by torch's allocator for the CPU."""
+    named = type(error).__name__ == "OutOfMemoryError"
+    return isinstance(error, MemoryError) or named or "DefaultCPUAllocator" in str(error)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from .errors import Cancelled, EnvironmentBroken, LsrmError
+from .errors import Cancelled, DeviceUnavailable, EnvironmentBroken, LsrmError
 
 DONE = 0
 FAILED = 1
@@ -18,6 +18,6 @@ INTERRUPTED = 130
 
 def exit_code(error: LsrmError) -> int:
     """The code for a failure."""
-    if isinstance(error, EnvironmentBroken):
+    if isinstance(error, (EnvironmentBroken, DeviceUnavailable)):
         return ENVIRONMENT
     return INTERRUPTED if isinstance(error, Cancelled) else FAILED

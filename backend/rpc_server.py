@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import protocol
-from .errors import EnvironmentBroken, LsrmError, OutOfMemory
+from .errors import LsrmError, explained
 from .progress import Progress
 from .protocol import Answer, BadMessage, Failure, Message, Notification, Request
 from .time_left import TimeLeft
@@ -307,21 +307,6 @@ class LogToParent(logging.Handler):
         words = {"level": record.levelname, "message": record.getMessage()}
         with contextlib.suppress(OSError):
             self._pipe.send(Notification(protocol.LOG, words))
-
-
-def explained(error: Exception) -> LsrmError:
-    """An error that nobody expected, in the artist's words."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return OutOfMemory(
-            f"There was not enough memory: {error or 'the system refused to give more'}.",
-            "Use fewer or smaller views, a smaller texture, or another device.",
-        )
-    if isinstance(error, ImportError):
-        return EnvironmentBroken(
-            f"A part of the backend is missing: {error}.", "Install the backend again."
-        )
-    message = f"Unexpected {type(error).__name__}: {error}."
-    return LsrmError(message, "This is a fault of LSRM: please report it, with the log.")
 
 
 def _as_request(line: bytes) -> Request:

@@ -46,6 +46,7 @@ def raising(error):
         (errors.EnvironmentBroken("No torch.", "Install it."), 3),
         (errors.Cancelled("Stopped.", "Start again."), 130),
         (KeyboardInterrupt(), 130),
+        (errors.DeviceUnavailable("No such card.", "Use another."), 3),
         (RuntimeError("a fault of ours"), 1),
     ],
 )
@@ -57,11 +58,42 @@ def test_failures_have_their_exit_code_and_are_json_on_request(fake_command, cap
     assert set(document["error"]) == {"code", "message", "remedy"}
 
 
-def test_a_fault_of_ours_keeps_its_traceback(fake_command):
-    """Without --json an unexpected error is not dressed up."""
+def test_a_fault_of_ours_keeps_its_traceback(fake_command, capsys):
+    """An unexpected error is told like others, below the traceback that a report needs."""
     fake_command(raising(RuntimeError("a fault of ours")))
-    with pytest.raises(RuntimeError):
-        main(["metrics"])
+    assert main(["metrics"]) == 1
+    words = capsys.readouterr().err
+    assert words.index("Traceback") < words.index("ERROR: Unexpected RuntimeError")
+
+
+class OutOfMemoryError(RuntimeError):
+    """Named as torch names what a card refuses."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OutOfMemoryError("CUDA out of memory."),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 8 TB."),
+    ],
+)
+def test_refused_memory_is_no_fault_of_ours(fake_command, capsys, error):
+    """Whoever refuses memory, the artist reads what would fit, and no traceback."""
+    fake_command(raising(error))
+    assert main(["metrics", "--json"]) == 1
+    told = capsys.readouterr()
+    assert json.loads(told.out)["error"]["code"] == "OUT_OF_MEMORY"
+    assert "Traceback" not in told.err
+
+
+def test_torch_refuses_memory_in_the_words_we_know():
+    """What torch raises for a tensor larger than any memory is told as OUT_OF_MEMORY."""
+    torch = pytest.importorskip("torch")
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(1 << 60, dtype=torch.uint8)
+    assert errors.explained(caught.value).code == "OUT_OF_MEMORY"
+    assert torch.OutOfMemoryError.__name__ == OutOfMemoryError.__name__
 
 
 def test_an_answer_is_printed_as_json(fake_command, capsys):
