@@ -16,7 +16,8 @@ from .system_memory import available_memory
 def free_memory(device: torch.device) -> int:
     """Bytes that a job may still take on a device; without limit where nobody knows."""
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        ours = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + ours  # torch keeps what earlier jobs freed
     available = available_memory()
     return sys.maxsize if available is None else available
 

@@ -34,12 +34,14 @@ class Stage:
         seconds: wall time; 0 for a stage that was left out.
         peak_memory_mb: the most memory the process had held by the end of the stage, or nothing
             where the system does not say.
+        peak_device_memory_mb: the most memory of a card that the stage held; nothing on a CPU.
         note: why it was left out, or what came out of it.
     """
 
     name: str
     seconds: float
     peak_memory_mb: int | None
+    peak_device_memory_mb: int | None
     note: str = ""
 
 
@@ -69,16 +71,17 @@ class Report:
     def stage(self, name: str, progress: Progress) -> Iterator[None]:
         """Time the body as the stage `name`."""
         progress.report(name, 0.0)
+        card = CardMemory(self.device)
         start = time.perf_counter()
         yield
-        seconds = time.perf_counter() - start
-        self.stages.append(Stage(name, round(seconds, 3), peak_memory_mb()))
+        seconds = round(time.perf_counter() - start, 3)
+        self.stages.append(Stage(name, seconds, peak_memory_mb(), card.peak_mb()))
         LOGGER.info("%s: %.1f s", name, seconds)
         progress.report(name, 1.0)
 
     def leave_out(self, name: str, why: str) -> None:
         """Note that a stage of the paper was not run."""
-        self.stages.append(Stage(name, 0.0, peak_memory_mb(), why))
+        self.stages.append(Stage(name, 0.0, peak_memory_mb(), None, why))
         LOGGER.info("%s: left out, %s", name, why)
 
     def to_dict(self) -> dict[str, Any]:
@@ -103,6 +106,26 @@ def versions() -> dict[str, str]:
         except ModuleNotFoundError:
             continue
     return found
+
+
+class CardMemory:
+    """The most memory of a card that was held since this was made; nothing on a CPU."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device if device.startswith("cuda") else None
+        if self._device:
+            import torch
+
+            if torch.cuda.is_initialized():  # else it has held nothing yet
+                torch.cuda.reset_peak_memory_stats(self._device)
+
+    def peak_mb(self) -> int | None:
+        """In MiB."""
+        if self._device is None:
+            return None
+        import torch
+
+        return int(torch.cuda.max_memory_allocated(self._device)) // (1 << 20)
 
 
 def peak_memory_mb() -> int | None:
