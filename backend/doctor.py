@@ -14,9 +14,15 @@ from importlib import util
 from typing import TYPE_CHECKING
 
 from .environment import ROOT, backend_environment, blender_environment, find_interpreter
-from .errors import EnvironmentBroken
+from .errors import CheckpointMismatch, CheckpointMissing, EnvironmentBroken
 from .exit_codes import DONE, ENVIRONMENT
 from .installation import costs
+from .model.checkpoint_folders import (
+    find_dinov3,
+    installed_checkpoints,
+    license_of,
+    needs_dinov3,
+)
 from .system_libraries import install_command, missing_libraries
 from .system_memory import available_memory, total_memory
 from .terminal import print_json, say
@@ -66,7 +72,7 @@ def examine() -> list[Finding]:
         _environment(backend_environment()),
         *_torch(),
         _memory(),
-        Finding("checkpoints", well=True, seen="none installed, and --checkpoint none needs none"),
+        *_checkpoints(),
         _environment(blender_environment()),
         _system_libraries(),
         _disk(),
@@ -110,6 +116,35 @@ def _memory() -> Finding:
     seen = f"{usable:.1f} of {total / 1e9:.1f} GB available, {needed}"
     remedy = "Close other programs, or give fewer or smaller views."
     return Finding("memory", usable >= MEMORY_NEEDED, seen, remedy)
+
+
+def _checkpoints() -> list[Finding]:
+    """The weights that are here, each with its license, and the image features they may need."""
+    here = installed_checkpoints()
+    if not here:
+        seen = "none installed, and --checkpoint none needs none"
+        return [Finding("checkpoints", well=True, seen=seen), _dinov3(needed=False)]
+    found, needed = [], False
+    for name, folder in here.items():
+        try:
+            needed = needs_dinov3(folder) or needed
+        except CheckpointMismatch as error:
+            found.append(Finding(name, well=False, seen=error.message, remedy=error.remedy))
+        else:
+            found.append(Finding(name, well=True, seen=f"{folder}, license: {license_of(folder)}"))
+    return [*found, _dinov3(needed=needed)]
+
+
+def _dinov3(*, needed: bool) -> Finding:
+    """The network of the image features: well too if it is away and nothing here asks for it."""
+    try:
+        path = find_dinov3()
+    except CheckpointMissing as error:
+        seen = error.message if needed else "not here, and no installed checkpoint needs it"
+        return Finding("dinov3", well=not needed, seen=seen, remedy=error.remedy)
+    remedy = "Set LSRM_DINOV3 to a file that is there."
+    seen = f"{path}, license: DINOv3's own" if path.exists() else f"{path} does not exist"
+    return Finding("dinov3", well=path.exists(), seen=seen, remedy=remedy)
 
 
 def _system_libraries() -> Finding:

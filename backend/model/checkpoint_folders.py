@@ -4,15 +4,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import CheckpointMissing
+from ..errors import CheckpointMismatch, CheckpointMissing
 
 CONFIG = "config.json"
 """The file by which a folder is known as a checkpoint."""
+
+LICENSE_FILE = "LICENSE.txt"
+"""What lies beside converted weights of others."""
 
 SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
 """Checkpoints that come with the repository."""
@@ -35,7 +39,7 @@ class Known:
 
 def _released(kind: str) -> Known:
     return Known(
-        "CC BY-NC 4.0 (Meta), with DINOv3's own licence for the image features",
+        "CC BY-NC 4.0 (Meta), with DINOv3's own license for the image features",
         "Ask its authors for access, download it, and run "
         f"`{_CONVERT} DOWNLOAD/{kind}`; or use --checkpoint none.",
     )
@@ -91,9 +95,32 @@ def installed_checkpoints() -> dict[str, Path]:
         for root in (SHIPPED, user_folder())
         if root.is_dir()
         for folder in sorted(root.iterdir())
-        if (folder / CONFIG).is_file()
+        if (folder / CONFIG).is_file() and not folder.name.startswith("dinov3")
     ]
     return {folder.name: folder for folder in folders}
+
+
+def license_of(folder: Path) -> str:
+    """The terms of a checkpoint that is here, or where they stand."""
+    notice = folder / LICENSE_FILE
+    if folder.name in KNOWN:
+        return KNOWN[folder.name].license
+    return f"see {notice}" if notice.is_file() else "your own: no license beside it"
+
+
+def needs_dinov3(folder: Path) -> bool:
+    """Whether a checkpoint reads image features that it does not hold.
+
+    Raises:
+        CheckpointMismatch: if its configuration cannot be read.
+    """
+    try:
+        config = json.loads((folder / CONFIG).read_text("utf-8"))
+        return bool(config["image_features"] == "dinov3")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointMismatch(
+            f"{folder / CONFIG} cannot be read: {error}.", f"Convert it again: `{_CONVERT}`."
+        ) from error
 
 
 def find_dinov3() -> Path:
@@ -112,6 +139,6 @@ def find_dinov3() -> Path:
             return path
     raise CheckpointMissing(
         "The image features of DINOv3 (ViT-H/16+) are not on this computer.",
-        "Accept their licence at ai.meta.com/dinov3, download dinov3_vith16plus_pretrain*.pth, "
+        "Accept their license at ai.meta.com/dinov3, download dinov3_vith16plus_pretrain*.pth, "
         f"and put it into {user_folder()} or point LSRM_DINOV3 at it.",
     )
