@@ -31,7 +31,6 @@ SUPPORTED = ((3, 11), (3, 13))  # the Pythons that Blender's module is published
 THIS_PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 QUIET_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 PIN = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[^\s;]+)")
-PLATFORM_MARKER = re.compile(r"platform_system\s*==\s*'(?P<system>\w+)'")
 PYTHON_MARKER = re.compile(r"python_version\s*(?P<relation><|>=)\s*'3\.(?P<minor>\d+)'")
 SYSTEM_MARKER = re.compile(r"platform_system\s*==\s*'(?P<system>\w+)'")
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-LICENSE_URL = "https://ai.meta.com/resources/models-and-libraries/dinov3-license/"
 _REMEDY = "Download ViT-H/16+ (dinov3_vith16plus_pretrain) from its authors and try again."
 
 # Names in a transformers folder, without the "model." that newer versions put before layers.
