@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint", default="none", help="name or folder; none needs no weights"
     )
-    parser.add_argument("--refine", type=_refine, default="auto", help="off, auto or seconds")
+    parser.add_argument("--refine", type=refinement, default="auto", help="off, auto or seconds")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0 …")
     parser.add_argument("--texture-size", type=_count, default=2048, help="side in texels")
     parser.add_argument("--faces", type=_count, default=50_000, help="triangles, about")
@@ -51,10 +51,15 @@ def _count(text: str) -> int:
     return number
 
 
-def _refine(text: str) -> str:
+def refinement(text: str) -> str:
+    """A word of a command line: `off`, `auto`, or seconds above zero.
+
+    Raises:
+        argparse.ArgumentTypeError: naming these.
+    """
     if text not in ("off", "auto"):
         try:
             _count(text)
-        except ValueError:
+        except (ValueError, argparse.ArgumentTypeError):
             raise argparse.ArgumentTypeError(f"{text!r} is not off, auto or seconds") from None
     return text

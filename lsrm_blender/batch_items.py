@@ -155,9 +155,18 @@ def fingerprint(source: Path, settings: dict[str, Any]) -> str:
     total = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for path in (source, *_referred(source)):
         total.update(path.name.encode())
-        with path.open("rb") as file:
-            total.update(hashlib.file_digest(file, "sha256").digest())
+        total.update(bytes.fromhex(digest(path)))
     return total.hexdigest()
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of what a file holds.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _referred(source: Path) -> list[Path]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ..backend.errors import Cancelled, LsrmError
 from ..backend.exit_codes import DONE, INTERRUPTED, USAGE, exit_code
 from ..backend.progress import Progress
+from ..backend.reconstruct_command import refinement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -215,7 +216,7 @@ def _add_convert(commands: Any) -> None:
     add("--size", type=_positive, default=256, help="of the square images, in pixels")
     add("--environment", metavar="HDRI", help="default: each file's own light")
     add("--checkpoint", default="none", help="name or folder; none needs no weights")
-    add("--refine", default="auto", help="off, auto or seconds")
+    add("--refine", type=refinement, default="auto", help="off, auto or seconds")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:0 …")
     add("--texture-size", type=_positive, default=2048, help="side in texels")
     add("--faces", type=_positive, default=50_000, help="triangles, about")

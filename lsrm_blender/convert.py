@@ -14,17 +14,24 @@ import struct
 import sys
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..backend import exit_codes
-from ..backend.errors import BackendDied, Cancelled, EnvironmentBroken, LsrmError, NoSurface
+from ..backend.errors import (
+    BackendDied,
+    BadAsset,
+    Cancelled,
+    EnvironmentBroken,
+    LsrmError,
+    NoSurface,
+)
 from ..backend.whole_folder import remove_unfinished
 from . import batch_items
 from .batch_items import CAPTURE, DONE, FAILED, INTERRUPTED, RESULT, RUNNING, WAITING, Item, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from ..backend.progress import Progress
     from .backend_client import Client
@@ -60,8 +67,16 @@ class BatchSettings:
 
     @property
     def results(self) -> dict[str, Any]:
-        """What results depend on."""
-        return {"capture": self.capture, "reconstruct": self.reconstruct}
+        """What results depend on.
+
+        Raises:
+            OSError: if the environment cannot be read.
+        """
+        found = {"capture": self.capture, "reconstruct": self.reconstruct}
+        environment = Path(self.capture.get("environment") or "")
+        if environment.is_file():
+            found["environment"] = batch_items.digest(environment)
+        return found
 
 
 @dataclass(frozen=True)
@@ -227,7 +242,7 @@ class Batch:
         folder = self._output / item.name
         _tidy(folder)
         if item.source.stat().st_size == 0:
-            _refuse_empty(item)
+            raise BadAsset(f"{item.source.name} is empty.", "Check the file.")
         blender, backend = self._children.blender, self._children.backend
         views, output = folder / CAPTURE, folder / RESULT
         where = {"asset": str(item.source), "output": str(views)}
@@ -317,12 +332,6 @@ def only_one(output: Path) -> Iterator[None]:
                 f"Another conversion is writing to {output}.", "Wait for it, or stop it."
             ) from error
         yield
-
-
-def _refuse_empty(item: Item) -> NoReturn:
-    from ..backend.errors import BadAsset
-
-    raise BadAsset(f"{item.source.name} is empty.", "Check the file.")
 
 
 def _entry(item: Item, status: Status) -> dict[str, Any]:

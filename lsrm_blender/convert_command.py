@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..backend.exit_codes import USAGE
+from ..backend.model.checkpoint_folders import KNOWN
 from . import launches, preferences
 from .asset_import import SUFFIXES
 from .backend_client import Client
 from .batch_items import Item, NoSuchInput, find_items
+from .checkpoints import NONE
 from .child_watch import Patience
 from .command_line import tell
 from .convert import LOG, Batch, BatchLog, BatchSettings, Children, only_one
@@ -19,7 +22,6 @@ from .pixels import write_failure
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
-    from pathlib import Path
 
     from ..backend.progress import Progress
 
@@ -37,7 +39,7 @@ def convert_all(arguments: argparse.Namespace, progress: Progress) -> dict[str, 
     except NoSuchInput as error:
         tell(f"{error.message} {error.remedy}")
         return {"error": error.to_dict(), "exit_code": USAGE}
-    words = vars(arguments)
+    words = {**vars(arguments), **_found_from_anywhere(arguments)}
     settings = BatchSettings(
         capture={name: words[name] for name in CAPTURE_WORDS},
         reconstruct={name: words[name] for name in RECONSTRUCT_WORDS},
@@ -54,6 +56,16 @@ def convert_all(arguments: argparse.Namespace, progress: Progress) -> dict[str, 
             return run_batch(items, output, settings, arguments, progress)
     except OSError as error:
         raise write_failure(output, error) from error
+
+
+def _found_from_anywhere(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The words that name files, for children that work in another folder; others are names."""
+    environment, checkpoint = arguments.environment, arguments.checkpoint
+    if environment and Path(environment).is_file():
+        environment = str(Path(environment).absolute())
+    if checkpoint not in (NONE, *KNOWN) and Path(checkpoint).is_dir():
+        checkpoint = str(Path(checkpoint).absolute())
+    return {"environment": environment, "checkpoint": checkpoint}
 
 
 def run_batch(

@@ -170,6 +170,25 @@ def test_a_failing_item_costs_itself(run_batch, lsrm):
     assert run_batch([], reconstruct={"faces": 7})[0] == ["done"] * 3
 
 
+def test_another_light_in_the_same_file_counts(run_batch, tmp_path):
+    """Who stores another environment under the same name gets other results."""
+    light = tmp_path / "sky.hdr"
+    capture = {"environment": str(light)}
+    for content, states in ((b"noon", "done"), (b"noon", "skipped"), (b"dusk", "done")):
+        light.write_bytes(content)
+        assert run_batch([], capture=capture)[0] == [states] * 3
+
+
+@pytest.mark.parametrize("refine", ["0", "-1", "soon", "1.5"])
+def test_wrong_seconds_are_usage(lsrm, capsys, refine):
+    """The refinement is checked before hours of work begin, in the words of `reconstruct`."""
+    parser = lsrm("lsrm_blender.command_line").parser()
+    with pytest.raises(SystemExit) as stop:
+        parser.parse_args(["convert", "a.glb", "-o", "out", f"--refine={refine}"])
+    assert stop.value.code == 2
+    assert f"'{refine}' is not off, auto or seconds" in capsys.readouterr().err
+
+
 def test_a_dead_child_is_worth_another_try(run_batch, lsrm):
     """A crash may be an accident, so the item is tried again; twice in a row is a failure."""
     died = lsrm("backend.errors").BackendDied("Killed.", "Try again.")
