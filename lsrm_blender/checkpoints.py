@@ -7,11 +7,14 @@ No bpy in here.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Protocol
+import json
+from typing import TYPE_CHECKING, Protocol
 
-from ..backend.errors import BadRequest, LicenseNotAccepted
-from ..backend.model.checkpoint_folders import find_checkpoint, find_dinov3
+from ..backend.errors import BadRequest, CheckpointMissing, LicenseNotAccepted
+from ..backend.model.checkpoint_folders import CONFIG, find_checkpoint, find_dinov3
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NONE, RGB, PBR, MINI, FOLDER = "none", "lsrm-rgb", "lsrm-pbr", "mini", "FOLDER"
 
@@ -68,15 +71,48 @@ def weights_of(chosen: Chosen, folder: Path, *, accepted: bool) -> dict[str, str
         if not chosen.checkpoint_folder:
             raise BadRequest("No folder of weights is chosen.", "Choose one in the settings.")
         name = str(folder)
-    licensed = has_license(name) or (Path(name) / LICENSE_FILE).is_file()
-    if licensed and not accepted:
-        raise LicenseNotAccepted(
-            f"The license of the weights has not been accepted. {LICENSE}",
-            "Read it, then tick the box in the settings; or choose no checkpoint.",
-        )
+    if has_license(name) and not accepted:
+        raise _not_accepted()
     if name != NONE:
-        find_checkpoint(name)  # now, and not after minutes of capturing
-    if has_license(name):
-        find_dinov3()
+        _look_for(name, accepted=accepted)
     material = chosen.material if has_materials(chosen.checkpoint) else "rgb"
     return {"checkpoint": name, "material": material}
+
+
+def _look_for(name: str, *, accepted: bool) -> None:
+    """Find all that weights need now, and not after minutes of capturing.
+
+    Raises:
+        LicenseNotAccepted, CheckpointMissing: as above.
+    """
+    try:
+        found = find_checkpoint(name)
+    except CheckpointMissing as error:
+        raise CheckpointMissing(error.message, _remedy(name, error)) from error
+    if (found / LICENSE_FILE).is_file() and not accepted:
+        raise _not_accepted()
+    if _needs_features(found):
+        find_dinov3()
+
+
+def _not_accepted() -> LicenseNotAccepted:
+    return LicenseNotAccepted(
+        f"The license of the weights has not been accepted. {LICENSE}",
+        "Read it, then tick the box in the settings; or choose no checkpoint.",
+    )
+
+
+def _remedy(name: str, error: CheckpointMissing) -> str:
+    """The backend's, where choices are made in a panel and not with options."""
+    if name not in (RGB, PBR, MINI):
+        return f"Choose a folder with a {CONFIG}, or no checkpoint."
+    return error.remedy.replace("use --checkpoint none", "choose no checkpoint")
+
+
+def _needs_features(folder: Path) -> bool:
+    """Whether weights were trained on DINOv3; what cannot be read the backend will refuse."""
+    try:
+        config = json.loads((folder / CONFIG).read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(config, dict) and config.get("image_features") == "dinov3"
