@@ -9,6 +9,7 @@ job ends: with a result, or with an error that says what to do. No bpy in here.
 from __future__ import annotations
 
 import atexit
+import logging
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from ..backend.progress import Progress
     from .child_process import Launch
+
+LOGGER = logging.getLogger(__name__)
 
 LONGEST_STEP = 1.0
 """Seconds that one pump counts at most: time in which we did not listen is not the child's."""
@@ -55,8 +58,6 @@ class Client:
     ) -> None:
         self.patience = patience or Patience()
         self.child: ChildProcess | None = None
-        self.description: dict[str, Any] = {}
-        self.heard_log: deque[str] = deque(maxlen=200)
         self._launch = launch
         self._clock = clock
         self._last_pump = clock()
@@ -200,7 +201,6 @@ class Client:
 
     def _forget_child(self) -> None:
         self.child = None
-        self.description = {}
         atexit.unregister(self.close)
 
     def _lose(self, error: LsrmError) -> None:
@@ -284,7 +284,7 @@ class Client:
     def _take_note(self, told: Notification) -> None:
         job = self._running
         if told.method == protocol.LOG:
-            self.heard_log.append(str(told.params.get("message", "")))
+            LOGGER.info("%s", told.params.get("message", ""))
         elif told.method == protocol.PROGRESS and job and told.params.get("id") == job.id:
             progress = JobProgress.of(told.params)
             if progress.stage != job.progress.stage:
@@ -299,7 +299,7 @@ class Client:
         result = message.result if isinstance(message, Answer) else None
         theirs = result.get("protocol") if isinstance(result, dict) else None
         if theirs == protocol.PROTOCOL_VERSION:
-            self.description, self._watch.ready = dict(result or {}), True
+            self._watch.ready = True
             return
         name = self.child.launch.name if self.child else "The child"
         self._lose(

@@ -226,7 +226,8 @@ def death(name: str, code: int, log_tail: str, log: Path) -> LsrmError:
 
 def _start(launch: Launch) -> subprocess.Popen[bytes]:
     launch.log.parent.mkdir(parents=True, exist_ok=True)
-    if launch.log.exists():
+    # On Windows somebody may hold the old one open; then it is written over.
+    with contextlib.suppress(OSError):
         launch.log.replace(launch.log.with_suffix(".previous" + launch.log.suffix))
     own_group: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":

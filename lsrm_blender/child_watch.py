@@ -7,14 +7,12 @@ No bpy in here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..backend.errors import BackendDied, Cancelled, LsrmError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from .child_process import ChildProcess
     from .jobs import Job
 
@@ -34,7 +32,6 @@ class Patience:
         busy: the same, while the child is seen to compute, or where that cannot be seen.
         ready: until `initialize` is answered.
         stage: one stage of a job.
-        stages: other limits for some stages.
         terminate: after a cancel, until the child is asked to end.
         kill: after a cancel, until it is killed.
         log_megabytes: that the child may print.
@@ -45,7 +42,6 @@ class Patience:
     busy: float = 60.0
     ready: float = 120.0
     stage: float = 1800.0
-    stages: Mapping[str, float] = field(default_factory=dict)
     terminate: float = 5.0
     kill: float = 9.0
     log_megabytes: int = 200
@@ -114,7 +110,7 @@ class Watch:
 
     def _overdue(self, job: Job, now: float) -> LsrmError | None:
         stage = job.progress.stage or job.method
-        limit = self._patience.stages.get(stage, self._patience.stage)
+        limit = self._patience.stage
         if now - job.stage_since <= limit:
             return None
         return BackendDied(

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
     from ..backend.progress import Progress
 
-SHADINGS = ("unlit", "lit")
-
 
 def evaluate(
     views: Path, mesh: Path, shading: str, comparison: Path | None, progress: Progress
