@@ -104,5 +104,7 @@ def _fresh_collection(name: str, scene: bpy.types.Scene) -> bpy.types.Collection
         found = bpy.data.collections.new(name)
         scene.collection.children.link(found)
     old = [each for each in found.objects if VIEW in each.keys()]  # noqa: SIM118  RNA
+    pictures = {behind.image for each in old for behind in each.data.background_images}
     bpy.data.batch_remove([block for each in old for block in (each, each.data)])
+    bpy.data.batch_remove([each for each in pictures if each is not None and each.users == 0])
     return found

@@ -57,7 +57,7 @@ class PlanOperator:
             window.start(self.plan(context))
         except LsrmError as error:
             # Not as an error: that would pop up in front of the panel, which says it all.
-            window.refuse(self.bl_label, error)
+            window.refuse(self.bl_label, type(self).bl_idname, error)
             self.report({"WARNING"}, str(error))
             return {"CANCELLED"}
         return {"FINISHED"}
@@ -333,21 +333,22 @@ class LSRM_OT_convert(bpy.types.Operator):
         """The command `convert` with these words."""
         from .command_line import main
 
-        names = ("views", "size", "samples", "texture_size", "faces")
-        names += ("checkpoint", "refine", "material")
-        words = [f"--{name.replace('_', '-')}={getattr(self, name)}" for name in names]
-        words += [
-            f"--{name.replace('_', '-')}"
-            for name in ("force", "retry_failed")
-            if getattr(self, name)
-        ]
-        chosen = preferences.chosen()
-        words += [f"--device={chosen.device}", f"--backend-python={_python()}"]
-        code = main(["convert", *self.inputs.splitlines(), "-o", self.output, *words])
+        code = main(["convert", *self._words()])
         if code:
             self.report({"ERROR"}, f"Not all was converted (exit code {code}): see summary.json")
             return {"CANCELLED"}
         return {"FINISHED"}
+
+    def _words(self) -> list[str]:
+        """The properties as a command line."""
+        names = ("views", "size", "samples", "texture_size", "faces", "refine", "material")
+        words = [bpy.path.abspath(line) for line in self.inputs.splitlines()]
+        words += ["-o", bpy.path.abspath(self.output)]
+        words += [f"--{name.replace('_', '-')}={getattr(self, name)}" for name in names]
+        words += [f"--checkpoint={bpy.path.abspath(self.checkpoint)}"]
+        switches = {"--force": self.force, "--retry-failed": self.retry_failed}
+        words += [word for word, chosen in switches.items() if chosen]
+        return [*words, f"--device={preferences.chosen().device}", f"--backend-python={_python()}"]
 
 
 def _selected(context: bpy.types.Context) -> list[bpy.types.Object]:

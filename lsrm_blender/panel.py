@@ -18,10 +18,12 @@ CHARACTERS_PER_POINT = 0.14
 # What can be done about an error with one click: operator, label.
 MENDERS = {
     "ENVIRONMENT_BROKEN": ("lsrm.open_preferences", "Open Preferences"),
-    "CHECKPOINT_MISSING": ("lsrm.open_preferences", "Open Preferences"),
     "OUT_OF_MEMORY": ("lsrm.use_less", "Use Less Memory"),
-    "BACKEND_DIED": ("lsrm.reconstruct", "Try Again"),
 }
+DIED = "BACKEND_DIED"
+"""What may be an accident: the button that has begun the job is offered again."""
+
+CHECKPOINT = "checkpoint"
 # Which setting an error is about.
 SETTINGS = {
     "OUTPUT_NOT_WRITABLE": "output_folder",
@@ -29,7 +31,7 @@ SETTINGS = {
     "BAD_CAPTURE": "views_folder",
     "BAD_IMAGE": "views_folder",
     "BAD_CAMERA": "views_folder",
-    "CHECKPOINT_MISSING": "checkpoint",
+    "CHECKPOINT_MISSING": CHECKPOINT,
 }
 STOPPED, LICENSE_NOT_ACCEPTED = "CANCELLED", "LICENSE_NOT_ACCEPTED"
 
@@ -140,14 +142,19 @@ def _draw_objects(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
 def _draw_weights(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The choice of weights, and their license where it is not ours."""
     settings = context.scene.lsrm
-    layout.prop(settings, "checkpoint")
-    if settings.checkpoint == FOLDER:
-        layout.prop(settings, "checkpoint_folder")
+    _draw_checkpoint(layout, settings)
     if has_license(settings.checkpoint):
         _write(layout, context, LICENSE)
         _draw_acceptance(layout)
     if has_materials(settings.checkpoint):
         layout.prop(settings, "material")
+
+
+def _draw_checkpoint(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
+    """The choice, and the folder where one is chosen."""
+    layout.prop(settings, CHECKPOINT)
+    if settings.checkpoint == FOLDER:
+        layout.prop(settings, "checkpoint_folder")
 
 
 def _draw_acceptance(layout: bpy.types.UILayout) -> None:
@@ -188,13 +195,18 @@ def _draw_error(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     head.operator("lsrm.dismiss", text="", icon="X", emboss=False)
     _write(box, context, run.error_message)
     _write(box, context, run.error_remedy)
-    if setting := SETTINGS.get(run.error_code):
+    setting = SETTINGS.get(run.error_code)
+    if setting == CHECKPOINT:
+        _draw_checkpoint(box, settings)
+    elif setting:
         box.prop(settings, setting)
     if run.error_code == LICENSE_NOT_ACCEPTED:
         _draw_acceptance(box)
     row = box.row()
     if mender := MENDERS.get(run.error_code):
         row.operator(mender[0], text=mender[1])
+    elif run.error_code == DIED and run.operator:
+        row.operator(run.operator, text="Try Again")
     if run.log and not stopped:
         row.operator("lsrm.open_log", icon="TEXT")
 

@@ -33,6 +33,7 @@ LOGGER = logging.getLogger(__name__)
 
 CAPTURE_WEIGHT, RECONSTRUCT_WEIGHT, IMPORT_WEIGHT = 0.3, 0.65, 0.05
 RESULT_WEIGHT = RECONSTRUCT_WEIGHT + IMPORT_WEIGHT
+RECONSTRUCT = "lsrm.reconstruct"
 PREPARED = ".result.blend"
 UNFIT = re.compile(r"[^\w .-]")
 
@@ -103,7 +104,7 @@ def capture(scene: bpy.types.Scene, target: Target) -> Plan:
             found.lsrm.source = "VIEWS"
         return _with_warnings(f"{params['views']} views are in {target.views}", info)
 
-    return Plan(f"Capture {target.name}", work(), CAPTURE_WEIGHT)
+    return Plan(f"Capture {target.name}", work(), CAPTURE_WEIGHT, "lsrm.capture")
 
 
 def reconstruct_objects(scene: bpy.types.Scene, target: Target, device: str) -> Plan:
@@ -116,7 +117,7 @@ def reconstruct_objects(scene: bpy.types.Scene, target: Target, device: str) -> 
         yield from _captured(target, params)
         return (yield from _reconstructed(asked, place))
 
-    return Plan(f"Reconstruct {target.name}", work(), CAPTURE_WEIGHT + RESULT_WEIGHT)
+    return Plan(f"Reconstruct {target.name}", work(), CAPTURE_WEIGHT + RESULT_WEIGHT, RECONSTRUCT)
 
 
 def reconstruct_views(scene: bpy.types.Scene, views: Path, folder: Path, device: str) -> Plan:
@@ -127,18 +128,18 @@ def reconstruct_views(scene: bpy.types.Scene, views: Path, folder: Path, device:
     def work() -> Generator[Step, Any, str]:
         return (yield from _reconstructed(asked, place))
 
-    return Plan(f"Reconstruct {views.name}", work(), RESULT_WEIGHT)
+    return Plan(f"Reconstruct {views.name}", work(), RESULT_WEIGHT, RECONSTRUCT)
 
 
 def check_views(scene: bpy.types.Scene, views: Path) -> Plan:
     """Show the cameras of some views, and have the backend look for mistakes in them."""
 
     def work() -> Generator[Step, Any, str]:
-        cameras = show_views(views, scene)
+        show_views(views, scene)
         found = yield Step("backend", "check", {"views": str(views)}, "Checking the views")
-        return _with_warnings(f"{len(cameras)} views are good", found)
+        return _with_warnings(f"{found['views']} views are good", found)
 
-    return Plan(f"Check {views.name}", work())
+    return Plan(f"Check {views.name}", work(), operator="lsrm.check_views")
 
 
 def install_backend() -> Plan:
@@ -148,7 +149,7 @@ def install_backend() -> Plan:
         done = yield Step("install", "install", {}, "Installing the backend")
         return f"The backend is installed: {done['python']}"
 
-    return Plan("Install the backend", work())
+    return Plan("Install the backend", work(), operator=preferences.INSTALL)
 
 
 def import_folder(folder: Path, scene: bpy.types.Scene) -> str:

@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import textwrap
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +21,14 @@ from .checkpoints import LICENSE
 if TYPE_CHECKING:
     from .child_process import Launch
 
+INSTALL = "lsrm.install_backend"
+"""The button that installs the backend; what comes of it is shown here."""
+
 CHARACTERS = 70
 """Of a line in the preferences: labels do not wrap by themselves."""
+
+LOG_DAYS = 7
+"""After which the logs of a Blender are removed by the next one."""
 
 PACKAGE = (__package__ or "").rpartition(".")[0]
 """The extension itself, by whatever name Blender has loaded it."""
@@ -91,14 +100,20 @@ class LSRM_AP_preferences(bpy.types.AddonPreferences):
         if self.found:
             layout.label(text=self.found, translate=False)
         run = bpy.context.window_manager.lsrm
-        if run.running:
-            layout.progress(text=f"{run.step} {run.message}", factor=run.overall)
-        _write(layout, run.note or f"{run.error_message} {run.error_remedy}".strip())
+        if run.operator == INSTALL:
+            _draw_installation(layout, run)
         layout.prop(self, "device")
         layout.prop(self, "folder")
         layout.prop(self, "time_limit")
         layout.prop(self, "license_accepted")
         _write(layout, LICENSE)
+
+
+def _draw_installation(layout: bpy.types.UILayout, run: bpy.types.PropertyGroup) -> None:
+    """How far it is, or what came of it."""
+    if run.running:
+        layout.progress(text=f"{run.step} {run.message}", factor=run.overall)
+    _write(layout, run.note or f"{run.error_message} {run.error_remedy}".strip())
 
 
 def _write(layout: bpy.types.UILayout, text: str) -> None:
@@ -160,12 +175,22 @@ def launch(child: str) -> Launch:
     Raises:
         EnvironmentBroken: if the backend is not installed.
     """
-    logs = user_folder("logs")
+    log = _log_file(child)
     if child == "blender":
-        return launches.blender_launch(logs / "blender.txt")
+        return launches.blender_launch(log)
     if child == "install":
-        return launches.install_launch(environments(), logs / "install.txt")
-    return launches.backend_launch(backend_python(), logs / "backend.txt")
+        return launches.install_launch(environments(), log)
+    return launches.backend_launch(backend_python(), log)
+
+
+def _log_file(child: str) -> Path:
+    """The log of a child of this Blender: others may be open, and each keeps its own."""
+    folder, long_ago = user_folder("logs"), time.time() - LOG_DAYS * 24 * 3600
+    for old in folder.glob("*.txt"):
+        with contextlib.suppress(OSError):
+            if old.stat().st_mtime < long_ago:
+                old.unlink()
+    return folder / f"{child}.{os.getpid()}.txt"
 
 
 CLASSES = (LSRM_AP_preferences,)

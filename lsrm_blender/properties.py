@@ -141,10 +141,12 @@ class LSRM_PG_run(bpy.types.PropertyGroup):
     error_message: StringProperty()
     error_remedy: StringProperty()
     log: StringProperty()
+    operator: StringProperty()
 
     def show(self, shown: Shown) -> None:
         """Take over what the session shows."""
-        for name in ("running", "stopping", "title", "step", "stage", "message", "note", "log"):
+        words = ("title", "step", "stage", "message", "note", "log", "operator")
+        for name in ("running", "stopping", *words):
             setattr(self, name, getattr(shown, name))
         self.overall, self.fraction, self.eta = shown.overall, shown.fraction, shown.eta
         error = shown.error or ("", "", "")

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from ..backend.errors import BadAsset
 from .pixels import write_failure
 
 COLLECTION = "LSRM"
+OWN_NAME = re.compile(rf"{COLLECTION}(\.\d+)?")
+"""As Blender numbers it where the name is taken, by another scene for one."""
+
 # Custom properties of imported objects.
 REPORT = "lsrm_report"
 SOURCE = "lsrm_source"
@@ -161,7 +165,9 @@ def _settle(imported: list[bpy.types.Object], result: Result, scene: bpy.types.S
 
 def _own_collection(scene: bpy.types.Scene) -> bpy.types.Collection:
     """The scene's collection for results."""
-    found = next((c for c in scene.collection.children if c.name.startswith(COLLECTION)), None)
+    children = scene.collection.children
+    own = (each for each in children if OWN_NAME.fullmatch(each.name) and each.library is None)
+    found = next(own, None)
     if found is None:
         found = bpy.data.collections.new(COLLECTION)
         scene.collection.children.link(found)

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..backend.errors import LsrmError
+from ..backend.errors import LsrmError, explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -53,11 +53,13 @@ class Plan:
         title: for the artist.
         work: yields steps, is sent their results, returns a sentence about what came of it.
         weight: the sum of the weights of all its steps.
+        operator: the button that begins it, and would begin it again.
     """
 
     title: str
     work: Generator[Step, Any, str]
     weight: float = 1.0
+    operator: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Shown:
         note: what came of the last plan.
         error: why nothing came of it: code, message, remedy.
         log: the file to look at.
+        operator: the button that has begun the plan.
     """
 
     running: bool = False
@@ -91,6 +94,7 @@ class Shown:
     note: str = ""
     error: tuple[str, str, str] | None = None
     log: str = ""
+    operator: str = ""
 
 
 class Session:
@@ -119,7 +123,7 @@ class Session:
             plan.work.close()
             raise LsrmError(f"{self._plan.title} is still at work.", "Wait for it, or cancel it.")
         self._plan, self._done = plan, 0.0
-        self.shown = Shown(running=True, title=plan.title)
+        self.shown = Shown(running=True, title=plan.title, operator=plan.operator)
         self._advance(None)
         if self.shown.error is not None:
             raise _told(self.shown.error)
@@ -178,10 +182,10 @@ class Session:
                 client.close()
             client.dismiss()
 
-    def refuse(self, title: str, error: LsrmError) -> None:
+    def refuse(self, title: str, operator: str, error: LsrmError) -> None:
         """Show why a plan could not be made."""
         if not self.shown.running:
-            self.shown = _failed(title, error, self.shown.log)
+            self.shown = _failed(Shown(title=title, operator=operator, log=self.shown.log), error)
 
     def dismiss(self) -> None:
         """Forget what came of the last plan."""
@@ -237,12 +241,13 @@ class Session:
             else:
                 step = plan.work.send(finished.result if finished is not None else None)
         except StopIteration as end:
-            self._finish(Shown(note=end.value or "", log=self.shown.log))
+            self._finish(
+                Shown(note=end.value or "", log=self.shown.log, operator=self.shown.operator)
+            )
         except LsrmError as error:
-            self._finish(_failed(plan.title, error, self.shown.log))
+            self._finish(_failed(self.shown, error))
         except Exception as error:
-            told = LsrmError(f"Unexpected {type(error).__name__}: {error}.", "Please report it.")
-            self._finish(_failed(plan.title, told, self.shown.log))
+            self._finish(_failed(self.shown, explained(error)))
             raise
         else:
             self._begin(step)
@@ -259,9 +264,10 @@ class Session:
         self.shown = shown
 
 
-def _failed(title: str, error: LsrmError, log: str) -> Shown:
+def _failed(shown: Shown, error: LsrmError) -> Shown:
+    """What is shown of a plan after its end."""
     told = (error.code, error.message, error.remedy)
-    return Shown(title=title, error=told, log=log)
+    return Shown(title=shown.title, error=told, log=shown.log, operator=shown.operator)
 
 
 def _told(error: tuple[str, str, str]) -> LsrmError:

@@ -14,8 +14,11 @@ from . import plans, preferences, window
 from .operators import PlanOperator
 
 if TYPE_CHECKING:
+    from .properties import LSRM_PG_settings
     from .session import Plan
 
+SMALLEST_TEXTURE, SMALLEST_VIEW = 256, 32
+"""Sides in texels and pixels below which nothing is halved."""
 
 SHOWN_LINES = 30
 """Of the end of a log."""
@@ -116,21 +119,41 @@ def _show_text(context: bpy.types.Context, text: bpy.types.Text) -> None:
 
 
 class LSRM_OT_use_less(bpy.types.Operator):
-    """Halve the size of the textures and of the views."""
+    """Halve the size of the textures, and of the views where they are still to be taken."""
 
     bl_idname = "lsrm.use_less"
     bl_label = "Use Less Memory"
-    bl_description = "Halve the size of the textures and of the views"
+    bl_description = (
+        "Halve the size of the textures, and of the views where they are still to be taken"
+    )
     bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only while there is something to halve."""
+        if _halved(context.scene.lsrm):
+            return True
+        cls.poll_message_set("Textures and views are as small as they get")
+        return False
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """For the next job."""
         settings = context.scene.lsrm
-        settings.texture_size = str(max(int(settings.texture_size) // 2, 256))
-        settings.view_size = max(settings.view_size // 2, 32)
+        for name, value in _halved(settings).items():
+            setattr(settings, name, value)
         window.SESSION.dismiss()
         window.show()
         return {"FINISHED"}
+
+
+def _halved(settings: LSRM_PG_settings) -> dict[str, str | int]:
+    """The settings that would be smaller, with their values then."""
+    smaller: dict[str, str | int] = {}
+    if (texture_size := int(settings.texture_size)) > SMALLEST_TEXTURE:
+        smaller["texture_size"] = str(texture_size // 2)
+    if settings.source == "OBJECTS" and settings.view_size > SMALLEST_VIEW:
+        smaller["view_size"] = max(settings.view_size // 2, SMALLEST_VIEW)
+    return smaller
 
 
 class LSRM_OT_dismiss(bpy.types.Operator):

@@ -191,8 +191,8 @@ GERMAN = {
         "Das Protokoll des letzten Auftrags in einem Texteditor zeigen"
     ),
     "Use Less Memory": "Weniger Speicher nutzen",
-    "Halve the size of the textures and of the views": (
-        "Die Größe der Texturen und der Ansichten halbieren"
+    "Halve the size of the textures, and of the views where they are still to be taken": (
+        "Die Größe der Texturen halbieren, und die der Ansichten, wo sie erst aufgenommen werden"
     ),
     "Dismiss": "Wegräumen",
     "Put the message away": "Die Meldung wegräumen",

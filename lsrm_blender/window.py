@@ -47,9 +47,9 @@ def start(plan: Plan) -> None:
             bpy.app.timers.register(tick, persistent=True)
 
 
-def refuse(title: str, error: LsrmError) -> None:
-    """Show why nothing was begun."""
-    SESSION.refuse(title, error)
+def refuse(title: str, operator: str, error: LsrmError) -> None:
+    """Show why nothing was begun by a button."""
+    SESSION.refuse(title, operator, error)
     show()
 
 

@@ -94,6 +94,12 @@ bpy.data.objects["Cube"].select_set(True)
 said["capture"] = call(bpy.ops.lsrm.capture)
 said["source"] = [settings.source, settings.views_folder]
 said["check"] = call(bpy.ops.lsrm.check_views)
+checking = of("plans").check_views(scene, Path(settings.views_folder)).work
+checking.send(None)
+try:
+    checking.send({"views": 3, "warnings": ["One was left out."]})
+except StopIteration as end:
+    said["good views"] = end.value
 cameras = bpy.data.collections["Views of capture"].objects
 said["cameras"] = len(cameras)
 said["pictures"] = [each.data.background_images[0].image.size[0] for each in cameras]
@@ -107,9 +113,14 @@ said["relight"] = call(bpy.ops.lsrm.relight) + [scene.world.name]
 said["restore"] = call(bpy.ops.lsrm.restore_world) + [scene.world.name]
 said["log"] = call(bpy.ops.lsrm.open_log) + [len(bpy.data.texts["LSRM log"].lines) > 1]
 pids = [each.child.pid for each in window.SESSION._clients.values()]
+said["logs"] = sorted(each.child.launch.log.name for each in window.SESSION._clients.values())
+said["pid"] = os.getpid()
 said["warm"] = [alive(pid) for pid in pids]
 said["release"] = call(bpy.ops.lsrm.release)
 said["after release"] = [alive(pid) for pid in pids]
+pictures = len(bpy.data.images)
+of("import_views")._fresh_collection("Views of capture", scene)
+said["pictures gone"] = pictures - len(bpy.data.images)
 """
 
 FAILURES = """
@@ -136,6 +147,7 @@ chosen, refused = preferences.chosen, preferences.Chosen(license_accepted=False)
 preferences.chosen = lambda: refused
 (work / "weights").mkdir()
 (work / "weights" / "LICENSE.txt").touch()
+(work / "weights" / "config.json").touch()
 said["license of a folder"] = call(bpy.ops.lsrm.reconstruct)
 settings.checkpoint = "lsrm-pbr"
 said["license"] = call(bpy.ops.lsrm.reconstruct)
@@ -143,8 +155,13 @@ preferences.chosen = chosen
 said["not here"] = call(bpy.ops.lsrm.reconstruct)
 settings.checkpoint = "none"
 settings.texture_size = "1024"
-call(bpy.ops.lsrm.use_less)
-said["less"] = [settings.texture_size, settings.view_size]
+said["less"] = []
+for settings.source in ("VIEWS", "OBJECTS", "OBJECTS"):
+    said["less"].append([bpy.ops.lsrm.use_less.poll()])
+    if said["less"][-1][0]:
+        call(bpy.ops.lsrm.use_less)
+        said["less"][-1] += [settings.texture_size, settings.view_size]
+settings.source = "VIEWS"
 call(bpy.ops.lsrm.release)
 os.environ["LSRM_BACKEND"] = "/no/such/python"
 settings.views_folder = str(work)
@@ -213,14 +230,16 @@ package.register()
 DRAW = """
 class Layout:
     # Takes whatever a panel draws, and notes the words.
-    words = []
+    words, drawn = [], []
     def __getattr__(self, name):
         def draw(*arguments, **options):
             Layout.words.append(str(options.get("text", "")))
             if name == "operator":
                 assert hasattr(bpy.ops.lsrm, arguments[0].removeprefix("lsrm."))
+                Layout.drawn.append(arguments[0])
             if name == "prop":
                 assert hasattr(arguments[0], arguments[1]), arguments[1]
+                Layout.drawn.append(arguments[1])
             return Layout()
         return draw
 
@@ -235,7 +254,8 @@ panel.preferences.registered = lambda: type("Preferences", (), {"license_accepte
 codes = [kind.code for kind in errors.LsrmError.__subclasses__()] + ["ERROR"]
 states = [session.Shown(), session.Shown(note="Done.\\nOne warning.", log="/tmp/x")]
 for code in codes:
-    states.append(session.Shown(error=(code, "What.", "Remedy."), title="T", log="/tmp/x"))
+    told = {"title": "T", "log": "/tmp/x", "operator": "lsrm.capture"}
+    states.append(session.Shown(error=(code, "What.", "Remedy."), **told))
 for eta in (-1.0, 0.0, 7.0, 4000.0):
     states.append(session.Shown(running=True, title="T", step="S", stage="mesh", eta=eta))
 states.append(session.Shown(running=True, stopping=True))
@@ -248,7 +268,57 @@ for shown in states:
                 drawn = type("Drawn", (), {"layout": Layout()})()
                 kind.draw(drawn, Context(objects))
 said["words"] = sorted(set(Layout.words))
+
+def drawn(kind, **properties):
+    Layout.words, Layout.drawn = [], []
+    kind.draw(type("Drawn", (), {"layout": Layout(), **properties})(), Context([]))
+    return Layout
+
+def failed(code, operator):
+    run.show(session.Shown(error=(code, "What.", "Remedy."), title="T", operator=operator))
+    return drawn(panel.LSRM_PT_main).drawn
+
+settings.source, settings.checkpoint = "OBJECTS", "FOLDER"
+said["again"] = "lsrm.check_views" in failed("BACKEND_DIED", "lsrm.check_views")
+missing = failed("CHECKPOINT_MISSING", "lsrm.reconstruct")
+said["weights"] = [each in missing for each in ("checkpoint_folder", "lsrm.open_preferences")]
+said["names"] = [each.bl_idname for each in of("operators").PlanOperator.__subclasses__()]
+kind = of("preferences").LSRM_AP_preferences
+fields = {**dict.fromkeys(kind.__annotations__, ""), "found": ""}
+said["in the preferences"] = []
+for operator in ("lsrm.reconstruct", "lsrm.install_backend"):
+    run.show(session.Shown(note="Done.", operator=operator))
+    said["in the preferences"].append("Done." in drawn(kind, **fields).words)
 said["clock"] = [panel.clock(seconds) for seconds in (0.2, 59.4, 60, 3661)]
+"""
+
+BESIDE = """
+import argparse
+os.chdir(work)
+bpy.ops.wm.save_as_mainfile(filepath=str(work / "scene.blend"))
+of("command_line").main = lambda words: said.setdefault("words", words) and 0
+names = {"inputs": "//a.glb\\n/b/*.obj", "output": "//out", "checkpoint": "//weights"}
+said["convert"] = call(bpy.ops.lsrm.convert, **names)
+(work / "city").touch()
+(work / "mine").mkdir()
+(work / "mini").mkdir()
+anywhere = of("convert_command")._found_from_anywhere
+said["found"] = [
+    list(anywhere(argparse.Namespace(environment=light, checkpoint=weights)).values())
+    for light, weights in ((None, "mini"), ("city", "mine"), ("night", "none"))
+]
+scene = bpy.context.scene
+for name in ("LSRMap", "LSRM.old"):
+    scene.collection.children.link(bpy.data.collections.new(name))
+linked = bpy.data.collections.new("LSRM")
+bpy.data.libraries.write(str(work / "library.blend"), {linked})
+bpy.data.collections.remove(linked)
+with bpy.data.libraries.load(str(work / "library.blend"), link=True) as (stored, wanted):
+    wanted.collections = stored.collections
+scene.collection.children.link(wanted.collections[0])
+own = of("result_import")._own_collection
+said["own"] = [own(scene).name, own(scene).library is None, own(scene) == own(scene)]
+said["taken"] = [each.name for each in scene.collection.children if each == own(scene)]
 """
 
 WORDS = """
@@ -303,6 +373,9 @@ def test_a_script_reconstructs_checks_compares_and_relights(blender, tmp_path):
     assert said["note"] == "Cube (LSRM) is in the scene"
     assert said["hidden"] == [True, False]
     assert said["source"] == ["VIEWS", str(tmp_path / "jobs" / "Cube" / "capture")]
+    assert said["good views"] == "3 views are good\nOne was left out."
+    assert said["logs"] == [f"{name}.{said['pid']}.txt" for name in ("backend", "blender")]
+    assert said["pictures gone"] == 4
     assert (said["cameras"], said["pictures"], said["cameras again"]) == (4, [48] * 4, 4)
     assert said["look"] == [*done, "0002", 48]
     assert said["relight"] == [*done, "LSRM sunset"]
@@ -334,7 +407,7 @@ def test_a_script_hears_what_is_wrong(blender):
         assert said[name][1].startswith(code), name
     assert said["no result"][0] == "ERROR"
     assert said["no log"] == ["CANCELLED", ""]
-    assert said["less"] == ["512", 32]
+    assert said["less"] == [[True, "512", 48], [True, "256", 32], [False]]
     assert said["shown"] == ["ENVIRONMENT_BROKEN", False]
 
 
@@ -367,7 +440,27 @@ def test_the_panel_draws_every_state(blender):
     said = blender(DRAW)
     assert {"Stop Now", "Stopping…", "S, 7 s left", "S, 66:40 min left"} <= set(said["words"])
     assert {"Open Preferences", "Use Less Memory", "Try Again"} <= set(said["words"])
+    assert said["again"], "what died is offered again, and not something else"
+    assert said["weights"] == [True, False]
+    assert set(said["names"]) == {
+        "lsrm.capture", "lsrm.reconstruct", "lsrm.check_views", "lsrm.install_backend",
+    }  # fmt: skip
+    assert said["in the preferences"] == [False, True]
     assert said["clock"] == ["0 s", "59 s", "1:00 min", "61:01 min"]
+
+
+def test_files_beside_the_blend_are_found(blender, tmp_path):
+    """Names that begin with // and names of files reach other folders whole, names stay names."""
+    said = blender(BESIDE)
+    assert said["convert"] == ["FINISHED", ""]
+    words = said["words"]
+    assert words[:5] == ["convert", f"{tmp_path}/a.glb", "/b/*.obj", "-o", f"{tmp_path}/out"]
+    assert f"--checkpoint={tmp_path}/weights" in words
+    assert said["found"] == [
+        [None, "mini"], [f"{tmp_path}/city", f"{tmp_path}/mine"], ["night", "none"],
+    ]  # fmt: skip
+    assert said["own"] == [said["taken"][0], True, True]
+    assert said["taken"][0] in ("LSRM", "LSRM.001")
 
 
 def test_every_word_has_a_translation(blender):
