@@ -179,20 +179,19 @@ def predict(
     need = estimate(config, tensors, dtype, loaded_size(weights, dtype) if weights else 0)
     progress.report(dense, 0.0, f"needs about {need.peak / 1e9:.1f} GB on {device}")
     need.check(free_memory(device), str(device))
-    with report.stage(dense, progress):
+    with report.stage(dense, progress) as told:
         network = load_dinov3(weights).to(device, dtype) if weights else None
         features = ImageFeatures(network, progress.check) if network else None
         stage = checkpoint.load_stage("dense", device, dtype)
-        coarse = predict_coarse(stage, tensors, features, partial(progress.report, dense))
+        coarse = predict_coarse(stage, tensors, features, told)
         del stage
         gc.collect()
-    with report.stage(selection_name, progress):
-        selection = select_tokens(coarse, tensors, config)
-    with report.stage(routing, progress):
-        plan = route_tokens(coarse, selection, tensors, config)
-    with report.stage(sparse, progress):
+    with report.stage(selection_name, progress) as told:
+        selection = select_tokens(coarse, tensors, config, told)
+    with report.stage(routing, progress) as told:
+        plan = route_tokens(coarse, selection, tensors, config, told)
+    with report.stage(sparse, progress) as told:
         stage = checkpoint.load_stage("sparse", device, dtype)
-        told = partial(progress.report, sparse)
         field = predict_fine(stage, tensors, (selection, plan), coarse, features, told)
     report.counts |= {
         "image_tokens": len(selection.tokens.image),

@@ -11,11 +11,12 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from .progress import Progress
@@ -68,12 +69,12 @@ class Report:
     warnings: list[str] = field(default_factory=list)
 
     @contextmanager
-    def stage(self, name: str, progress: Progress) -> Iterator[None]:
-        """Time the body as the stage `name`."""
+    def stage(self, name: str, progress: Progress) -> Iterator[Callable[[float], None]]:
+        """Time the body as the stage `name`; it may tell what is given how far it is, in 0..1."""
         progress.report(name, 0.0)
         card = CardMemory(self.device)
         start = time.perf_counter()
-        yield
+        yield partial(progress.report, name)
         seconds = round(time.perf_counter() - start, 3)
         self.stages.append(Stage(name, seconds, peak_memory_mb(), card.peak_mb()))
         LOGGER.info("%s: %.1f s", name, seconds)

@@ -3,8 +3,8 @@
 """The network on one object, stage by stage as in the paper's Figure 2.
 
 `predict_coarse`, `select_tokens`, `route_tokens`, `predict_fine`: each takes what the ones before
-it gave, so that a caller may name and time them, and free stage 1's weights in between. The two
-long ones tell how much of them is done, in 0..1, and end with what `tell` raises.
+it gave, so that a caller may name and time them, and free stage 1's weights in between. Each
+tells how much of it is done, in 0..1, and ends with what `tell` raises.
 """
 
 from __future__ import annotations
@@ -101,7 +101,12 @@ def predict_coarse(
 
 
 @torch.no_grad()
-def select_tokens(coarse: Coarse, views: ViewTensors, config: ModelConfig) -> Selection:
+def select_tokens(
+    coarse: Coarse,
+    views: ViewTensors,
+    config: ModelConfig,
+    tell: Callable[[float], None] = unheard,
+) -> Selection:
     """Informative tokens: patches on the object, voxels at the coarse surface (eq. (13)).
 
     Raises:
@@ -115,8 +120,11 @@ def select_tokens(coarse: Coarse, views: ViewTensors, config: ModelConfig) -> Se
     resolution = sparse.transformer.volume_resolution
     device = coarse.volume_feature.device
     samples = SAMPLES_PER_TOKEN * resolution
-    planes = distances_by_plane(coarse.field, config.half_side, samples, device)
-    distance = torch.stack([distance for _, distance in planes])
+    planes = []
+    for _, plane in distances_by_plane(coarse.field, config.half_side, samples, device):
+        planes.append(plane)
+        tell(len(planes) / samples)
+    distance = torch.stack(planes)
     # QUIRK 4: this step is measured by the radius of the object, not by the half side of the cube.
     step = render_step(config.radius, config.dense.samples_per_ray)
     alpha = step_alpha(distance, coarse.field.inverse_std, step)
@@ -134,12 +142,16 @@ def select_tokens(coarse: Coarse, views: ViewTensors, config: ModelConfig) -> Se
 
 @torch.no_grad()
 def route_tokens(
-    coarse: Coarse, selection: Selection, views: ViewTensors, config: ModelConfig
+    coarse: Coarse,
+    selection: Selection,
+    views: ViewTensors,
+    config: ModelConfig,
+    tell: Callable[[float], None] = unheard,
 ) -> Plan:
     """The routing plan: where the views see the coarse surface, and who looks at which block."""
     if not config.routing.geometric:
         return plan_by_score(selection.tokens, config)
-    maps = surface_maps(coarse, views, selection.tokens, config)
+    maps = surface_maps(coarse, views, selection.tokens, config, tell)
     cameras = Cameras(
         *(t.to(maps.points) for t in (views.cameras, views.windows, views.frame_sizes))
     )
@@ -179,7 +191,11 @@ def predict_fine(
 
 
 def surface_maps(
-    coarse: Coarse, views: ViewTensors, tokens: SparseTokens, config: ModelConfig
+    coarse: Coarse,
+    views: ViewTensors,
+    tokens: SparseTokens,
+    config: ModelConfig,
+    tell: Callable[[float], None] = unheard,
 ) -> SurfaceMaps:
     """Where the pixels of the kept image blocks meet the coarse surface, and how surely.
 
@@ -195,6 +211,7 @@ def surface_maps(
     opacity = origins.new_zeros(wanted.shape)
     found = []
     for first in range(0, len(origins), RAYS_AT_ONCE):
+        tell(first / len(origins))
         rays = slice(first, first + RAYS_AT_ONCE)
         light = absorb(coarse.field, origins[rays], directions[rays], marcher)
         found.append(torch.cat([light.surface_points(), light.opacity[:, None]], 1))

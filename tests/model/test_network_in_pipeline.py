@@ -141,6 +141,7 @@ def test_networks_tell_how_far_they_are(capture, checkpoint, tmp_path):
         fractions = [fraction for stage, fraction in heard if stage == name]
         assert fractions == sorted(fractions)
         assert {number / blocks for number in range(blocks)} <= set(fractions)
+    assert any(0 < fraction < 1 for stage, fraction in heard if stage == "selection")
 
 
 @pytest.mark.parametrize("stage", ["dense", "sparse"])
@@ -159,6 +160,23 @@ def test_cancel_is_heard_at_the_next_block(capture, checkpoint, tmp_path, monkey
         reconstruct(request(capture, checkpoint, tmp_path / "out"), progress)
     assert len(ran) == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("stage", ["selection", "routing"])
+def test_cancel_is_heard_between_rays_and_planes(capture, checkpoint, tmp_path, monkeypatch, stage):
+    """Looking for the coarse surface is cut into pieces, and stops after any of them."""
+    monkeypatch.setattr("backend.model.inference.RAYS_AT_ONCE", 64)
+    heard = []
+
+    def listen(name, fraction, _message):
+        if name == stage and 0 < fraction < 1:
+            heard.append(fraction)
+            progress.cancel()
+
+    progress = Progress(listen)
+    with pytest.raises(Cancelled):
+        reconstruct(request(capture, checkpoint, tmp_path / "out"), progress)
+    assert len(heard) == 1
 
 
 def test_missing_checkpoint_is_told_before_any_work(capture, tmp_path):
