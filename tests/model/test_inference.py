@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from backend.model.config import StageConfig
+
 CENTER, SCALE = np.array([3.0, -1.0, 0.5]), 0.25
 BOX = np.array([0.30, 0.22, 0.12])  # half sides of the object, in normalized units
 
@@ -221,6 +223,22 @@ def test_half_precision_stages_give_a_full_precision_field() -> None:
     plan = route_tokens(coarse, selection, tensors, config)
     field = predict_fine(sparse, tensors, (selection, plan), coarse)
     assert field.signed_distance(torch.zeros(3, 3)).dtype == torch.float32
+
+
+def test_image_features_are_made_view_by_view_and_told() -> None:
+    """They are half of a stage's way: a view at a time first, then the two blocks."""
+    config, shapes, heard = tiny(), [], []
+    encoder = dataclasses.replace(config.dense.encoder, feature_width=5)
+    stage = Stage(dataclasses.replace(config.dense, encoder=encoder))
+
+    def features(images: torch.Tensor, wanted: StageConfig) -> torch.Tensor:
+        shapes.append(images.shape)
+        return torch.zeros(len(images), wanted.patches_per_side**2, 5)
+
+    tensors = from_views(views_of_box(4, 64), _normalization(), config)
+    predict_coarse(stage, tensors, features, heard.append)
+    assert shapes == [(1, 3, 64, 64)] * 4
+    assert heard == [0, 0.125, 0.25, 0.375, 0.5, 0.75]
 
 
 def test_no_object_in_any_view_is_an_error() -> None:
