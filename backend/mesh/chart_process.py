@@ -9,6 +9,7 @@ one temporary .npz each way.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import subprocess
 import sys
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..progress import Progress
+
+LOGGER = logging.getLogger(__name__)
+
+ATTEMPTS = 3
+"""Once in some hundred times xatlas crashes on what it unwraps well the next time: its threads."""
 
 CHECK_SECONDS = 0.2
 """How often the waiting process looks whether it was cancelled."""
@@ -64,23 +70,30 @@ def unwrap_pieces(
 
     Raises:
         Cancelled: within a quarter of a second.
-        BackendDied: if the process ends without a result.
+        BackendDied: if the process ends without a result, time and again.
     """
     command = [sys.executable, "-P", "-m", __name__, str(texture_size), str(gutter)]
     with TemporaryFile() as question, TemporaryFile() as answer:
         _pack(pieces, question)
-        question.seek(0)
-        with subprocess.Popen(
-            command, stdin=question, stdout=answer, env=child_variables()
-        ) as process:
-            _wait(process, progress)
-        if process.returncode:
-            raise BackendDied(
-                f"Unwrapping the mesh ended without a result ({process.returncode}).",
-                "Reconstruct with fewer faces.",
-            )
-        answer.seek(0)
-        return _unpack(answer)
+        for attempt in range(1, ATTEMPTS + 1):
+            code = _ask(command, question, answer, progress)
+            if code == 0:
+                answer.seek(0)
+                return _unpack(answer)
+            LOGGER.warning("unwrapping ended with %d, attempt %d of %d", code, attempt, ATTEMPTS)
+    raise BackendDied(
+        f"Unwrapping the mesh ended without a result ({code}).", "Reconstruct with fewer faces."
+    )
+
+
+def _ask(command: list[str], question: IO[bytes], answer: IO[bytes], progress: Progress) -> int:
+    """Run the other process once, from the beginning of both files; its exit code."""
+    question.seek(0)
+    answer.seek(0)
+    answer.truncate()
+    with subprocess.Popen(command, stdin=question, stdout=answer, env=child_variables()) as process:
+        _wait(process, progress)
+    return process.returncode
 
 
 def _wait(process: subprocess.Popen[bytes], progress: Progress) -> None:

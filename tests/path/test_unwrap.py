@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from backend.errors import Cancelled
+from backend.errors import BackendDied, Cancelled
+from backend.mesh import chart_process
 from backend.mesh.cleaning import decimate
 from backend.mesh.isosurface import extract_surface
 from backend.mesh.rasterizer import rasterize
@@ -121,3 +122,16 @@ def test_cancel(pair):
     progress.cancel()
     with pytest.raises(Cancelled):
         unwrap(pair[0], SIZE, progress)
+
+
+@pytest.mark.parametrize("crashes", [1, chart_process.ATTEMPTS])
+def test_a_crash_is_tried_again(crashes, monkeypatch):
+    """A process that dies is started again with the same question, but not for ever."""
+    ask, codes = chart_process._ask, iter([-11] * crashes)
+    monkeypatch.setattr(chart_process, "_ask", lambda *known: next(codes, None) or ask(*known))
+    mesh = decimate(extract_surface(ball, 0.525, 16, Progress()), 200)
+    if crashes == chart_process.ATTEMPTS:
+        with pytest.raises(BackendDied, match="-11"):
+            unwrap(mesh, 64, Progress())
+    else:
+        assert len(unwrap(mesh, 64, Progress()).mesh.faces) == len(mesh.faces)
