@@ -75,7 +75,7 @@ def test_manifest_and_zip_are_valid(extension_tool, repository, package):
 
 
 def test_zip_holds_only_what_runs(package):
-    """Three rooms, the entry, manifest, pins and licence; no tests, caches or hidden files."""
+    """Three rooms, the entry, manifest, pins and license; no tests, caches or hidden files."""
     with zipfile.ZipFile(package) as archive:
         names = [name for name in archive.namelist() if not name.endswith("/")]
     assert {name.split("/")[0] for name in names} == ROOMS | AROUND
