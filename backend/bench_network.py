@@ -9,6 +9,7 @@ the views; everything else is what a checkpoint would run, but for the frozen im
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,10 +61,14 @@ def run_network(views: Views, config: ModelConfig, device: torch.device) -> dict
     implementation = "triton" if device.type == "cuda" else "auto"
     meters = []
     for counting in (True, False):
-        meters.append(Meter(device, counting=counting))
         report = Report({}, str(device), {"name": "random weights"})
-        with forced(implementation), sdpa_kernel([*FUSED, *_slow_where(device)]):
-            predict(weights, views, normalize(views), report, Progress(meters[-1]))
+        with (
+            closing(Meter(device, counting=counting)) as meter,
+            forced(implementation),
+            sdpa_kernel([*FUSED, *_slow_where(device)]),
+        ):
+            meters.append(meter)
+            predict(weights, views, normalize(views), report, Progress(meter))
     counted, timed = meters
     stages = {
         name: replace(cost, product_tflop=counted.costs[name].product_tflop)
@@ -173,18 +178,25 @@ class Meter:
     def __init__(self, device: torch.device, *, counting: bool) -> None:
         self.costs: dict[str, StageCost] = {}
         self._device, self._counting = device, counting
-        self._begin, self._counter = 0.0, FlopCounterMode(display=False)
+        self._stage, self._begin = "", 0.0
+        self._counter: FlopCounterMode | None = None
 
     def __call__(self, stage: str, fraction: float, message: str) -> None:
-        """Begin at 0, end at 1."""
-        if fraction == 1:
-            seconds, peak = self._end()
-            flops = self._counter.get_total_flops() if self._counting else 0
-            self.costs[stage] = StageCost(seconds, peak, flops / 1e12)
-        elif not message:  # a report with a message comes before the stage
-            self._start()
+        """Begin with a new name; each report of a whole stage takes the place of the one before."""
+        if stage != self._stage and not message:  # a report with a message comes before the stage
+            self._start(stage)
+        elif fraction == 1:
+            self.costs[stage] = self._cost()
 
-    def _start(self) -> None:
+    def close(self) -> None:
+        """End the count of the last stage."""
+        if self._counter:
+            self._counter.__exit__(None, None, None)
+        self._counter = None
+
+    def _start(self, stage: str) -> None:
+        self.close()
+        self._stage = stage
         if self._counting:
             self._counter = FlopCounterMode(display=False)
             self._counter.__enter__()
@@ -193,14 +205,14 @@ class Meter:
             torch.cuda.reset_peak_memory_stats(self._device)
         self._begin = time.perf_counter()
 
-    def _end(self) -> tuple[float, float | None]:
-        cuda = self._device.type == "cuda"
-        if cuda:
+    def _cost(self) -> StageCost:
+        peak = None
+        if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
+            peak = torch.cuda.max_memory_allocated(self._device) / 1e9
         seconds = time.perf_counter() - self._begin
-        if self._counting:
-            self._counter.__exit__(None, None, None)
-        return seconds, torch.cuda.max_memory_allocated(self._device) / 1e9 if cuda else None
+        flops = self._counter.get_total_flops() if self._counter else 0
+        return StageCost(seconds, peak, flops / 1e12)
 
 
 def _plain(stage: StageConfig) -> StageConfig:

@@ -26,7 +26,7 @@ from .workers import share_out
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .routing_plan import QueryTiles, RoutingPlan
+    from .routing_plan import KeyRuns, QueryTiles, RoutingPlan
 
     Result = TypeVar("Result")
 
@@ -85,9 +85,8 @@ class _Tile:
     blind: Tensor  # [queries] bool, sees nothing at all
 
 
-def _walk(tiles: QueryTiles, part: int, parts: int) -> Iterator[_Tile]:
+def _walk(tiles: QueryTiles, runs: KeyRuns, part: int, parts: int) -> Iterator[_Tile]:
     """Every tile that sees anything; of `parts` shares, one."""
-    runs = tiles.runs
     bits = torch.arange(tiles.queries.shape[1], device=runs.mask.device)
     spans = enumerate(pairwise(runs.offsets.tolist()))
     for number, (first, last) in islice(spans, part, None, parts):
@@ -110,10 +109,12 @@ class _TileAttention(torch.autograd.Function):
         ctx: Any, query: Tensor, key: Tensor, value: Tensor, tiles: QueryTiles
     ) -> tuple[Tensor, Tensor]:
         out = torch.zeros_like(query)
-        lse = query.new_full((query.shape[1], query.shape[0]), -torch.inf)
+        wide = torch.promote_types(query.dtype, torch.float32)
+        lse = query.new_full((query.shape[1], query.shape[0]), -torch.inf, dtype=wide)
+        runs = tiles.runs  # made here once, not by every thread
 
         def attend(part: int, parts: int) -> None:
-            for tile in _walk(tiles, part, parts):
+            for tile in _walk(tiles, runs, part, parts):
                 seen = key[tile.tokens], value[tile.tokens]
                 found = _attended(query[tile.queries], *seen, tile)
                 out[tile.queries], lse[:, tile.queries] = found
@@ -128,11 +129,12 @@ class _TileAttention(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         query, key, value, out = ctx.saved_tensors
         scale = 1 / math.sqrt(query.shape[2])
+        runs = ctx.tiles.runs
         query_grad, inner = torch.zeros_like(query), (grad * out).sum(-1, keepdim=True)
 
         def accumulate(part: int, parts: int) -> Tensor:
             grads = torch.stack([torch.zeros_like(key), torch.zeros_like(value)])
-            for tile in _walk(ctx.tiles, part, parts):
+            for tile in _walk(ctx.tiles, runs, part, parts):
                 asking = (tensor[tile.queries] for tensor in (query, grad, inner))
                 q, g, dot = (group_heads(tensor, key.shape[1]) for tensor in asking)
                 weights, _ = _softmax(query[tile.queries], key[tile.tokens], tile)
@@ -173,7 +175,7 @@ def _attended_on_cpu(
     out, lse = fused(rows, *streams, attn_mask=tile.bias.to(query.dtype)[None, None])
     out = out.flatten(0, 1).masked_fill(tile.blind[:, None], 0)
     lse = lse.flatten(0, 1).masked_fill(tile.blind, -torch.inf)
-    return out.transpose(0, 1), (lse / math.log(2)).to(query.dtype)  # it comes in float32
+    return out.transpose(0, 1), lse / math.log(2)
 
 
 def _on_threads(work: Callable[[int, int], Result], like: Tensor) -> list[Result]:

@@ -115,8 +115,7 @@ def test_what_is_found_is_written_part_by_part(tmp_path, monkeypatch, capsys):
     parts = {"checks": lambda _: {"checks": []}, "kernels": lambda _: {"times": [1]}}
     parts["network"] = lambda _: 1 / 0
     monkeypatch.setattr(bench, "PARTS", parts)
-    with pytest.raises(ZeroDivisionError):
-        main(["bench", "all", "--out", str(tmp_path / "found.json")])
+    assert main(["bench", "all", "--out", str(tmp_path / "found.json")]) == 1
     found = json.loads((tmp_path / "found.json").read_text("utf-8"))
     assert found["times"] == [1]
     assert found["machine"]["torch"] == torch.__version__
