@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from ..cameras import Normalization
 from .config import HeadsConfig
@@ -67,7 +67,7 @@ class PlacedField:
             "normalization": json.dumps(asdict(self.normalization)),
             "rotation": json.dumps(self.rotation),
         }
-        save_file(tensors, path, metadata)
+        path.write_bytes(save(tensors, metadata))  # as readable as the files beside it
 
     @classmethod
     def read(cls, path: Path) -> PlacedField:
