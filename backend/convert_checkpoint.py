@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .exit_codes import DONE, USAGE
 from .model.checkpoint import Checkpoint, write_checkpoint
-from .model.checkpoint_folders import user_folder
+from .model.checkpoint_folders import LICENSE_FILE, user_folder
 from .model.release_checkpoint import read_release
 from .terminal import print_json, say
 
@@ -96,7 +96,7 @@ def convert(source: Path, destination: Path | None, *, several: bool = False) ->
     today = dt.datetime.now(dt.UTC).date()
     accepted = f"{LICENSE}\nAccepted on this computer on {today}.\n"
     checkpoint = write_checkpoint(
-        folder, release.config, release.tensors(), notices={"LICENSE.txt": accepted}
+        folder, release.config, release.tensors(), notices={LICENSE_FILE: accepted}
     )
     checkpoint.check()
     say(f"{folder} is {name}, ready to use.")

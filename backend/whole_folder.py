@@ -88,7 +88,7 @@ class WholeFolder:
     def _recover(self) -> None:
         """Bring back a previous folder that a kill between the two renames left aside."""
         if self._previous.exists():
-            if self.destination.is_dir() and not any(self.destination.iterdir()):
+            if is_empty_folder(self.destination):
                 self.destination.rmdir()
             if not self.destination.exists():
                 self._previous.rename(self.destination)
@@ -110,6 +110,11 @@ class WholeFolder:
                 self._previous.rename(self.destination)
             raise
         shutil.rmtree(self._previous, ignore_errors=True)
+
+
+def is_empty_folder(path: Path) -> bool:
+    """Whether there is a folder with nothing in it."""
+    return path.is_dir() and not any(path.iterdir())
 
 
 def remove_unfinished(destination: Path) -> None:

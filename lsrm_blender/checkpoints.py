@@ -7,11 +7,22 @@ No bpy in here.
 
 from __future__ import annotations
 
-import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
-from ..backend.errors import BadRequest, CheckpointMissing, LicenseNotAccepted
-from ..backend.model.checkpoint_folders import CONFIG, find_checkpoint, find_dinov3
+from ..backend.errors import (
+    BadRequest,
+    CheckpointMismatch,
+    CheckpointMissing,
+    LicenseNotAccepted,
+)
+from ..backend.model.checkpoint_folders import (
+    CONFIG,
+    LICENSE_FILE,
+    find_checkpoint,
+    find_dinov3,
+    needs_dinov3,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,9 +41,6 @@ LICENSE = (
     "CC BY-NC 4.0 (Meta): not for commercial use. "
     "The image features come from DINOv3, which has a license of its own."
 )
-
-LICENSE_FILE = "LICENSE.txt"
-"""What converted weights carry that are not ours."""
 
 
 class Chosen(Protocol):
@@ -91,8 +99,9 @@ def _look_for(name: str, *, accepted: bool) -> None:
         raise CheckpointMissing(error.message, _remedy(name, error)) from error
     if (found / LICENSE_FILE).is_file() and not accepted:
         raise _not_accepted()
-    if _needs_features(found):
-        find_dinov3()
+    with suppress(CheckpointMismatch):  # what cannot be read the backend will refuse
+        if needs_dinov3(found):
+            find_dinov3()
 
 
 def _not_accepted() -> LicenseNotAccepted:
@@ -107,12 +116,3 @@ def _remedy(name: str, error: CheckpointMissing) -> str:
     if name not in (RGB, PBR, MINI):
         return f"Choose a folder with a {CONFIG}, or no checkpoint."
     return error.remedy.replace("use --checkpoint none", "choose no checkpoint")
-
-
-def _needs_features(folder: Path) -> bool:
-    """Whether weights were trained on DINOv3; what cannot be read the backend will refuse."""
-    try:
-        config = json.loads((folder / CONFIG).read_text("utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(config, dict) and config.get("image_features") == "dinov3"

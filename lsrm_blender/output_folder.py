@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..backend.errors import DiskFull, OutputNotWritable
-from ..backend.whole_folder import WholeFolder
+from ..backend.whole_folder import WholeFolder, is_empty_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,12 +45,9 @@ class MarkedFolder(WholeFolder):
     def refuse(self) -> None:
         """Stop before somebody's folder is replaced."""
         target = self.destination
-        if target.exists() and not (target / self._marker).is_file() and not _is_empty(target):
+        ours = (target / self._marker).is_file() or is_empty_folder(target)
+        if target.exists() and not ours:
             raise OutputNotWritable(
                 f"{target} exists and has no {self._marker}, so it is not ours to replace.",
                 "Choose a new folder.",
             )
-
-
-def _is_empty(path: Path) -> bool:
-    return path.is_dir() and not any(path.iterdir())

@@ -12,6 +12,7 @@ from skimage.measure import marching_cubes
 from torch.nn import functional as F
 
 from ..errors import NoSurface
+from ..field.grids import evaluate, grid_points
 from .triangle_mesh import TriangleMesh
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def extract_surface(
         NoSurface: if the level set does not cross the cube.
     """
     coarse_cells = -(-resolution // REFINEMENT)
-    coarse = _evaluate_everywhere(signed_distance, half_extent, coarse_cells + 1)
+    nodes = grid_points(half_extent, coarse_cells + 1, "xyz")
+    coarse = evaluate(signed_distance, nodes).reshape((coarse_cells + 1,) * 3)
     fine_cells = coarse_cells * REFINEMENT
     fine = F.interpolate(
         coarse[None, None], size=(fine_cells + 1,) * 3, mode="trilinear", align_corners=True
@@ -64,14 +66,6 @@ def extract_surface(
         fine[tuple(chunk.T)] = signed_distance(axis[chunk])
         progress.check()
     return march(fine.numpy(), half_extent)
-
-
-def _evaluate_everywhere(signed_distance: Quantity, half_extent: float, nodes: int) -> torch.Tensor:
-    """Signed distance `[x, y, z]` on all nodes of a grid."""
-    axis = torch.linspace(-half_extent, half_extent, nodes)
-    points = torch.cartesian_prod(axis, axis, axis)
-    values = torch.cat([signed_distance(chunk) for chunk in points.split(CHUNK)])
-    return values.reshape(nodes, nodes, nodes)
 
 
 def march(

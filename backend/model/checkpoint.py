@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from ..errors import CheckpointMismatch, DiskFull, OutputNotWritable
-from ..whole_folder import WholeFolder
+from ..whole_folder import WholeFolder, is_empty_folder
 from .checkpoint_folders import CONFIG, find_checkpoint
 from .config import ModelConfig, StageConfig
 from .stage import Stage
@@ -137,7 +137,7 @@ class CheckpointFolder(WholeFolder):
     def refuse(self) -> None:
         """Stop if anything stands there already, or if there is no room."""
         place = self.destination
-        if place.exists() and not (place.is_dir() and not any(place.iterdir())):
+        if place.exists() and not is_empty_folder(place):
             raise OutputNotWritable(
                 f"{place} exists already.", "Remove it, or choose a new folder."
             )

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..field.gather import gather_rows
+from ..field.grids import evaluate
 from ..field.marching import Occupancy
 from ..field.volumes import DenseVolume, SparseVolume
 
@@ -134,8 +135,7 @@ def sample_grid(
     signed_distance: Callable[[Tensor], Tensor], points: Tensor, resolution: int
 ) -> Tensor:
     """A signed distance at `points` [resolution^3, 3] (z slowest) as a grid [z, y, x]."""
-    values = torch.cat([signed_distance(part) for part in points.split(1 << 18)])
-    return values.reshape(resolution, resolution, resolution)
+    return evaluate(signed_distance, points).reshape(resolution, resolution, resolution)
 
 
 def resampled(grid: Tensor, resolution: int) -> Tensor:

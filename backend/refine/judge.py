@@ -19,13 +19,14 @@ from ..mesh.texture import color_vertices
 from ..mesh.view_geometry import Camera, render_geometry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from torch import Tensor
+    from numpy.typing import NDArray
 
     from ..cameras import Normalization
     from ..mesh.triangle_mesh import TriangleMesh
     from ..progress import Progress
+    from ..shape import Quantity
     from ..views import View
 
 RESOLUTION = 128  # of the meshes compared
@@ -47,19 +48,28 @@ class NovelViewJudge:
     normalization: Normalization
     half_side: float
 
-    def squared_error(
-        self, signed_distance: Callable[[Tensor], Tensor], progress: Progress
-    ) -> float:
+    def surface_of(self, shape: Quantity, progress: Progress) -> TriangleMesh:
+        """The mesh of a shape's signed distance at the resolution of the comparison.
+
+        Raises:
+            NoSurface: if there is none.
+        """
+        return keep_solid_parts(extract_surface(shape, self.half_side, RESOLUTION, progress))
+
+    def colors_of(self, mesh: TriangleMesh, progress: Progress) -> NDArray[np.float32]:
+        """The color of every vertex, [vertices, 3], from the views that give it."""
+        return color_vertices(mesh, self.colored_from, self.normalization, progress)
+
+    def squared_error(self, signed_distance: Quantity, progress: Progress) -> float:
         """Mean squared error of the color over white, over all pixels of all judging views.
 
         A shape that has lost its surface is infinitely wrong.
         """
         try:
-            surface = extract_surface(signed_distance, self.half_side, RESOLUTION, progress)
-            mesh = keep_solid_parts(surface)
+            mesh = self.surface_of(signed_distance, progress)
         except NoSurface:
             return math.inf
-        colors = color_vertices(mesh, self.colored_from, self.normalization, progress)
+        colors = self.colors_of(mesh, progress)
         errors = [self._error_in(view, mesh, colors) for view in self.seen_from]
         return float(np.mean(errors))
 

@@ -16,12 +16,9 @@ from ..field.field import VolumeField
 from ..field.grids import grid_points
 from ..field.heads import DirectRows
 from ..hull import VisualHull
-from ..mesh.cleaning import keep_solid_parts
-from ..mesh.isosurface import extract_surface
-from ..mesh.texture import color_vertices
 from .band import NarrowBand, carved, resampled, sample_grid
 from .fit import LevelFit, Rows
-from .judge import RESOLUTION, NovelViewJudge
+from .judge import NovelViewJudge
 from .outer_bound import outer_bound
 from .training_rays import TrainingRays, pixels_for
 
@@ -88,9 +85,9 @@ class Refinement:
         try:
             field = self._fit(start, progress)
             if field:
-                self._surface_of(field.signed_distance, progress)
+                self._judge.surface_of(field.signed_distance, progress)
         except NoSurface:
-            LOGGER.info("refine: no surface at %d cells", RESOLUTION)
+            LOGGER.info("refine: no surface at the resolution of the comparison")
             return None
         return field
 
@@ -101,11 +98,14 @@ class Refinement:
         # The hull of all views knows the outlines that it would be judged by, and so do colors.
         views = self._judge.colored_from
         hull = self._hull_of(views)
-        bound = self._bound_of(hull, views, progress)
+        surface = self._judge.surface_of(hull, progress)
+        bound = outer_bound(hull, surface, views, self._normalization)
+        if start:
+            surface = self._judge.surface_of(start, progress)
         start = start or hull
         first = levels[0].resolution
         grid = sample_grid(start, grid_points(self._half_side, first, "zyx"), first)
-        look = self._colors_of(start, views, progress)
+        look = self._colors_of(surface, progress)
         field: VolumeField | None = None
         for number, level in enumerate(levels):
             training, held_out = self._training, self._held_out
@@ -113,7 +113,9 @@ class Refinement:
                 if field and not self._gained(field, start, progress):
                     return None
                 training, held_out = training.joined(held_out), None
-                bound = self._bound_of(self._hull_of(self._views), self._views, progress)
+                hull = self._hull_of(self._views)
+                surface = self._judge.surface_of(hull, progress)
+                bound = outer_bound(hull, surface, self._views, self._normalization)
             grid = carved(resampled(grid, level.resolution), bound, level.band, self._half_side)
             band = NarrowBand.around(grid, level.band, self._half_side)
             rows = Rows(band.own_distance(), torch.logit(look(band.points).clamp(0.02, 0.98)))
@@ -137,18 +139,9 @@ class Refinement:
         device = torch.device("cpu")
         return VisualHull.from_views(views, self._normalization, device).signed_distance
 
-    def _bound_of(self, hull: Quantity, views: Sequence[View], progress: Progress) -> Quantity:
-        """The signed distance that none may fall below, from the hull of some views."""
-        return outer_bound(hull, self._surface_of(hull, progress), views, self._normalization)
-
-    def _surface_of(self, shape: Quantity, progress: Progress) -> TriangleMesh:
-        """A coarse mesh of a shape."""
-        return keep_solid_parts(extract_surface(shape, self._half_side, RESOLUTION, progress))
-
-    def _colors_of(self, shape: Quantity, views: Sequence[View], progress: Progress) -> Quantity:
-        """The color of the nearest point of a surface, as some views show it."""
-        mesh = self._surface_of(shape, progress)
-        colors = color_vertices(mesh, views, self._normalization, progress)
+    def _colors_of(self, mesh: TriangleMesh, progress: Progress) -> Quantity:
+        """The color of the nearest vertex of a mesh, as the views that do not judge show it."""
+        colors = self._judge.colors_of(mesh, progress)
         tree = cKDTree(mesh.vertices)
 
         def nearest(points: Tensor) -> Tensor:

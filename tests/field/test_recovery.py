@@ -20,7 +20,7 @@ from backend.cameras import (
 from backend.hull import VisualHull
 from backend.mesh.isosurface import extract_surface
 from backend.progress import Progress
-from backend.refine import judge, refine
+from backend.refine import judge
 from backend.refine.config import Level, RefineConfig
 from backend.refine.refine import Refinement
 from backend.views import View
@@ -41,8 +41,7 @@ VOXEL = 2 * HALF / (LEVELS[-1].resolution - 1)
 @pytest.fixture(autouse=True)
 def _coarse(monkeypatch):
     """Small meshes to compare and to color from, so that these tests are quick."""
-    for module in (judge, refine):
-        monkeypatch.setattr(module, "RESOLUTION", MESH)
+    monkeypatch.setattr(judge, "RESOLUTION", MESH)
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,6 @@ class Torus:
 def _coarse(monkeypatch):
     """Small meshes to compare and to color from, so that these tests are quick."""
     monkeypatch.setattr(judge, "RESOLUTION", MESH)
-    monkeypatch.setattr(refine, "RESOLUTION", MESH)
     monkeypatch.setattr(pipeline, "MESH_RESOLUTION", MESH)
 
 
@@ -169,7 +168,7 @@ def test_what_is_too_thin_for_a_coarse_mesh_keeps_its_start(ball, monkeypatch) -
     def nothing(*_):
         raise NoSurface("nothing", "nothing")
 
-    monkeypatch.setattr(refine, "extract_surface", nothing)
+    monkeypatch.setattr(judge, "extract_surface", nothing)
     assert _refinement(ball, CONFIG, 8).run(None, Progress()) is None
 
 

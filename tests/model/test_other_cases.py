@@ -86,6 +86,15 @@ def stage_of(kind: str, encoder: dict, decoder: dict, size: int) -> Stage:
     )
 
 
+def weights_of(stage: Stage, name: str) -> dict[str, Tensor]:
+    """Random weights for encoder and transformer, the same for the same name's length."""
+    return {
+        key: t
+        for module in ("encoder", "transformer")
+        for key, t in random_weights(getattr(stage, module), module, seed=len(name)).items()
+    }
+
+
 def views_of(encoder: dict, batch: int, views: int, side: int) -> dict[str, Tensor]:
     """Random images, rays and features of `side` patches."""
     random = torch.Generator().manual_seed(batch + views)
@@ -132,11 +141,7 @@ def test_dense_stages_of_other_sizes(tmp_path: Path, name: str) -> None:
     encoder, decoder, batch, views, side = DENSE[name]
     given = views_of(encoder, batch, views, side)
     stage = stage_of("dense", encoder, decoder, given["rgb"].shape[-1])
-    weights = {
-        key: t
-        for module in ("encoder", "transformer")
-        for key, t in random_weights(getattr(stage, module), module, seed=len(name)).items()
-    }
+    weights = weights_of(stage, name)
     w = part(weights, "voldecoder")
     tokens = spec.encoder(
         part(weights, "mvencoder"), doubled(given), encoder["patch_size"], dense=True
@@ -264,11 +269,7 @@ def test_sparse_stages_of_other_sizes(tmp_path: Path, name: str) -> None:
     for key, shape in unit.items():
         given[key] = torch.nn.functional.normalize(torch.randn(shape, generator=random), dim=1)
     stage = stage_of("sparse", encoder, decoder, given["rgb"].shape[-1])
-    weights = {
-        key: t
-        for module in ("encoder", "transformer")
-        for key, t in random_weights(getattr(stage, module), module, seed=len(name)).items()
-    }
+    weights = weights_of(stage, name)
     w = part(weights, "voldecoder")
     patches = spec.encoder(
         part(weights, "mvencoder"), doubled(given), encoder["patch_size"], dense=False
