@@ -51,7 +51,7 @@ _TABLE = {
     ("forward", 4, 128): Limits(16, 64, 8, 1),
     ("query", 4, 32): Limits(16, 64, 4, 1),
     ("query", 4, 64): Limits(16, 64, 8, 1),
-    ("query", 4, 128): Limits(16, 64, 8, 1),
+    ("query", 4, 128): Limits(16, 64, 8, 2),
     ("key", 4, 32): Limits(16, 16, 4, 1),
     ("key", 4, 64): Limits(16, 16, 4, 1),
     ("key", 4, 128): Limits(16, 16, 8, 1),
