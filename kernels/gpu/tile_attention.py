@@ -119,28 +119,58 @@ def store_queries(ptr, rows, values, sizes, WIDTH: tl.constexpr):
 
 
 @triton.jit
-def load_keys(streams, token, key_head, filled, sizes, WIDTH: tl.constexpr):
-    """Keys and values of some tokens, [tokens, WIDTH] each."""
-    stride, width = sizes.key_heads * sizes.width, sizes.width
-    key = load_rows(streams.key, token, stride, key_head, filled, width, WIDTH)
-    return key, load_rows(streams.value, token, stride, key_head, filled, width, WIDTH)
+def load_tokens(ptr, token, key_head, filled, sizes, WIDTH: tl.constexpr):
+    """Some rows of a [tokens, key/value heads, width] tensor; zeros where there is none."""
+    stride = sizes.key_heads * sizes.width
+    return load_rows(ptr, token, stride, key_head, filled, sizes.width, WIDTH)
+
+
+@triton.constexpr_function
+def repeats_keys(rows, width):
+    """Whether the last key of a run stands again where columns are left over.
+
+    A mask costs an instruction per score. A repeated key changes no maximum, its value is zero, and
+    counting it as 0 is part of a sum; that pays where a program has many scores and registers.
+    """
+    return rows >= 128 and width <= 32
 
 
 @triton.jit
-def load_run(streams, runs, run, rows, key_head, sizes, WIDTH: tl.constexpr, RUN: tl.constexpr):
-    """Keys, values, which of them there are, and which rows see them."""
+def load_run(
+    streams, runs, run, rows, key_head, sizes,
+    WIDTH: tl.constexpr, RUN: tl.constexpr, REPEAT: tl.constexpr,
+):  # fmt: skip
+    """Keys, values, how many there are, and which rows see them.
+
+    Behind them stand zeros; with REPEAT, among the keys, the last one again.
+    """
     column = tl.arange(0, RUN)
-    filled = column < tl.load(runs.length + run)
-    token = tl.load(runs.start + run) + column
-    key, value = load_keys(streams, token, key_head, filled, sizes, WIDTH)
-    return key, value, filled, (tl.load(runs.mask + run) >> rows.slot) & 1 != 0
+    length, start = tl.load(runs.length + run), tl.load(runs.start + run)
+    filled = column < length
+    value = load_tokens(streams.value, start + column, key_head, filled, sizes, WIDTH)
+    if REPEAT:
+        column, filled = tl.minimum(column, length - 1), column >= 0
+    key = load_tokens(streams.key, start + column, key_head, filled, sizes, WIDTH)
+    return key, value, length, (tl.load(runs.mask + run) >> rows.slot) & 1 != 0
 
 
 @triton.jit
-def scores(query, key, filled, PRECISION: tl.constexpr):
-    """Unscaled scores [rows, keys], -inf where there is no key."""
+def scores(query, key, length, REPEAT: tl.constexpr, PRECISION: tl.constexpr):
+    """Unscaled scores [rows, keys]; without REPEAT, -inf where there is no key."""
     score = tl.dot(query, key.T, input_precision=PRECISION)
-    return tl.where(filled[None, :], score, -float("inf"))
+    if not REPEAT:
+        filled = tl.arange(0, key.shape[0]) < length
+        score = tl.where(filled[None, :], score, -float("inf"))
+    return score
+
+
+@triton.jit
+def counts(length, RUN: tl.constexpr, REPEAT: tl.constexpr):
+    """1 for the keys of a run, 0 for one that is there again; without REPEAT, 1 throughout."""
+    if REPEAT:
+        left = length.to(tl.float32) - tl.arange(0, RUN).to(tl.float32)
+        return tl.clamp(left, 0.0, 1.0)
+    return tl.full([RUN], 1.0, tl.float32)
 
 
 @triton.jit
@@ -163,21 +193,24 @@ def forward_kernel(
     PRECISION: tl.constexpr,
 ):
     """One tile and one key/value head: softmax(q k^T) v with a running maximum."""
+    repeat: tl.constexpr = repeats_keys(TILE * GROUP, WIDTH)
     tile, key_head, rows = own_rows(runs, sizes, TILE, GROUP)
     query = load_queries(streams.query, rows, sizes, WIDTH)
     largest = tl.full([TILE * GROUP], -float("inf"), tl.float32)
     total = tl.zeros([TILE * GROUP], tl.float32)
     attended = tl.zeros([TILE * GROUP, WIDTH], tl.float32)
     for run in range(tl.load(runs.offsets + tile), tl.load(runs.offsets + tile + 1)):
-        key, value, filled, sees = load_run(streams, runs, run, rows, key_head, sizes, WIDTH, RUN)
-        score = scores(query, key, filled, PRECISION)
+        key, value, length, sees = load_run(
+            streams, runs, run, rows, key_head, sizes, WIDTH, RUN, repeat
+        )
+        score = scores(query, key, length, repeat, PRECISION)
         # A row that does not see the run keeps its maximum and subtracts infinity instead: so the
         # mask of the queries costs nothing per score.
         peak = tl.maximum(largest, tl.max(score, 1) * sizes.scale)
         shift = tl.where(sees, peak, float("inf"))
         weight = probabilities(score, shift[:, None], sizes.scale)
         decay = tl.where(sees, tl.exp2(largest - peak), 1.0)
-        total = total * decay + tl.sum(weight, 1)
+        total = total * decay + tl.sum(weight * counts(length, RUN, repeat)[None, :], 1)
         attended = attended * decay[:, None]
         attended = tl.dot(weight.to(value.dtype), value, attended, input_precision=PRECISION)
         largest = tl.where(sees, peak, largest)

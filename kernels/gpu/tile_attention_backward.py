@@ -23,12 +23,14 @@ from .launch import launch_of
 from .tile_attention import (
     Rows,
     Streams,
-    load_keys,
+    counts,
     load_queries,
     load_rows,
     load_run,
+    load_tokens,
     own_rows,
     probabilities,
+    repeats_keys,
     runs_of,
     scores,
     sizes_of,
@@ -81,6 +83,7 @@ def query_kernel(
     PRECISION: tl.constexpr,
 ):
     """The gradient of the queries of one tile; leaves delta for `key_kernel`."""
+    repeat: tl.constexpr = repeats_keys(TILE * GROUP, WIDTH)
     tile, key_head, rows = own_rows(runs, sizes, TILE, GROUP)
     query = load_queries(streams.query, rows, sizes, WIDTH)
     grad = load_queries(saved.grad, rows, sizes, WIDTH)
@@ -91,11 +94,15 @@ def query_kernel(
     lse = tl.load(saved.lse + place, mask=rows.valid, other=float("inf"))
     slope_sum = tl.zeros([TILE * GROUP, WIDTH], tl.float32)
     for run in range(tl.load(runs.offsets + tile), tl.load(runs.offsets + tile + 1)):
-        key, value, filled, sees = load_run(streams, runs, run, rows, key_head, sizes, WIDTH, RUN)
-        score = scores(query, key, filled, PRECISION)
+        key, value, length, sees = load_run(
+            streams, runs, run, rows, key_head, sizes, WIDTH, RUN, repeat
+        )
+        score = scores(query, key, length, repeat, PRECISION)
         shift = tl.where(sees, lse, float("inf"))
         weight = probabilities(score, shift[:, None], sizes.scale)
-        slope = weight * (tl.dot(grad, value.T, input_precision=PRECISION) - delta[:, None])
+        real = counts(length, RUN, repeat)[None, :]
+        slope = tl.dot(grad, value.T, input_precision=PRECISION)
+        slope = weight * tl.fma(-delta[:, None], real, slope)
         slope_sum = tl.dot(slope.to(key.dtype), key, slope_sum, input_precision=PRECISION)
     store_queries(query_grad_ptr, rows, slope_sum * (sizes.scale * LN_2), sizes, WIDTH)
 
@@ -123,7 +130,8 @@ def key_kernel(
     column = tl.program_id(1) * KEYS + tl.arange(0, KEYS)
     token = tl.load(readers.start + piece) + column
     filled = column < tl.load(readers.length + piece)
-    key, value = load_keys(streams, token, key_head, filled, sizes, WIDTH)
+    key = load_tokens(streams.key, token, key_head, filled, sizes, WIDTH)
+    value = load_tokens(streams.value, token, key_head, filled, sizes, WIDTH)
     key_grad = tl.zeros([KEYS, WIDTH], tl.float32)
     value_grad = tl.zeros([KEYS, WIDTH], tl.float32)
     parts = tl.cdiv(sizes.group, GROUP)

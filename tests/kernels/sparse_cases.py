@@ -180,5 +180,8 @@ def adversarial_cases() -> dict[str, Case]:
             ((6, 21, 3),), (7,), torch.cat([random_table(7, 3, 2, seed) for seed in (1, 2)])
         ),
         "one head": Case(((6, 33),), (10,), random_table(10, 2, 1), (1, 1), 4),
+        "a group of 16, a width of 32": Case(
+            ((6, 33, 70),), (9,), random_table(9, 3, 2), (16, 1), 32
+        ),
         "a group of 20, a width of 40": Case(((6, 33),), (3,), random_table(3, 2, 2), (20, 1), 40),
     }

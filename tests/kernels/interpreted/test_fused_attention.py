@@ -29,6 +29,18 @@ def test_kernels_are_the_definition(name, dtype):
     assert max(errors.values()) <= 1, errors
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=["float32", "float16"])
+@pytest.mark.parametrize("heads", [(4, 2), (16, 1)], ids=str)
+def test_scores_of_ten_thousands(heads, dtype):
+    """Nothing overflows, also where a row sees only scores far below those that others see."""
+    case = Case(((5, 66, 3),), (11,), random_table(11, 3, 2), heads)
+    query, key, *others = case.tensors(dtype)
+    key[5:71] = -key[5:71].abs()
+    tensors = (1e4 * query.abs(), key, *others)
+    errors = truth(case, tensors).errors(attend(case, tensors, tile=8), dtype)
+    assert max(errors.values()) <= 1, errors
+
+
 def test_query_centric_fallback_gives_the_same():
     """Tables in which neighbors share nothing are attended query by query."""
     table = torch.arange(12).view(1, 12, 1).int()
