@@ -26,7 +26,7 @@ from kernels.nearest import Surfaces, nearest, squared_surface_distance
 from kernels.normalization import normalize
 from kernels.routing_plan import RoutingPlan
 from kernels.selected_attention import selected_attention
-from kernels.sparse_field import SparseGrid, decode
+from kernels.sparse_field import Bricks, SparseGrid, decode
 from kernels.window_attention import window_attention
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ types; 64 of them for float32, whose products are made of three tensor floats ea
 HEADS, WIDTH = (32, 2), 32
 _SIZES = (1, 200, 1, 65, 64, 7, 30), (3, 60)  # of blocks, per instance
 _QUERIES = (90, 21)
+_MANY_POINTS = 50_000  # more than all programs of a gradient take at once
 _POISON = 64 << 20  # bytes that are filled with NaN and given back before a kernel runs
 
 
@@ -64,10 +65,8 @@ def run_checks(device: torch.device) -> list[Check]:
     """All kernels, in all types that they know on this device."""
     found = [exact(name, run) for name, run in searches(device).items()]
     for dtype in (torch.float16, torch.float32) if interpreting() else ALLOWED:
-        for name, (function, inputs) in layers(device).items():
+        for name, (function, inputs) in (layers(device) | fields(device)).items():
             found.append(compared(name, function, [each.to(dtype) for each in inputs]))
-    for name, (function, inputs) in fields(device).items():
-        found.append(compared(name, function, inputs))
     return found
 
 
@@ -142,25 +141,27 @@ def layers(device: torch.device) -> dict[str, tuple[Function, list[Tensor]]]:
 
 
 def fields(device: torch.device) -> dict[str, tuple[Function, list[Tensor]]]:
-    """What rendering and meshing run; float32."""
+    """What rendering and meshing run."""
     generator = torch.Generator().manual_seed(5)
     counts = torch.randint(0, 300, (50,), generator=generator)
     ray = torch.repeat_interleave(torch.arange(50), counts).to(device)
     thickness = 0.2 * torch.rand(len(ray), generator=generator).to(device)
-    index = torch.randint(-20, 200, (32, 32, 32), generator=generator).int().to(device)
-    points = 1.2 * (torch.rand(1000, 3, generator=generator) - 0.5).to(device)
+    numbers = torch.randint(-20, 200, (8, 8, 8), generator=generator).int().to(device)
+    some = _MANY_POINTS if device.type == "cuda" else 150
+    points = 1.2 * (torch.rand(some, 3, generator=generator) - 0.5).to(device)
     corners = torch.randint(-9, 200, (900, 8), generator=generator).to(device)
     weights = torch.rand(900, 8, generator=generator).to(device)
-    grid = [_random(device, 200, 32), _random(device, 32, 8, 8, 8, seed=1)]
+    grid = [_random(device, 200 * 4**3, 32), _random(device, 32, 8, 8, 8, seed=1)]
     matrices = [_random(device, *shape) / 6 for shape in ((32, 32), (32, 32), (3, 32))]
 
     def decoded(rows: Tensor, coarse: Tensor, *network: Tensor) -> Tensor:
-        return decode(points.to(rows), SparseGrid(rows, index, coarse, 0.525), network)
+        bricks = SparseGrid(rows, Bricks(numbers, 4), coarse, 0.525)
+        return decode(_wide(points, rows), bricks, [network, network[2:]])
 
     return {
         "light along rays": (lambda t: ray_weights(t, ray, 50), [thickness]),
         "sums over rays": (lambda v: ray_sums(v, ray, 50), [_random(device, len(ray), 8)]),
-        "blended rows": (lambda r: blend_rows(r, corners, weights.to(r)), grid[:1]),
+        "blended rows": (lambda r: blend_rows(r, corners, _wide(weights, r)), grid[:1]),
         "decoded field": (decoded, [*grid, *matrices]),
     }
 
@@ -199,6 +200,11 @@ def _poison(device: torch.device) -> None:
         torch.full((_POISON // 4,), torch.nan, device=device)
         for size in (1 << 10, 1 << 14, 1 << 18):
             _ = [torch.full((size,), torch.nan, device=device) for _ in range(8)]
+
+
+def _wide(tensor: Tensor, like: Tensor) -> Tensor:
+    """In float64 beside float64, else in float32: what places and weights are never short of."""
+    return tensor.to(torch.promote_types(like.dtype, torch.float32))
 
 
 def _relative(found: Tensor, wanted: Tensor) -> float:

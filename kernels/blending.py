@@ -23,10 +23,10 @@ def blend_rows(rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
     Args:
         rows: [rows, channels].
         index: [n, k] integer, below `rows`; a negative one stands for a missing row, a zero.
-        weights: [n, k].
+        weights: [n, k], float32 or float64, in which the sums are made.
 
     Returns:
-        [n, channels].
+        [n, channels], in the type of the rows.
     """
     if uses_triton(rows):
         from .gpu.blending import FusedBlend
@@ -36,4 +36,5 @@ def blend_rows(rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
     if len(rows) == 0:  # then every row is missing
         return (rows.sum() + weights.new_zeros(len(index), rows.shape[1])).to(rows.dtype)
     known = index >= 0
-    return (rows[index.clamp(min=0).long()] * (weights * known)[..., None]).sum(1)
+    blended = (rows[index.clamp(min=0).long()] * (weights * known)[..., None]).sum(1)
+    return blended.to(rows.dtype)

@@ -38,7 +38,9 @@ def ray_weights(thickness: Tensor, ray: Tensor, rays: int) -> Tensor:
 
         with torch.cuda.device_of(thickness):  # Triton launches on the current card
             return FusedRayWeights.apply(thickness, ray_offsets(ray, rays))  # type: ignore[no-any-return,no-untyped-call]
-    return (1 - torch.exp(-thickness)) * torch.exp(-_before(thickness, ray, rays))
+    wide = thickness.to(torch.promote_types(thickness.dtype, torch.float32))
+    weights = (1 - torch.exp(-wide)) * torch.exp(-_before(wide, ray, rays))
+    return weights.to(thickness.dtype)
 
 
 def ray_sums(values: Tensor, ray: Tensor, rays: int) -> Tensor:
@@ -54,7 +56,9 @@ def ray_sums(values: Tensor, ray: Tensor, rays: int) -> Tensor:
     """
     offsets = ray_offsets(ray, rays)
     if not uses_triton(values):
-        return torch.segment_reduce(values, "sum", offsets=offsets, initial=0)
+        wide = values.to(torch.promote_types(values.dtype, torch.float32))
+        sums = torch.segment_reduce(wide, "sum", offsets=offsets, initial=0)
+        return sums.to(values.dtype)
     from .gpu.compositing import FusedRaySums
 
     with torch.cuda.device_of(values):  # Triton launches on the current card

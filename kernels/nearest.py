@@ -43,7 +43,9 @@ def nearest(query: Tensor, points: Tensor, count: int) -> Tensor:
 
     Raises:
         ValueError: if more are asked for.
+        TypeError: if anything is not float32.
     """
+    _refuse_other_types(query, points)
     if count > MOST_NEAREST:
         raise ValueError(f"{count} nearest points; at most {MOST_NEAREST} are found at once")
     count = min(count, len(points))
@@ -70,7 +72,11 @@ def squared_surface_distance(query: Tensor, near: Tensor, surfaces: Surfaces) ->
 
     Returns:
         [queries, candidates]: the smallest squared distance to a point of the block.
+
+    Raises:
+        TypeError: if anything is not float32.
     """
+    _refuse_other_types(query, surfaces.points)
     if uses_triton(query):
         from .gpu.nearest import fused_squared_surface_distance
 
@@ -112,6 +118,12 @@ def squared_distance(query: Tensor, points: Tensor) -> Tensor:
         delta = ours[:, None] - theirs
         total += delta.square_()
     return total
+
+
+def _refuse_other_types(*places: Tensor) -> None:
+    """Distances in 16 bits would route tokens elsewhere."""
+    if wrong := [str(each.dtype) for each in places if each.dtype != torch.float32]:
+        raise TypeError(f"distances are found in float32, not in {' and '.join(wrong)}")
 
 
 def _lowest(query: Tensor, points: Tensor) -> Tensor:

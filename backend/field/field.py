@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .density import density
-from .heads import Heads, matrices
+from .heads import Heads
 from .volumes import DenseVolume, SparseVolume
 
 if TYPE_CHECKING:
@@ -51,12 +51,15 @@ class VolumeField:
     def signed_distance(self, points: Tensor) -> Tensor:
         """[points, 3] to [points]."""
         if isinstance(self.heads, Heads):
-            decoded = self.volume.decode(points, matrices(self.heads.sdf))
+            decoded = self.volume.decode(points, self.heads.sdf_networks())
             return self.heads.distance_of(decoded, points)
         return self.heads.signed_distance(self.volume.sample(points), points)
 
     def appearance(self, points: Tensor) -> Tensor:
         """[points, 3] to [points, channels]."""
+        if isinstance(self.heads, Heads):
+            networks = self.heads.appearance_networks()
+            return torch.sigmoid(self.volume.decode(points, networks))
         return self.heads.appearance(self.volume.sample(points))
 
     def density(self, points: Tensor) -> Tensor:

@@ -16,6 +16,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save
 
+from kernels.sparse_field import Bricks
+
 from ..cameras import Normalization
 from .config import HeadsConfig
 from .field import TwoLevelField, VolumeField
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
     from .field import Field
 
-FORMAT = "lsrm-field-1"
+FORMAT = "lsrm-field-2"
 ALONE, COARSE, FINE = "field", "coarse", "fine"
 
 
@@ -100,11 +102,12 @@ def _taken_apart(level: VolumeField, *, alone: bool) -> tuple[dict[str, Tensor],
     tensors: dict[str, Tensor] = {}
     facts: dict[str, Any] = {"half_side": dense.half_side, "inverse_std": level.inverse_std}
     if isinstance(volume, SparseVolume):
-        # The voxels in the order of their rows.
-        voxels = torch.nonzero(volume.index >= 0)
-        order = torch.argsort(volume.index[tuple(voxels.T)])
-        tensors |= {"rows": volume.rows, "voxels": voxels[order].short()}
-        facts["resolution"] = volume.resolution
+        # The places of the bricks in the order of their rows.
+        numbers = volume.bricks.numbers
+        places = torch.nonzero(numbers >= 0)
+        order = torch.argsort(numbers[tuple(places.T)])
+        tensors |= {"rows": volume.rows, "bricks": places[order].short()}
+        facts |= {"resolution": volume.bricks.resolution, "brick_side": volume.bricks.side}
     if alone or volume is dense:
         tensors["features"] = dense.features
     if isinstance(heads, Heads):
@@ -128,10 +131,10 @@ def _put_together(
         raise ValueError("a sparse volume without the dense one behind it")
     volume: DenseVolume | SparseVolume = dense
     if "rows" in tensors:
-        index = torch.full((facts["resolution"],) * 3, -1, dtype=torch.int32)
-        voxels = tensors["voxels"].long()
-        index[tuple(voxels.T)] = torch.arange(len(voxels), dtype=torch.int32)
-        volume = SparseVolume(tensors["rows"].float(), index, dense)
+        side, places = facts["brick_side"], tensors["bricks"].long()
+        numbers = torch.full((facts["resolution"] // side,) * 3, -1, dtype=torch.int32)
+        numbers[tuple(places.T)] = torch.arange(len(places), dtype=torch.int32)
+        volume = SparseVolume(tensors["rows"].float(), Bricks(numbers, side), dense)
     heads: Decoder
     if "heads" in facts:
         heads = Heads(HeadsConfig(**facts["heads"]))

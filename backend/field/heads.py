@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor, nn
 
+from kernels.sparse_field import decode_features
+
 if TYPE_CHECKING:
+    from kernels.sparse_field import Network
+
     from .config import HeadsConfig
 
 _DIAGONAL = 1.732  # of the unit cube, with the digits of the released weights
@@ -66,14 +70,17 @@ class Heads(nn.Module):
 
     def appearance(self, feature: Tensor) -> Tensor:
         """Eq. (12): [points, channels] to [points, 3, 5 or 8] in 0..1, rgb first."""
+        return torch.sigmoid(decode_features(feature, self.appearance_networks()))
+
+    def sdf_networks(self) -> list[Network]:
+        """The matrices of the MLP behind the signed distance."""
+        return [_matrices(self.sdf)]
+
+    def appearance_networks(self) -> list[Network]:
+        """The matrices of the MLPs behind the appearance, rgb first."""
         names = {"rgb": ("rgb",), "pbr": ("base_color", "material")}
         wanted = names.get(self.config.prediction, ("rgb", "base_color", "material"))
-        return torch.sigmoid(torch.cat([getattr(self, name)(feature) for name in wanted], -1))
-
-
-def matrices(mlp: nn.Sequential) -> tuple[Tensor, ...]:
-    """The weights of an MLP, from the feature on, [outputs, inputs] each."""
-    return tuple(layer.weight for layer in mlp if isinstance(layer, nn.Linear))
+        return [_matrices(getattr(self, name)) for name in wanted]
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,11 @@ class DirectRows:
     def appearance(self, feature: Tensor) -> Tensor:
         """The next channels through a sigmoid, [points, appearance channels]."""
         return torch.sigmoid(feature[:, 1 : 1 + self.appearance_channels])
+
+
+def _matrices(mlp: nn.Sequential) -> Network:
+    """The weights of an MLP, from the feature on, [outputs, inputs] each."""
+    return [layer.weight for layer in mlp if isinstance(layer, nn.Linear)]
 
 
 def _mlp(config: HeadsConfig, depth: int, outputs: int) -> nn.Sequential:

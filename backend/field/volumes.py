@@ -8,14 +8,20 @@ Grid axes are [z, y, x], points (x, y, z). The outermost samples lie on the face
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kernels.sparse_field import SparseGrid, corners, decode, network, sample
+from kernels.sparse_field import Bricks, SparseGrid, corners, decode, decode_features, sample
 
 from .gather import gather_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kernels.sparse_field import Network
 
 
 @dataclass(frozen=True)
@@ -36,9 +42,9 @@ class DenseVolume:
         sampled = F.grid_sample(features, places, padding_mode="border", align_corners=True)
         return sampled[0, :, 0, 0].T.to(self.features.dtype)
 
-    def decode(self, points: Tensor, layers: tuple[Tensor, ...]) -> Tensor:
-        """What a network makes of the features at points, see `kernels.sparse_field.decode`."""
-        return network(self.sample(points), layers)
+    def decode(self, points: Tensor, networks: Sequence[Network]) -> Tensor:
+        """What networks make of the features at points, see `kernels.sparse_field.decode`."""
+        return decode_features(self.sample(points), networks)
 
 
 @dataclass(frozen=True)
@@ -46,18 +52,13 @@ class SparseVolume:
     """Features of the kept voxels on a fine grid, with a dense volume where none are kept."""
 
     rows: Tensor  # [rows, channels]
-    index: Tensor  # [z, y, x] int, the row of every voxel, -1 where there is none
+    bricks: Bricks  # which voxels these are
     coarse: DenseVolume
-
-    @property
-    def resolution(self) -> int:
-        """Voxels per side."""
-        return self.index.shape[-1]
 
     @property
     def grid(self) -> SparseGrid:
         """The same as the kernels see it."""
-        return SparseGrid(self.rows, self.index, self.coarse.features, self.coarse.half_side)
+        return SparseGrid(self.rows, self.bricks, self.coarse.features, self.coarse.half_side)
 
     def sample(self, points: Tensor) -> Tensor:
         """[points, 3] to [points, channels], trilinear between the eight voxels around.
@@ -66,19 +67,20 @@ class SparseVolume:
         """
         return sample(points, self.grid, gather_rows)
 
-    def decode(self, points: Tensor, layers: tuple[Tensor, ...]) -> Tensor:
-        """What a network makes of the features at points; on a card in one kernel."""
-        return decode(points, self.grid, layers, gather_rows)
+    def decode(self, points: Tensor, networks: Sequence[Network]) -> Tensor:
+        """What networks make of the features at points; on a card without writing those."""
+        return decode(points, self.grid, networks, gather_rows)
 
     def corners(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """The voxels around points and their trilinear weights, see `kernels.sparse_field`."""
-        return corners(points, self.resolution, self.coarse.half_side)
+        """The rows around points, [points, 8], -1 for missing ones, and their trilinear weights."""
+        places, weights = corners(points, self.bricks.resolution, self.coarse.half_side)
+        return self.bricks.rows(places), weights
 
     def contains(self, points: Tensor) -> Tensor:
         """Whether the voxel of a point is kept, [points] bool.
 
         QUIRK 16: voxels are looked up in the unit cube, five percent smaller than the volume.
         """
-        voxel = (points + 0.5).clamp(0, 1) * (self.resolution - 1)
-        x, y, z = voxel.round().long().unbind(1)  # halves to even, as torch rounds
-        return self.index[z, y, x] >= 0
+        voxel = (points + 0.5).clamp(0, 1) * (self.bricks.resolution - 1)
+        places = voxel.round().int()  # halves to even, as torch rounds
+        return self.bricks.rows(places[:, :, None])[:, 0] >= 0

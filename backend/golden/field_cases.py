@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from kernels.sparse_field import Bricks
+
 from ..field.config import HeadsConfig, Prediction
 from ..field.density import render_step, step_alpha
 from ..field.field import Field, TwoLevelField, VolumeField
@@ -134,7 +136,7 @@ def _field(case: Case, instance: int) -> TwoLevelField:
     rows, index = case.inputs["sparse_feat"][first:last], case.inputs["index_volume"][instance]
     return TwoLevelField(
         VolumeField(dense, coarse_heads, case.config["inv_std_dense"]),
-        VolumeField(SparseVolume(rows, index, dense), heads, case.config["inv_std"]),
+        VolumeField(SparseVolume(rows, Bricks(index), dense), heads, case.config["inv_std"]),
     )
 
 

@@ -17,7 +17,7 @@ from ..model.config import EncoderConfig, StageConfig, TransformerConfig
 from ..model.encoder import EncoderInputs
 from ..model.plan import SparseTokens
 from ..model.prior import PriorFeatures
-from ..model.stage import Stage, run_dense, run_sparse
+from ..model.stage import SparseResult, Stage, run_dense, run_sparse
 from ..model.tokens import Plan, Routes, Stream, instance_offsets
 from .case import Case, Produced
 
@@ -74,9 +74,19 @@ def run_sparse_case(case: Case) -> Produced:
             "sparse_feat": result.rows,
             "cu_seqlens": result.offsets.int(),
             "seqlens": result.offsets.diff().int(),
-            "index_volume": result.index,
+            "index_volume": _row_of_every_voxel(result),
         }
     )
+
+
+def _row_of_every_voxel(result: SparseResult) -> Tensor:
+    """Its row inside the instance, -1 where none is kept, [instances, z, y, x] int32."""
+    grids = []
+    for instance in range(len(result.numbers)):
+        _, bricks = result.of(instance)
+        axis = torch.arange(bricks.resolution, dtype=torch.int32)
+        grids.append(bricks.rows(axis.expand(1, 3, -1)).view(3 * axis.shape))
+    return torch.stack(grids)
 
 
 class _Trace:

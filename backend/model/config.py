@@ -74,11 +74,6 @@ class TransformerConfig:
         """Channels of all key/value heads together."""
         return self.key_value_heads * self.head_width
 
-    @property
-    def voxel_resolution(self) -> int:
-        """Voxels per side of the predicted volume."""
-        return self.volume_resolution * self.upsample
-
 
 @dataclass(frozen=True)
 class StageConfig:

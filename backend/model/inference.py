@@ -182,11 +182,11 @@ def predict_fine(
     inputs = _inputs(stage, views, features, selection.views, tell)
     after = _after_features(stage, tell)
     found = run_sparse(stage, inputs, selection.tokens, plan, selection.prior, after)
-    rows, index = found.of(0)
+    rows, bricks = found.of(0)
     volume = coarse.field.volume
     if not isinstance(volume, DenseVolume):
         raise TypeError("the coarse field must lie in a dense volume")
-    fine = SparseVolume(rows.float(), index, volume)
+    fine = SparseVolume(rows.float(), bricks, volume)
     return TwoLevelField(coarse.field, VolumeField(fine, stage.heads.float(), config.inverse_std))
 
 

@@ -80,7 +80,6 @@ def estimate(
     maps = len(dense.transformer.skip_links) + 1
     prior = (maps * image + volume) * sparse.transformer.width * size
     voxels = volume * sparse.transformer.upsample**3 * sparse.transformer.output_width
-    fine_index = sparse.transformer.voxel_resolution**3 * _FLOAT
     grid = (SAMPLES_PER_TOKEN * sparse.transformer.volume_resolution) ** 3
     rays = RAYS_AT_ONCE * dense.samples_per_ray
     stages = {
@@ -89,8 +88,7 @@ def estimate(
         "routing": rays * _COPIES_OF_SAMPLE * _FLOAT + prior,
         "sparse stage": _stage(sparse, image + volume, count, size)
         + prior
-        + voxels * (size + _FLOAT)
-        + fine_index,
+        + voxels * (size + _FLOAT),
     }
     stages = {name: need + feature_network for name, need in stages.items()}
     return MemoryNeed(stages, image, volume)

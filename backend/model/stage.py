@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from kernels.sparse_field import Bricks
+
 from ..field.heads import Heads
 from .encoder import EncoderInputs, MultiViewEncoder
 from .tokens import Plan, Stream, all_tokens
@@ -50,12 +52,13 @@ class SparseResult:
 
     rows: Tensor  # [rows, channels], token after token, all instances
     offsets: Tensor  # [instances + 1] int, rows before each instance
-    index: Tensor  # [instances, z, y, x] int32, row inside the instance or -1
+    numbers: Tensor  # [instances, z, y, x] int32, token inside the instance or -1
+    upsample: int  # voxels along an edge of a token
 
-    def of(self, instance: int) -> tuple[Tensor, Tensor]:
-        """Rows and index grid of one instance."""
+    def of(self, instance: int) -> tuple[Tensor, Bricks]:
+        """Rows of one instance, a brick of voxels for each of its tokens."""
         first, last = self.offsets[instance : instance + 2].tolist()
-        return self.rows[first:last], self.index[instance]
+        return self.rows[first:last], Bricks(self.numbers[instance], self.upsample)
 
 
 def run_dense(
@@ -98,29 +101,13 @@ def run_sparse(
     """
     image = stage.encoder(inputs, tokens.image)
     found: Reconstruction = stage.transformer(tokens.volume, image, plan, prior, tell)
-    return SparseResult(
-        found.voxels.flatten(0, 1),
-        plan.volume.offsets * stage.config.transformer.upsample**3,
-        voxel_index(tokens, plan, stage.config),
-    )
-
-
-def voxel_index(tokens: SparseTokens, plan: Plan, config: StageConfig) -> Tensor:
-    """The row of every fine voxel inside its instance, -1 where none is kept.
-
-    Returns:
-        [instances, z, y, x] int32.
-    """
-    fine, size = config.transformer.upsample, config.transformer.voxel_resolution
-    device = tokens.volume.device
-    index = torch.full((tokens.instances, size, size, size), -1, dtype=torch.int32, device=device)
-    inner = all_tokens(fine, fine, fine, device=device)
-    instance = tokens.volume[:, 0].long()
-    first = torch.arange(len(instance), device=device) - plan.volume.offsets[instance]
-    rows = first[:, None] * fine**3 + torch.arange(fine**3, device=device)
-    z, y, x = (tokens.volume[:, None, 1:].long() * fine + inner).unbind(-1)
-    index[instance[:, None], z, y, x] = rows.int()
-    return index
+    upsample, places = stage.config.transformer.upsample, tokens.volume.long()
+    order = torch.arange(len(places), device=places.device) - plan.volume.offsets[places[:, 0]]
+    size = (tokens.instances, *[stage.config.transformer.volume_resolution] * 3)
+    numbers = torch.full(size, -1, dtype=torch.int32, device=places.device)
+    numbers[tuple(places.T)] = order.int()
+    rows, offsets = found.voxels.flatten(0, 1), plan.volume.offsets * upsample**3
+    return SparseResult(rows, offsets, numbers, upsample)
 
 
 def _grid(voxels: Tensor, instances: int, resolution: int, fine: int) -> Tensor:

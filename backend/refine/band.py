@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from kernels.sparse_field import Bricks
+
 from ..field.gather import gather_rows
 from ..field.grids import evaluate
 from ..field.marching import Occupancy
@@ -119,7 +121,7 @@ class NarrowBand:
         blocks = F.avg_pool3d(self.distance[None, None], COARSER)[0]
         features = blocks.new_zeros(rows.shape[1], *blocks.shape[1:])
         features[0] = blocks[0]
-        return SparseVolume(rows, self.index, DenseVolume(features, self.half_side))
+        return SparseVolume(rows, Bricks(self.index), DenseVolume(features, self.half_side))
 
     def smoothed(self, values: Tensor) -> Tensor:
         """Values [rows] averaged with their neighbors' (one half itself), twice.

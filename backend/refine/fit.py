@@ -173,8 +173,7 @@ class LevelFit:
     ) -> tuple[Tensor, Tensor]:
         """Color over black [rays, 3] and opacity [rays] of chosen rays."""
         along = samples.of(chosen)
-        corners, weights = self._volume.corners(along.points)
-        row = self._band.index.flatten()[corners]
+        row, weights = self._volume.corners(along.points)
         feature = gather_rows(self.rows.joined(), row, weights)
         thickness = self._thickness(feature[:, 0], along, fraction)
         light: Absorption = composite(along, thickness, len(chosen))

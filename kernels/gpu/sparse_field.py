@@ -1,11 +1,16 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sampling and decoding of a sparse field in one Triton kernel: features stay in registers."""
+"""Sampling and decoding of a sparse field in one Triton kernel: features stay in registers.
+
+On the way back they are sampled once more, into the memory that then takes their gradient: to
+gather and to go back through the layers at once is more than registers hold. Programs sum the
+gradients of the layers over their share of the points, and rows and coarse cells look up the points
+that used them. So nothing is added concurrently, and two runs give the same bits.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import triton
@@ -13,16 +18,37 @@ import triton.language as tl
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..sparse_field import network, sample
+from ..sparse_field import corners
+from .blending import spread_rows
 from .launch import LEAST_ROWS
 from .tile_attention import load_rows, store_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..sparse_field import SparseGrid
 
-POINTS = 64  # of a program
+POINTS = {"decode": 64, "gradient": 16}  # taken at once; more of a gradient spill registers
+PROGRAMS = 1024  # that share the points of a gradient at most
 PRECISION = "tf32x3"  # three products of tensor floats make one of float32
 WARPS = 4
+
+
+class Volume(NamedTuple):
+    """Pointers to what is sampled, see `sparse_field.SparseGrid`."""
+
+    rows: Any  # [rows, channels]
+    numbers: Any  # [z, y, x] int32
+    coarse: Any  # [channels, z, y, x]
+
+
+class Extent(NamedTuple):
+    """Numbers that say how the volume lies over the points."""
+
+    half_side: Any
+    places: Any  # of bricks, per side
+    cells: Any  # of the coarse grid, per side
+    channels: Any
 
 
 @triton.jit
@@ -43,26 +69,104 @@ def axis_corner(low, fraction, upper: tl.constexpr):
 
 
 @triton.jit
-def coarse_rows(coarse_ptr, cell, volume, missing, channels, WIDTH: tl.constexpr):
-    """[points, WIDTH] of a [channels, z, y, x] grid."""
-    channel = tl.arange(0, WIDTH)
-    offset = channel.to(tl.int64)[None, :] * volume + cell[:, None]
-    inside = missing[:, None] & (channel < channels)[None, :]
+def row_of(numbers_ptr, z, y, x, places, real, SIDE: tl.constexpr):
+    """The row of a voxel, -1 where its brick is not kept."""
+    place = ((z // SIDE) * places + y // SIDE) * places + x // SIDE
+    brick = tl.load(numbers_ptr + place, mask=real, other=-1)
+    inner = ((z % SIDE) * SIDE + y % SIDE) * SIDE + x % SIDE
+    return tl.where(brick < 0, -1, brick * (SIDE * SIDE * SIDE) + inner)
+
+
+@triton.jit
+def coarse_rows(coarse_ptr, z, y, x, ratio, extent, missing, WIDTH: tl.constexpr):
+    """[points, WIDTH] of the coarse cells that hold voxels."""
+    cells, channel = extent.cells, tl.arange(0, WIDTH)
+    z, y, x = (
+        tl.minimum(z // ratio, cells - 1),
+        tl.minimum(y // ratio, cells - 1),
+        tl.minimum(x // ratio, cells - 1),
+    )
+    cell = (z * cells + y) * cells + x
+    offset = channel.to(tl.int64)[None, :] * (cells * cells * cells) + cell[:, None]
+    inside = missing[:, None] & (channel < extent.channels)[None, :]
     return tl.load(coarse_ptr + offset, mask=inside, other=0.0)
+
+
+@triton.jit
+def sampled(points_ptr, volume, extent, point, real, SIDE: tl.constexpr, WIDTH: tl.constexpr):
+    """Eight corners, from the rows or from the coarse grid, [points, WIDTH] float32."""
+    places, channels = extent.places, extent.channels
+    resolution = places * SIDE
+    half_side, ratio = extent.half_side, resolution // extent.cells
+    x_low, x_part = axis_place(points_ptr, point, 0, real, half_side, resolution)
+    y_low, y_part = axis_place(points_ptr, point, 1, real, half_side, resolution)
+    z_low, z_part = axis_place(points_ptr, point, 2, real, half_side, resolution)
+    feature = tl.zeros([point.shape[0], WIDTH], tl.float32)
+    for corner in tl.static_range(8):
+        z, z_weight = axis_corner(z_low, z_part, corner // 4)
+        y, y_weight = axis_corner(y_low, y_part, corner // 2 % 2)
+        x, x_weight = axis_corner(x_low, x_part, corner % 2)
+        row = row_of(volume.numbers, z, y, x, places, real, SIDE)
+        found = load_rows(volume.rows, row, channels, 0, row >= 0, channels, WIDTH).to(tl.float32)
+        missing = real & (row < 0)
+        found += coarse_rows(volume.coarse, z, y, x, ratio, extent, missing, WIDTH).to(tl.float32)
+        feature += (z_weight * y_weight * x_weight)[:, None] * found
+    return feature
+
+
+@triton.jit
+def matrix_of(layers_ptr, layer, WIDTH: tl.constexpr):
+    """One layer, inputs by outputs."""
+    line = tl.arange(0, WIDTH)
+    return tl.load(layers_ptr + (layer * WIDTH + line[:, None]) * WIDTH + line[None, :])
+
+
+@triton.jit
+def layer_inputs(
+    feature, layers_ptr, LAYERS: tl.constexpr, WIDTH: tl.constexpr, PRECISION: tl.constexpr
+):
+    """What each layer reads, LAYERS times [points, WIDTH]."""
+    inputs = (feature,)
+    for layer in tl.static_range(LAYERS - 1):
+        matrix = matrix_of(layers_ptr, layer, WIDTH)
+        hidden = tl.dot(inputs[layer], matrix, input_precision=PRECISION)
+        inputs += (tl.maximum(hidden, 0.0),)  # type: ignore[assignment]
+    return inputs
 
 
 @triton.jit
 def decode_kernel(
     points_ptr,  # [points, 3] float32
-    rows_ptr,  # [rows, channels]
-    index_ptr,  # [z, y, x] int32
-    coarse_ptr,  # [channels, z, y, x]
+    volume,
     layers_ptr,  # [LAYERS, WIDTH, WIDTH] float32, inputs by outputs, padded with zeros
     out_ptr,  # [points, outputs]
     points,
-    half_side,
-    resolution,
-    cells,
+    extent,
+    outputs,
+    SIDE: tl.constexpr,
+    LAYERS: tl.constexpr,
+    WIDTH: tl.constexpr,
+    POINTS: tl.constexpr,
+    PRECISION: tl.constexpr,
+):
+    """Features of some points through the layers; without layers the features themselves."""
+    point = tl.program_id(0) * POINTS + tl.arange(0, POINTS)
+    real = point < points
+    out = sampled(points_ptr, volume, extent, point, real, SIDE, WIDTH)
+    if LAYERS > 0:
+        inputs = layer_inputs(out, layers_ptr, LAYERS, WIDTH, PRECISION)
+        matrix = matrix_of(layers_ptr, LAYERS - 1, WIDTH)
+        out = tl.dot(inputs[LAYERS - 1], matrix, input_precision=PRECISION)
+    store_rows(out_ptr, point, outputs, 0, real, out, outputs, WIDTH)
+
+
+@triton.jit
+def gradient_kernel(
+    features_ptr,  # [points, channels] float32, which becomes its gradient
+    layers_ptr,  # as of `decode_kernel`
+    grad_ptr,  # [points, outputs]
+    layers_grad_ptr,  # [programs, LAYERS, WIDTH, WIDTH] float32
+    points,
     channels,
     outputs,
     LAYERS: tl.constexpr,
@@ -70,76 +174,111 @@ def decode_kernel(
     POINTS: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
-    """Eight corners, from the rows or from the coarse grid, then the layers."""
-    point = tl.program_id(0) * POINTS + tl.arange(0, POINTS)
-    real = point < points
-    x_low, x_part = axis_place(points_ptr, point, 0, real, half_side, resolution)
-    y_low, y_part = axis_place(points_ptr, point, 1, real, half_side, resolution)
-    z_low, z_part = axis_place(points_ptr, point, 2, real, half_side, resolution)
-    ratio = resolution // cells
-    hidden = tl.zeros([POINTS, WIDTH], tl.float32)
-    for corner in tl.static_range(8):
-        z, z_weight = axis_corner(z_low, z_part, corner // 4)
-        y, y_weight = axis_corner(y_low, y_part, corner // 2 % 2)
-        x, x_weight = axis_corner(x_low, x_part, corner % 2)
-        row = tl.load(index_ptr + (z * resolution + y) * resolution + x, mask=real, other=-1)
-        z, y, x = (
-            tl.minimum(z // ratio, cells - 1),
-            tl.minimum(y // ratio, cells - 1),
-            tl.minimum(x // ratio, cells - 1),
-        )
-        cell = (z * cells + y) * cells + x
-        feature = load_rows(rows_ptr, row, channels, 0, row >= 0, channels, WIDTH).to(tl.float32)
-        missing = real & (row < 0)
-        feature += coarse_rows(coarse_ptr, cell, cells * cells * cells, missing, channels, WIDTH)
-        hidden += (z_weight * y_weight * x_weight)[:, None] * feature
+    """Gradients of the features of a share of the points, and what they add to the layers'."""
+    program = tl.program_id(0)
+    sums = (tl.zeros([WIDTH, WIDTH], tl.float32),) * LAYERS
+    for chunk in range(program, tl.cdiv(points, POINTS), tl.num_programs(0)):
+        point = chunk * POINTS + tl.arange(0, POINTS)
+        real = point < points
+        feature = load_rows(features_ptr, point, channels, 0, real, channels, WIDTH)
+        inputs = layer_inputs(feature, layers_ptr, LAYERS, WIDTH, PRECISION)
+        slope = load_rows(grad_ptr, point, outputs, 0, real, outputs, WIDTH).to(tl.float32)
+        added = ()
+        for back in tl.static_range(LAYERS):
+            given = inputs[LAYERS - 1 - back]
+            share = tl.dot(given.T, slope, sums[LAYERS - 1 - back], input_precision=PRECISION)
+            added = (share,) + added  # type: ignore[assignment]  # noqa: RUF005 - Triton unpacks nothing
+            matrix = matrix_of(layers_ptr, LAYERS - 1 - back, WIDTH)
+            slope = tl.dot(slope, matrix.T, input_precision=PRECISION)
+            if back < LAYERS - 1:
+                slope = tl.where(given > 0, slope, 0.0)
+        sums = added
+        store_rows(features_ptr, point, channels, 0, real, slope, channels, WIDTH)
     line = tl.arange(0, WIDTH)
     for layer in tl.static_range(LAYERS):
-        matrix = tl.load(layers_ptr + (layer * WIDTH + line[:, None]) * WIDTH + line[None, :])
-        hidden = tl.dot(hidden, matrix, input_precision=PRECISION)
-        if layer < LAYERS - 1:
-            hidden = tl.maximum(hidden, 0.0)
-    store_rows(out_ptr, point, outputs, 0, real, hidden, outputs, WIDTH)
+        row = (program * LAYERS + layer) * WIDTH + line
+        tl.store(layers_grad_ptr + row[:, None] * WIDTH + line[None, :], sums[layer])
 
 
 class FusedDecode(torch.autograd.Function):
-    """`sparse_field.decode`; rows and coarse grid are arguments once more to be differentiated."""
+    """`sparse_field.decode` of one network; what has a gradient is given once more."""
 
     @staticmethod
     def forward(
         ctx: Any, points: Tensor, grid: SparseGrid, rows: Tensor, coarse: Tensor, *layers: Tensor
     ) -> Tensor:
+        points = points.float().contiguous()
         ctx.save_for_backward(points, rows, coarse, *layers)
         ctx.grid = grid
-        points, index = points.float().contiguous(), grid.index.int().contiguous()
-        rows, coarse, matrices = rows.contiguous(), coarse.contiguous(), packed(layers)
         out = rows.new_empty((len(points), len(layers[-1])))
-        if out.numel():
-            decode_kernel[(triton.cdiv(len(points), POINTS),)](
-                points, rows, index, coarse, matrices, out, len(points),
-                grid.half_side, grid.resolution, coarse.shape[-1], rows.shape[1], out.shape[1],
-                LAYERS=len(layers), WIDTH=matrices.shape[1],
-                POINTS=POINTS, PRECISION=PRECISION, num_warps=WARPS,
-            )  # fmt: skip
+        fill(out, points, grid, packed(layers))
         return out
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        points, *given = ctx.saved_tensors
-        wanted = ctx.needs_input_grad[2:]
-        with torch.enable_grad():
-            given = [
-                each.detach().requires_grad_(need) for each, need in zip(given, wanted, strict=True)
-            ]
-            rows, coarse, *layers = given
-            grid = replace(ctx.grid, rows=rows, coarse=coarse)
-            out = network(sample(points, grid), tuple(layers))
-        asked = [each for each, need in zip(given, wanted, strict=True) if need]
-        found = iter(torch.autograd.grad(out, asked, grad, materialize_grads=True))
-        return None, None, *(next(found) if need else None for need in wanted)
+        points, _rows, _coarse, *layers = ctx.saved_tensors
+        matrices, grad = packed(layers), grad.contiguous()
+        features = points.new_empty((len(points), ctx.grid.rows.shape[1]))
+        fill(features, points, ctx.grid, matrices[:0])
+        programs = min(PROGRAMS, triton.cdiv(len(points), POINTS["gradient"]))
+        parts = points.new_empty((programs, *matrices.shape))
+        if programs:
+            gradient_kernel[(programs,)](
+                features, matrices, grad, parts, len(points), features.shape[1], grad.shape[1],
+                **options("gradient", matrices),
+            )  # fmt: skip
+        layer_grads = [
+            total[: each.shape[1], : each.shape[0]].T.to(each.dtype)
+            for total, each in zip(parts.sum(0), layers, strict=True)
+        ]
+        wanted = any(ctx.needs_input_grad[2:4])
+        found = volume_gradients(features, points, ctx.grid) if wanted else (None, None)
+        return None, None, *found, *layer_grads
 
 
-def packed(layers: tuple[Tensor, ...]) -> Tensor:
+def fill(out: Tensor, points: Tensor, grid: SparseGrid, matrices: Tensor) -> None:
+    """Decoded points into `out` [points, outputs]; without matrices, sampled features."""
+    if not out.numel():
+        return
+    bricks, rows, coarse = grid.bricks, grid.rows.contiguous(), grid.coarse.contiguous()
+    places, cells = bricks.numbers.shape[-1], coarse.shape[-1]
+    decode_kernel[(triton.cdiv(len(points), POINTS["decode"]),)](
+        points, Volume(rows, bricks.numbers.int().contiguous(), coarse), matrices, out, len(points),
+        Extent(grid.half_side, places, cells, rows.shape[1]), out.shape[1],
+        SIDE=bricks.side, **options("decode", matrices),
+    )  # fmt: skip
+
+
+def volume_gradients(grad: Tensor, points: Tensor, grid: SparseGrid) -> tuple[Tensor, Tensor]:
+    """Gradients of the rows and of the coarse grid.
+
+    Args:
+        grad: of the sampled features, [points, channels] float32.
+        points: [points, 3] float32.
+        grid: what was sampled.
+    """
+    rows, coarse = grid.rows, grid.coarse
+    places, weights = corners(points, grid.bricks.resolution, grid.half_side)
+    row, cell = grid.bricks.rows(places).long(), grid.cells(places).long()
+    rows_grad = spread_rows(grad, row, weights, rows.shape)
+    missing = torch.where(row < 0, cell, -1)
+    cells_grad = spread_rows(grad, missing, weights, coarse.flatten(1).T.shape)
+    return rows_grad.to(rows.dtype), cells_grad.T.reshape(coarse.shape).to(coarse.dtype)
+
+
+def options(kernel: str, matrices: Tensor) -> dict[str, Any]:
+    """What "decode" and "gradient" are compiled for."""
+    return {
+        "LAYERS": matrices.shape[0],
+        "WIDTH": matrices.shape[1],
+        "POINTS": POINTS[kernel],
+        "PRECISION": PRECISION,
+        "num_warps": WARPS,
+        "num_stages": 1,
+    }
+
+
+def packed(layers: Sequence[Tensor]) -> Tensor:
     """All matrices, transposed and padded to one size, [layers, width, width] float32."""
     sides = [side for matrix in layers for side in matrix.shape]
     width = max(LEAST_ROWS, triton.next_power_of_2(max(sides)))

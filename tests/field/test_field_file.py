@@ -17,6 +17,7 @@ from backend.field.grids import grid_points
 from backend.field.heads import DirectRows, Heads
 from backend.field.volumes import DenseVolume, SparseVolume
 from backend.refine.band import NarrowBand, sample_grid
+from kernels.sparse_field import Bricks
 
 HALF = 0.525
 PLACE = Normalization((1.0, -2.0, 0.5), 0.25)
@@ -53,16 +54,17 @@ def test_a_predicted_field_comes_back_in_half_precision(tmp_path) -> None:
     config = HeadsConfig(8, 16, 1, 1, 1, "both", HALF)
     torch.manual_seed(0)
     coarse = DenseVolume(torch.randn(8, 6, 6, 6), HALF)
-    index = torch.full((12,) * 3, -1, dtype=torch.int32)
-    kept = torch.randperm(12**3)[:500]
-    index.view(-1)[kept] = torch.arange(500, dtype=torch.int32)
-    fine = SparseVolume(torch.randn(500, 8), index, coarse)
+    numbers = torch.full((6,) * 3, -1, dtype=torch.int32)
+    kept = torch.randperm(6**3)[:60]
+    numbers.view(-1)[kept] = torch.arange(60, dtype=torch.int32)
+    fine = SparseVolume(torch.randn(480, 8), Bricks(numbers, 2), coarse)
     field = TwoLevelField(
         VolumeField(coarse, Heads(config), 60.0), VolumeField(fine, Heads(config), 200.0)
     )
     again = _there_and_back(field, tmp_path / "field.safetensors")
     assert again.fine.volume.coarse is again.coarse.volume
-    assert torch.equal(again.fine.volume.index, index)
+    assert torch.equal(again.fine.volume.bricks.numbers, numbers)
+    assert again.fine.volume.bricks.side == 2
     points = _points()
     with torch.no_grad():
         # Features and weights of size 1 with 11 bits each, summed over three layers.
@@ -70,7 +72,7 @@ def test_a_predicted_field_comes_back_in_half_precision(tmp_path) -> None:
             before, after = (getattr(one, quantity)(points) for one in (field, again))
             torch.testing.assert_close(after, before, atol=5e-3, rtol=0)
     stored = (tmp_path / "field.safetensors").stat().st_size
-    assert stored < 2 * (8 * 6**3 + 500 * 8) + 6 * 500 + 2 * 2 * 2000 + 8000
+    assert stored < 2 * (8 * 6**3 + 480 * 8) + 6 * 60 + 2 * 2 * 2000 + 8000
 
 
 def test_another_file_is_refused(tmp_path) -> None:

@@ -42,7 +42,8 @@ ATTENTION = {
 }
 FLOAT32 = {"lse_ptr", "delta_ptr", "key_part_ptr", "value_part_ptr", "part_ptr", "deviation_ptr"}
 FLOAT32 |= {"points_ptr", "distance_ptr", "weights_ptr", "layers_ptr", "thickness_ptr"}
-FLOAT32 |= {"thickness_grad_ptr", "rows_ptr", "rows_grad_ptr", "coarse_ptr"}
+FLOAT32 |= {"thickness_grad_ptr", "rows_ptr", "rows_grad_ptr"}
+FLOAT32 |= {"features_ptr", "layers_grad_ptr"}
 INT64 = {"run_offsets_ptr", "near_ptr", "found_ptr", "offsets_ptr", "uses_ptr", "used_ptr"}
 LAYERS = {
     "sum": (tile_attention_backward.sum_kernel, {"WIDTH": 32, "RUN": 64}),
@@ -59,8 +60,15 @@ LAYERS = {
         {"CHANNELS": block_mean.CHANNELS, "TOKENS": block_mean.TOKENS},
     ),
 }
+
+
+def decoding(kernel):
+    """Options of a network of four layers, 32 wide."""
+    return sparse_field.options(kernel, torch.empty(4, 32, 32))
+
+
 RAYS = {"SAMPLES": compositing.SAMPLES, "num_warps": compositing.WARPS}
-GEOMETRY = {  # float32 only
+GEOMETRY = {  # in float32, of which a feature takes the most registers
     "nearest blocks": (nearest.nearest_kernel, {"AXES": 3} | nearest.sizes(16) | nearest.EXACT),
     "nearest in a view": (nearest.nearest_kernel, {"AXES": 2} | nearest.sizes(9) | nearest.EXACT),
     "light": (compositing.weights_kernel, RAYS),
@@ -74,10 +82,8 @@ GEOMETRY = {  # float32 only
         blending.spread_kernel,
         {"ENTRIES": blending.ENTRIES, "CHANNELS": blending.CHANNELS, "num_warps": 1},
     ),
-    "decode": (
-        sparse_field.decode_kernel,
-        {"LAYERS": 4, "WIDTH": 32, "POINTS": sparse_field.POINTS, "PRECISION": "tf32x3"},
-    ),
+    "decode": (sparse_field.decode_kernel, {"SIDE": 4} | decoding("decode")),
+    "decode's gradient": (sparse_field.gradient_kernel, decoding("gradient")),
     "surfaces": (
         nearest.surface_kernel,
         {"PAIRS": nearest.PAIRS, "PIXELS": nearest.PIXELS} | nearest.EXACT,
@@ -126,6 +132,8 @@ def argument_type(name, dtype):
         "readers": tile_attention_backward.Readers(*[integers] * 8),
     }
     groups["network"] = Perceptron(*[values] * 4)
+    groups["volume"] = sparse_field.Volume(floats, integers, floats)
+    groups["extent"] = sparse_field.Extent("fp32", *["i32"] * 3)
     gates, branches = (gated_merge.Gates, 3), (gated_merge.Branches, 5)
     for field, (group, count) in {"gate": gates, "branch": branches}.items():
         groups |= dict.fromkeys(

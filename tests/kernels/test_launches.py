@@ -71,9 +71,18 @@ def test_layers(name, dtype, compiled):
     assert compiled
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("name", fields(CPU))
+def test_short_fields(name, dtype, compiled):
+    """Forward and backward of everything that renders or meshes, in 16 bits."""
+    launch(*fields(CPU)[name], dtype)
+    assert compiled
+
+
 @pytest.mark.parametrize("name", fields(CPU))
 def test_fields(name, compiled):
-    """Forward and backward of everything that renders or meshes."""
+    """The same in float32, which is what the field runs in."""
     launch(*fields(CPU)[name], torch.float32)
     assert compiled
 

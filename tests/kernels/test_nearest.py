@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from kernels.nearest import MOST_NEAREST, nearest, smallest, squared_surface_distance
+from kernels.nearest import MOST_NEAREST, Surfaces, nearest, smallest, squared_surface_distance
 from tests.kernels.nearest_cases import (
     brute_nearest,
     brute_surface,
@@ -51,3 +51,14 @@ def test_surfaces_by_brute_force():
     nothing = surfaces.points.isinf().all(2).all(1)[near]
     assert nothing.any()
     assert (found[nothing] == surfaces.far**2).all()
+
+
+def test_places_are_float32():
+    """Other types would find other neighbors, so they are refused."""
+    places = torch.zeros(3, 3)
+    for query, points in ((places.half(), places), (places, places.double())):
+        with pytest.raises(TypeError, match="float32"):
+            nearest(query, points, 1)
+    surfaces = Surfaces(torch.zeros(2, 3, 4).half(), 1.0)
+    with pytest.raises(TypeError, match="float16"):
+        squared_surface_distance(places, torch.zeros(3, 1, dtype=torch.int64), surfaces)

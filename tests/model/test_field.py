@@ -18,6 +18,7 @@ from backend.field.heads import DirectRows, Heads
 from backend.field.marching import Marcher, Occupancy
 from backend.field.renderer import absorb
 from backend.field.volumes import DenseVolume, SparseVolume
+from kernels.sparse_field import Bricks
 
 HALF = 0.525
 
@@ -53,7 +54,7 @@ def _full_sparse(dense: DenseVolume) -> SparseVolume:
     index = torch.randperm(side**3, generator=torch.Generator().manual_seed(1))
     rows = torch.empty(side**3, dense.features.shape[0]).to(dense.features)
     rows[index] = dense.features.flatten(1).T
-    return SparseVolume(rows, index.view(side, side, side).int(), _linear_volume(3))
+    return SparseVolume(rows, Bricks(index.view(side, side, side).int()), _linear_volume(3))
 
 
 def test_a_full_sparse_volume_is_a_dense_one() -> None:
@@ -65,7 +66,7 @@ def test_a_full_sparse_volume_is_a_dense_one() -> None:
 def test_an_empty_sparse_volume_is_the_nearest_dense_voxel() -> None:
     """QUIRK 15: where nothing is kept the corners are blended from nearest dense voxels."""
     coarse = _linear_volume(3)
-    volume = SparseVolume(torch.zeros(0, 3), torch.full((6, 6, 6), -1).int(), coarse)
+    volume = SparseVolume(torch.zeros(0, 3), Bricks(torch.full((6, 6, 6), -1).int()), coarse)
     corners = grid_points(HALF, 6, "zyx")
     expected = coarse.features[:, :, :, :].repeat_interleave(2, 1).repeat_interleave(2, 2)
     expected = expected.repeat_interleave(2, 3).flatten(1).T
@@ -188,7 +189,7 @@ def test_each_level_answers_for_its_own_points() -> None:
     dense = DenseVolume(torch.full((4, 3, 3, 3), 2.0), HALF)
     index = torch.full((6, 6, 6), -1).int()
     index[:, :, 3:] = torch.arange(108).view(6, 6, 3).int()
-    fine = SparseVolume(torch.full((108, 4), -0.5), index, dense)
+    fine = SparseVolume(torch.full((108, 4), -0.5), Bricks(index), dense)
     heads = DirectRows(3)
     field = TwoLevelField(VolumeField(dense, heads, 10.0), VolumeField(fine, heads, 70.0))
     points = torch.tensor([[0.4, 0.1, 0.2], [-0.4, 0.1, 0.2], [0.45, -0.3, 0.2]])
@@ -220,7 +221,7 @@ def test_gradients_of_the_renderer() -> None:
         heads = DirectRows(3)
         field = TwoLevelField(
             VolumeField(volume, heads, 12.0),
-            VolumeField(SparseVolume(rows, index, volume), heads, 9.0),
+            VolumeField(SparseVolume(rows, Bricks(index), volume), heads, 9.0),
         )
         light = absorb(field, origins, directions, Marcher(HALF, 0.11))
         color = light.over_white(field.appearance(light.samples.points))

@@ -31,6 +31,7 @@ from backend.mesh.network_surface import (
 )
 from backend.mesh.triangle_mesh import TriangleMesh
 from backend.progress import Progress
+from kernels.sparse_field import Bricks
 
 HALF = 0.525
 SETTINGS = SurfaceSettings(HALF, render_step(HALF, 1024), resolution=25, cells=34, smoothing=0)
@@ -62,10 +63,8 @@ def two_levels(coarse=lumpy_ball, fine=imagined) -> TwoLevelField:
     rows[:, 0] = fine(grid_points(HALF, count, "zyx"))
     index = torch.arange(count**3).view(count, count, count).int()
     index[-3:] = -1
-    heads = DirectRows(3)
-    return TwoLevelField(
-        VolumeField(dense, heads, 60.0), VolumeField(SparseVolume(rows, index, dense), heads, 200.0)
-    )
+    heads, sparse = DirectRows(3), SparseVolume(rows, Bricks(index), dense)
+    return TwoLevelField(VolumeField(dense, heads, 60.0), VolumeField(sparse, heads, 200.0))
 
 
 def published(field: TwoLevelField, settings: SurfaceSettings) -> tuple[np.ndarray, np.ndarray]:

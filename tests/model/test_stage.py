@@ -14,7 +14,7 @@ from backend.model.encoder import EncoderInputs, MultiViewEncoder
 from backend.model.plan import SparseTokens, plan_by_score
 from backend.model.prior import PriorFeatures
 from backend.model.selection import image_tokens, volume_tokens
-from backend.model.stage import Stage, run_dense, run_sparse, voxel_index
+from backend.model.stage import Stage, run_dense, run_sparse
 from backend.model.tokens import all_tokens
 
 VARIANTS = {
@@ -74,7 +74,7 @@ def test_dense_stage_variants(name: str) -> None:
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_sparse_stage_variants(name: str) -> None:
-    """Every variant of stage 2 runs; its rows are where its index says."""
+    """Every variant of stage 2 runs; in each instance anew, a token's brick has its number."""
     torch.manual_seed(0)
     config, tokens = _config("sparse", name), _tokens(4)
     maps = len(config.transformer.skip_links) + 1
@@ -86,21 +86,11 @@ def test_sparse_stage_variants(name: str) -> None:
     assert result.rows.shape == (len(tokens.volume) * 8, 32)
     assert result.rows.isfinite().all()
     for instance in range(INSTANCES):
-        rows, index = result.of(instance)
-        found = index[index >= 0].long().sort().values
-        assert torch.equal(found, torch.arange(len(rows)))
-
-
-def test_rows_belong_to_their_voxels() -> None:
-    """The first token's voxels are rows 0..7 in (z, y, x) order, in each instance anew."""
-    config, tokens = _config("sparse", "plain"), _tokens(4)
-    plan = plan_by_score(tokens, preset("mini"))
-    index = voxel_index(tokens, plan, config)
-    for instance in range(INSTANCES):
-        first = tokens.volume[tokens.volume[:, 0] == instance][0, 1:]
-        z, y, x = (first * 2).tolist()
-        block = index[instance, z : z + 2, y : y + 2, x : x + 2]
-        assert block.flatten().tolist() == list(range(8))
+        rows, bricks = result.of(instance)
+        places = tokens.volume[tokens.volume[:, 0] == instance][:, 1:].long()
+        assert bricks.numbers[tuple(places.T)].tolist() == list(range(len(places)))
+        assert int((bricks.numbers >= 0).sum()) == len(places) == len(rows) // bricks.side**3
+        assert bricks.resolution == 2 * config.transformer.volume_resolution
 
 
 def test_the_encoder_gathers_what_it_would_convolve() -> None:

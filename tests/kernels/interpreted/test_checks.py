@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 import torch
 
-from backend.bench_checks import compared, exact, layers
+from backend.bench_checks import compared, exact, fields, layers
 from kernels.dispatch import choice
 from kernels.normalization import normalize
 
@@ -23,6 +23,14 @@ def test_right_kernels_pass(name):
     check = compared(name, function, inputs)
     assert check.ok
     assert len(check.errors) == 1 + len(inputs)
+
+
+@pytest.mark.parametrize("name", fields(torch.device("cpu")))
+def test_the_field_in_16_bits(name):
+    """Rows, colors and light in float16; places and weights stay float32."""
+    function, inputs = fields(torch.device("cpu"))[name]
+    check = compared(name, function, [each.half() for each in inputs])
+    assert check.ok, check
 
 
 def test_wrong_kernels_fail():

@@ -10,7 +10,7 @@ import torch
 from kernels.blending import blend_rows
 from kernels.compositing import ray_sums, ray_weights
 from kernels.dispatch import forced
-from kernels.sparse_field import SparseGrid, decode
+from kernels.sparse_field import Bricks, SparseGrid, decode
 
 EPS = torch.finfo(torch.float32).eps
 COUNTS = torch.tensor([0, 3, 70, 1, 0, 150, 20])  # samples of rays, also none and several pieces
@@ -99,29 +99,30 @@ def test_blends_of_nothing():
     assert (rows.grad == 0).all()
 
 
-def decode_case(kept):
-    """A 12^3 grid over 4^3 cells with a share of its voxels, 90 points in and around the cube."""
-    generator = torch.Generator().manual_seed(4)
-    index = torch.full((12**3,), -1, dtype=torch.int32)
-    voxels = torch.randperm(12**3, generator=generator)[: int(kept * 12**3)]
-    index[voxels] = torch.arange(len(voxels), dtype=torch.int32)
+def decode_case(kept, side):
+    """A 12^3 grid over 4^3 cells with a share of its bricks, 90 points in and around the cube."""
+    generator, edge = torch.Generator().manual_seed(4), 12 // side
+    numbers = torch.full((edge**3,), -1, dtype=torch.int32)
+    places = torch.randperm(edge**3, generator=generator)[: int(kept * edge**3)]
+    numbers[places] = torch.arange(len(places), dtype=torch.int32)
     points = 1.3 * (torch.rand(90, 3, generator=generator) - 0.5)
-    return points, index.view(12, 12, 12), len(voxels)
+    return points, Bricks(numbers.view(edge, edge, edge), side), len(places) * side**3
 
 
-@pytest.mark.parametrize("kept", [0.0, 0.6, 1.0])
-def test_decoded_points(kept):
-    """Rows, coarse cells or both, through three layers, with all gradients; none is ambiguous.
+@pytest.mark.parametrize(("kept", "side"), [(0.0, 1), (0.6, 1), (0.6, 4), (1.0, 2)])
+def test_decoded_points(kept, side, monkeypatch):
+    """Rows, coarse cells or both, through two networks, with all gradients; none is ambiguous.
 
     A sum of products of a layer rounds 20 times; gradients of rows add up to 90 points.
     """
-    points, index, count = decode_case(kept)
+    monkeypatch.setattr("kernels.gpu.sparse_field.PROGRAMS", 4)  # that take up to two turns
+    points, bricks, count = decode_case(kept, side)
     shapes = (count, 6), (6, 4, 4, 4), (20, 6), (20, 20), (3, 20)
     tensors = [random(*shape, seed=seed) / shape[-1] ** 0.5 for seed, shape in enumerate(shapes)]
 
     def function(rows, coarse, *layers):
-        grid = SparseGrid(rows, index, coarse, 0.525)
-        return decode(points.to(rows), grid, layers)
+        grid = SparseGrid(rows, bricks, coarse, 0.525)
+        return decode(points.to(rows), grid, [layers, [layers[0], layers[2]]])
 
     for found, wanted in both(function, *tensors):
         largest = max([1.0, *wanted.abs().flatten().tolist()])
@@ -131,10 +132,10 @@ def test_decoded_points(kept):
 
 def test_decoding_no_points():
     """No points give no outputs, and gradients of zero."""
-    _, index, count = decode_case(0.5)
+    _, bricks, count = decode_case(0.5, 2)
     rows, layer = random(count, 6).requires_grad_(), random(2, 6)
-    grid = SparseGrid(rows, index, random(6, 4, 4, 4), 0.525)
-    out = decode(torch.zeros(0, 3), grid, (layer,))
+    grid = SparseGrid(rows, bricks, random(6, 4, 4, 4), 0.525)
+    out = decode(torch.zeros(0, 3), grid, [[layer]])
     assert out.shape == (0, 2)
     out.sum().backward()
     assert (rows.grad == 0).all()
