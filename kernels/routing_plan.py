@@ -111,11 +111,16 @@ class QueryTiles:
         """How many tiles there are."""
         return self.queries.shape[0]
 
+    @cached_property
+    def lengths(self) -> tuple[int, int]:
+        """Queries and keys of the streams that these tiles are of."""
+        return int((self.queries >= 0).sum()), int(self.blocks.token_offsets[-1])
+
     @property
     def incoherence(self) -> float:
         """Blocks a tile reads per block that one of its queries names: 1 is perfect."""
         read = self.entry_tile.shape[0] / max(1, self.count)
-        named = self.names / max(1, int((self.queries >= 0).sum()))
+        named = self.names / max(1, self.lengths[0])
         return read / named if named else 1.0
 
     @cached_property

@@ -48,9 +48,14 @@ def selected_attention(
     Returns:
         The attended values [queries, query heads, D], and the log-sum-exp in base 2
         [query heads, queries] float32 or better, -inf for a query without blocks.
+
+    Raises:
+        ValueError: if the tensors are not those of the plan.
     """
     if len(plan.selected) == 1:
         return tile_attention(query, key, value, plan.selected[0])
+    if len(plan.selected) != key.shape[1]:
+        raise ValueError(f"{len(plan.selected)} block tables for {key.shape[1]} key/value heads")
     group = query.shape[1] // key.shape[1]
     parts = [
         tile_attention(query_heads, key[:, head, None], value[:, head, None], plan.selected[head])
@@ -65,14 +70,27 @@ def tile_attention(
 ) -> tuple[Tensor, Tensor]:
     """Attention of every query to the runs of keys that its tile reads for it.
 
-    Arguments and results as for `selected_attention`; all heads share the tiles.
+    Arguments, results and errors as for `selected_attention`; all heads share the tiles.
     """
+    _check(query, key, value, tiles)
     if not uses_triton(query):
         return _TileAttention.apply(query, key, value, tiles)  # type: ignore[no-any-return,no-untyped-call]
     from .gpu.tile_attention import FusedTileAttention
 
     with torch.cuda.device_of(query):  # Triton launches on the current card
         return FusedTileAttention.apply(query, key, value, tiles)  # type: ignore[no-any-return,no-untyped-call]
+
+
+def _check(query: Tensor, key: Tensor, value: Tensor, tiles: QueryTiles) -> None:
+    """A kernel reads and writes where the plan says: outside of a tensor, if it is another's."""
+    alike = key.shape == value.shape and query.dtype == key.dtype == value.dtype
+    heads = query.shape[2] == key.shape[2] and query.shape[1] % key.shape[1] == 0
+    if not (alike and heads and (len(query), len(key)) == tiles.lengths):
+        found = ", ".join(f"{each.dtype} {list(each.shape)}" for each in (query, key, value))
+        raise ValueError(
+            f"query, key and value are {found}; the plan has {tiles.lengths[0]} queries and "
+            f"{tiles.lengths[1]} keys, types and widths must agree, and heads divide"
+        )
 
 
 @dataclass(frozen=True)
@@ -127,7 +145,8 @@ class _TileAttention(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        query, key, value, out = ctx.saved_tensors
+        dtype = grad.dtype  # whose precision would be lost in scores, and in sums over queries
+        query, key, value, out, grad = map(_wide, (*ctx.saved_tensors, grad))
         scale = 1 / math.sqrt(query.shape[2])
         runs = ctx.tiles.runs
         query_grad, inner = torch.zeros_like(query), (grad * out).sum(-1, keepdim=True)
@@ -145,7 +164,7 @@ class _TileAttention(torch.autograd.Function):
             return grads
 
         key_grad, value_grad = functools.reduce(torch.add, _on_threads(accumulate, query))
-        return query_grad, key_grad, value_grad, None
+        return query_grad.to(dtype), key_grad.to(dtype), value_grad.to(dtype), None
 
 
 def _attended(query: Tensor, key: Tensor, value: Tensor, tile: _Tile) -> tuple[Tensor, Tensor]:
@@ -159,8 +178,8 @@ def _attended(query: Tensor, key: Tensor, value: Tensor, tile: _Tile) -> tuple[T
     """
     if query.is_cpu:
         return _attended_on_cpu(query, key, value, tile)
-    weights, sums = _softmax(query, key, tile)
-    out = _ungroup(weights @ value.transpose(0, 1), tile)
+    weights, sums = _softmax(_wide(query), _wide(key), tile)
+    out = _ungroup(weights @ _wide(value).transpose(0, 1), tile).to(query.dtype)
     return out, _ungroup(sums, tile)[..., 0].T
 
 
@@ -199,6 +218,11 @@ def _softmax(query: Tensor, key: Tensor, tile: _Tile) -> tuple[Tensor, Tensor]:
         weights.view_as(by_query).masked_fill_(blind, 0)
         sums.view(*by_query.shape[:3], 1).masked_fill_(blind, -torch.inf)
     return weights, sums
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    """In float32 or better."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
 def _ungroup(rows: Tensor, tile: _Tile) -> Tensor:

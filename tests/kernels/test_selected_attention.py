@@ -23,6 +23,31 @@ def test_reference_is_the_definition(name, dtype):
     assert max(errors.values()) <= 1, errors
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bfloat16", "float16"])
+def test_short_types_keep_their_precision(dtype):
+    """Scores in the tens, and sums over queries, are rounded to the short type only at the end."""
+    case = CASES["everyone selects everything"]
+    query, *others = case.tensors(dtype)
+    tensors = (10 * query, *others)
+    errors = truth(case, tensors).errors(attend(case, tensors), dtype)
+    assert max(errors.values()) <= 1, errors
+
+
+def test_tensors_of_another_plan_are_refused():
+    """A kernel would read and write outside of them."""
+    case = CASES["rows without blocks"]
+    query, key, value, _ = case.tensors(torch.float32)
+    plan = RoutingPlan(case.query_offsets, case.blocks, case.table)
+    wrong = [(query[:5], key, value), (query, key[:9], value[:9]), (query, key, value[:9])]
+    wrong += [(query.half(), key, value), (query[..., :4], key, value), (query[:, :3], key, value)]
+    for tensors in wrong:
+        with pytest.raises(ValueError, match="the plan has 11 queries and 48 keys"):
+            selected_attention(*tensors, plan)
+    plan = RoutingPlan(case.query_offsets, case.blocks, case.table.expand(3, -1, -1))
+    with pytest.raises(ValueError, match="3 block tables for 2 key/value heads"):
+        selected_attention(query, key, value, plan)
+
+
 @pytest.mark.parametrize("tile", [1, 4, 8, 32])
 def test_tiles_do_not_change_the_result(tile):
     """However queries are tiled, also 32 at once, where a mask fills all bits of an int32."""
