@@ -19,6 +19,12 @@ WARPS = 1
 
 
 @triton.jit
+def load_part(ptr, sample, last):
+    """Some samples of a ray in float32; zeros behind its end."""
+    return tl.load(ptr + sample, mask=sample < last, other=0.0).to(tl.float32)
+
+
+@triton.jit
 def weights_kernel(
     thickness_ptr,  # [samples]
     offsets_ptr,  # [rays + 1] int64
@@ -32,11 +38,11 @@ def weights_kernel(
     passed = tl.full([], 0.0, tl.float32)
     while (first < last) & (passed < dark):
         sample = first + tl.arange(0, SAMPLES)
-        inside = sample < last
-        thickness = tl.load(thickness_ptr + sample, mask=inside, other=0.0).to(tl.float32)
+        thickness = load_part(thickness_ptr, sample, last)
         before = passed + tl.cumsum(thickness, 0) - thickness
         weight = (1.0 - tl.exp(-thickness)) * tl.exp(-before)
-        tl.store(weights_ptr + sample, weight.to(weights_ptr.dtype.element_ty), mask=inside)
+        kind = weights_ptr.dtype.element_ty
+        tl.store(weights_ptr + sample, weight.to(kind), mask=sample < last)
         passed += tl.sum(thickness, 0)
         first += SAMPLES
 
@@ -57,20 +63,17 @@ def gradient_kernel(
     hidden = tl.full([], 0.0, tl.float32)
     for begin in range(first, last, SAMPLES):
         sample = begin + tl.arange(0, SAMPLES)
-        inside = sample < last
-        weight = tl.load(weights_ptr + sample, mask=inside, other=0.0).to(tl.float32)
-        hidden += tl.sum(weight * tl.load(grad_ptr + sample, mask=inside, other=0.0), 0)
+        weight, grad = load_part(weights_ptr, sample, last), load_part(grad_ptr, sample, last)
+        hidden += tl.sum(weight * grad, 0)
     passed = tl.full([], 0.0, tl.float32)
     while (first < last) & (passed < dark):
         sample = first + tl.arange(0, SAMPLES)
-        inside = sample < last
-        thickness = tl.load(thickness_ptr + sample, mask=inside, other=0.0).to(tl.float32)
-        weight = tl.load(weights_ptr + sample, mask=inside, other=0.0).to(tl.float32)
-        grad = tl.load(grad_ptr + sample, mask=inside, other=0.0).to(tl.float32)
+        thickness = load_part(thickness_ptr, sample, last)
+        weight, grad = load_part(weights_ptr, sample, last), load_part(grad_ptr, sample, last)
         light = tl.exp(-(passed + tl.cumsum(thickness, 0)))
         slope = grad * light - (hidden - tl.cumsum(grad * weight, 0))
         kind = thickness_grad_ptr.dtype.element_ty
-        tl.store(thickness_grad_ptr + sample, slope.to(kind), mask=inside)
+        tl.store(thickness_grad_ptr + sample, slope.to(kind), mask=sample < last)
         hidden -= tl.sum(grad * weight, 0)
         passed += tl.sum(thickness, 0)
         first += SAMPLES
