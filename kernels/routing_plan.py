@@ -149,14 +149,15 @@ class QueryTiles:
         block, begin, size = _cut(self.blocks.token_offsets.diff().long(), RUN_TOKENS)
         piece, skip, many = _cut(readers.diff()[block], _LIST_TILES)
         first = readers[block][piece] + skip
+        bits = torch.arange(self.queries.shape[1], device=order.device, dtype=torch.int32)
+        sees = (self.entry_mask[order, None] >> bits) & 1 != 0
         return Inverse(
             (self.blocks.token_offsets.long()[block] + begin).int(),
             size.int(),
             _offsets(piece, len(block)).int(),
             piece.int(),
             torch.stack([first, first + many]).int(),
-            self.entry_tile[order].int(),
-            self.entry_mask[order],
+            torch.where(sees, self.queries[self.entry_tile[order]], -1),
         )
 
     def _continues(self, start: Tensor, stop: Tensor) -> Tensor:
@@ -192,9 +193,8 @@ class Inverse:
     length: Tensor  # [pieces] int32, 1..RUN_TOKENS
     list_offsets: Tensor  # [pieces + 1] int32, lists before each piece
     list_piece: Tensor  # [lists] int32
-    list_readers: Tensor  # [2, lists] int32, begin and end in the two tensors below
-    tile: Tensor  # [entries] int32
-    mask: Tensor  # [entries] int32
+    list_readers: Tensor  # [2, lists] int32, begin and end among the entries
+    queries: Tensor  # [entries, tile] int32, of the tile that reads; -1 for who does not see it
 
 
 def query_tiles(

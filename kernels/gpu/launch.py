@@ -80,6 +80,7 @@ class Launch:
         return {
             "TILE": self.tile,
             "GROUP": self.group,
+            "PARTS": self.parts,
             "WIDTH": self.width,
             "RUN": RUN_TOKENS,
             "PRECISION": self.precision,

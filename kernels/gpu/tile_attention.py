@@ -77,13 +77,12 @@ def tile_rows(queries_ptr, tile, key_head, part, sizes, TILE: tl.constexpr, GROU
 
 
 @triton.jit
-def own_rows(runs, sizes, TILE: tl.constexpr, GROUP: tl.constexpr):
+def own_rows(runs, sizes, TILE: tl.constexpr, GROUP: tl.constexpr, PARTS: tl.constexpr):
     """Tile, key/value head and rows of this program; the heads of a tile are adjacent."""
-    parts = tl.cdiv(sizes.group, GROUP)
-    heads = sizes.key_heads * parts
+    heads = sizes.key_heads * PARTS
     tile, head = tl.program_id(0) // heads, tl.program_id(0) % heads
-    rows = tile_rows(runs.queries, tile, head // parts, head % parts, sizes, TILE, GROUP)
-    return tile, head // parts, rows
+    rows = tile_rows(runs.queries, tile, head // PARTS, head % PARTS, sizes, TILE, GROUP)
+    return tile, head // PARTS, rows
 
 
 @triton.jit
@@ -188,13 +187,14 @@ def forward_kernel(
     sizes,
     TILE: tl.constexpr,
     GROUP: tl.constexpr,
+    PARTS: tl.constexpr,
     WIDTH: tl.constexpr,
     RUN: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
     """One tile and one key/value head: softmax(q k^T) v with a running maximum."""
     repeat: tl.constexpr = repeats_keys(TILE * GROUP, WIDTH)
-    tile, key_head, rows = own_rows(runs, sizes, TILE, GROUP)
+    tile, key_head, rows = own_rows(runs, sizes, TILE, GROUP, PARTS)
     query = load_queries(streams.query, rows, sizes, WIDTH)
     largest = tl.full([TILE * GROUP], -float("inf"), tl.float32)
     total = tl.zeros([TILE * GROUP], tl.float32)

@@ -21,7 +21,6 @@ import triton.language as tl
 from ..routing_plan import RUN_TOKENS
 from .launch import launch_of
 from .tile_attention import (
-    Rows,
     Streams,
     counts,
     load_queries,
@@ -58,14 +57,12 @@ class Saved(NamedTuple):
 class Readers(NamedTuple):
     """Pointers to the pieces of the keys and the lists of tiles that read them."""
 
-    queries: Any  # [tiles, TILE] int32, as of `TileRuns`
     start: Any  # [pieces] int32
     length: Any  # [pieces] int32
     piece: Any  # [lists] int32
-    begin: Any  # [lists] int32, into the two below
+    begin: Any  # [lists] int32, into the queries
     end: Any  # [lists] int32
-    tile: Any  # [entries] int32
-    mask: Any  # [entries] int32
+    queries: Any  # [entries, TILE] int32, -1 where one does not see the piece
 
 
 @triton.jit
@@ -78,13 +75,14 @@ def query_kernel(
     sizes,
     TILE: tl.constexpr,
     GROUP: tl.constexpr,
+    PARTS: tl.constexpr,
     WIDTH: tl.constexpr,
     RUN: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
     """The gradient of the queries of one tile; leaves delta for `key_kernel`."""
     repeat: tl.constexpr = repeats_keys(TILE * GROUP, WIDTH)
-    tile, key_head, rows = own_rows(runs, sizes, TILE, GROUP)
+    tile, key_head, rows = own_rows(runs, sizes, TILE, GROUP, PARTS)
     query = load_queries(streams.query, rows, sizes, WIDTH)
     grad = load_queries(saved.grad, rows, sizes, WIDTH)
     out = load_queries(saved.out, rows, sizes, WIDTH)
@@ -118,6 +116,7 @@ def key_kernel(
     sizes,
     TILE: tl.constexpr,
     GROUP: tl.constexpr,
+    PARTS: tl.constexpr,
     WIDTH: tl.constexpr,
     RUN: tl.constexpr,
     KEYS: tl.constexpr,
@@ -134,25 +133,26 @@ def key_kernel(
     value = load_tokens(streams.value, token, key_head, filled, sizes, WIDTH)
     key_grad = tl.zeros([KEYS, WIDTH], tl.float32)
     value_grad = tl.zeros([KEYS, WIDTH], tl.float32)
-    parts = tl.cdiv(sizes.group, GROUP)
-    begin, end = tl.load(readers.begin + number), tl.load(readers.end + number)
-    for step in range(begin * parts, end * parts):
-        reader, part = step // parts, step % parts
-        tile, mask = tl.load(readers.tile + reader), tl.load(readers.mask + reader)
-        rows = tile_rows(readers.queries, tile, key_head, part, sizes, TILE, GROUP)
-        sees = rows.valid & ((mask >> rows.slot) & 1 != 0)
-        rows = Rows(rows.slot, rows.query, rows.head, sees)
+    begin = tl.load(readers.begin + number) * PARTS
+    end = tl.load(readers.end + number) * PARTS
+    rows = tile_rows(readers.queries, begin // PARTS, key_head, 0, sizes, TILE, GROUP)
+    for step in range(begin, end):
         query = load_queries(streams.query, rows, sizes, WIDTH)
         grad = load_queries(saved.grad, rows, sizes, WIDTH)
         place = rows.head.to(tl.int64) * sizes.queries + rows.query
-        lse = tl.load(saved.lse + place, mask=sees, other=float("inf"))
-        delta = tl.load(delta_ptr + place, mask=sees, other=0.0)
+        lse = tl.load(saved.lse + place, mask=rows.valid, other=float("inf"))
+        delta = tl.load(delta_ptr + place, mask=rows.valid, other=0.0)
         # Transposed, keys by queries: both sums then take their left operand as it was computed.
         score = tl.dot(key, query.T, input_precision=PRECISION)
         weight = probabilities(score, lse[None, :], sizes.scale)
         value_grad = tl.dot(weight.to(grad.dtype), grad, value_grad, input_precision=PRECISION)
         slope = weight * (tl.dot(value, grad.T, input_precision=PRECISION) - delta[None, :])
         key_grad = tl.dot(slope.to(query.dtype), query, key_grad, input_precision=PRECISION)
+        # Whom to load for is known a turn ahead: otherwise every turn would wait to be told.
+        after = tl.minimum(step + 1, end - 1)
+        rows = tile_rows(
+            readers.queries, after // PARTS, key_head, after % PARTS, sizes, TILE, GROUP
+        )
     key_grad *= sizes.scale * LN_2
     row, width = (number * sizes.key_heads + key_head) * RUN + column, sizes.width
     store_rows(key_part_ptr, row, width, 0, filled, key_grad, width, WIDTH)
@@ -243,6 +243,4 @@ def readers_of(tiles: QueryTiles) -> Readers:
     inverse = tiles.inverse
     begin, end = inverse.list_readers
     pieces = inverse.start, inverse.length
-    return Readers(
-        tiles.queries, *pieces, inverse.list_piece, begin, end, inverse.tile, inverse.mask
-    )
+    return Readers(*pieces, inverse.list_piece, begin, end, inverse.queries)

@@ -129,7 +129,7 @@ def argument_type(name, dtype):
         "runs": tile_attention.TileRuns(integers, "*i64", *[integers] * 3),
         "sizes": tile_attention.Sizes("fp32", *["i32"] * 4),
         "saved": tile_attention_backward.Saved(values, values, floats),
-        "readers": tile_attention_backward.Readers(*[integers] * 8),
+        "readers": tile_attention_backward.Readers(*[integers] * 6),
     }
     groups["network"] = Perceptron(*[values] * 4)
     groups["volume"] = sparse_field.Volume(floats, integers, floats)
