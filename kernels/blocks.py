@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -27,6 +28,16 @@ class Blocks:
         """Blocks of all instances."""
         return self.token_offsets.shape[0] - 1
 
+    @cached_property
+    def tokens(self) -> int:
+        """Tokens of all instances."""
+        return int(self.token_offsets[-1])
+
+    def check(self, stream: Tensor) -> None:
+        """Raise ValueError unless these are the blocks of a stream: kernels read where they say."""
+        if len(stream) != self.tokens:
+            raise ValueError(f"{len(stream)} tokens; the blocks hold {self.tokens}")
+
     def owners(self) -> Tensor:
         """The block of every token, [tokens] int64."""
         sizes = self.token_offsets.diff().long()
@@ -42,7 +53,11 @@ def block_mean(values: Tensor, blocks: Blocks) -> Tensor:
 
     Returns:
         [blocks, channels].
+
+    Raises:
+        ValueError: if the blocks hold more or fewer tokens.
     """
+    blocks.check(values)
     if uses_triton(values):
         from .gpu.block_mean import FusedBlockMean
 

@@ -47,7 +47,11 @@ def compress(stream: Tensor, perceptron: Perceptron, blocks: Blocks) -> Tensor:
 
     Returns:
         [blocks, width].
+
+    Raises:
+        ValueError: if the blocks hold more or fewer tokens.
     """
+    blocks.check(stream)
     if stream.shape[1] > WIDEST or not uses_triton(stream):
         return block_mean(residual(stream, perceptron), blocks)
     from .gpu.compression import FusedCompression

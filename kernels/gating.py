@@ -42,7 +42,11 @@ def gated_sum(logits: Tensor, branches: Sequence[Tensor]) -> Tensor:
 
     Returns:
         [tokens, width].
+
+    Raises:
+        ValueError: if there is not one logit per element of each branch.
     """
+    _check(logits, branches)
     if not uses_triton(logits):
         gates = torch.sigmoid(logits).chunk(len(branches), dim=-1)
         return functools.reduce(torch.add, map(torch.mul, gates, branches))
@@ -72,11 +76,26 @@ def gated_merge(logits: Tensor, cross: Gated, own: Gated) -> Tensor:
 
     Returns:
         [tokens, width].
+
+    Raises:
+        ValueError: if there is not one logit per element of each branch.
     """
     if cross.logits is None or own.logits is None or not uses_triton(logits):
         return gated_sum(logits, (cross.total(), own.total()))
+    _check(logits, (cross.branches[0], own.branches[0]))
+    _check(cross.logits, cross.branches, 2)
+    _check(own.logits, own.branches, 3)
     from .gpu.gated_merge import FusedGatedMerge
 
     gates = (logits, cross.logits, own.logits)
     with torch.cuda.device_of(logits):  # Triton launches on the current card
         return FusedGatedMerge.apply(*gates, *cross.branches, *own.branches)  # type: ignore[no-any-return,no-untyped-call]
+
+
+def _check(logits: Tensor, branches: Sequence[Tensor], count: int = 0) -> None:
+    """A kernel would read outside of tensors that do not fit."""
+    shapes = [list(branch.shape) for branch in branches]
+    *tokens, width = shapes[0]
+    wanted = [*tokens, (count or len(shapes)) * width]
+    if shapes.count(shapes[0]) != len(shapes) or list(logits.shape) != wanted:
+        raise ValueError(f"logits {list(logits.shape)} for branches {shapes}")

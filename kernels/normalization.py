@@ -26,7 +26,12 @@ def normalize(stream: Tensor, update: Tensor | None = None) -> Tensor:
 
     Returns:
         Like stream.
+
+    Raises:
+        ValueError: if stream and update differ in shape.
     """
+    if update is not None and update.shape != stream.shape:
+        raise ValueError(f"an update {list(update.shape)} for a stream {list(stream.shape)}")
     if uses_triton(stream):
         from .gpu.normalization import FusedNormalize
 

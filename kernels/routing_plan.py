@@ -114,7 +114,7 @@ class QueryTiles:
     @cached_property
     def lengths(self) -> tuple[int, int]:
         """Queries and keys of the streams that these tiles are of."""
-        return int((self.queries >= 0).sum()), int(self.blocks.token_offsets[-1])
+        return int((self.queries >= 0).sum()), self.blocks.tokens
 
     @property
     def incoherence(self) -> float:

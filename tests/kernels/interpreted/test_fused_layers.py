@@ -126,3 +126,23 @@ def test_compression(width, dtype):
         return compress(stream, Perceptron(*network), blocks)
 
     compare(compressed, tensors, dtype, 16)
+
+
+def test_what_does_not_fit_is_refused():
+    """A kernel would read outside of tensors that are too short."""
+    stream, blocks = torch.zeros(5, 8), Blocks(torch.tensor([0, 6]), torch.tensor([0, 1]))
+    network = Perceptron(*(torch.zeros(shape) for shape in ((8, 8), 8, (8, 8), 8)))
+    for wrong in (lambda: block_mean(stream, blocks), lambda: compress(stream, network, blocks)):
+        with pytest.raises(ValueError, match="5 tokens; the blocks hold 6"):
+            wrong()
+    with pytest.raises(ValueError, match=r"an update \[4, 8\] for a stream \[5, 8\]"):
+        normalize(stream, stream[:4])
+    pair, three = Gated((stream,) * 2, torch.zeros(5, 16)), Gated((stream,) * 3, torch.zeros(5, 24))
+    for wrong in (
+        lambda: gated_sum(torch.zeros(5, 16), [stream] * 3),
+        lambda: gated_sum(torch.zeros(5, 16), [stream, stream[:4]]),
+        lambda: gated_merge(torch.zeros(5, 24), pair, three),
+        lambda: gated_merge(torch.zeros(5, 16), three, pair),
+    ):
+        with pytest.raises(ValueError, match="for branches"):
+            wrong()
