@@ -53,7 +53,8 @@ class FlexAttention:
             seq_lengths=(plan.queries, len(owners)),
         )
         attend: Callable[..., Any] = flex_attention
-        return cls(mask, torch.compile(attend) if compiled else attend)
+        # Not dynamic: a kernel for any size, from the second plan on, would be a slower one.
+        return cls(mask, torch.compile(attend, dynamic=False) if compiled else attend)
 
     def __call__(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """[queries, query heads, D], as `selected_attention` without its log-sum-exp."""

@@ -178,9 +178,10 @@ def first_queries(plan: RoutingPlan, count: int, *, keys_too: bool = False) -> R
         kept = int((blocks.token_offsets <= count).sum()) - 1
         count = int(blocks.token_offsets[kept])
         table = torch.where(table >= kept, 2 * kept - 1 - table, table)[:, :count].clamp_min(-1)
-        blocks = Blocks(blocks.token_offsets[: kept + 1], torch.tensor([0, kept]))
+        ends = blocks.instance_offsets.new_tensor([0, kept])
+        blocks = Blocks(blocks.token_offsets[: kept + 1], ends)
     order = plan.order if plan.order is None else plan.order[plan.order < count]
-    return RoutingPlan(torch.tensor([0, count]), blocks, table, plan.tile, order)
+    return RoutingPlan(plan.query_offsets.new_tensor([0, count]), blocks, table, plan.tile, order)
 
 
 def clock(call: Callable[[], object]) -> float:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
 
 import pytest
 import torch
@@ -18,6 +17,7 @@ from backend.command_line import main
 from backend.pipeline import STAGES_OF_NETWORK
 from kernels.plan_statistics import statistics
 from kernels.selected_attention import selected_attention
+from tests.kernels.network_cases import tiny_network
 from tests.kernels.sparse_cases import Case
 
 
@@ -87,26 +87,14 @@ def test_the_crossover_is_a_ratio_of_one_run():
 
 def test_the_network_runs_through_the_pipeline():
     """All stages are timed, find the surface that is known, and their attention is counted."""
-    small = {"width": 32, "depth": 1, "query_heads": 4, "skip_links": (0,), "upsample": 2}
-    config = bench_network.small_size()
-    dense, sparse = (
-        replace(
-            stage,
-            image_size=64,
-            samples_per_ray=48,
-            encoder=replace(stage.encoder, width=32),
-            transformer=replace(stage.transformer, volume_resolution=side, **small),
-        )
-        for stage, side in ((config.dense, 8), (config.sparse, 16))
-    )
-    config = replace(config, dense=dense, sparse=sparse)
+    config = tiny_network(16)
     found = bench_network.run_network(toy_views(4), config, torch.device("cpu"))
     assert list(found["stages"]) == list(STAGES_OF_NETWORK)
     assert all(cost["seconds"] > 0 for cost in found["stages"].values())
     assert found["stages"]["dense stage"]["product_tflop"] > 0
     # a ball of radius 0.4 in a cube of side 1.05: at least its surface, at most all of it
     assert 4 * math.pi * 6**2 < found["tokens"]["volume_tokens"] < 16**3
-    seen = found["tokens"]["volume_tokens"] * sparse.transformer.query_heads
+    seen = found["tokens"]["volume_tokens"] * config.sparse.transformer.query_heads
     assert found["exponentials"] > seen  # each sees at least itself
 
 

@@ -17,9 +17,11 @@ from backend import pipeline
 from backend.cameras import fibonacci_sphere, intrinsics_from_fov, look_at
 from backend.capture_format import Frame, write_capture_json, write_transforms
 from backend.errors import BadRequest, Cancelled, CheckpointMissing, OutOfMemory
+from backend.field.field_file import PlacedField
 from backend.mesh.network_surface import SurfaceSettings, extract_network_surface
 from backend.model.checkpoint import write_checkpoint
 from backend.model.config import preset
+from backend.model.dinov3 import DinoV3, DinoV3Config
 from backend.model.dinov3_files import loaded_size
 from backend.model.stage import Stage
 from backend.model.transformer import Block
@@ -28,6 +30,8 @@ from backend.progress import Progress
 from backend.report import Report
 from backend.shape import Shape
 from backend.views import Views
+from kernels.dispatch import forced
+from tests.kernels.pretend_card import pretend_card
 
 PIL = pytest.importorskip("PIL.Image")
 
@@ -39,25 +43,39 @@ def _coarse(monkeypatch):
     monkeypatch.setattr(pipeline, "SurfaceSettings", partial(SurfaceSettings, cells=128))
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
+def write_small(folder, *, prediction="rgb", feature_width=0):
     """A folder with the preset `mini`, hardly any width and random weights."""
     torch.manual_seed(0)
     mini = preset("mini")
 
     def small(stage, resolution):
         sizes = {"width": 32, "depth": 1, "query_heads": 4, "skip_links": (0,), "upsample": 2}
-        transformer = dataclasses.replace(stage.transformer, volume_resolution=resolution, **sizes)
-        encoder = dataclasses.replace(stage.encoder, width=32)
         return dataclasses.replace(
-            stage, image_size=64, encoder=encoder, transformer=transformer, samples_per_ray=48
+            stage,
+            image_size=64,
+            encoder=dataclasses.replace(stage.encoder, width=32, feature_width=feature_width),
+            transformer=dataclasses.replace(
+                stage.transformer, volume_resolution=resolution, **sizes
+            ),
+            heads=dataclasses.replace(stage.heads, prediction=prediction),
+            samples_per_ray=48,
         )
 
-    config = dataclasses.replace(mini, dense=small(mini.dense, 8), sparse=small(mini.sparse, 16))
-    folder = tmp_path_factory.mktemp("weights") / "small"
+    config = dataclasses.replace(
+        mini,
+        dense=small(mini.dense, 8),
+        sparse=small(mini.sparse, 16),
+        image_features="dinov3" if feature_width else "none",
+    )
     stages = {name: Stage(getattr(config, name)).state_dict() for name in ("dense", "sparse")}
     write_checkpoint(folder, config, {name: iter(s.items()) for name, s in stages.items()})
     return folder
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """Small weights that predict colors."""
+    return write_small(tmp_path_factory.mktemp("weights") / "small")
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +121,33 @@ def test_checkpoint_folder_to_result_folder(capture, checkpoint, tmp_path):
     document = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
     assert len(document["checkpoint"]["fingerprint"]) >= 32
     assert (tmp_path / "out" / "mesh.glb").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("refine", ["off", pytest.param("1", marks=pytest.mark.slow)])
+def test_a_job_runs_on_a_card(capture, checkpoint, tmp_path, refine):
+    """No tensor of the CPU meets one of the card; what the result holds is on the CPU again."""
+    asked = request(capture, checkpoint, tmp_path / "out")
+    with pretend_card(), forced("reference"):
+        report = reconstruct(dataclasses.replace(asked, device="cuda", refine=refine), Progress())
+    assert report.device == "cuda"
+    ran = [stage for stage in report.stages if stage.seconds]
+    assert all(stage.peak_device_memory_mb is not None for stage in ran)
+    field = PlacedField.read(tmp_path / "out" / "field.safetensors").field
+    assert field.signed_distance(torch.zeros(2, 3)).isfinite().all()
+    assert (tmp_path / "out" / "mesh.glb").stat().st_size > 1000
+
+
+def test_materials_and_image_features_are_made_on_a_card(capture, tmp_path, monkeypatch):
+    """The network of the image features lies there as well, and textures are decoded there."""
+    features = DinoV3Config(width=48, depth=1, heads=3, hidden=64)
+    torch.save(DinoV3(features).state_dict(), tmp_path / "dinov3.pth")
+    monkeypatch.setattr(pipeline, "find_dinov3", lambda: tmp_path / "dinov3.pth")
+    weights = write_small(tmp_path / "weights", prediction="pbr", feature_width=features.width)
+    asked = request(capture, weights, tmp_path / "out")
+    with pretend_card(), forced("reference"):
+        reconstruct(dataclasses.replace(asked, device="cuda", material="pbr"), Progress())
+    names = {path.name for path in (tmp_path / "out" / "textures").iterdir()}
+    assert names == {"base_color.png", "metallic_roughness.png"}
 
 
 def test_the_surface_is_looked_for_with_the_steps_of_the_fine_stage(

@@ -1,0 +1,222 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A card for tests where there is none: tensors that say they lie on CUDA, computed on the CPU.
+
+What CUDA refuses, this card refuses: a tensor of the CPU in one operation with tensors of the
+card, numpy's look at the memory of a card, random numbers from a generator of the CPU. It does so
+on the way back through gradients too, but not on other threads. What the kernels of a card make of
+their work it cannot tell: their numbers, their speed, their memory, and the types, sizes and
+strides that they do not take.
+
+A tensor of the card wraps one of the CPU. To the half of torch that is written in C++ it lies on
+`meta`: a build for CPUs cannot index a tensor on `cuda`, nor walk its gradients, for it has no
+guard for such a device. So `cuda` becomes `meta` where a call enters torch, and `meta` the card
+where an operation leaves it; who asks for `meta` by that name gets it.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._mode_utils import no_dispatch
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CARD = torch.device("cuda", 0)
+_CPU, _META = torch.device("cpu"), torch.device("meta")
+_MEMORY = 24 << 30  # bytes
+
+_ATEN = torch.ops.aten
+_MOVING = {_ATEN._to_copy, _ATEN.copy_}
+_INDEXING = {_ATEN.index, _ATEN.index_put, _ATEN.index_put_, _ATEN._index_put_impl_}
+_TAKING_SCALARS = {_ATEN.fill_, _ATEN.masked_fill, _ATEN.masked_fill_, *_INDEXING}
+
+
+class CardTensor(Tensor):
+    """A tensor of the card."""
+
+    inner: Tensor  # what it is on the CPU
+    device = property(lambda _: CARD)
+    is_cuda, is_cpu, is_meta = True, False, False
+
+    __torch_function__ = torch._C._disabled_torch_function_impl
+
+    def __new__(cls, inner: Tensor):
+        """A wrapper without memory of its own."""
+        tensor = torch.Tensor._make_wrapper_subclass(
+            cls,
+            inner.shape,
+            strides=inner.stride(),
+            storage_offset=inner.storage_offset(),
+            dtype=inner.dtype,
+            device=_META,
+        )
+        tensor.inner = inner
+        return tensor
+
+    @classmethod
+    def __torch_dispatch__(cls, operation: Any, _types: Any, args: Any = (), kwargs: Any = None):
+        return run(operation, args, kwargs or {})
+
+    # Modules ask for these two where they move parameters: then they exchange them for others
+    # instead of writing into memory that a wrapper does not have.
+    def __tensor_flatten__(self) -> tuple[list[str], None]:
+        return ["inner"], None
+
+    @staticmethod
+    def __tensor_unflatten__(parts: dict[str, Tensor], *_: object) -> CardTensor:
+        return CardTensor(parts["inner"])
+
+    def get_device(self) -> int:
+        """The number of the card."""
+        return 0
+
+    def tolist(self) -> Any:
+        """Plain Python, as from any device."""
+        return self.inner.tolist()
+
+    def untyped_storage(self) -> torch.UntypedStorage:
+        """Where its numbers are, for Triton's interpreter, which computes on the CPU as well."""
+        return self.inner.untyped_storage()
+
+    def numpy(self, **_options: bool) -> None:
+        """Refused: numpy cannot look at the memory of a card."""
+        raise TypeError("can't convert cuda:0 device type tensor to numpy")
+
+    def __array__(self, *_options: object) -> None:
+        self.numpy()
+
+    def __repr__(self) -> str:
+        return f"CardTensor({self.inner!r})"
+
+
+@contextmanager
+def pretend_card():
+    """Inside, `torch.cuda` has one card, of the newest kind that kernels are made for."""
+    properties = SimpleNamespace(name="pretended", total_memory=_MEMORY)
+    with pytest.MonkeyPatch.context() as patch, _Operations(), _Calls():
+        for name, answer in {
+            "is_available": True,
+            "is_initialized": True,
+            "device_count": 1,
+            "current_device": 0,
+            "device_of": nullcontext(),
+            "get_device_name": properties.name,
+            "get_device_properties": properties,
+            "get_device_capability": (9, 0),
+            "mem_get_info": (_MEMORY, _MEMORY),
+            "memory_allocated": 0,
+            "memory_reserved": 0,
+            "max_memory_allocated": 0,
+            "reset_peak_memory_stats": None,
+            "empty_cache": None,
+            "synchronize": None,
+            "manual_seed_all": None,
+            "_lazy_init": None,
+        }.items():
+            patch.setattr(torch.cuda, name, lambda *_, answer=answer, **__: answer)
+        yield CARD
+
+
+class _Calls(TorchFunctionMode):
+    """Calls of torch's functions, before C++ looks at the devices they name."""
+
+    def __torch_function__(self, function: Any, _types: Any, args: Any = (), kwargs: Any = None):
+        kwargs = kwargs or {}
+        if function is torch.device:
+            return function(*args, **kwargs)
+        if _names(kwargs.get("device"), "meta"):
+            with _disable_current_modes():
+                return function(*args, **kwargs)
+        args = [_META if _names(each, "cuda") else each for each in args]
+        kwargs = {key: _META if _names(each, "cuda") else each for key, each in kwargs.items()}
+        if function in (torch.tensor, torch.as_tensor) and kwargs.get("device") is _META:
+            return function(*args, **kwargs | {"device": _CPU}).to(_META)
+        if function is Tensor.new_tensor and isinstance(args[0], CardTensor):
+            return torch.tensor(*args[1:], **{"dtype": args[0].dtype} | kwargs).to(_META)
+        return function(*args, **kwargs)
+
+
+class _Operations(TorchDispatchMode):
+    """The operations that calls come down to, those that make tensors of nothing among them."""
+
+    def __torch_dispatch__(self, operation: Any, _types: Any, args: Any = (), kwargs: Any = None):
+        return run(operation, args, kwargs or {})
+
+
+def run(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """One operation, on the CPU; its results lie where CUDA would have put them.
+
+    Raises:
+        RuntimeError: where CUDA would not compute this.
+    """
+    given: list[Tensor] = []
+    _with_tensors([*args, *kwargs.values()], given.append)
+    refuse_mixtures(operation, args, given)
+    device, on_card = kwargs.get("device"), any(isinstance(each, CardTensor) for each in given)
+    if device is not None:
+        on_card = device.type != "cpu"
+        kwargs = kwargs | {"device": _CPU if on_card else device}
+    if on_card and kwargs.get("generator") is not None:
+        raise RuntimeError("Expected a 'cuda' device type for generator but found 'cpu'")
+    known = {id(_inner(each)): each for each in given}  # what is written into comes back itself
+    options = {name: _with_tensors(value, _inner) for name, value in kwargs.items()}
+    found = operation(*_with_tensors(args, _inner), **options)
+    if torch.Tag.inplace_view in operation.tags:
+        with no_dispatch():  # the wrapper takes the new shape as well
+            operation(*args, **kwargs)
+
+    def placed(tensor: Tensor) -> Tensor:
+        if id(tensor) in known:
+            return known[id(tensor)]
+        return CardTensor(tensor) if on_card else tensor
+
+    return _with_tensors(found, placed)
+
+
+def refuse_mixtures(operation: Any, args: tuple[Any, ...], given: list[Tensor]) -> None:
+    """Stop where tensors of the CPU and of the card meet, but for the cases that CUDA knows.
+
+    Moves may cross; a tensor of the card may be indexed by one of the CPU; where a number would do,
+    a tensor of the CPU without axes does.
+    """
+    packet = operation.overloadpacket
+    if packet in _MOVING:
+        return
+    if packet in _INDEXING:
+        given = [args[0], *args[2:3], *(each for each in args[1] if isinstance(each, CardTensor))]
+    scalars = packet in _TAKING_SCALARS or torch.Tag.pointwise in operation.tags
+    strangers = [each for each in given if not isinstance(each, CardTensor)]
+    if scalars:
+        strangers = [each for each in strangers if each.dim()]
+    if strangers and any(isinstance(each, CardTensor) for each in given):
+        raise RuntimeError(
+            "Expected all tensors to be on the same device, but found at least two devices, "
+            f"cuda:0 and cpu! ({operation})"
+        )
+
+
+def _with_tensors(value: Any, change: Callable[[Tensor], Any]) -> Any:
+    """Arguments or results of an operation with every tensor among them changed."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if isinstance(value, (tuple, list)):
+        return type(value)([_with_tensors(each, change) for each in value])
+    return value
+
+
+def _inner(tensor: Tensor) -> Tensor:
+    return tensor.inner if isinstance(tensor, CardTensor) else tensor
+
+
+def _names(value: object, kind: str) -> bool:
+    """Whether a value names a device of a kind."""
+    return isinstance(value, (str, torch.device)) and str(value).partition(":")[0] == kind

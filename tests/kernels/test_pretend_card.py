@@ -1,0 +1,153 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pretended card refuses what CUDA refuses, and what `bench` does on a card runs on it."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn.attention import SDPBackend
+
+from backend import bench, bench_checks, bench_kernels, bench_network
+from backend.bench_flex import FlexAttention
+from backend.bench_query_centric import gathered, one_by_one
+from backend.bench_scene import DIRECTIONS, scene_of, toy_views
+from backend.pipeline import STAGES_OF_NETWORK
+from kernels.attention import attention
+from kernels.dispatch import forced
+from kernels.selected_attention import selected_attention
+from tests.kernels.network_cases import tiny_network
+from tests.kernels.pretend_card import CARD, pretend_card
+
+HEADS = (4, 2)
+
+
+@pytest.fixture(autouse=True)
+def card(monkeypatch):
+    """The card; no kernel runs on it, so the references answer, also where they are forbidden."""
+    monkeypatch.setattr(bench_checks, "forced", lambda _: forced("reference"))
+    monkeypatch.setattr(bench_network, "forced", lambda _: forced("reference"))
+    monkeypatch.setattr(bench_network, "FUSED", [SDPBackend.MATH])
+    with pretend_card() as device, forced("reference"):
+        yield device
+
+
+REFUSED = {
+    "a sum": lambda here, there: there + here,
+    "a product of matrices": lambda here, there: there @ here,
+    "a list of tensors": lambda here, there: torch.cat([here, there]),
+    "indices of the card": lambda here, there: here[there[0].long()],
+    "values of the CPU": lambda here, there: there.index_put((there[0].long(),), here[:2]),
+    "a choice": lambda here, there: torch.where(there > 0, there, here),
+    "a list of numbers": lambda here, there: torch.stack([there[0, 0], here[0, 0]]),
+    "a result of the CPU": lambda here, there: torch.add(there, there, out=here),
+}
+ALLOWED = {
+    "a number": lambda here, there: there + here[0, 0],
+    "indices of the CPU": lambda here, there: there[here[0].long()],
+    "a copy": lambda here, there: there.clone().copy_(here),
+    "a move": lambda here, there: there + here.to(there),
+    "numbers of Python": lambda here, there: there + there.new_tensor([1, 2]),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_tensors_of_cpu_and_card_do_not_mix(name):
+    """What raises on CUDA because of where tensors lie raises here."""
+    with pytest.raises(RuntimeError, match="same device"):
+        REFUSED[name](torch.zeros(2, 2), torch.zeros(2, 2, device="cuda"))
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_what_may_cross_does(name):
+    """What CUDA allows gives the numbers of the CPU, on the card."""
+    here = torch.rand(2, 2)
+    found = ALLOWED[name](here, here.to("cuda"))
+    assert (found.device, found.is_cuda) == (CARD, True)
+    assert torch.equal(found.cpu(), ALLOWED[name](here, here))
+
+
+def test_numpy_does_not_see_the_memory_of_a_card():
+    """Only a copy on the CPU can be read."""
+    tensor = torch.arange(3, device="cuda")
+    for look in (tensor.numpy, lambda: np.asarray(tensor)):
+        with pytest.raises(TypeError, match="numpy"):
+            look()
+    assert tensor.cpu().numpy().tolist() == tensor.tolist() == [0, 1, 2]
+
+
+def test_random_numbers_need_a_generator_of_the_card():
+    """A generator of the CPU is refused."""
+    with pytest.raises(RuntimeError, match="generator"):
+        torch.rand(2, device="cuda", generator=torch.Generator())
+
+
+def test_new_tensors_lie_where_they_are_asked_for(card):
+    """By name, by context or beside another; `meta` stays `meta`."""
+    with torch.device("cuda"):
+        by_context = nn.Linear(2, 2)
+    with torch.device("meta"):
+        nowhere = nn.Linear(2, 2)
+    made = by_context.weight, torch.tensor([1.0], device=card), by_context.weight.new_zeros(2)
+    assert {tensor.device for tensor in made} == {CARD}
+    assert nowhere.weight.is_meta
+
+
+def test_modules_move_and_learn():
+    """Parameters change device and type in place, and gradients flow as on the CPU."""
+    here = nn.Linear(3, 2)
+    there = copy.deepcopy(here).to("cuda").double()
+    given = torch.rand(4, 3)
+    here(given).square().sum().backward()
+    there(given.to("cuda", torch.float64)).square().sum().backward()
+    assert there.weight.grad.device == CARD
+    torch.testing.assert_close(there.weight.grad.cpu().float(), here.weight.grad)
+
+
+def test_shapes_change_in_place():
+    """A tensor of the card knows its shape after an operation that changes nothing else."""
+    tensor = torch.zeros(1, 3, device="cuda")
+    tensor.squeeze_(0).add_(1)
+    assert (tensor.shape, tensor.tolist()) == ((3,), [1, 1, 1])
+
+
+def test_the_inputs_of_the_checks_lie_on_the_card(card):
+    """Every kernel's reference takes them, forward and backward, in the types of a card."""
+    for search in bench_checks.searches(card).values():
+        assert search().is_cuda
+    for function, inputs in (bench_checks.layers(card) | bench_checks.fields(card)).values():
+        short = [each.bfloat16() for each in inputs]
+        for result in bench_checks._results(function, short, "reference"):
+            assert result.is_cuda
+            assert result.dtype == torch.bfloat16
+
+
+@pytest.mark.filterwarnings("ignore:index_reduce")
+def test_the_routing_of_a_scene_is_made_on_the_card(card):
+    """Whatever `bench kernels` compares has what it needs there, up to the kernels themselves."""
+    scene = scene_of(toy_views(2), "toy", 16, card)
+    assert set(bench.routing(scene)) == set(DIRECTIONS)
+    scaled = scene.repeated(2 * scene.plans["volume_to_volume"].queries)
+    for plan in scaled.plans.values():
+        query, key, value = bench_kernels._streams(plan, HEADS, torch.bfloat16)
+        wanted, _ = selected_attention(query, key, value, plan.tiled(8))
+        offsets = plan.blocks.token_offsets[plan.blocks.instance_offsets.long()]
+        assert attention(query, key, value, plan.query_offsets, offsets).is_cuda
+        mask = FlexAttention.of(plan, compiled=False).mask.kv_indices
+        readers = gathered(one_by_one(plan.tiled(1)))
+        assert readers.inverse.start.device == CARD
+        assert wanted.device == mask.device == readers.queries.device == CARD
+        first = bench_kernels.first_queries(plan, 50, keys_too=True)
+        assert first.query_offsets.device == first.blocks.instance_offsets.device == CARD
+
+
+def test_the_network_runs_on_the_card(card):
+    """All stages of `bench network`, in bfloat16, weights and plans on the card."""
+    found = bench_network.run_network(toy_views(2), tiny_network(), card)
+    assert list(found["stages"]) == list(STAGES_OF_NETWORK)
+    assert all(cost["peak_gigabytes"] is not None for cost in found["stages"].values())
+    assert found["exponentials"] > 0
