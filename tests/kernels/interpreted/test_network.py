@@ -1,0 +1,34 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole network by the Triton kernels alone, on a card that is pretended."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch.nn.attention import SDPBackend
+
+from backend import bench_network, pipeline
+from backend.bench_scene import toy_views
+from tests.kernels.network_cases import tiny_network
+from tests.kernels.pretend_card import pretend_card
+
+
+@pytest.fixture(autouse=True)
+def _poisoned_memory():
+    """Memory stays torch's own: weights are made there by functions that torch must recognize."""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_no_reference_answers_on_a_card(monkeypatch):
+    """From views to the fine field every kernel is Triton's; the bench raises where one is not."""
+    interpretable = {"device": torch.device, "float32": torch.float32, "bfloat16": torch.float16}
+    monkeypatch.setattr(pipeline, "torch", SimpleNamespace(**interpretable))
+    monkeypatch.setattr(bench_network, "FUSED", [SDPBackend.MATH])  # torch's own have no card
+    with pretend_card() as card:
+        found = bench_network.run_network(toy_views(2), tiny_network(), card)
+    assert found["tokens"]["volume_tokens"] > 100
+    assert found["exponentials"] > 0
