@@ -146,10 +146,12 @@ def load_run(
     column = tl.arange(0, RUN)
     length, start = tl.load(runs.length + run), tl.load(runs.start + run)
     filled = column < length
-    value = load_tokens(streams.value, start + column, key_head, filled, sizes, WIDTH)
     if REPEAT:
-        column, filled = tl.minimum(column, length - 1), column >= 0
-    key = load_tokens(streams.key, start + column, key_head, filled, sizes, WIDTH)
+        last = tl.minimum(column, length - 1)
+        key = load_tokens(streams.key, start + last, key_head, column >= 0, sizes, WIDTH)
+    else:
+        key = load_tokens(streams.key, start + column, key_head, filled, sizes, WIDTH)
+    value = load_tokens(streams.value, start + column, key_head, filled, sizes, WIDTH)
     return key, value, length, (tl.load(runs.mask + run) >> rows.slot) & 1 != 0
 
 

@@ -137,6 +137,11 @@ def key_kernel(
     end = tl.load(readers.end + number) * PARTS
     rows = tile_rows(readers.queries, begin // PARTS, key_head, 0, sizes, TILE, GROUP)
     for step in range(begin, end):
+        # Whom to load for is known a turn ahead: otherwise every turn would wait to be told.
+        after = tl.minimum(step + 1, end - 1)
+        following = tile_rows(
+            readers.queries, after // PARTS, key_head, after % PARTS, sizes, TILE, GROUP
+        )
         query = load_queries(streams.query, rows, sizes, WIDTH)
         grad = load_queries(saved.grad, rows, sizes, WIDTH)
         place = rows.head.to(tl.int64) * sizes.queries + rows.query
@@ -148,11 +153,7 @@ def key_kernel(
         value_grad = tl.dot(weight.to(grad.dtype), grad, value_grad, input_precision=PRECISION)
         slope = weight * (tl.dot(value, grad.T, input_precision=PRECISION) - delta[None, :])
         key_grad = tl.dot(slope.to(query.dtype), query, key_grad, input_precision=PRECISION)
-        # Whom to load for is known a turn ahead: otherwise every turn would wait to be told.
-        after = tl.minimum(step + 1, end - 1)
-        rows = tile_rows(
-            readers.queries, after // PARTS, key_head, after % PARTS, sizes, TILE, GROUP
-        )
+        rows = following
     key_grad *= sizes.scale * LN_2
     row, width = (number * sizes.key_heads + key_head) * RUN + column, sizes.width
     store_rows(key_part_ptr, row, width, 0, filled, key_grad, width, WIDTH)
