@@ -122,7 +122,7 @@ def launch(kernel: str, dtype: torch.dtype, shape: tuple[int, int, int], *, hopp
     group = max(min(_power_of_2(heads), limits.rows // tile), LEAST_ROWS // tile, 1)
     warps = limits.warps
     if kernel != "key":  # fewer rows need fewer warps; the rows of the key kernel are keys
-        least = 4 if padded == WIDEST_HEAD else 2
+        least = max(1, padded // 32)
         warps = max(min(least, warps), warps * tile * group // limits.rows)
     precision = "tf32x3" if dtype == torch.float32 else "tf32"
     parts = -(-heads // group)
