@@ -7,7 +7,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from kernels.attention import attention
 from kernels.compressed_attention import compressed_attention
 from kernels.dispatch import forced
 from kernels.gpu import tile_attention
@@ -80,21 +79,34 @@ def test_two_runs_are_equal_bit_by_bit():
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_compressed_and_window_are_their_references():
-    """The other two branches run in the same kernels and give what torch's attention gives."""
-    case = Case(((1, 9, 70), (4, 3)), (80, 7), torch.zeros(1, 87, 1).int(), (4, 2), 8)
-    query, key, value, _ = case.tensors(torch.float32)
+def with_gradients(function, tensors):
+    """The value, and the gradients of a sum of it with fixed weights."""
+    given = [tensor.clone().requires_grad_() for tensor in tensors]
+    value = function(*given)
+    weights = torch.linspace(-1, 1, value.numel(), dtype=torch.float64).view_as(value)
+    return [value.detach(), *torch.autograd.grad(value, given, weights.to(value.dtype))]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=["float32", "float16"])
+@pytest.mark.parametrize("branch", [compressed_attention, window_attention])
+def test_compressed_and_window_are_their_references(branch, dtype):
+    """The other two branches run in the same kernels: values and gradients, also without keys.
+
+    Sums of up to 80 terms of size 1 to 4 in float32, whose terms are rounded to the type.
+    """
+    windows = branch is window_attention
+    sizes, queries = ((1, 9, 70), (4, 3), ()), (80, 7, 0 if windows else 3)
+    case = Case(sizes, queries, torch.zeros(1, sum(queries), 1).int(), (4, 2), 8)
+    query, key, value, _ = case.tensors(dtype)
     plan = RoutingPlan(case.query_offsets, case.blocks, tile=16)
-    coarse = key[: case.blocks.count], value[: case.blocks.count]
-    offsets = case.query_offsets, case.blocks.instance_offsets
-    # The sums are float32 on both sides: a few roundings of values of size 1 to 4.
-    near = {"atol": 32 * torch.finfo(torch.float32).eps, "rtol": 0}
-    found = compressed_attention(query, *coarse, plan)
-    torch.testing.assert_close(found, attention(query, *coarse, *offsets), **near)
-    found = window_attention(query, key, value, plan)
+    keys = len(key) if windows else case.blocks.count
+    tensors = query, key[:keys], value[:keys]
+    results = with_gradients(lambda *given: branch(*given, plan), tensors)
     with forced("reference"):
-        wanted = window_attention(query, key, value, plan)
-    torch.testing.assert_close(found, wanted, **near)
+        doubles = (tensor.double() for tensor in tensors)
+        truths = with_gradients(lambda *given: branch(*given, plan), doubles)
+    for found, wanted in zip(results, truths, strict=True):
+        assert (found.double() - wanted).abs().max() <= 32 * torch.finfo(dtype).eps
 
 
 def test_wide_heads_are_refused():
