@@ -126,6 +126,12 @@ def test_the_inputs_of_the_checks_lie_on_the_card(card):
             assert result.dtype == torch.bfloat16
 
 
+def test_rounding_alone_fails_no_check(card):
+    """What is drawn for a card has no place where the last bits of float32 decide."""
+    for name, (function, inputs) in bench_checks.fields(card).items():
+        assert bench_checks.compared(name, function, inputs).ok
+
+
 @pytest.mark.filterwarnings("ignore:index_reduce")
 def test_the_routing_of_a_scene_is_made_on_the_card(card):
     """Whatever `bench kernels` compares has what it needs there, up to the kernels themselves."""
