@@ -196,7 +196,7 @@ def both_gates(merge: Tensor, cross: Tensor, own: Tensor, *branches: Tensor) -> 
 def rough_plan(device: torch.device) -> RoutingPlan:
     """Two instances, blocks of 1 to 200 tokens, names twice, out of range, and none at all."""
     generator = torch.Generator().manual_seed(0)
-    table = torch.randint(-2, 8, (1, sum(_QUERIES), 4), generator=generator)
+    table = torch.randint(-2, 8, (1, sum(_QUERIES), 8), generator=generator)
     table[:, 40:60] = -1
     offsets, instances, queries = (
         torch.tensor([0, *sizes]).cumsum(0).int().to(device)

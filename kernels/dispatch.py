@@ -73,7 +73,7 @@ def uses_triton(tensor: Tensor) -> bool:
 
 def interpreting() -> bool:
     """Whether Triton runs its kernels as Python on the CPU, which is for tests."""
-    return os.environ.get("TRITON_INTERPRET", "0").lower() in ("1", "true", "on", "yes")
+    return os.environ.get("TRITON_INTERPRET", "0").lower() in ("1", "true", "on", "y", "yes")
 
 
 def _obstacle(tensor: Tensor, wanted: str) -> str:

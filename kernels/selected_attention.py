@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from .attention import group_heads
 from .blocks import ranges
@@ -144,6 +145,7 @@ class _TileAttention(torch.autograd.Function):
         return out, lse
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         dtype = grad.dtype  # whose precision would be lost in scores, and in sums over queries
         query, key, value, out, grad = map(_wide, (*ctx.saved_tensors, grad))

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from kernels.blending import blend_rows
@@ -53,6 +54,7 @@ class _Gather(torch.autograd.Function):
         return torch.from_numpy(blend @ rows.detach().numpy())
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         (gradient,) = gradients
         index, weights = ctx.saved_tensors

@@ -10,6 +10,7 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from .tile_attention import load_rows, store_rows
 
@@ -98,6 +99,7 @@ class FusedBlend(torch.autograd.Function):
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         index, weights = ctx.saved_tensors
         return spread_rows(grad, index, weights, ctx.shape), None, None

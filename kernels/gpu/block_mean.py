@@ -10,6 +10,7 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 if TYPE_CHECKING:
     from ..blocks import Blocks
@@ -59,6 +60,7 @@ class FusedBlockMean(torch.autograd.Function):
         return mean
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         share = grad.float() / ctx.blocks.token_offsets.diff()[:, None]  # 511 is no bfloat16
         return share.to(grad.dtype)[ctx.blocks.owners()], None

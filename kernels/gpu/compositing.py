@@ -11,6 +11,7 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 SAMPLES = 64  # of a ray, taken at once
 DARK = 24 * math.log(2)  # optical thickness behind which float32 cannot tell 1 - light from 1
@@ -117,6 +118,7 @@ class FusedRayWeights(torch.autograd.Function):
         return weights
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         thickness, weights, offsets = ctx.saved_tensors
         result = torch.zeros_like(thickness)
@@ -145,6 +147,7 @@ class FusedRaySums(torch.autograd.Function):
         return sums
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         (ray,) = ctx.saved_tensors
         return grad[ray], None, None

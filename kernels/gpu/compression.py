@@ -10,6 +10,7 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from ..blocks import block_mean
 from ..compression import Perceptron, residual
@@ -88,6 +89,7 @@ class FusedCompression(torch.autograd.Function):
         return mean
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         with torch.enable_grad():
             stream, *network = (each.detach().requires_grad_() for each in ctx.saved_tensors)

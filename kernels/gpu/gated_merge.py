@@ -14,6 +14,7 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 BLOCK = 512
 
@@ -138,6 +139,7 @@ class FusedGatedMerge(torch.autograd.Function):
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:
         given = ctx.saved_tensors
         grads = [torch.empty_like(tensor) for tensor in given]

@@ -10,6 +10,7 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 BLOCK = 1024
 
@@ -88,6 +89,7 @@ class FusedGatedSum(torch.autograd.Function):
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:
         logits, *branches = ctx.saved_tensors
         grads = torch.empty_like(logits), *(torch.empty_like(branch) for branch in branches)

@@ -3,8 +3,8 @@
 """How the attention kernels are launched: padded sizes, warps and pipeline stages.
 
 A table instead of autotuning: the same launch in every run. Its numbers come from the compiler
-(no spilled registers on sm_80, sm_89 and sm_90, shared memory within an Ada card's 99 KiB), not
-from measurements on a GPU.
+(no spilled registers from sm_80 to sm_120, shared memory within an Ada card's 99 KiB), not from
+measurements on a GPU.
 """
 
 from __future__ import annotations
@@ -56,8 +56,18 @@ _TABLE = {
     ("key", 4, 64): Limits(16, 16, 4, 1),
     ("key", 4, 128): Limits(16, 16, 8, 1),
 }
-# Products of warpgroups read shared memory: they leave registers for twice the rows.
-_HOPPER = _TABLE | {("key", 2, 32): Limits(128, 64, 4, 2)}
+_OWN = {
+    # Products of Hopper's warpgroups read shared memory: they leave registers for twice the rows.
+    9: {("key", 2, 32): Limits(128, 64, 4, 2)},
+    # Consumer Blackwell compiles like Ada, with a few registers more.
+    12: {
+        ("forward", 2, 64): Limits(64, 64, 4, 2),
+        ("query", 2, 64): Limits(64, 64, 8, 2),
+        ("query", 2, 128): Limits(64, 64, 8, 2),
+        ("key", 2, 32): Limits(64, 64, 4, 3),
+    },
+}
+"""What differs on an architecture, by the first number of its compute capability."""
 _INTERPRETED = Limits(1024, 64, 1, 1)  # the interpreter's time is per program, whatever its size
 
 
@@ -109,14 +119,23 @@ def launch_of(kernel: str, query: Tensor, key: Tensor, tile: int) -> Launch:
         )
     capability = torch.cuda.get_device_capability(query.device) if query.is_cuda else (8, 0)
     shape = (tile, heads // key.shape[1], head_width)
-    return launch(kernel, query.dtype, shape, hopper=capability[0] == 9)
+    return launch(kernel, query.dtype, shape, capability[0])
 
 
-def launch(kernel: str, dtype: torch.dtype, shape: tuple[int, int, int], *, hopper: bool) -> Launch:
-    """The launch for (queries per tile, heads per key/value head, width of a head)."""
+def launch(
+    kernel: str, dtype: torch.dtype, shape: tuple[int, int, int], architecture: int
+) -> Launch:
+    """The launch for (queries per tile, heads per key/value head, width of a head).
+
+    Args:
+        kernel: "forward", "query" or "key".
+        dtype: of the tensors.
+        shape: see above.
+        architecture: the first number of the card's compute capability.
+    """
     tile, heads, width = shape
     padded = max(LEAST_ROWS, _power_of_2(width))
-    limits = (_HOPPER if hopper else _TABLE)[kernel, dtype.itemsize, max(32, padded)]
+    limits = (_TABLE | _OWN.get(architecture, {}))[kernel, dtype.itemsize, max(32, padded)]
     if interpreting():
         limits = _INTERPRETED
     group = max(min(_power_of_2(heads), limits.rows // tile), LEAST_ROWS // tile, 1)

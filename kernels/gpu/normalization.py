@@ -10,6 +10,7 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from ..normalization import EPS
 
@@ -96,6 +97,7 @@ class FusedNormalize(torch.autograd.Function):
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None]:
         out, deviation = ctx.saved_tensors
         result, rows = torch.empty_like(out), len(deviation)

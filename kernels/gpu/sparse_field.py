@@ -16,6 +16,7 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from ..sparse_field import corners
@@ -215,6 +216,7 @@ class FusedDecode(torch.autograd.Function):
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         points, _rows, _coarse, *layers = ctx.saved_tensors
         matrices, grad = packed(layers), grad.contiguous()

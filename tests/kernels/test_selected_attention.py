@@ -67,3 +67,14 @@ def test_nan_is_not_hidden():
     sees = (case.table[0] == 0).any(1)
     assert sees.any()
     assert out[sees].isnan().any(2).all()
+
+
+def test_gradients_of_gradients_are_refused():
+    """Whoever asks for them is told, instead of missing a term."""
+    case = CASES["rows without blocks"]
+    query, key, value, _ = case.tensors(torch.float32)
+    plan = RoutingPlan(case.query_offsets, case.blocks, case.table)
+    out, _ = selected_attention(query.requires_grad_(), key, value, plan)
+    (grad,) = torch.autograd.grad(out.square().sum(), query, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        grad.sum().backward()

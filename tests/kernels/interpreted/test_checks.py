@@ -9,11 +9,17 @@ from itertools import count
 import pytest
 import torch
 
-from backend.bench_checks import compared, exact, fields, layers
+from backend.bench_checks import compared, exact, fields, layers, rough_plan
 from kernels.dispatch import choice
 from kernels.normalization import normalize
 
 ROWS = torch.randn(5, 32, generator=torch.Generator().manual_seed(0))
+
+
+def test_tiles_are_checked_as_tiles():
+    """The checks' table is coherent enough not to fall back to single queries."""
+    (tiles,) = rough_plan(torch.device("cpu")).selected
+    assert tiles.queries.shape[1] == 8
 
 
 @pytest.mark.parametrize("name", ["block mean", "gates"])
