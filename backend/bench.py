@@ -87,9 +87,10 @@ def checks(_: argparse.Namespace) -> dict[str, Any]:
     if not cuda and not interpreting():
         say("Kernels: not checked, for want of a card.")
         return {}
-    found = run_checks(torch.device("cuda" if cuda else "cpu"))
+    found = []
     say(f"\n{'kernel':<24}{'type':<10}{'allowed':>9}  errors of value and gradients")
-    for check in found:
+    for check in run_checks(torch.device("cuda" if cuda else "cpu")):
+        found.append(check)
         errors = " ".join(f"{error:.1e}" for error in check.errors)
         verdict = "" if check.ok else "  WRONG" if check.repeats else "  NOT REPEATED"
         say(f"{check.name:<24}{check.dtype:<10}{check.allowed:>9.1e}  {errors}{verdict}")

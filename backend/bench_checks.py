@@ -31,7 +31,7 @@ from kernels.sparse_field import Bricks, SparseGrid, decode, sample
 from kernels.window_attention import window_attention
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Function = Callable[..., Tensor]
 
@@ -64,13 +64,13 @@ class Check:
         return self.repeats and all(error <= self.allowed for error in self.errors)
 
 
-def run_checks(device: torch.device) -> list[Check]:
-    """All kernels, in all types that they know on this device."""
-    found = [exact(name, run) for name, run in searches(device).items()]
+def run_checks(device: torch.device) -> Iterator[Check]:
+    """All kernels, in all types that they know on this device, one after the other."""
+    for name, run in searches(device).items():
+        yield exact(name, run)
     for dtype in (torch.float16, torch.float32) if interpreting() else ALLOWED:
         for name, (function, inputs) in (layers(device) | fields(device)).items():
-            found.append(compared(name, function, [each.to(dtype) for each in inputs]))
-    return found
+            yield compared(name, function, [each.to(dtype) for each in inputs])
 
 
 def compared(name: str, function: Function, inputs: list[Tensor]) -> Check:
