@@ -25,6 +25,7 @@ from kernels.dispatch import forced, interpreting
 from kernels.gating import Gated, gated_merge, gated_sum
 from kernels.nearest import Surfaces, nearest, squared_surface_distance
 from kernels.normalization import normalize
+from kernels.precision import wide_type
 from kernels.routing_plan import RoutingPlan
 from kernels.selected_attention import selected_attention
 from kernels.sparse_field import Bricks, SparseGrid, decode, sample
@@ -226,7 +227,7 @@ def _poison(device: torch.device) -> None:
 
 def _wide(tensor: Tensor, like: Tensor) -> Tensor:
     """In float64 beside float64, else in float32: what places and weights are never short of."""
-    return tensor.to(torch.promote_types(like.dtype, torch.float32))
+    return tensor.to(wide_type(like.dtype))
 
 
 def _relative(found: Tensor, wanted: Tensor) -> float:

@@ -5,5 +5,6 @@
 A layer of the sparse stage: `routing_plan` (made once per object), `compressed_attention`,
 `selected_attention`, `window_attention`, `compression`, `normalization`, `gating`. The dense stage:
 `attention`. Routing: `nearest`. The field: `sparse_field`, `blending`, `compositing`. Each function
-asks `dispatch` whether its Triton kernel, in `kernels/gpu`, shall answer.
+asks `dispatch` whether its Triton kernel, in `kernels/gpu`, shall answer; references
+sum in the type that `precision` says.
 """

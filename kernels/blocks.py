@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .dispatch import uses_triton
+from .precision import widened
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def block_mean(values: Tensor, blocks: Blocks) -> Tensor:
         with torch.cuda.device_of(values):  # Triton launches on the current card
             return FusedBlockMean.apply(values, blocks)  # type: ignore[no-any-return,no-untyped-call]
     # In bfloat16 a sum over 512 tokens would lose whatever is below 1/256 of it.
-    wide = values.to(torch.promote_types(values.dtype, torch.float32))
+    wide = widened(values)
     total = wide.new_zeros(blocks.count, values.shape[1]).index_add(0, blocks.owners(), wide)
     return (total / blocks.token_offsets.diff()[:, None]).to(values.dtype)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from .dispatch import uses_triton
+from .precision import widened
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,7 +39,7 @@ def ray_weights(thickness: Tensor, ray: Tensor, rays: int) -> Tensor:
 
         with torch.cuda.device_of(thickness):  # Triton launches on the current card
             return FusedRayWeights.apply(thickness, ray_offsets(ray, rays))  # type: ignore[no-any-return,no-untyped-call]
-    wide = thickness.to(torch.promote_types(thickness.dtype, torch.float32))
+    wide = widened(thickness)
     weights = (1 - torch.exp(-wide)) * torch.exp(-_before(wide, ray, rays))
     return weights.to(thickness.dtype)
 
@@ -56,8 +57,7 @@ def ray_sums(values: Tensor, ray: Tensor, rays: int) -> Tensor:
     """
     offsets = ray_offsets(ray, rays)
     if not uses_triton(values):
-        wide = values.to(torch.promote_types(values.dtype, torch.float32))
-        sums = torch.segment_reduce(wide, "sum", offsets=offsets, initial=0)
+        sums = torch.segment_reduce(widened(values), "sum", offsets=offsets, initial=0)
         return sums.to(values.dtype)
     from .gpu.compositing import FusedRaySums
 

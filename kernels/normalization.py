@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from .dispatch import uses_triton
+from .precision import widened
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,5 +39,5 @@ def normalize(stream: Tensor, update: Tensor | None = None) -> Tensor:
         with torch.cuda.device_of(stream):  # Triton launches on the current card
             return FusedNormalize.apply(stream, update)  # type: ignore[no-any-return,no-untyped-call]
     total = stream if update is None else stream + update
-    wide = total.to(torch.promote_types(total.dtype, torch.float32))
+    wide = widened(total)
     return F.layer_norm(wide, wide.shape[-1:], eps=EPS).to(stream.dtype)

@@ -22,6 +22,7 @@ from torch.autograd.function import once_differentiable
 from .attention import group_heads
 from .blocks import ranges
 from .dispatch import uses_triton
+from .precision import wide_type, widened
 from .workers import share_out
 
 if TYPE_CHECKING:
@@ -128,8 +129,8 @@ class _TileAttention(torch.autograd.Function):
         ctx: Any, query: Tensor, key: Tensor, value: Tensor, tiles: QueryTiles
     ) -> tuple[Tensor, Tensor]:
         out = torch.zeros_like(query)
-        wide = torch.promote_types(query.dtype, torch.float32)
-        lse = query.new_full((query.shape[1], query.shape[0]), -torch.inf, dtype=wide)
+        size, wide = (query.shape[1], query.shape[0]), wide_type(query.dtype)
+        lse = query.new_full(size, -torch.inf, dtype=wide)
         runs = tiles.runs  # made here once, not by every thread
 
         def attend(part: int, parts: int) -> None:
@@ -148,7 +149,7 @@ class _TileAttention(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         dtype = grad.dtype  # whose precision would be lost in scores, and in sums over queries
-        query, key, value, out, grad = map(_wide, (*ctx.saved_tensors, grad))
+        query, key, value, out, grad = map(widened, (*ctx.saved_tensors, grad))
         scale = 1 / math.sqrt(query.shape[2])
         runs = ctx.tiles.runs
         query_grad, inner = torch.zeros_like(query), (grad * out).sum(-1, keepdim=True)
@@ -180,8 +181,8 @@ def _attended(query: Tensor, key: Tensor, value: Tensor, tile: _Tile) -> tuple[T
     """
     if query.is_cpu:
         return _attended_on_cpu(query, key, value, tile)
-    weights, sums = _softmax(_wide(query), _wide(key), tile)
-    out = _ungroup(weights @ _wide(value).transpose(0, 1), tile).to(query.dtype)
+    weights, sums = _softmax(widened(query), widened(key), tile)
+    out = _ungroup(weights @ widened(value).transpose(0, 1), tile).to(query.dtype)
     return out, _ungroup(sums, tile)[..., 0].T
 
 
@@ -220,11 +221,6 @@ def _softmax(query: Tensor, key: Tensor, tile: _Tile) -> tuple[Tensor, Tensor]:
         weights.view_as(by_query).masked_fill_(blind, 0)
         sums.view(*by_query.shape[:3], 1).masked_fill_(blind, -torch.inf)
     return weights, sums
-
-
-def _wide(tensor: Tensor) -> Tensor:
-    """In float32 or better."""
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
 def _ungroup(rows: Tensor, tile: _Tile) -> Tensor:

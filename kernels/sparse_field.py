@@ -143,7 +143,7 @@ def decode(
             FusedDecode.apply(points, grid, grid.rows, grid.coarse, *layers)  # type: ignore[no-untyped-call]
             for layers in networks
         ]
-    return torch.cat(found, 1) if len(found) > 1 else found[0]
+    return torch.cat(found, 1)
 
 
 def decode_features(features: Tensor, networks: Sequence[Network]) -> Tensor:
@@ -154,7 +154,7 @@ def decode_features(features: Tensor, networks: Sequence[Network]) -> Tensor:
         for matrix in inner:
             hidden = F.relu(F.linear(hidden, matrix))
         found.append(F.linear(hidden, last))
-    return torch.cat(found, 1) if len(found) > 1 else found[0]
+    return torch.cat(found, 1)
 
 
 def _combined(places: Tensor, side: int) -> Tensor:

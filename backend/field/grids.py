@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor
 
+from kernels.precision import widened
+
 from .volumes import DenseVolume
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ def _plane(volume: DenseVolume, line: Tensor, z: Tensor) -> Tensor:
 
     One axis at a time: on a CPU far less work than point by point.
     """
-    features = volume.features.to(torch.promote_types(volume.features.dtype, torch.float32))
+    features = widened(volume.features)
     for axis, places in ((1, z.view(1)), (2, line), (3, line)):
         features = _along(axis, features, places / volume.half_side)
     return features.flatten(1).T.to(volume.features.dtype)

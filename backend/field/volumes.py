@@ -10,16 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
 from torch.nn import functional as F
 
+from kernels.precision import widened
 from kernels.sparse_field import Bricks, SparseGrid, corners, decode, decode_features, sample
 
 from .gather import gather_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from torch import Tensor
 
     from kernels.sparse_field import Network
 
@@ -36,9 +37,8 @@ class DenseVolume:
 
         Computed in float32, returned in the volume's dtype.
         """
-        wide = torch.promote_types(self.features.dtype, torch.float32)
-        places = (points / self.half_side).to(wide).view(1, 1, 1, -1, 3)
-        features = self.features[None].to(wide)
+        features = widened(self.features[None])
+        places = (points / self.half_side).to(features.dtype).view(1, 1, 1, -1, 3)
         sampled = F.grid_sample(features, places, padding_mode="border", align_corners=True)
         return sampled[0, :, 0, 0].T.to(self.features.dtype)
 

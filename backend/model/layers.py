@@ -4,10 +4,16 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
+
+from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations
+
+from kernels.precision import widened
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class LayerNorm(nn.LayerNorm):
@@ -15,14 +21,9 @@ class LayerNorm(nn.LayerNorm):
 
     def forward(self, stream: Tensor) -> Tensor:
         """Normalize the last axis."""
-        wide, weight, bias = _widened(stream), _widened(self.weight), _widened(self.bias)
+        wide, weight, bias = widened(stream), widened(self.weight), widened(self.bias)
         normed = F.layer_norm(wide, self.normalized_shape, weight, bias, self.eps)
         return normed.to(stream.dtype)
-
-
-def _widened(tensor: Tensor) -> Tensor:
-    """In float32, or in float64 if it is that already."""
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
 def linear(inputs: int, outputs: int, *, bias: bool, weight_norm: bool) -> nn.Module:

@@ -210,16 +210,16 @@ class FusedDecode(torch.autograd.Function):
     ) -> Tensor:
         points = points.float().contiguous()
         ctx.save_for_backward(points, rows, coarse, *layers)
-        ctx.grid = grid
+        ctx.grid, ctx.matrices = grid, packed(layers)
         out = rows.new_empty((len(points), len(layers[-1])))
-        fill(out, points, grid, packed(layers))
+        fill(out, points, grid, ctx.matrices)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         points, _rows, _coarse, *layers = ctx.saved_tensors
-        matrices, grad = packed(layers), grad.contiguous()
+        matrices, grad = ctx.matrices, grad.contiguous()
         features = points.new_empty((len(points), ctx.grid.rows.shape[1]))
         fill(features, points, ctx.grid, matrices[:0])
         programs = min(PROGRAMS, triton.cdiv(len(points), POINTS["gradient"]))

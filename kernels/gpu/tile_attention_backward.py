@@ -243,5 +243,4 @@ def readers_of(tiles: QueryTiles) -> Readers:
     """The inverse of a plan, as kernels take it."""
     inverse = tiles.inverse
     begin, end = inverse.list_readers
-    pieces = inverse.start, inverse.length
-    return Readers(*pieces, inverse.list_piece, begin, end, inverse.queries)
+    return Readers(inverse.start, inverse.length, inverse.list_piece, begin, end, inverse.queries)
