@@ -79,7 +79,7 @@ def _known(file: Path | None, report: dict[str, Any]) -> dict[str, Any]:
 
 def checks(_: argparse.Namespace) -> dict[str, Any]:
     """Every kernel against its reference; needs a card, or Triton's interpreter."""
-    from kernels.dispatch import interpreting
+    from kernels.core.dispatch import interpreting
 
     from .bench_checks import run_checks
 
@@ -165,8 +165,8 @@ def machine() -> dict[str, str]:
 
 def routing(scene: Scene) -> dict[str, dict[str, Any]]:
     """Statistics of the four tables in tiles of 8, which decide the speed on a card."""
-    from kernels.plan_statistics import statistics
-    from kernels.routing_plan import TILE_QUERIES
+    from kernels.core.plan_statistics import statistics
+    from kernels.core.routing_plan import TILE_QUERIES
 
     queries = TILE_QUERIES["cuda"]
     say(f"\nRouting of {scene.name} in {scene.seconds:.2f} s, tiles of {queries} queries")

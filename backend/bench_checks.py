@@ -17,16 +17,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kernels.blending import blend_rows
-from kernels.blocks import Blocks, block_mean
 from kernels.compositing import ray_sums, ray_weights
 from kernels.compressed_attention import compressed_attention
 from kernels.compression import Perceptron, compress
-from kernels.dispatch import forced, interpreting
+from kernels.core.blocks import Blocks, block_mean
+from kernels.core.dispatch import forced, interpreting
+from kernels.core.precision import wide_type
+from kernels.core.routing_plan import RoutingPlan
 from kernels.gating import Gated, gated_merge, gated_sum
+from kernels.layer_norm import normalize
 from kernels.nearest import Surfaces, nearest, squared_surface_distance
-from kernels.normalization import normalize
-from kernels.precision import wide_type
-from kernels.routing_plan import RoutingPlan
 from kernels.selected_attention import selected_attention
 from kernels.sparse_field import Bricks, SparseGrid, decode, sample
 from kernels.window_attention import window_attention

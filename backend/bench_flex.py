@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from kernels.routing_plan import RoutingPlan
+    from kernels.core.routing_plan import RoutingPlan
 
 SIDE = 128
 

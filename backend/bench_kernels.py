@@ -15,15 +15,15 @@ import torch
 from torch import Tensor
 
 from kernels.attention import attention, group_heads
-from kernels.blocks import ranges
-from kernels.plan_statistics import statistics
-from kernels.routing_plan import TILE_QUERIES
+from kernels.core.blocks import ranges
+from kernels.core.plan_statistics import statistics
+from kernels.core.routing_plan import TILE_QUERIES
 from kernels.selected_attention import selected_attention
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kernels.routing_plan import RoutingPlan
+    from kernels.core.routing_plan import RoutingPlan
 
     from .bench_scene import Scene
 
@@ -175,8 +175,8 @@ def first_queries(plan: RoutingPlan, count: int, *, keys_too: bool = False) -> R
     A block that is cut off is replaced by the block as far from the end, so that every query sees
     as many keys as before.
     """
-    from kernels.blocks import Blocks
-    from kernels.routing_plan import RoutingPlan
+    from kernels.core.blocks import Blocks
+    from kernels.core.routing_plan import RoutingPlan
 
     if plan.table is None or plan.queries <= count:
         return plan

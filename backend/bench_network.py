@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from kernels.dispatch import forced
-from kernels.plan_statistics import statistics
+from kernels.core.dispatch import forced
+from kernels.core.plan_statistics import statistics
 
 from .hull import VisualHull
 from .model.checkpoint import Checkpoint, StageName

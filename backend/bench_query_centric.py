@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from kernels.core.routing_plan import QueryTiles
 from kernels.gpu.tile_attention import forward
 from kernels.gpu.tile_attention_backward import key_gradients, query_gradient
-from kernels.routing_plan import QueryTiles
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from kernels.routing_plan import RoutingPlan
+    from kernels.core.routing_plan import RoutingPlan
 
 GATHERED = 8  # queries of 16 heads: 128 rows
 

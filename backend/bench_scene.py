@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from kernels.blocks import Blocks
-from kernels.routing_plan import RoutingPlan
+from kernels.core.blocks import Blocks
+from kernels.core.routing_plan import RoutingPlan
 
 from .cameras import Normalization, fibonacci_sphere, intrinsics_from_fov, look_at, pixel_rays
 from .capture_format import BoundingSphere

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .dispatch import uses_triton
+from .core.dispatch import uses_triton
 
 if TYPE_CHECKING:
     from torch import Tensor

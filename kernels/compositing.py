@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .dispatch import uses_triton
-from .precision import widened
+from .core.dispatch import uses_triton
+from .core.precision import widened
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -13,12 +13,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .attention import attention, chunks, group_heads
-from .dispatch import uses_triton
+from .core.dispatch import uses_triton
 from .selected_attention import tile_attention
 
 if TYPE_CHECKING:
-    from .blocks import Blocks
-    from .routing_plan import RoutingPlan
+    from .core.blocks import Blocks
+    from .core.routing_plan import RoutingPlan
 
 
 def compressed_attention(query: Tensor, key: Tensor, value: Tensor, plan: RoutingPlan) -> Tensor:

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .blocks import block_mean
-from .dispatch import uses_triton
-from .normalization import normalize
+from .core.blocks import block_mean
+from .core.dispatch import uses_triton
+from .layer_norm import normalize
 
 if TYPE_CHECKING:
-    from .blocks import Blocks
+    from .core.blocks import Blocks
 
 WIDEST = 128  # channels that a program of the kernel can hold
 

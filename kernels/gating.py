@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from .dispatch import uses_triton
+from .core.dispatch import uses_triton
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .dispatch import uses_triton
+from .core.dispatch import uses_triton
 
 MOST_NEAREST = 256
 """Points of a query that are found at once at most: a program holds them in registers."""

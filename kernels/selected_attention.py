@@ -20,15 +20,15 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from .attention import group_heads
-from .blocks import ranges
-from .dispatch import uses_triton
-from .precision import wide_type, widened
-from .workers import share_out
+from .core.blocks import ranges
+from .core.dispatch import uses_triton
+from .core.precision import wide_type, widened
+from .core.workers import share_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .routing_plan import KeyRuns, QueryTiles, RoutingPlan
+    from .core.routing_plan import KeyRuns, QueryTiles, RoutingPlan
 
     Result = TypeVar("Result")
 

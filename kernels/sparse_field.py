@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .blending import blend_rows
-from .dispatch import uses_triton
+from .core.dispatch import uses_triton
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from .attention import batched_attention
-from .dispatch import uses_triton
+from .core.dispatch import uses_triton
 from .selected_attention import tile_attention
 
 if TYPE_CHECKING:
-    from .blocks import Blocks
-    from .routing_plan import RoutingPlan
+    from .core.blocks import Blocks
+    from .core.routing_plan import RoutingPlan
 
 
 def window_attention(query: Tensor, key: Tensor, value: Tensor, plan: RoutingPlan) -> Tensor:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor
 
-from kernels.precision import widened
+from kernels.core.precision import widened
 
 from .volumes import DenseVolume
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from torch.nn import functional as F
 
-from kernels.precision import widened
+from kernels.core.precision import widened
 from kernels.sparse_field import Bricks, SparseGrid, corners, decode, decode_features, sample
 
 from .gather import gather_rows

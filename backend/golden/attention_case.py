@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from kernels.attention import log_sum_exp
-from kernels.blocks import Blocks, block_mean
 from kernels.compressed_attention import block_scores, compressed_attention, select_by_score
-from kernels.normalization import normalize
-from kernels.routing_plan import RoutingPlan
+from kernels.core.blocks import Blocks, block_mean
+from kernels.core.routing_plan import RoutingPlan
+from kernels.layer_norm import normalize
 from kernels.selected_attention import selected_attention
 from kernels.window_attention import window_attention
 

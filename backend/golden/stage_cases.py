@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from kernels.blocks import Blocks
 from kernels.compressed_attention import select_by_score
+from kernels.core.blocks import Blocks
 
 from ..field.config import HeadsConfig
 from ..model.config import EncoderConfig, StageConfig, TransformerConfig

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from kernels.attention import attention
 from kernels.compressed_attention import compressed_attention, select_by_score
 from kernels.compression import Perceptron, compress, residual
+from kernels.core.routing_plan import RoutingPlan
 from kernels.gating import Gated, deferred_sum, gated_merge, gated_sum
-from kernels.normalization import normalize
-from kernels.routing_plan import RoutingPlan
+from kernels.layer_norm import normalize
 from kernels.selected_attention import selected_attention
 from kernels.window_attention import window_attention
 
@@ -27,7 +27,7 @@ from .layers import linear
 from .tokens import blocks_in
 
 if TYPE_CHECKING:
-    from kernels.blocks import Blocks
+    from kernels.core.blocks import Blocks
 
     from .config import TransformerConfig
     from .tokens import Plan, Route, Stream

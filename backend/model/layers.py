@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 
-from kernels.precision import widened
+from kernels.core.precision import widened
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kernels.blocks import block_mean
+from kernels.core.blocks import block_mean
 from kernels.nearest import Surfaces, nearest, smallest, squared_surface_distance
 
 if TYPE_CHECKING:
-    from kernels.blocks import Blocks
+    from kernels.core.blocks import Blocks
 
     from .config import ModelConfig, RoutingConfig
     from .projection import Cameras

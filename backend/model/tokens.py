@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kernels.blocks import Blocks
-from kernels.routing_plan import RoutingPlan
+from kernels.core.blocks import Blocks
+from kernels.core.routing_plan import RoutingPlan
 
 Route = RoutingPlan | int
 """Chosen blocks, laid out for the kernels; or K: the K blocks of highest score, layer by layer."""

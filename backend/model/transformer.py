@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from kernels.normalization import normalize
+from kernels.layer_norm import normalize
 
 from .attention import GatedAttention
 from .layers import LayerNorm, Mlp, linear

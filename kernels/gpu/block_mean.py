@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 if TYPE_CHECKING:
-    from ..blocks import Blocks
+    from ..core.blocks import Blocks
 
 CHANNELS = 64
 TOKENS = 32

@@ -12,14 +12,14 @@ import triton.language as tl
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ..blocks import block_mean
 from ..compression import Perceptron, residual
-from ..normalization import EPS
+from ..core.blocks import block_mean
+from ..layer_norm import EPS
 from .launch import LEAST_ROWS
 from .tile_attention import load_rows
 
 if TYPE_CHECKING:
-    from ..blocks import Blocks
+    from ..core.blocks import Blocks
 
 TOKENS = 64
 WARPS = 4

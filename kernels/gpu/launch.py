@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..dispatch import interpreting
-from ..routing_plan import RUN_TOKENS
+from ..core.dispatch import interpreting
+from ..core.routing_plan import RUN_TOKENS
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -24,7 +24,7 @@ from torch.autograd.function import once_differentiable
 from .launch import launch_of
 
 if TYPE_CHECKING:
-    from ..routing_plan import QueryTiles
+    from ..core.routing_plan import QueryTiles
 
 LOG2_E = 1 / math.log(2)
 

@@ -18,7 +18,7 @@ import torch
 import triton
 import triton.language as tl
 
-from ..routing_plan import RUN_TOKENS
+from ..core.routing_plan import RUN_TOKENS
 from .launch import launch_of
 from .tile_attention import (
     Streams,
@@ -41,7 +41,7 @@ from .tile_attention import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..routing_plan import QueryTiles
+    from ..core.routing_plan import QueryTiles
 
 LN_2 = tl.constexpr(0.6931471805599453)  # back from base 2
 

@@ -11,8 +11,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from kernels.blocks import Blocks
-from kernels.routing_plan import RoutingPlan
+from kernels.core.blocks import Blocks
+from kernels.core.routing_plan import RoutingPlan
 from kernels.selected_attention import selected_attention
 
 

@@ -15,7 +15,7 @@ from backend.bench_flex import FlexAttention
 from backend.bench_scene import DIRECTIONS, scene_of, toy_views
 from backend.command_line import main
 from backend.pipeline import STAGES_OF_NETWORK
-from kernels.plan_statistics import statistics
+from kernels.core.plan_statistics import statistics
 from kernels.selected_attention import selected_attention
 from tests.kernels.network_cases import tiny_network
 from tests.kernels.sparse_cases import Case
@@ -64,7 +64,7 @@ def test_cut_plans_name_existing_blocks(scene):
 
 def test_statistics_count_by_hand():
     """Two queries in one tile: blocks of 2 and 5 keys, the second for one of them only."""
-    from kernels.routing_plan import RoutingPlan
+    from kernels.core.routing_plan import RoutingPlan
 
     case = Case(((2, 5),), (2,), torch.tensor([[[0, 1], [0, -1]]]))
     plan = RoutingPlan(case.query_offsets, case.blocks, case.table, 8)

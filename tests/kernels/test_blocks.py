@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import torch
 
-from kernels.blocks import Blocks, block_mean, ranges
+from kernels.core.blocks import Blocks, block_mean, ranges
 
 
 def test_means_by_hand():

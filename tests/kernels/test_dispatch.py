@@ -9,8 +9,8 @@ import logging
 import pytest
 import torch
 
-from kernels import dispatch
-from kernels.dispatch import choice, forced, uses_triton
+from kernels.core import dispatch
+from kernels.core.dispatch import choice, forced, uses_triton
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def _nothing_said_yet(monkeypatch):
 
 def test_auto_takes_the_reference_on_a_cpu_and_says_so_once(caplog):
     """The log has one line with the choice and its reason, however often it is made."""
-    caplog.set_level(logging.INFO, logger="kernels.dispatch")
+    caplog.set_level(logging.INFO, logger="kernels.core.dispatch")
     assert [uses_triton(torch.zeros(1)) for _ in range(3)] == [False] * 3
     assert [record.getMessage() for record in caplog.records] == [
         "kernels: reference (the tensors lie on cpu, not on CUDA)"

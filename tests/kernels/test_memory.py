@@ -8,8 +8,8 @@ from itertools import accumulate
 
 import torch
 
-from kernels.blocks import Blocks
-from kernels.routing_plan import RoutingPlan
+from kernels.core.blocks import Blocks
+from kernels.core.routing_plan import RoutingPlan
 from kernels.selected_attention import selected_attention
 
 ACTIVITIES = [torch.profiler.ProfilerActivity.CPU]

@@ -18,7 +18,7 @@ from backend.bench_query_centric import gathered, one_by_one
 from backend.bench_scene import DIRECTIONS, scene_of, toy_views
 from backend.pipeline import STAGES_OF_NETWORK
 from kernels.attention import attention
-from kernels.dispatch import forced
+from kernels.core.dispatch import forced
 from kernels.selected_attention import selected_attention
 from tests.kernels.network_cases import tiny_network
 from tests.kernels.pretend_card import CARD, pretend_card

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from backend.model.tokens import all_tokens, tile_order
-from kernels.routing_plan import RUN_TOKENS, RoutingPlan
+from kernels.core.routing_plan import RUN_TOKENS, RoutingPlan
 from kernels.selected_attention import selected_attention
 from tests.kernels.sparse_cases import adversarial_cases, multiplicity
 
@@ -47,7 +47,7 @@ def test_runs_cover_the_table(name):
 @pytest.mark.parametrize("name", CASES)
 def test_inverse_covers_the_table(name, longest, monkeypatch):
     """Going through the readers of all pieces counts the same, however long lists may be."""
-    monkeypatch.setattr("kernels.routing_plan._LIST_TILES", longest)
+    monkeypatch.setattr("kernels.core.routing_plan._LIST_TILES", longest)
     _, tables = plans(name)
     for wanted, tiles in tables:
         times, inverse = torch.zeros_like(wanted), tiles.inverse

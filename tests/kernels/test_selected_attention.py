@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from kernels.routing_plan import RoutingPlan
+from kernels.core.routing_plan import RoutingPlan
 from kernels.selected_attention import selected_attention
 from tests.kernels.sparse_cases import adversarial_cases, attend, truth
 

@@ -9,7 +9,7 @@ import threading
 import pytest
 import torch
 
-from kernels.workers import MOST_WORKERS, share_out
+from kernels.core.workers import MOST_WORKERS, share_out
 from tests.kernels.sparse_cases import adversarial_cases, attend
 
 

@@ -30,7 +30,7 @@ from backend.progress import Progress
 from backend.report import Report
 from backend.shape import Shape
 from backend.views import Views
-from kernels.dispatch import forced
+from kernels.core.dispatch import forced
 from tests.kernels.pretend_card import pretend_card
 
 PIL = pytest.importorskip("PIL.Image")

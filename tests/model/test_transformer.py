@@ -23,7 +23,7 @@ from backend.model.tokens import (
 )
 from backend.model.transformer import Block, ReconstructionTransformer
 from kernels.attention import attention
-from kernels.normalization import normalize
+from kernels.layer_norm import normalize
 
 CONFIG = TransformerConfig(
     attention="sparse",

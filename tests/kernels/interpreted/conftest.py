@@ -13,7 +13,7 @@ import os
 import pytest
 import torch
 
-from kernels.dispatch import forced, interpreting
+from kernels.core.dispatch import forced, interpreting
 
 collect_ignore_glob = [] if interpreting() else ["test_*.py"]
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from backend.bench_checks import compared, exact, fields, layers, rough_plan
-from kernels.dispatch import choice
-from kernels.normalization import normalize
+from kernels.core.dispatch import choice
+from kernels.layer_norm import normalize
 
 ROWS = torch.randn(5, 32, generator=torch.Generator().manual_seed(0))
 

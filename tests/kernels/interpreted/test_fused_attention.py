@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from kernels.compressed_attention import compressed_attention
-from kernels.dispatch import forced
+from kernels.core.dispatch import forced
+from kernels.core.routing_plan import RoutingPlan
 from kernels.gpu import tile_attention
-from kernels.routing_plan import RoutingPlan
 from kernels.selected_attention import selected_attention
 from kernels.window_attention import window_attention
 from tests.kernels.sparse_cases import Case, adversarial_cases, attend, random_table, truth
@@ -64,7 +64,7 @@ def test_heads_can_be_shared_out(monkeypatch):
 
 def test_long_lists_are_summed_in_parts(monkeypatch):
     """A block that many tiles read is summed by several programs, then in order."""
-    monkeypatch.setattr("kernels.routing_plan._LIST_TILES", 2)
+    monkeypatch.setattr("kernels.core.routing_plan._LIST_TILES", 2)
     case = CASES["everyone selects one block"]
     tensors = case.tensors(torch.float32)
     errors = truth(case, tensors).errors(attend(case, tensors, tile=4), torch.float32)

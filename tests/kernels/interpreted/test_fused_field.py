@@ -9,7 +9,7 @@ import torch
 
 from kernels.blending import blend_rows
 from kernels.compositing import ray_sums, ray_weights
-from kernels.dispatch import forced
+from kernels.core.dispatch import forced
 from kernels.sparse_field import Bricks, SparseGrid, decode
 
 EPS = torch.finfo(torch.float32).eps

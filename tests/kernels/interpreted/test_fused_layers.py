@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from kernels.blocks import Blocks, block_mean
 from kernels.compression import Perceptron, compress
-from kernels.dispatch import forced
+from kernels.core.blocks import Blocks, block_mean
+from kernels.core.dispatch import forced
 from kernels.gating import Gated, gated_merge, gated_sum
-from kernels.normalization import EPS, normalize
+from kernels.layer_norm import EPS, normalize
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from kernels.dispatch import forced
+from kernels.core.dispatch import forced
 from kernels.nearest import nearest, squared_surface_distance
 from tests.kernels.nearest_cases import brute_nearest, lattice, random_surfaces
 

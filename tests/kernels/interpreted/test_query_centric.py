@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from backend.bench_query_centric import query_centric_backward, query_centric_forward
-from kernels.routing_plan import RoutingPlan
+from kernels.core.routing_plan import RoutingPlan
 from tests.kernels.sparse_cases import adversarial_cases, truth
 
 CASES = adversarial_cases()

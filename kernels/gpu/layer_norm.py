@@ -12,7 +12,7 @@ import triton.language as tl
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ..normalization import EPS
+from ..layer_norm import EPS
 
 _BLOCK_ELEMENTS = 2048  # of several short rows that one program takes
 

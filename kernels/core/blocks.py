@@ -60,7 +60,7 @@ def block_mean(values: Tensor, blocks: Blocks) -> Tensor:
     """
     blocks.check(values)
     if uses_triton(values):
-        from .gpu.block_mean import FusedBlockMean
+        from ..gpu.block_mean import FusedBlockMean
 
         with torch.cuda.device_of(values):  # Triton launches on the current card
             return FusedBlockMean.apply(values, blocks)  # type: ignore[no-any-return,no-untyped-call]

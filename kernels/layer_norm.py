@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional as F
 
-from .dispatch import uses_triton
-from .precision import widened
+from .core.dispatch import uses_triton
+from .core.precision import widened
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,7 +34,7 @@ def normalize(stream: Tensor, update: Tensor | None = None) -> Tensor:
     if update is not None and update.shape != stream.shape:
         raise ValueError(f"an update {list(update.shape)} for a stream {list(stream.shape)}")
     if uses_triton(stream):
-        from .gpu.normalization import FusedNormalize
+        from .gpu.layer_norm import FusedNormalize
 
         with torch.cuda.device_of(stream):  # Triton launches on the current card
             return FusedNormalize.apply(stream, update)  # type: ignore[no-any-return,no-untyped-call]
