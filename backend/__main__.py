@@ -25,7 +25,7 @@ from .environment import (
     interpreters,
     take_blender,
 )
-from .errors import Cancelled, LsrmError
+from .shared.errors import Cancelled, LsrmError
 
 
 def main(arguments: list[str]) -> int:

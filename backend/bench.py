@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .errors import LsrmError
-from .exit_codes import DONE, FAILED
-from .terminal import say
+from .shared.errors import LsrmError
+from .shared.exit_codes import DONE, FAILED
+from .shared.terminal import say
 
 if TYPE_CHECKING:
     import argparse
@@ -210,8 +210,8 @@ def _views(folder: Path | None) -> tuple[Views, str]:
         from .bench_scene import toy_views
 
         return toy_views(), "toy"
-    from .capture_format import read_capture
-    from .progress import Progress
+    from .shared.capture_format import read_capture
+    from .shared.progress import Progress
     from .views import load_views
 
     return load_views(read_capture(folder), Progress(), max_size=768), folder.resolve().name

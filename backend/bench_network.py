@@ -27,14 +27,14 @@ from .model.checkpoint import Checkpoint, StageName
 from .model.config import ModelConfig, StageConfig, preset
 from .model.stage import Stage
 from .pipeline import normalize, predict
-from .progress import Progress
 from .report import Report
+from .shared.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .cameras import Normalization
     from .model.tokens import Plan
+    from .shared.cameras import Normalization
     from .views import Views
 
 FUSED = [SDPBackend.FLASH_ATTENTION, SDPBackend.CUDNN_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]

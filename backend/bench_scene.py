@@ -15,8 +15,6 @@ import torch
 from kernels.core.blocks import Blocks
 from kernels.core.routing_plan import RoutingPlan
 
-from .cameras import Normalization, fibonacci_sphere, intrinsics_from_fov, look_at, pixel_rays
-from .capture_format import BoundingSphere
 from .field.grids import grid_points
 from .hull import VisualHull, estimate_bounding_sphere
 from .model.config import ModelConfig, preset
@@ -25,6 +23,14 @@ from .model.preprocess import from_views
 from .model.projection import Cameras
 from .model.routing import SurfaceMaps
 from .model.selection import foreground_patches, image_tokens, volume_tokens
+from .shared.cameras import (
+    Normalization,
+    fibonacci_sphere,
+    intrinsics_from_fov,
+    look_at,
+    pixel_rays,
+)
+from .shared.capture_format import BoundingSphere
 from .views import View, Views
 
 if TYPE_CHECKING:

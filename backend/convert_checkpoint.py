@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .exit_codes import DONE, USAGE
 from .model.checkpoint import Checkpoint, write_checkpoint
-from .model.checkpoint_folders import LICENSE_FILE, user_folder
 from .model.release_checkpoint import read_release
-from .terminal import print_json, say
+from .shared.checkpoint_folders import LICENSE_FILE, user_folder
+from .shared.exit_codes import DONE, USAGE
+from .shared.terminal import print_json, say
 
 if TYPE_CHECKING:
     import argparse

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .environment import backend_command, blender_command, child_variables
-from .errors import OutputNotWritable
 from .report import versions
-from .terminal import print_json, say
+from .shared.errors import OutputNotWritable
+from .shared.terminal import print_json, say
 
 if TYPE_CHECKING:
     import argparse

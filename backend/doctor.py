@@ -14,18 +14,13 @@ from importlib import util
 from typing import TYPE_CHECKING
 
 from .environment import ROOT, backend_environment, blender_environment, find_interpreter
-from .errors import CheckpointMismatch, CheckpointMissing, EnvironmentBroken
-from .exit_codes import DONE, ENVIRONMENT
 from .installation import costs
-from .model.checkpoint_folders import (
-    find_dinov3,
-    installed_checkpoints,
-    license_of,
-    needs_dinov3,
-)
+from .shared.checkpoint_folders import find_dinov3, installed_checkpoints, license_of, needs_dinov3
+from .shared.errors import CheckpointMismatch, CheckpointMissing, EnvironmentBroken
+from .shared.exit_codes import DONE, ENVIRONMENT
+from .shared.terminal import print_json, say
 from .system_libraries import install_command, missing_libraries
 from .system_memory import available_memory, total_memory
-from .terminal import print_json, say
 
 if TYPE_CHECKING:
     import argparse

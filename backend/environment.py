@@ -21,7 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from .errors import EnvironmentBroken
+from .shared.errors import EnvironmentBroken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,12 +11,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from .environment import backend_environment
-from .rpc_server import Pipe, Server
+from .shared.rpc_server import Pipe, Server
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .progress import Progress
+    from .shared.progress import Progress
 
 TELL_SECONDS = 1.0
 

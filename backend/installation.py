@@ -22,9 +22,9 @@ from importlib import util
 from typing import IO, TYPE_CHECKING
 
 from .environment import THIS_PYTHON, check_python, child_variables
-from .errors import EnvironmentBroken
+from .shared.errors import EnvironmentBroken
+from .shared.terminal import say
 from .system_libraries import install_command, missing_libraries
-from .terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

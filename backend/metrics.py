@@ -14,9 +14,9 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
-from .cameras import gltf_to_world
-from .capture_format import read_capture
-from .errors import BadImage
+from .shared.cameras import gltf_to_world
+from .shared.capture_format import read_capture
+from .shared.errors import BadImage
 from .views import read_view
 
 if TYPE_CHECKING:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .errors import LsrmError
 from .golden.attention_case import run_attention_case
 from .golden.case import Case, Produced, read_case
 from .golden.field_cases import run_render_case, run_volsdf_dense_case, run_volsdf_sparse_case
 from .golden.preprocess_case import run_preprocess_case
 from .golden.stage_cases import run_dense_case, run_sparse_case
 from .golden.token_cases import run_routing_case, run_sparsify_case
-from .terminal import print_json, say
+from .shared.errors import LsrmError
+from .shared.terminal import print_json, say
 
 if TYPE_CHECKING:
     import argparse

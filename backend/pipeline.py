@@ -11,10 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .cameras import Normalization
-from .capture_format import read_capture
 from .device import choose_device, free_memory
-from .errors import BadRequest
 from .field.density import render_step
 from .hull import VisualHull, estimate_bounding_sphere
 from .mesh.cleaning import decimate, keep_solid_parts
@@ -25,7 +22,6 @@ from .mesh.network_surface import SurfaceSettings, extract_network_surface
 from .mesh.texture import bake_base_color, decode_textures
 from .mesh.unwrap import unwrap
 from .model.checkpoint import Checkpoint, open_checkpoint
-from .model.checkpoint_folders import find_dinov3
 from .model.dinov3 import ImageFeatures
 from .model.dinov3_files import load_dinov3, loaded_size
 from .model.inference import predict_coarse, predict_fine, route_tokens, select_tokens
@@ -37,13 +33,17 @@ from .report import Report
 from .result_files import Result
 from .result_folder import REPORT, ResultFolder
 from .shape import Shape
+from .shared.cameras import Normalization
+from .shared.capture_format import read_capture
+from .shared.checkpoint_folders import find_dinov3
+from .shared.errors import BadRequest
 from .views import Views, load_views
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from .mesh.triangle_mesh import UnwrappedMesh
-    from .progress import Progress
+    from .shared.progress import Progress
 
 HALF_EXTENT = 0.525
 """Half the side of the model's box: 1.05 times the radius of the sphere around the object."""

@@ -8,9 +8,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .exit_codes import DONE
-from .progress import Progress
-from .terminal import cancelled_by_interrupt, progress_on_terminal, say
+from .shared.exit_codes import DONE
+from .shared.progress import Progress
+from .shared.terminal import cancelled_by_interrupt, progress_on_terminal, say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

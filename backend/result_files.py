@@ -18,12 +18,12 @@ from .metrics import ImageScores, mean_scores, score_image
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .cameras import Normalization
     from .mesh.glb import Textures
     from .mesh.triangle_mesh import UnwrappedMesh
-    from .progress import Progress
     from .report import Report
     from .shape import Shape
+    from .shared.cameras import Normalization
+    from .shared.progress import Progress
     from .views import Views
 
 

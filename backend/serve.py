@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .environment import ROOT
-from .errors import BadRequest
-from .rpc_server import LogToParent, Pipe, Server
+from .shared.errors import BadRequest
+from .shared.rpc_server import LogToParent, Pipe, Server
 from .system_memory import total_memory
 
 if TYPE_CHECKING:
     import argparse
 
     from .pipeline import ReconstructRequest
-    from .progress import Progress
+    from .shared.progress import Progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,8 +45,8 @@ def describe() -> dict[str, Any]:
     """What a parent wants to know before it asks for work; imports torch, so it takes a while."""
     import torch
 
-    from .model.checkpoint_folders import installed_checkpoints
     from .pipeline import NO_CHECKPOINT
+    from .shared.checkpoint_folders import installed_checkpoints
 
     cuda = torch.cuda.is_available()
     card = torch.cuda.get_device_properties(0) if cuda else None
@@ -80,8 +80,8 @@ def check(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
     Raises:
         LsrmError: the first thing that is wrong with them.
     """
-    from .capture_format import read_capture
     from .pipeline import MAX_IMAGE_SIZE
+    from .shared.capture_format import read_capture
     from .views import load_views
 
     views = load_views(read_capture(Path(params["views"])), progress, max_size=MAX_IMAGE_SIZE)

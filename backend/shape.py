@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .field.field import Field
     from .mesh.triangle_mesh import TriangleMesh
-    from .progress import Progress
+    from .shared.progress import Progress
 
 Quantity: TypeAlias = Callable[[Tensor], Tensor]
 """A value at points `[n, 3]` (x, y, z) of the normalized frame, on the CPU."""

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from .errors import EmptyMask, TooFewViews
 from .image_files import read_color, read_mask
 from .model.resize import area_taps
-from .progress import Progress
+from .shared.errors import EmptyMask, TooFewViews
+from .shared.progress import Progress
 from .view_consistency import agreeing_views, check_in_frame, check_viewpoints
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .cameras import Floats, Intrinsics
-    from .capture_format import BoundingSphere, Capture, Frame
+    from .shared.cameras import Floats, Intrinsics
+    from .shared.capture_format import BoundingSphere, Capture, Frame
 
     Image: TypeAlias = NDArray[np.float32]
 

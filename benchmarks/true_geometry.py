@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 import trimesh
 
-from backend.capture_format import read_capture
 from backend.mesh.glb import plain_dielectric, write_glb
 from backend.mesh.texture import bake_base_color
 from backend.mesh.triangle_mesh import TriangleMesh
 from backend.mesh.unwrap import unwrap
 from backend.pipeline import normalize
-from backend.progress import Progress
 from backend.result_folder import REPORT, ResultFolder
+from backend.shared.capture_format import read_capture
+from backend.shared.progress import Progress
 from backend.views import load_views
 
 TEXTURE_SIZE = 2048

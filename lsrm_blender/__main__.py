@@ -24,7 +24,7 @@ from backend.environment import (
     interpreters,
     take_blender,
 )
-from backend.errors import Cancelled, EnvironmentBroken, LsrmError
+from backend.shared.errors import Cancelled, EnvironmentBroken, LsrmError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..backend.errors import BadAsset
+from ..backend.shared.errors import BadAsset
 from .rendered_geometry import MESH_TYPES
 
 if TYPE_CHECKING:

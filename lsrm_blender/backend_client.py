@@ -14,9 +14,9 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from ..backend import protocol
-from ..backend.errors import BackendDied, Cancelled, EnvironmentBroken, LsrmError
-from ..backend.protocol import Answer, BadMessage, Failure, Message, Notification, Request
+from ..backend.shared import protocol
+from ..backend.shared.errors import BackendDied, Cancelled, EnvironmentBroken, LsrmError
+from ..backend.shared.protocol import Answer, BadMessage, Failure, Message, Notification, Request
 from .child_process import ChildProcess, death
 from .child_watch import Patience, Watch, stopped
 from .jobs import Job, JobProgress
@@ -24,7 +24,7 @@ from .jobs import Job, JobProgress
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ..backend.progress import Progress
+    from ..backend.shared.progress import Progress
     from .child_process import Launch
 
 LOGGER = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..backend.errors import LsrmError
+from ..backend.shared.errors import LsrmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

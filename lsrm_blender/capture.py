@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING, Any
 import bpy
 import numpy as np
 
-from ..backend import cameras, radiance_hdr
-from ..backend.capture_format import BoundingSphere, Frame, write_capture_json, write_transforms
+from ..backend.shared import cameras, radiance_hdr
+from ..backend.shared.capture_format import (
+    BoundingSphere,
+    Frame,
+    write_capture_json,
+    write_transforms,
+)
 from . import lighting, passes, scene_cameras
 from .asset_import import lights
 from .output_folder import MarkedFolder
@@ -32,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from ..backend.progress import Progress
+    from ..backend.shared.progress import Progress
 
 REFERENCE_MESH = "reference_mesh.ply"
 ENVIRONMENT = "environment.hdr"

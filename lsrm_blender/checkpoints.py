@@ -10,18 +10,18 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
-from ..backend.errors import (
-    BadRequest,
-    CheckpointMismatch,
-    CheckpointMissing,
-    LicenseNotAccepted,
-)
-from ..backend.model.checkpoint_folders import (
+from ..backend.shared.checkpoint_folders import (
     CONFIG,
     LICENSE_FILE,
     find_checkpoint,
     find_dinov3,
     needs_dinov3,
+)
+from ..backend.shared.errors import (
+    BadRequest,
+    CheckpointMismatch,
+    CheckpointMissing,
+    LicenseNotAccepted,
 )
 
 if TYPE_CHECKING:

@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..backend.errors import BackendDied, EnvironmentBroken
-from ..backend.exit_codes import ENVIRONMENT
+from ..backend.shared.errors import BackendDied, EnvironmentBroken
+from ..backend.shared.exit_codes import ENVIRONMENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..backend.errors import LsrmError
+    from ..backend.shared.errors import LsrmError
 
 PIECES = 256
 """How many unread pieces of output are kept; the child has to wait beyond that."""

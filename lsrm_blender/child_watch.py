@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..backend.errors import BackendDied, Cancelled, LsrmError
+from ..backend.shared.errors import BackendDied, Cancelled, LsrmError
 
 if TYPE_CHECKING:
     from .child_process import ChildProcess

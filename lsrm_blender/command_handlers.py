@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from ..backend.errors import BadCapture
-from ..backend.exit_codes import USAGE
+from ..backend.shared.errors import BadCapture
+from ..backend.shared.exit_codes import USAGE
 from . import capture as capturing
 from . import demo_asset as demo
 from . import evaluate as evaluating
@@ -30,7 +30,7 @@ from .scene_cameras import Framing
 if TYPE_CHECKING:
     import argparse
 
-    from ..backend.progress import Progress
+    from ..backend.shared.progress import Progress
 
 
 def capture(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:

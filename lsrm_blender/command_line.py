@@ -17,10 +17,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..backend.errors import Cancelled, LsrmError
-from ..backend.exit_codes import DONE, INTERRUPTED, USAGE, exit_code
-from ..backend.progress import Progress
 from ..backend.reconstruct_command import refinement
+from ..backend.shared.errors import Cancelled, LsrmError
+from ..backend.shared.exit_codes import DONE, INTERRUPTED, USAGE, exit_code
+from ..backend.shared.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..backend import exit_codes
-from ..backend.errors import (
+from ..backend.shared import exit_codes
+from ..backend.shared.atomic_folder import remove_unfinished
+from ..backend.shared.errors import (
     BackendDied,
     BadAsset,
     Cancelled,
@@ -26,14 +27,13 @@ from ..backend.errors import (
     LsrmError,
     NoSurface,
 )
-from ..backend.whole_folder import remove_unfinished
 from . import batch_items
 from .batch_items import CAPTURE, DONE, FAILED, INTERRUPTED, RESULT, RUNNING, WAITING, Item, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from ..backend.progress import Progress
+    from ..backend.shared.progress import Progress
     from .backend_client import Client
 
 ITEMS_PER_BLENDER = 50

@@ -7,8 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..backend.exit_codes import USAGE
-from ..backend.model.checkpoint_folders import KNOWN
+from ..backend.shared.checkpoint_folders import KNOWN
+from ..backend.shared.exit_codes import USAGE
 from . import launches, preferences
 from .asset_import import SUFFIXES
 from .backend_client import Client
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from ..backend.progress import Progress
+    from ..backend.shared.progress import Progress
 
 CAPTURE_WORDS = ("views", "size", "samples", "seed", "threads", "environment")
 RECONSTRUCT_WORDS = ("checkpoint", "refine", "device", "texture_size", "faces", "material")

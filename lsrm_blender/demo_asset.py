@@ -16,7 +16,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
-from ..backend import cameras
+from ..backend.shared import cameras
 from .demo_materials import Palette, make_palette, make_sky
 from .scene_cameras import PORTRAIT_AZIMUTH, portrait_direction
 

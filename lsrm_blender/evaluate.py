@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backend.capture_format import Capture, read_capture
 from ..backend.environment import ROOT, backend_command, child_variables
-from ..backend.errors import BackendDied, BadCapture
+from ..backend.shared.capture_format import Capture, read_capture
+from ..backend.shared.errors import BackendDied, BadCapture
 from .asset_import import AssetChoice, open_asset
 from .capture import ENVIRONMENT, REFERENCE_MESH
 from .lighting import Environment, world_of
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     import bpy
 
-    from ..backend.progress import Progress
+    from ..backend.shared.progress import Progress
 
 
 def evaluate(

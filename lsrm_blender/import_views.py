@@ -10,15 +10,15 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from ..backend import cameras
-from ..backend.capture_format import TRANSFORMS_NAMES, read_capture, read_capture_json
-from ..backend.errors import BadCapture
+from ..backend.shared import cameras
+from ..backend.shared.capture_format import TRANSFORMS_NAMES, read_capture, read_capture_json
+from ..backend.shared.errors import BadCapture
 from .result_import import normalization_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..backend.capture_format import Frame
+    from ..backend.shared.capture_format import Frame
 
 VIEW, RESOLUTION = "lsrm_view", "lsrm_resolution"
 DISPLAY_SHARE = 0.08

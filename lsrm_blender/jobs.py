@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..backend.errors import LsrmError
+    from ..backend.shared.errors import LsrmError
 
 
 @dataclass(frozen=True)

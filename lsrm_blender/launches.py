@@ -18,7 +18,7 @@ from ..backend.environment import (
     child_variables,
     find_interpreter,
 )
-from ..backend.errors import EnvironmentBroken
+from ..backend.shared.errors import EnvironmentBroken
 from .child_process import Launch
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import bpy
 import numpy as np
 from mathutils import Euler
 
-from ..backend.errors import BadAsset
+from ..backend.shared.errors import BadAsset
 from .pixels import render_pixels
 from .render_settings import RenderSettings, use_cycles
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
-from ..backend.errors import BadAsset, LsrmError
+from ..backend.shared.errors import BadAsset, LsrmError
 from . import plans, preferences, relight, window
 from .import_views import VIEW, look_through, show_views
 from .lighting import Environment

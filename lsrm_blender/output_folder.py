@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..backend.errors import DiskFull, OutputNotWritable
-from ..backend.whole_folder import WholeFolder, is_empty_folder
+from ..backend.shared.atomic_folder import WholeFolder, is_empty_folder
+from ..backend.shared.errors import DiskFull, OutputNotWritable
 
 if TYPE_CHECKING:
     from pathlib import Path

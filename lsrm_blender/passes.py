@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import bpy
 
-    from ..backend.progress import Progress
+    from ..backend.shared.progress import Progress
     from .scene_cameras import Viewpoint
 
 SAMPLES = 32

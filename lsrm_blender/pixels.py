@@ -15,8 +15,8 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ..backend.errors import BadImage, Cancelled, DiskFull, OutputNotWritable
-from ..backend.scratch import remove_abandoned, scratch_folder
+from ..backend.shared.errors import BadImage, Cancelled, DiskFull, OutputNotWritable
+from ..backend.shared.temporary_folder import remove_abandoned, scratch_folder
 from .render_settings import use_linear_file
 
 ALPHA_FLOOR = 1e-6

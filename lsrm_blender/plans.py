@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from ..backend.errors import BadAsset, BadCapture, Cancelled, LsrmError
-from ..backend.whole_folder import remove_unfinished
+from ..backend.shared.atomic_folder import remove_unfinished
+from ..backend.shared.errors import BadAsset, BadCapture, Cancelled, LsrmError
 from . import preferences
 from .asset_import import common_name
 from .checkpoints import weights_of

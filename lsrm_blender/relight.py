@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import bpy
 import numpy as np
 
-from ..backend import cameras
-from ..backend.capture_format import BoundingSphere, read_capture, read_capture_json
-from ..backend.errors import BadCapture
+from ..backend.shared import cameras
+from ..backend.shared.capture_format import BoundingSphere, read_capture, read_capture_json
+from ..backend.shared.errors import BadCapture
 from .lighting import Environment, world_of
 from .pixels import render_pixels, srgb_with_alpha, to_srgb, write_png
 from .render_settings import RenderSettings, use_cycles, use_true_colors
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from ..backend.progress import Progress
+    from ..backend.shared.progress import Progress
 
 PREVIOUS_WORLD = "lsrm_previous_world"
 

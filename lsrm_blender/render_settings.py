@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import bpy
 
-from ..backend.errors import EnvironmentBroken
+from ..backend.shared.errors import EnvironmentBroken
 
 DENOISER = "OPENIMAGEDENOISE"
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import bpy
 import numpy as np
 
-from ..backend.capture_format import BoundingSphere
-from ..backend.errors import BadAsset
+from ..backend.shared.capture_format import BoundingSphere
+from ..backend.shared.errors import BadAsset
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,9 +14,9 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from ..backend.cameras import Normalization
-from ..backend.capture_format import read_capture_json
-from ..backend.errors import BadAsset
+from ..backend.shared.cameras import Normalization
+from ..backend.shared.capture_format import read_capture_json
+from ..backend.shared.errors import BadAsset
 from .pixels import write_failure
 
 COLLECTION = "LSRM"

@@ -12,10 +12,10 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from ..backend import cameras
+from ..backend.shared import cameras
 
 if TYPE_CHECKING:
-    from ..backend.capture_format import BoundingSphere
+    from ..backend.shared.capture_format import BoundingSphere
 
 FRAME_MARGIN = 0.06
 # Closer than this to the center, in radii, the near parts of long objects would be distorted.

@@ -12,9 +12,9 @@ import bmesh
 import bpy
 import numpy as np
 
-from ..backend import cameras
-from ..backend.errors import LsrmError
-from ..backend.exit_codes import DONE, ENVIRONMENT
+from ..backend.shared import cameras
+from ..backend.shared.errors import LsrmError
+from ..backend.shared.exit_codes import DONE, ENVIRONMENT
 from .lighting import BUNDLED, bundled_file
 from .pixels import render_pixels
 from .render_settings import RenderSettings, can_denoise, use_cycles

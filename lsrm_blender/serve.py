@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from ..backend.errors import BadAsset
-from ..backend.rpc_server import Pipe, Server
+from ..backend.shared.errors import BadAsset
+from ..backend.shared.rpc_server import Pipe, Server
 from . import capture as capturing
 from .asset_import import AssetChoice, common_name, open_asset, open_empty
 from .convert import check_mesh
@@ -24,7 +24,7 @@ from .result_import import read_result, store_import
 from .scene_cameras import Framing
 
 if TYPE_CHECKING:
-    from ..backend.progress import Progress
+    from ..backend.shared.progress import Progress
 
 
 def serve() -> int:

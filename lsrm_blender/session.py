@@ -13,12 +13,12 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..backend.errors import LsrmError, explained
+from ..backend.shared.errors import LsrmError, explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from ..backend.progress import Progress
+    from ..backend.shared.progress import Progress
     from .backend_client import Client
     from .jobs import Job
 
@@ -271,7 +271,7 @@ def _failed(shown: Shown, error: LsrmError) -> Shown:
 
 
 def _told(error: tuple[str, str, str]) -> LsrmError:
-    from ..backend.protocol import error_of
+    from ..backend.shared.protocol import error_of
 
     code, message, remedy = error
     return error_of({"code": code, "message": message, "remedy": remedy})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..backend.errors import EnvironmentBroken, LsrmError
+from ..backend.shared.errors import EnvironmentBroken, LsrmError
 from . import plans, preferences, window
 from .operators import PlanOperator
 

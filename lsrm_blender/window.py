@@ -8,7 +8,7 @@ import logging
 
 import bpy
 
-from ..backend.errors import LsrmError
+from ..backend.shared.errors import LsrmError
 from . import preferences
 from .backend_client import Client
 from .child_watch import Patience
@@ -92,7 +92,7 @@ def run(plan: Plan) -> str:
     Raises:
         LsrmError: if it fails.
     """
-    from ..backend.progress import Progress
+    from ..backend.shared.progress import Progress
 
     try:
         return SESSION.run(plan, Progress())

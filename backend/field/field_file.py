@@ -18,7 +18,7 @@ from safetensors.torch import save
 
 from kernels.sparse_field import Bricks
 
-from ..cameras import Normalization
+from ..shared.cameras import Normalization
 from .config import HeadsConfig
 from .field import TwoLevelField, VolumeField
 from .heads import Decoder, DirectRows, Heads

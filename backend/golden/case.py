@@ -12,8 +12,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from ..errors import LsrmError
 from ..model.release_names import from_release
+from ..shared.errors import LsrmError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -21,14 +21,14 @@ import numpy as np
 import xatlas
 
 from ..environment import child_variables
-from ..errors import BackendDied
+from ..shared.errors import BackendDied
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from ..progress import Progress
+    from ..shared.progress import Progress
 
 LOGGER = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from ..errors import NoSurface
+from ..shared.errors import NoSurface
 from .triangle_mesh import TriangleMesh
 
 if TYPE_CHECKING:

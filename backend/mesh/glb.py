@@ -13,7 +13,7 @@ from PIL import Image
 from trimesh.visual import TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
-from ..cameras import Normalization, world_to_gltf
+from ..shared.cameras import Normalization, world_to_gltf
 
 if TYPE_CHECKING:
     from pathlib import Path

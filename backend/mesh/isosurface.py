@@ -11,13 +11,13 @@ import torch
 from skimage.measure import marching_cubes
 from torch.nn import functional as F
 
-from ..errors import NoSurface
 from ..field.grids import evaluate, grid_points
+from ..shared.errors import NoSurface
 from .triangle_mesh import TriangleMesh
 
 if TYPE_CHECKING:
-    from ..progress import Progress
     from ..shape import Quantity
+    from ..shared.progress import Progress
 
 REFINEMENT = 4
 """Fine cells per coarse cell along one axis."""

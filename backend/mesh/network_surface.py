@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..field.field import TwoLevelField, VolumeField
-    from ..progress import Progress
+    from ..shared.progress import Progress
 
 EMPTY = 1.0
 """The signed distance of what is not occupied."""

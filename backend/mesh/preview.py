@@ -15,7 +15,7 @@ from .view_geometry import Camera, render_geometry, sample_image
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..cameras import Intrinsics
+    from ..shared.cameras import Intrinsics
     from .triangle_mesh import UnwrappedMesh
 
 FINE_SIDE = 1024

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..cameras import Normalization
-    from ..progress import Progress
+    from ..shared.cameras import Normalization
+    from ..shared.progress import Progress
     from ..views import View
     from .triangle_mesh import TriangleMesh
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..cameras import Normalization
-    from ..progress import Progress
     from ..shape import Quantity
+    from ..shared.cameras import Normalization
+    from ..shared.progress import Progress
     from ..views import View
     from .triangle_mesh import TriangleMesh, UnwrappedMesh
 

@@ -14,7 +14,7 @@ from .triangle_mesh import TriangleMesh, UnwrappedMesh
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..progress import Progress
+    from ..shared.progress import Progress
 
 GROUP_FACES = 2000
 """Faces unwrapped together; more cost time, fewer cost seams."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..cameras import Intrinsics
+    from ..shared.cameras import Intrinsics
     from .triangle_mesh import TriangleMesh
 
 

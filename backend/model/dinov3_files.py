@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..errors import CheckpointMismatch, CheckpointMissing
+from ..shared.errors import CheckpointMismatch, CheckpointMissing
 from .dinov3 import DinoV3, DinoV3Config, MaskedBiasLinear, RotaryEmbedding
 from .tensor_files import load_strictly, read_pickle, read_safetensors
 

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..errors import EmptyMask
 from ..field.density import render_step, step_alpha
 from ..field.field import TwoLevelField, VolumeField
 from ..field.grids import distances_by_plane
 from ..field.marching import Marcher
 from ..field.renderer import absorb
 from ..field.volumes import DenseVolume, SparseVolume
+from ..shared.errors import EmptyMask
 from .encoder import EncoderInputs
 from .plan import SparseTokens, plan_by_geometry, plan_by_score
 from .prior import PriorFeatures

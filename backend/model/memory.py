@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..errors import OutOfMemory
 from ..field.density import render_step
+from ..shared.errors import OutOfMemory
 from .inference import RAYS_AT_ONCE, SAMPLES_PER_TOKEN
 from .selection import ALPHA_MARGIN, foreground_patches
 from .stage import Stage

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from ..cameras import Intrinsics, Normalization, pixel_rays
-from .light import linear_to_srgb, srgb_to_linear
+from ..shared.cameras import Intrinsics, Normalization, pixel_rays
+from ..shared.srgb import linear_to_srgb, srgb_to_linear
 from .resize import resize_linear
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from ..cameras import intrinsics_from_fov, pixel_rays
-from ..errors import BadCapture, BadImage
-from .light import srgb_to_linear
+from ..shared.cameras import intrinsics_from_fov, pixel_rays
+from ..shared.errors import BadCapture, BadImage
+from ..shared.srgb import srgb_to_linear
 from .preprocess import (
     CroppedView,
     SourceView,

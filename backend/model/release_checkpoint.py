@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..errors import CheckpointMismatch, CheckpointMissing
+from ..shared.errors import CheckpointMismatch, CheckpointMissing
 from .checkpoint import STAGES, StageName, empty_stage, shapes_of
 from .release_config import pickled_arguments, read_arguments, released_config
 from .release_names import MODULES, WEIGHT_NORM, current_name, to_release

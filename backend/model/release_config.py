@@ -11,7 +11,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..errors import CheckpointMismatch, CheckpointMissing
+from ..shared.errors import CheckpointMismatch, CheckpointMissing
 from .config import preset
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..cameras import Intrinsics, intrinsics_from_fov, pixel_rays
-from ..errors import BadCapture, BadImage
-from .light import linear_to_srgb, srgb_to_linear
+from ..shared.cameras import Intrinsics, intrinsics_from_fov, pixel_rays
+from ..shared.errors import BadCapture, BadImage
+from ..shared.srgb import linear_to_srgb, srgb_to_linear
 from .preprocess import (
     CroppedView,
     SourceView,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..field.marching import Samples
     from ..field.renderer import Absorption
-    from ..progress import Progress
+    from ..shared.progress import Progress
     from .band import NarrowBand
     from .config import Level, RefineConfig
     from .training_rays import RaySamples, TrainingRays

@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ..errors import NoSurface
 from ..mesh.cleaning import keep_solid_parts
 from ..mesh.isosurface import extract_surface
 from ..mesh.projection import without_background
 from ..mesh.texture import color_vertices
 from ..mesh.view_geometry import Camera, render_geometry
+from ..shared.errors import NoSurface
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from ..cameras import Normalization
     from ..mesh.triangle_mesh import TriangleMesh
-    from ..progress import Progress
     from ..shape import Quantity
+    from ..shared.cameras import Normalization
+    from ..shared.progress import Progress
     from ..views import View
 
 RESOLUTION = 128  # of the meshes compared

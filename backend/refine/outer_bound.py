@@ -15,9 +15,9 @@ from ..mesh.view_geometry import Camera, render_geometry
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..cameras import Normalization
     from ..mesh.triangle_mesh import TriangleMesh
     from ..shape import Quantity
+    from ..shared.cameras import Normalization
     from ..views import View
 
 DOUBT = 2.0

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import torch
 from scipy.spatial import cKDTree
 
-from ..errors import NoSurface
 from ..field.field import VolumeField
 from ..field.grids import grid_points
 from ..field.heads import DirectRows
 from ..hull import VisualHull
+from ..shared.errors import NoSurface
 from .band import NarrowBand, carved, resampled, sample_grid
 from .fit import LevelFit, Rows
 from .judge import NovelViewJudge
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from ..cameras import Normalization
     from ..mesh.triangle_mesh import TriangleMesh
-    from ..progress import Progress
     from ..shape import Quantity
+    from ..shared.cameras import Normalization
+    from ..shared.progress import Progress
     from ..views import View
     from .config import RefineConfig
 

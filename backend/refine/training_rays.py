@@ -12,16 +12,16 @@ import torch
 from scipy.ndimage import binary_dilation
 from torch import Tensor
 
-from ..cameras import pixel_rays
 from ..field.marching import Marcher, Samples
 from ..mesh.projection import without_background
 from ..ragged import expand
+from ..shared.cameras import pixel_rays
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..cameras import Normalization
-    from ..progress import Progress
+    from ..shared.cameras import Normalization
+    from ..shared.progress import Progress
     from ..views import View
     from .band import NarrowBand
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.cameras import Normalization, project
-from backend.capture_format import read_capture, read_capture_json
-from backend.radiance_hdr import read_hdr, write_hdr
+from backend.shared.cameras import Normalization, project
+from backend.shared.capture_format import read_capture, read_capture_json
+from backend.shared.radiance_hdr import read_hdr, write_hdr
 
 SIZE, VIEWS, TESTS = 64, 4, 2
 QUICK = ("--size", SIZE, "--samples", 4, "--views", VIEWS, "--environment-size", 128)
@@ -86,7 +86,7 @@ def test_nothing_is_cut_and_the_frame_is_filled(views, block):
 
 def test_background_is_the_environment(views):
     """Where no object covers an image, it shows the environment in the direction of the pixel."""
-    from backend.cameras import pixel_rays
+    from backend.shared.cameras import pixel_rays
 
     environment = read_hdr(views / "environment.hdr").astype(np.float64)
     height, width = environment.shape[:2]

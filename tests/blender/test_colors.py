@@ -108,7 +108,7 @@ def _background_of(path, rotation):
 @pytest.mark.parametrize("rotation", [0.0, 75.0])
 def test_panorama_predicts_the_background(in_blender, tmp_path, rotation):
     """The world that Cycles shows behind an object is what the panorama holds for those rays."""
-    from backend.radiance_hdr import write_hdr
+    from backend.shared.radiance_hdr import write_hdr
 
     rows, turns = np.mgrid[:64, :128] / np.array([[[64.0]], [[128.0]]])
     waves = [np.sin(6 * np.pi * turns), np.cos(4 * np.pi * turns), np.cos(3 * np.pi * rows)]
@@ -133,7 +133,7 @@ def _turned_patch(path, rotation):
 
 def test_rotation_is_counter_clockwise(in_blender, tmp_path):
     """A light at azimuth 0 stands at azimuth 90 after a rotation by 90 degrees, seen from above."""
-    from backend.radiance_hdr import write_hdr
+    from backend.shared.radiance_hdr import write_hdr
 
     image = np.full((64, 128, 3), 0.1, np.float32)
     image[16:20, 62:66] = 5.0  # azimuth 0, elevation 39

@@ -153,7 +153,7 @@ def run_batch(lsrm, tmp_path, monkeypatch):
         children = convert.Children(blender, backend)
         log = convert.BatchLog(output / "log.jsonl", lambda text: None)
         batch = convert.Batch(items, output, convert.BatchSettings(**settings), children, log)
-        summary = batch.run(lsrm("backend.progress").Progress())
+        summary = batch.run(lsrm("backend.shared.progress").Progress())
         return [entry["state"] for entry in summary["items"]], summary["exit_code"], backend.asked
 
     return run
@@ -161,7 +161,7 @@ def run_batch(lsrm, tmp_path, monkeypatch):
 
 def test_a_failing_item_costs_itself(run_batch, lsrm):
     """One bad file does not stop the rest; it is not tried again until one asks for it."""
-    bad = lsrm("backend.errors").EmptyMask("Mask 2 is empty.", "Remove it.")
+    bad = lsrm("backend.shared.errors").EmptyMask("Mask 2 is empty.", "Remove it.")
     assert run_batch([None, bad, None])[:2] == (["done", "failed", "done"], 1)
     assert run_batch([]) == (["skipped", "failed", "skipped"], 1, [])
     states, code, asked = run_batch([], retry_failed=True)
@@ -191,14 +191,14 @@ def test_wrong_seconds_are_usage(lsrm, capsys, refine):
 
 def test_a_dead_child_is_worth_another_try(run_batch, lsrm):
     """A crash may be an accident, so the item is tried again; twice in a row is a failure."""
-    died = lsrm("backend.errors").BackendDied("Killed.", "Try again.")
+    died = lsrm("backend.shared.errors").BackendDied("Killed.", "Try again.")
     states, code, asked = run_batch([died, None, died, died, None])
     assert (states, code, len(asked)) == (["done", "failed", "done"], 1, 5)
 
 
 def test_a_batch_that_is_stopped_says_what_is_left(run_batch, lsrm):
     """Ctrl-C is 130, and the next run goes on; --fail-fast ends at the first failure."""
-    errors = lsrm("backend.errors")
+    errors = lsrm("backend.shared.errors")
     states, code, _ = run_batch([None, errors.Cancelled("Stopped.", "Again.")])
     assert (states, code) == (["done"], 130)
     bad = errors.EmptyMask("Mask 2 is empty.", "Remove it.")
@@ -207,15 +207,15 @@ def test_a_batch_that_is_stopped_says_what_is_left(run_batch, lsrm):
 
 def test_without_a_backend_nothing_is_tried(run_batch, lsrm):
     """What no item can do anything about ends the batch with the environment's error."""
-    broken = lsrm("backend.errors").EnvironmentBroken("No backend.", "Install it.")
-    with pytest.raises(lsrm("backend.errors").EnvironmentBroken):
+    broken = lsrm("backend.shared.errors").EnvironmentBroken("No backend.", "Install it.")
+    with pytest.raises(lsrm("backend.shared.errors").EnvironmentBroken):
         run_batch([broken])
 
 
 def test_only_one_batch_writes_to_a_folder(lsrm, tmp_path):
     """A second one is refused while the first one runs, and welcome afterwards."""
     convert = lsrm("lsrm_blender.convert")
-    with convert.only_one(tmp_path), pytest.raises(lsrm("backend.errors").LsrmError):
+    with convert.only_one(tmp_path), pytest.raises(lsrm("backend.shared.errors").LsrmError):
         convert.only_one(tmp_path).__enter__()
     with convert.only_one(tmp_path):
         pass

@@ -249,7 +249,8 @@ class Context:
         self.preferences, self.selected_objects = bpy.context.preferences, objects
         self.region = type("Region", (), {"width": 291})
 
-panel, session, errors = of("panel"), of("session"), importlib.import_module("lsrm.backend.errors")
+panel, session = of("panel"), of("session")
+errors = importlib.import_module("lsrm.backend.shared.errors")
 panel.preferences.registered = lambda: type("Preferences", (), {"license_accepted": False})
 codes = [kind.code for kind in errors.LsrmError.__subclasses__()] + ["ERROR"]
 states = [session.Shown(), session.Shown(note="Done.\\nOne warning.", log="/tmp/x")]

@@ -9,7 +9,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from backend.cameras import (
+from backend.shared.cameras import (
     BlenderCamera,
     Intrinsics,
     intrinsics_from_blender,
@@ -71,7 +71,7 @@ def _photograph_settings(cameras, point):
 def _photograph_views(views, point):
     """Where a glowing ball appears in views that we set up from intrinsics and poses."""
     import numpy as np
-    from lsrm.backend.cameras import Intrinsics
+    from lsrm.backend.shared.cameras import Intrinsics
     from lsrm.lsrm_blender import self_check
     from lsrm.lsrm_blender.pixels import render_pixels
     from lsrm.lsrm_blender.render_settings import RenderSettings, use_cycles

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.cameras import world_to_gltf
-from backend.capture_format import read_capture, read_capture_json
+from backend.shared.cameras import world_to_gltf
+from backend.shared.capture_format import read_capture, read_capture_json
 
 QUICK = ("--size", 64, "--samples", 4, "--views", 2, "--environment-size", 32)
 PLACEMENT = 1e-4  # of the object's size

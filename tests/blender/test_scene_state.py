@@ -15,8 +15,8 @@ def _dump_around_a_capture(path, stop_at, output):
     from pathlib import Path
 
     import bpy
-    from lsrm.backend.errors import Cancelled
-    from lsrm.backend.progress import Progress
+    from lsrm.backend.shared.errors import Cancelled
+    from lsrm.backend.shared.progress import Progress
     from lsrm.lsrm_blender.capture import CaptureSettings, capture
     from lsrm.lsrm_blender.lighting import Environment
     from lsrm.lsrm_blender.render_settings import RenderSettings

@@ -13,12 +13,12 @@ from torch.nn.functional import normalize
 from backend.field.grids import grid_points
 from backend.field.marching import Marcher, Samples
 from backend.field.volumes import DenseVolume
-from backend.progress import Progress
 from backend.ragged import expand
 from backend.refine.band import NarrowBand, carved, resampled, sample_grid
 from backend.refine.config import Level, RefineConfig
 from backend.refine.fit import LevelFit, Rows
 from backend.refine.training_rays import RaySamples, TrainingRays, follows, march
+from backend.shared.progress import Progress
 
 HALF = 0.525
 RADIUS = 0.3

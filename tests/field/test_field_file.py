@@ -9,7 +9,6 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from backend.cameras import Normalization
 from backend.field.config import HeadsConfig
 from backend.field.field import TwoLevelField, VolumeField
 from backend.field.field_file import PlacedField
@@ -17,6 +16,7 @@ from backend.field.grids import grid_points
 from backend.field.heads import DirectRows, Heads
 from backend.field.volumes import DenseVolume, SparseVolume
 from backend.refine.band import NarrowBand, sample_grid
+from backend.shared.cameras import Normalization
 from kernels.sparse_field import Bricks
 
 HALF = 0.525

@@ -11,12 +11,12 @@ import pytest
 import torch
 from scipy.ndimage import binary_erosion
 
-from backend.capture_format import read_capture
 from backend.hull import VisualHull
 from backend.mesh.isosurface import extract_surface
 from backend.pipeline import HALF_EXTENT, normalize
-from backend.progress import Progress
 from backend.refine.outer_bound import DOUBT, outer_bound
+from backend.shared.capture_format import read_capture
+from backend.shared.progress import Progress
 from backend.views import load_views
 
 SIZE, VIEWS = 96, 10

@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 import torch
 
-from backend.cameras import (
+from backend.hull import VisualHull
+from backend.mesh.isosurface import extract_surface
+from backend.refine import judge
+from backend.refine.config import Level, RefineConfig
+from backend.refine.refine import Refinement
+from backend.shared.cameras import (
     Normalization,
     fibonacci_sphere,
     intrinsics_from_fov,
     look_at,
     pixel_rays,
 )
-from backend.hull import VisualHull
-from backend.mesh.isosurface import extract_surface
-from backend.progress import Progress
-from backend.refine import judge
-from backend.refine.config import Level, RefineConfig
-from backend.refine.refine import Refinement
+from backend.shared.progress import Progress
 from backend.views import View
 
 HALF = 0.525

@@ -13,20 +13,20 @@ import pytest
 import torch
 
 from backend import pipeline
-from backend.capture_format import read_capture
-from backend.errors import BadRequest, Cancelled, NoSurface
 from backend.field.field import VolumeField
 from backend.field.grids import grid_points
 from backend.field.heads import DirectRows
 from backend.mesh.isosurface import extract_surface
 from backend.pipeline import HALF_EXTENT, ReconstructRequest, normalize, reconstruct
-from backend.progress import Progress
 from backend.refine import fit, judge, refine
 from backend.refine.band import NarrowBand, sample_grid
 from backend.refine.config import Level, RefineConfig
 from backend.refine.fit import LevelFit, Rows
 from backend.refine.refine import Refinement, split_views
 from backend.refine.training_rays import TrainingRays, pixels_for
+from backend.shared.capture_format import read_capture
+from backend.shared.errors import BadRequest, Cancelled, NoSurface
+from backend.shared.progress import Progress
 from backend.views import load_views
 from tests.path import conftest as captures
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backend.capture_format import read_capture, write_transforms
 from backend.mesh.preview import render_unlit
 from backend.metrics import score_image
 from backend.pipeline import (
@@ -19,8 +18,9 @@ from backend.pipeline import (
     refine,
     texture_of,
 )
-from backend.progress import Progress
 from backend.report import Report
+from backend.shared.capture_format import read_capture, write_transforms
+from backend.shared.progress import Progress
 from backend.views import load_views, read_view
 
 USED, ALL = 24, 69

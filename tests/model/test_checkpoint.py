@@ -14,18 +14,18 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from backend.errors import CheckpointMismatch, CheckpointMissing, DiskFull, OutputNotWritable
 from backend.model.checkpoint import STAGES, open_checkpoint, write_checkpoint
-from backend.model.checkpoint_folders import (
+from backend.model.config import ModelConfig, preset
+from backend.model.stage import Stage
+from backend.model.tensor_files import fold_numbers, write_safetensors
+from backend.shared.checkpoint_folders import (
     KNOWN,
     find_checkpoint,
     find_dinov3,
     installed_checkpoints,
     user_folder,
 )
-from backend.model.config import ModelConfig, preset
-from backend.model.stage import Stage
-from backend.model.tensor_files import fold_numbers, write_safetensors
+from backend.shared.errors import CheckpointMismatch, CheckpointMissing, DiskFull, OutputNotWritable
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,6 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from backend.errors import Cancelled, CheckpointMismatch, CheckpointMissing
 from backend.model.config import preset
 from backend.model.dinov3 import (
     IMAGE_MEAN,
@@ -25,6 +24,7 @@ from backend.model.dinov3 import (
     patch_features,
 )
 from backend.model.dinov3_files import load_dinov3
+from backend.shared.errors import Cancelled, CheckpointMismatch, CheckpointMissing
 
 if TYPE_CHECKING:
     from pathlib import Path

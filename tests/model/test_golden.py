@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from backend import parity
-from backend.errors import LsrmError
+from backend.shared.errors import LsrmError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,9 +13,6 @@ import numpy as np
 import pytest
 import torch
 
-from backend.cameras import Normalization, fibonacci_sphere, intrinsics_from_fov, look_at, project
-from backend.capture_format import read_capture, write_transforms
-from backend.errors import EmptyMask
 from backend.field.density import render_step
 from backend.field.field import VolumeField
 from backend.field.grids import evaluate, grid_points
@@ -36,7 +33,16 @@ from backend.model.inference import (
 )
 from backend.model.preprocess import ViewTensors, from_views
 from backend.model.stage import Stage
-from backend.progress import Progress
+from backend.shared.cameras import (
+    Normalization,
+    fibonacci_sphere,
+    intrinsics_from_fov,
+    look_at,
+    project,
+)
+from backend.shared.capture_format import read_capture, write_transforms
+from backend.shared.errors import EmptyMask
+from backend.shared.progress import Progress
 from backend.views import View, load_views
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from backend.errors import OutOfMemory
 from backend.model.config import preset
 from backend.model.memory import estimate, expected_volume_tokens
+from backend.shared.errors import OutOfMemory
 
 
 def _views(size: int, count: int = 16, covered: float = 0.64) -> SimpleNamespace:

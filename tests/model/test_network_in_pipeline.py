@@ -14,9 +14,6 @@ import pytest
 import torch
 
 from backend import pipeline
-from backend.cameras import fibonacci_sphere, intrinsics_from_fov, look_at
-from backend.capture_format import Frame, write_capture_json, write_transforms
-from backend.errors import BadRequest, Cancelled, CheckpointMissing, OutOfMemory
 from backend.field.field_file import PlacedField
 from backend.mesh.network_surface import SurfaceSettings, extract_network_surface
 from backend.model.checkpoint import write_checkpoint
@@ -26,9 +23,12 @@ from backend.model.dinov3_files import loaded_size
 from backend.model.stage import Stage
 from backend.model.transformer import Block
 from backend.pipeline import STAGES_OF_NETWORK, ReconstructRequest, reconstruct, refine
-from backend.progress import Progress
 from backend.report import Report
 from backend.shape import Shape
+from backend.shared.cameras import fibonacci_sphere, intrinsics_from_fov, look_at
+from backend.shared.capture_format import Frame, write_capture_json, write_transforms
+from backend.shared.errors import BadRequest, Cancelled, CheckpointMissing, OutOfMemory
+from backend.shared.progress import Progress
 from backend.views import Views
 from kernels.core.dispatch import forced
 from tests.kernels.pretend_card import pretend_card

@@ -15,7 +15,6 @@ import torch
 from scipy import ndimage
 from skimage.measure import marching_cubes
 
-from backend.errors import Cancelled, NoSurface
 from backend.field.density import render_step
 from backend.field.field import TwoLevelField, VolumeField
 from backend.field.grids import distances_by_plane, grid_points
@@ -30,7 +29,8 @@ from backend.mesh.network_surface import (
     smooth,
 )
 from backend.mesh.triangle_mesh import TriangleMesh
-from backend.progress import Progress
+from backend.shared.errors import Cancelled, NoSurface
+from backend.shared.progress import Progress
 from kernels.sparse_field import Bricks
 
 HALF = 0.525

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from backend.cameras import fibonacci_sphere, look_at
+from backend.shared.cameras import fibonacci_sphere, look_at
 from tests.model.case_files import ranges, some_tokens, write_case, wrong
 
 if TYPE_CHECKING:

@@ -15,17 +15,17 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from backend.cameras import Intrinsics, Normalization, intrinsics_from_fov, look_at, project
-from backend.capture_format import read_capture
-from backend.errors import BadCapture, BadImage
 from backend.golden.case import read_case
 from backend.golden.preprocess_case import run_preprocess_case
 from backend.model.config import ModelConfig, preset
-from backend.model.light import linear_to_srgb, srgb_to_linear
 from backend.model.preprocess import Window, from_views, object_window
 from backend.model.projection import Cameras
 from backend.model.release_captures import ReleaseSettings, read_real
 from backend.model.release_rig import read_rig
+from backend.shared.cameras import Intrinsics, Normalization, intrinsics_from_fov, look_at, project
+from backend.shared.capture_format import read_capture
+from backend.shared.errors import BadCapture, BadImage
+from backend.shared.srgb import linear_to_srgb, srgb_to_linear
 from backend.views import View, load_views
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from backend.cameras import Intrinsics, look_at, project
 from backend.model.config import preset
 from backend.model.plan import SparseTokens, plan_by_geometry
 from backend.model.preprocess import CroppedView, Window, camera_vector
@@ -25,6 +24,7 @@ from backend.model.routing import (
 )
 from backend.model.selection import image_tokens, volume_tokens
 from backend.model.tokens import blocks_of
+from backend.shared.cameras import Intrinsics, look_at, project
 
 CONFIG = preset("mini")
 SIDE = CONFIG.sparse.patches_per_side

@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.cameras import fibonacci_sphere, intrinsics_from_fov, look_at, pixel_rays
-from backend.capture_format import Frame, write_capture_json, write_transforms
 from backend.environment import child_variables
+from backend.shared.cameras import fibonacci_sphere, intrinsics_from_fov, look_at, pixel_rays
+from backend.shared.capture_format import Frame, write_capture_json, write_transforms
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from backend.cameras import Floats, Intrinsics
+    from backend.shared.cameras import Floats, Intrinsics
 
 # The bench of issue 2: the whole sphere of radius 0.5 just fits the frame.
 DISTANCE = 1.5

@@ -12,9 +12,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.cameras import look_at, opencv_to_opengl
-from backend.capture_format import read_capture
-from backend.errors import BadCamera, BadCapture, BadImage, EmptyMask, ObjectOutOfFrame, TooFewViews
+from backend.shared.cameras import look_at, opencv_to_opengl
+from backend.shared.capture_format import read_capture
+from backend.shared.errors import (
+    BadCamera,
+    BadCapture,
+    BadImage,
+    EmptyMask,
+    ObjectOutOfFrame,
+    TooFewViews,
+)
 from backend.views import load_views
 
 VIEWS = 8

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.cameras import (
+from backend.shared.cameras import (
     BlenderCamera,
     Intrinsics,
     Normalization,
@@ -30,7 +30,7 @@ from backend.cameras import (
     project,
     world_to_gltf,
 )
-from backend.errors import BadCamera
+from backend.shared.errors import BadCamera
 
 # fit, resolution, pixel aspect, shift, percentage -> width, height, fx, fy, cx, cy.
 # Sensor 36 x 24 mm and lens 50 mm.

@@ -9,10 +9,10 @@ from dataclasses import astuple
 
 import pytest
 
-from backend.cameras import Intrinsics
-from backend.capture_dialects import frame_names
-from backend.capture_format import read_capture
-from backend.errors import BadCamera, BadImage
+from backend.shared.cameras import Intrinsics
+from backend.shared.capture_dialects import frame_names
+from backend.shared.capture_format import read_capture
+from backend.shared.errors import BadCamera, BadImage
 
 
 @pytest.fixture

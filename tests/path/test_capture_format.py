@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backend.cameras import Intrinsics, colmap_to_camera_to_world
-from backend.capture_format import (
+from backend.shared.cameras import Intrinsics, colmap_to_camera_to_world
+from backend.shared.capture_format import (
     BoundingSphere,
     Frame,
     read_capture,
@@ -22,7 +22,7 @@ from backend.capture_format import (
     write_capture_json,
     write_transforms,
 )
-from backend.errors import BadCamera, BadCapture, BadImage, LsrmError, TooFewViews
+from backend.shared.errors import BadCamera, BadCapture, BadImage, LsrmError, TooFewViews
 
 
 def test_byte_order_mark(tmp_path, put_capture):

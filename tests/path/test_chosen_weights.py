@@ -54,14 +54,14 @@ def test_the_license_of_found_weights_counts(weights_of, lsrm, tmp_path):
     """Weights that are found under a name are asked for their license where they are."""
     (_store(tmp_path / "checkpoints" / "mini") / "LICENSE.txt").touch()
     assert weights_of("mini")["checkpoint"] == "mini"
-    with pytest.raises(lsrm("backend.errors").LicenseNotAccepted):
+    with pytest.raises(lsrm("backend.shared.errors").LicenseNotAccepted):
         weights_of("mini", accepted=False)
 
 
 def test_a_folder_that_needs_image_features_is_told_so(weights_of, lsrm, tmp_path, monkeypatch):
     """Weights of one's own may be trained on DINOv3, too; without it they are refused."""
     folder = str(_store(tmp_path / "mine", json.dumps({"image_features": "dinov3"})))
-    with pytest.raises(lsrm("backend.errors").CheckpointMissing, match="DINOv3"):
+    with pytest.raises(lsrm("backend.shared.errors").CheckpointMissing, match="DINOv3"):
         weights_of("FOLDER", folder)
     monkeypatch.setenv("LSRM_DINOV3", str(tmp_path / "dinov3.pth"))
     assert weights_of("FOLDER", folder)["checkpoint"] == folder
@@ -77,7 +77,7 @@ def test_other_folders_are_taken(weights_of, tmp_path, config):
 @pytest.mark.parametrize("name", ["lsrm-rgb", "lsrm-pbr", "mini", "FOLDER"])
 def test_remedies_are_in_the_words_of_the_panel(weights_of, lsrm, name):
     """A panel has no options of a command line."""
-    with pytest.raises(lsrm("backend.errors").CheckpointMissing) as missing:
+    with pytest.raises(lsrm("backend.shared.errors").CheckpointMissing) as missing:
         weights_of(name, "/no/such/folder")
     assert " --" not in missing.value.remedy
     assert "no checkpoint" in missing.value.remedy

@@ -11,11 +11,11 @@ import pytest
 import torch
 import trimesh
 
-from backend.errors import NoSurface
 from backend.mesh.cleaning import decimate, keep_solid_parts
 from backend.mesh.isosurface import extract_surface
 from backend.mesh.triangle_mesh import TriangleMesh
-from backend.progress import Progress
+from backend.shared.errors import NoSurface
+from backend.shared.progress import Progress
 
 
 def ball(points, radius, center=(0.0, 0.0, 0.0)):

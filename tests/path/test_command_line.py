@@ -11,10 +11,11 @@ import types
 
 import pytest
 
-from backend import command_line, demo, errors
+from backend import command_line, demo
 from backend.command_line import COMMANDS, main
-from backend.progress import Progress
-from backend.terminal import PlainProgress, cancelled_by_interrupt
+from backend.shared import errors
+from backend.shared.progress import Progress
+from backend.shared.terminal import PlainProgress, cancelled_by_interrupt
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from backend.device import free_memory
-from backend.progress import Progress
 from backend.report import Report
+from backend.shared.progress import Progress
 
 MIB = 1 << 20
 

@@ -9,7 +9,7 @@ import json
 import pytest
 
 from backend import doctor
-from backend.model import checkpoint_folders
+from backend.shared import checkpoint_folders
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 
 from backend import environment as env
 from backend import installation
-from backend.errors import EnvironmentBroken
+from backend.shared.errors import EnvironmentBroken
 
 FAKE = "lsrm-fake==1.0"
 

@@ -32,6 +32,6 @@ def test_a_plan_that_breaks_is_told_as_a_job_is(lsrm, error, code):
 
 def test_expected_errors_stay_what_they_are(lsrm):
     """What already has a code, message and remedy keeps them."""
-    errors = lsrm("backend.errors")
+    errors = lsrm("backend.shared.errors")
     error = errors.EmptyMask("All is empty.", "Fill it.")
     assert errors.explained(error) is error

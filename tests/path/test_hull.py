@@ -11,12 +11,18 @@ import pytest
 import torch
 import trimesh
 
-from backend.cameras import Normalization, fibonacci_sphere, intrinsics_from_fov, look_at, project
-from backend.capture_format import read_capture
-from backend.errors import ObjectOutOfFrame
 from backend.hull import VisualHull, estimate_bounding_sphere
 from backend.mesh.isosurface import extract_surface
-from backend.progress import Progress
+from backend.shared.cameras import (
+    Normalization,
+    fibonacci_sphere,
+    intrinsics_from_fov,
+    look_at,
+    project,
+)
+from backend.shared.capture_format import read_capture
+from backend.shared.errors import ObjectOutOfFrame
+from backend.shared.progress import Progress
 from backend.views import View, load_views
 
 CPU = torch.device("cpu")

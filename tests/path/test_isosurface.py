@@ -11,9 +11,9 @@ import torch
 import trimesh
 from skimage.measure import marching_cubes
 
-from backend.errors import Cancelled, NoSurface
 from backend.mesh.isosurface import extract_surface
-from backend.progress import Progress
+from backend.shared.errors import Cancelled, NoSurface
+from backend.shared.progress import Progress
 
 HALF = 0.525
 CELLS = 64

@@ -11,7 +11,7 @@ from backend.mesh.cleaning import decimate
 from backend.mesh.isosurface import extract_surface
 from backend.mesh.level_set import onto_level_set
 from backend.mesh.triangle_mesh import TriangleMesh
-from backend.progress import Progress
+from backend.shared.progress import Progress
 
 HALF, CELLS = 0.525, 48
 REACH = 2 * HALF / CELLS

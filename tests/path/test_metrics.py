@@ -14,9 +14,7 @@ import trimesh
 from PIL import Image
 from skimage.metrics import structural_similarity as reference_similarity
 
-from backend.cameras import world_to_gltf
 from backend.command_line import main
-from backend.errors import BadImage
 from backend.metrics import (
     ImageScores,
     chamfer_distance,
@@ -26,6 +24,8 @@ from backend.metrics import (
     score_renders,
     structural_similarity,
 )
+from backend.shared.cameras import world_to_gltf
+from backend.shared.errors import BadImage
 
 # Decibels are capped where there is no error at all.
 PERFECT = 100

@@ -18,16 +18,16 @@ from PIL import Image
 from scipy.spatial import cKDTree
 
 from backend import pipeline, result_files
-from backend.cameras import fibonacci_sphere, gltf_to_world, look_at
-from backend.capture_format import read_capture, write_transforms
 from backend.command_line import main
 from backend.device import choose_device
-from backend.errors import Cancelled, DeviceUnavailable, DiskFull, LsrmError, NoSurface
 from backend.hull import VisualHull
 from backend.mesh.view_geometry import Camera, render_geometry
 from backend.pipeline import MAX_IMAGE_SIZE, ReconstructRequest, mesh_of, normalize, reconstruct
-from backend.progress import Progress
 from backend.shape import Shape
+from backend.shared.cameras import fibonacci_sphere, gltf_to_world, look_at
+from backend.shared.capture_format import read_capture, write_transforms
+from backend.shared.errors import Cancelled, DeviceUnavailable, DiskFull, LsrmError, NoSurface
+from backend.shared.progress import Progress
 from backend.views import load_views, read_view
 
 VIEWS = 12

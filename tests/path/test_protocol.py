@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend import errors, protocol
-from backend.protocol import Answer, BadMessage, Failure, LineSplitter, Notification, Request
-from backend.time_left import EARLIEST, TimeLeft
+from backend.shared import errors, protocol
+from backend.shared.protocol import Answer, BadMessage, Failure, LineSplitter, Notification, Request
+from backend.shared.time_left import EARLIEST, TimeLeft
 
 WORDS = st.text(alphabet=st.characters(codec="utf-8"), max_size=40)
 VALUES = st.recursive(

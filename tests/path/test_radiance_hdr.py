@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from backend.errors import BadImage
-from backend.radiance_hdr import read_hdr, write_hdr
+from backend.shared.errors import BadImage
+from backend.shared.radiance_hdr import read_hdr, write_hdr
 
 HEADER = b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n"
 # Rounding to nearest is off by at most half a step of a mantissa of at least 128.

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from backend.environment import child_variables
-from backend.errors import BadImage, Cancelled, DiskFull, LsrmError, OutputNotWritable
 from backend.result_folder import REPORT, ResultFolder
+from backend.shared.errors import BadImage, Cancelled, DiskFull, LsrmError, OutputNotWritable
 
 OLD = {REPORT: b"old report", "mesh.glb": b"old mesh", "textures/base_color.png": b"old color"}
 
@@ -279,7 +279,7 @@ def test_what_a_killed_job_left_is_removed_and_a_living_one_is_not(destination, 
 def test_disk_full_at_any_time(destination, tmp_path, monkeypatch, where):
     """No room is told as that, whenever it runs out, and the previous result is intact."""
     if where == "mkdtemp":
-        monkeypatch.setattr("backend.scratch.tempfile.mkdtemp", full_disk)
+        monkeypatch.setattr("backend.shared.temporary_folder.tempfile.mkdtemp", full_disk)
     if where == "body":
         monkeypatch.setattr(Path, "write_bytes", full_disk)
     if where == "swap":

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from backend import scratch
 from backend.environment import child_variables
-from backend.scratch import remove_abandoned, scratch_folder
+from backend.shared import temporary_folder
+from backend.shared.temporary_folder import remove_abandoned, scratch_folder
 
 MAKE = """
 import sys
 from pathlib import Path
-from backend.scratch import scratch_folder
+from backend.shared.temporary_folder import scratch_folder
 with scratch_folder(Path(sys.argv[1]), "work-") as folder:
     print(folder.name, flush=True)
     sys.stdin.read()
@@ -77,7 +77,7 @@ def test_a_fresh_folder_taken_for_abandoned_is_made_anew(tmp_path, monkeypatch):
             made[1].rmdir()
         return str(made[-1])
 
-    monkeypatch.setattr(scratch.tempfile, "mkdtemp", disturbed)
+    monkeypatch.setattr(temporary_folder.tempfile, "mkdtemp", disturbed)
     with scratch_folder(tmp_path, "work-") as folder:
         assert folder == made[2]
         remove_abandoned(tmp_path, "work-")

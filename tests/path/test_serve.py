@@ -12,8 +12,8 @@ import time
 
 import pytest
 
-from backend import protocol
 from backend.environment import child_variables
+from backend.shared import protocol
 from tests.path.children import alive, gone, pump_until, pumped
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
@@ -21,8 +21,8 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 # A child like ours, whose one method does what it is told.
 CHILD = """
 import logging, os, signal, subprocess, sys, time
-from backend.errors import EmptyMask
-from backend.rpc_server import LogToParent, Pipe, Server
+from backend.shared.errors import EmptyMask
+from backend.shared.rpc_server import LogToParent, Pipe, Server
 what = sys.argv[1]
 print("Blender 4.3.2 (a banner)", flush=True)
 if what == "mute":
@@ -75,8 +75,8 @@ server = Server(pipe, {"work": work}, describe)
 if what == "other version":
     server._methods["initialize"] = lambda _, __: {"protocol": 99}
 if what == "newer":
-    import backend.protocol
-    backend.protocol.PROTOCOL_VERSION = 99
+    import backend.shared.protocol
+    backend.shared.protocol.PROTOCOL_VERSION = 99
 if what == "stubborn":
     server._close = lambda: None
 sys.exit(server.serve())
@@ -251,13 +251,13 @@ def test_an_idle_child_is_let_go_without_waiting(make_test_client, what):
 def test_wait_is_for_scripts(make_test_client, lsrm):
     """Without a window the same client is pumped by a loop, which hands on progress and cancel."""
     client, told = make_test_client(), []
-    progress_module = lsrm("backend.progress")
+    progress_module = lsrm("backend.shared.progress")
     progress = progress_module.Progress(lambda *report: told.append(report))
     assert client.wait(client.submit("work", {"what": "count"}), progress) == {"done": None}
     assert told
     assert told[-1][0] == "second"
     progress = progress_module.Progress(lambda *_: progress.cancel())
-    with pytest.raises(lsrm("backend.errors").Cancelled):
+    with pytest.raises(lsrm("backend.shared.errors").Cancelled):
         client.wait(client.submit("work", {"what": "patient"}), progress)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from backend.pipeline import STAGES_OF_NETWORK, ReconstructRequest, reconstruct
-from backend.progress import Progress
+from backend.shared.progress import Progress
 from tests.path.children import files_of, gone, pump_until, pumped
 
 if TYPE_CHECKING:

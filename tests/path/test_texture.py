@@ -10,21 +10,21 @@ import numpy as np
 import pytest
 import torch
 
-from backend.cameras import (
-    Normalization,
-    fibonacci_sphere,
-    intrinsics_from_fov,
-    look_at,
-    pixel_rays,
-)
-from backend.errors import Cancelled
 from backend.mesh.cleaning import decimate
 from backend.mesh.isosurface import extract_surface
 from backend.mesh.projection import color_unseen
 from backend.mesh.seams import fill_empty_texels
 from backend.mesh.texture import bake_base_color, texels_of
 from backend.mesh.unwrap import unwrap
-from backend.progress import Progress
+from backend.shared.cameras import (
+    Normalization,
+    fibonacci_sphere,
+    intrinsics_from_fov,
+    look_at,
+    pixel_rays,
+)
+from backend.shared.errors import Cancelled
+from backend.shared.progress import Progress
 from backend.views import View
 
 CPU = torch.device("cpu")

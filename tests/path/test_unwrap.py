@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from backend.errors import BackendDied, Cancelled
 from backend.mesh import chart_process
 from backend.mesh.cleaning import decimate
 from backend.mesh.isosurface import extract_surface
 from backend.mesh.rasterizer import rasterize
 from backend.mesh.triangle_mesh import TriangleMesh
 from backend.mesh.unwrap import GROUP_FACES, unwrap
-from backend.progress import Progress
+from backend.shared.errors import BackendDied, Cancelled
+from backend.shared.progress import Progress
 
 SIZE = 512
 FACES = 5000

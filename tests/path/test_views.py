@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.cameras import Intrinsics, project
-from backend.capture_format import Frame, read_capture
-from backend.errors import Cancelled
 from backend.image_files import read_color, read_mask
-from backend.progress import Progress
+from backend.shared.cameras import Intrinsics, project
+from backend.shared.capture_format import Frame, read_capture
+from backend.shared.errors import Cancelled
+from backend.shared.progress import Progress
 from backend.views import load_views, read_view
 
 SIZE = (6, 4)

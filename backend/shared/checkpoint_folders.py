@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import CheckpointMismatch, CheckpointMissing
+from .errors import CheckpointMismatch, CheckpointMissing
 
 CONFIG = "config.json"
 """The file by which a folder is known as a checkpoint."""
@@ -18,7 +18,7 @@ CONFIG = "config.json"
 LICENSE_FILE = "LICENSE.txt"
 """What lies beside converted weights of others."""
 
-SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
+SHIPPED = Path(__file__).resolve().parents[1] / "checkpoints"
 """Checkpoints that come with the repository."""
 
 _CONVERT = "python3 -m backend convert-checkpoint"

@@ -11,7 +11,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from .errors import DiskFull, LsrmError, OutputNotWritable
-from .scratch import remove_abandoned, scratch_folder
+from .temporary_folder import remove_abandoned, scratch_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
