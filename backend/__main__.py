@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .command_line import COMMANDS, fail
 from .command_line import main as run_command
-from .environment import (
+from .setup.environment import (
     ROOT,
     Environment,
     backend_environment,

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .environment import backend_command, blender_command, child_variables
 from .report import versions
+from .setup.environment import backend_command, blender_command, child_variables
 from .shared.errors import OutputNotWritable
 from .shared.terminal import print_json, say
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .device import choose_device, free_memory
 from .field.density import render_step
 from .hull import VisualHull, estimate_bounding_sphere
 from .mesh.cleaning import decimate, keep_solid_parts
@@ -32,6 +31,7 @@ from .refine.refine import Refinement
 from .report import Report
 from .result_files import Result
 from .result_folder import REPORT, ResultFolder
+from .setup.device import choose_device, free_memory
 from .shape import Shape
 from .shared.cameras import Normalization
 from .shared.capture_format import read_capture

@@ -14,10 +14,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .environment import ROOT
+from .setup.environment import ROOT
+from .setup.system_memory import total_memory
 from .shared.errors import BadRequest
 from .shared.rpc_server import LogToParent, Pipe, Server
-from .system_memory import total_memory
 
 if TYPE_CHECKING:
     import argparse

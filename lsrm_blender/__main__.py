@@ -15,7 +15,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from backend.command_line import fail
-from backend.environment import (
+from backend.setup.environment import (
     ROOT,
     become,
     blender_environment,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backend.environment import ROOT, backend_command, child_variables
+from ..backend.setup.environment import ROOT, backend_command, child_variables
 from ..backend.shared.capture_format import Capture, read_capture
 from ..backend.shared.errors import BackendDied, BadCapture
 from .asset_import import AssetChoice, open_asset

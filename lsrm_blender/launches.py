@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..backend.environment import (
+from ..backend.setup.environment import (
     ROOT,
     Environment,
     backend_environment,
@@ -29,7 +29,7 @@ ENTRY = ROOT / "lsrm_blender" / "entry.py"
 INSTALL = """
 import sys
 from pathlib import Path
-from backend.install_server import serve
+from backend.setup.install_server import serve
 sys.exit(serve(Path(sys.argv[1])))
 """
 

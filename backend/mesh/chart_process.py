@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 import xatlas
 
-from ..environment import child_variables
+from ..setup.environment import child_variables
 from ..shared.errors import BackendDied
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.environment import ROOT, child_variables
+from backend.setup.environment import ROOT, child_variables
 from tests.path.children import children_of
 
 QUICK = (

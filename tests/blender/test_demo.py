@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from backend import demo
-from backend.environment import child_variables
+from backend.setup.environment import child_variables
 
 
 @pytest.mark.slow

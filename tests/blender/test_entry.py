@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from backend.environment import child_variables
+from backend.setup.environment import child_variables
 
 if TYPE_CHECKING:
     from pathlib import Path

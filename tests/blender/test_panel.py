@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from backend.environment import ROOT, child_variables
+from backend.setup.environment import ROOT, child_variables
 
 # What every script begins with: the extension, a small job, and a note of the scene.
 BEGIN = """

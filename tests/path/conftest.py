@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.environment import child_variables
+from backend.setup.environment import child_variables
 from backend.shared.cameras import fibonacci_sphere, intrinsics_from_fov, look_at, pixel_rays
 from backend.shared.capture_format import Frame, write_capture_json, write_transforms
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from backend.device import free_memory
 from backend.report import Report
+from backend.setup.device import free_memory
 from backend.shared.progress import Progress
 
 MIB = 1 << 20

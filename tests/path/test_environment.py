@@ -15,8 +15,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from backend import environment as env
-from backend import installation
+from backend.setup import environment as env
+from backend.setup import installation
 from backend.shared.errors import EnvironmentBroken
 
 FAKE = "lsrm-fake==1.0"
@@ -138,7 +138,7 @@ def test_two_processes_install_once(small):
     code = """if True:
         import sys
         from pathlib import Path
-        from backend.environment import Environment, interpreters
+        from backend.setup.environment import Environment, interpreters
         small = Environment("backend", Path(sys.argv[1]), (sys.argv[2],), "LSRM_SMALL")
         print(*interpreters(small))
     """

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from backend.environment import THIS_PYTHON, backend_environment
+from backend.setup.environment import THIS_PYTHON, backend_environment
 from tests.path.children import children_of, gone, pump_until, pumped
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 INSTALL = """
 import sys
 from pathlib import Path
-from backend.install_server import serve
+from backend.setup.install_server import serve
 sys.exit(serve(Path(sys.argv[1])))
 """
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.environment import child_variables
 from backend.result_folder import REPORT, ResultFolder
+from backend.setup.environment import child_variables
 from backend.shared.errors import BadImage, Cancelled, DiskFull, LsrmError, OutputNotWritable
 
 OLD = {REPORT: b"old report", "mesh.glb": b"old mesh", "textures/base_color.png": b"old color"}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.environment import child_variables
+from backend.setup.environment import child_variables
 from backend.shared import temporary_folder
 from backend.shared.temporary_folder import remove_abandoned, scratch_folder
 

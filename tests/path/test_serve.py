@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from backend.environment import child_variables
+from backend.setup.environment import child_variables
 from backend.shared import protocol
 from tests.path.children import alive, gone, pump_until, pumped
 

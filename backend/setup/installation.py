@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from importlib import util
 from typing import IO, TYPE_CHECKING
 
+from ..shared.errors import EnvironmentBroken
+from ..shared.terminal import say
 from .environment import THIS_PYTHON, check_python, child_variables
-from .shared.errors import EnvironmentBroken
-from .shared.terminal import say
 from .system_libraries import install_command, missing_libraries
 
 if TYPE_CHECKING:

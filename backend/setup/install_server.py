@@ -10,13 +10,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from ..shared.rpc_server import Pipe, Server
 from .environment import backend_environment
-from .shared.rpc_server import Pipe, Server
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .shared.progress import Progress
+    from ..shared.progress import Progress
 
 TELL_SECONDS = 1.0
 

@@ -21,12 +21,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from .shared.errors import EnvironmentBroken
+from ..shared.errors import EnvironmentBroken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SUPPORTED = ((3, 11), (3, 13))  # the Pythons that Blender's module is published for
 THIS_PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 QUIET_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}

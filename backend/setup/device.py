@@ -9,7 +9,7 @@ import sys
 
 import torch
 
-from .shared.errors import DeviceUnavailable
+from ..shared.errors import DeviceUnavailable
 from .system_memory import available_memory
 
 
