@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from .bench_kernels import Row
     from .bench_scene import Scene
-    from .views import Views
+    from .views.views import Views
 
 PAPER_TOKENS = 300_000
 """Volume tokens of the paper's largest objects; the images have a third as many."""
@@ -212,7 +212,7 @@ def _views(folder: Path | None) -> tuple[Views, str]:
         return toy_views(), "toy"
     from .shared.capture_format import read_capture
     from .shared.progress import Progress
-    from .views import load_views
+    from .views.views import load_views
 
     return load_views(read_capture(folder), Progress(), max_size=768), folder.resolve().name
 

@@ -22,20 +22,20 @@ from torch.utils.flop_counter import FlopCounterMode
 from kernels.core.dispatch import forced
 from kernels.core.plan_statistics import statistics
 
-from .hull import VisualHull
 from .model.checkpoint import Checkpoint, StageName
 from .model.config import ModelConfig, StageConfig, preset
 from .model.stage import Stage
 from .pipeline import normalize, predict
 from .report import Report
 from .shared.progress import Progress
+from .views.visual_hull import VisualHull
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .model.tokens import Plan
     from .shared.cameras import Normalization
-    from .views import Views
+    from .views.views import Views
 
 FUSED = [SDPBackend.FLASH_ATTENTION, SDPBackend.CUDNN_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]
 _SELF = ("volume_to_volume", "image_to_image")

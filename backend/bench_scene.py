@@ -16,7 +16,6 @@ from kernels.core.blocks import Blocks
 from kernels.core.routing_plan import RoutingPlan
 
 from .field.grids import grid_points
-from .hull import VisualHull, estimate_bounding_sphere
 from .model.config import ModelConfig, preset
 from .model.plan import SparseTokens, plan_by_geometry
 from .model.preprocess import from_views
@@ -31,7 +30,8 @@ from .shared.cameras import (
     pixel_rays,
 )
 from .shared.capture_format import BoundingSphere
-from .views import View, Views
+from .views.views import View, Views
+from .views.visual_hull import VisualHull, estimate_bounding_sphere
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 from .shared.cameras import gltf_to_world
 from .shared.capture_format import read_capture
 from .shared.errors import BadImage
-from .views import read_view
+from .views.views import read_view
 
 if TYPE_CHECKING:
     import argparse

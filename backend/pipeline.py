@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from .field.density import render_step
-from .hull import VisualHull, estimate_bounding_sphere
 from .mesh.cleaning import decimate, keep_solid_parts
 from .mesh.glb import Textures, plain_dielectric
 from .mesh.isosurface import extract_surface
@@ -37,7 +36,8 @@ from .shared.cameras import Normalization
 from .shared.capture_format import read_capture
 from .shared.checkpoint_folders import find_dinov3
 from .shared.errors import BadRequest
-from .views import Views, load_views
+from .views.views import Views, load_views
+from .views.visual_hull import VisualHull, estimate_bounding_sphere
 
 if TYPE_CHECKING:
     from pathlib import Path

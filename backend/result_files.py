@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .shape import Shape
     from .shared.cameras import Normalization
     from .shared.progress import Progress
-    from .views import Views
+    from .views.views import Views
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def check(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """
     from .pipeline import MAX_IMAGE_SIZE
     from .shared.capture_format import read_capture
-    from .views import load_views
+    from .views.views import load_views
 
     views = load_views(read_capture(Path(params["views"])), progress, max_size=MAX_IMAGE_SIZE)
     return {"views": len(views.views), "warnings": list(views.warnings)}

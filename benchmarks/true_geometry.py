@@ -22,7 +22,7 @@ from backend.pipeline import normalize
 from backend.result_folder import REPORT, ResultFolder
 from backend.shared.capture_format import read_capture
 from backend.shared.progress import Progress
-from backend.views import load_views
+from backend.views.views import load_views
 
 TEXTURE_SIZE = 2048
 

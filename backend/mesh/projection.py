@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..shared.cameras import Normalization
     from ..shared.progress import Progress
-    from ..views import View
+    from ..views.views import View
     from .triangle_mesh import TriangleMesh
 
 CHUNK = 1 << 17

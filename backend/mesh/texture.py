@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..shape import Quantity
     from ..shared.cameras import Normalization
     from ..shared.progress import Progress
-    from ..views import View
+    from ..views.views import View
     from .triangle_mesh import TriangleMesh, UnwrappedMesh
 
 

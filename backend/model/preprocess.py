@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from ..shared.cameras import Intrinsics, Normalization, pixel_rays
 from ..shared.srgb import linear_to_srgb, srgb_to_linear
-from .resize import resize_linear
+from ..views.resize import resize_linear
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from ..views import View
+    from ..views.views import View
     from .config import ModelConfig
 
 Light = Literal["display", "linear"]

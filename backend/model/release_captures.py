@@ -20,6 +20,7 @@ from PIL import Image, UnidentifiedImageError
 from ..shared.cameras import intrinsics_from_fov, pixel_rays
 from ..shared.errors import BadCapture, BadImage
 from ..shared.srgb import srgb_to_linear
+from ..views.resize import resize_area
 from .preprocess import (
     CroppedView,
     SourceView,
@@ -32,7 +33,6 @@ from .preprocess import (
     stack_views,
     turn_cameras,
 )
-from .resize import resize_area
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

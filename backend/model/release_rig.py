@@ -15,6 +15,7 @@ import numpy as np
 from ..shared.cameras import Intrinsics, intrinsics_from_fov, pixel_rays
 from ..shared.errors import BadCapture, BadImage
 from ..shared.srgb import linear_to_srgb, srgb_to_linear
+from ..views.resize import resize_area, resize_bytes, resize_linear
 from .preprocess import (
     CroppedView,
     SourceView,
@@ -37,7 +38,6 @@ from .release_captures import (
     read_json,
     target_rays,
 )
-from .resize import resize_area, resize_bytes, resize_linear
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..shape import Quantity
     from ..shared.cameras import Normalization
     from ..shared.progress import Progress
-    from ..views import View
+    from ..views.views import View
 
 RESOLUTION = 128  # of the meshes compared
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..mesh.triangle_mesh import TriangleMesh
     from ..shape import Quantity
     from ..shared.cameras import Normalization
-    from ..views import View
+    from ..views.views import View
 
 DOUBT = 2.0
 """Times the mean erosion: where masks and poses disagree, they do not so evenly."""

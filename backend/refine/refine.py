@@ -14,8 +14,8 @@ from scipy.spatial import cKDTree
 from ..field.field import VolumeField
 from ..field.grids import grid_points
 from ..field.heads import DirectRows
-from ..hull import VisualHull
 from ..shared.errors import NoSurface
+from ..views.visual_hull import VisualHull
 from .band import NarrowBand, carved, resampled, sample_grid
 from .fit import LevelFit, Rows
 from .judge import NovelViewJudge
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ..shape import Quantity
     from ..shared.cameras import Normalization
     from ..shared.progress import Progress
-    from ..views import View
+    from ..views.views import View
     from .config import RefineConfig
 
 LOGGER = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..shared.cameras import Normalization
     from ..shared.progress import Progress
-    from ..views import View
+    from ..views.views import View
     from .band import NarrowBand
 
 CHUNK = 1 << 15  # rays marched at once

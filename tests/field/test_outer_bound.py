@@ -11,13 +11,13 @@ import pytest
 import torch
 from scipy.ndimage import binary_erosion
 
-from backend.hull import VisualHull
 from backend.mesh.isosurface import extract_surface
 from backend.pipeline import HALF_EXTENT, normalize
 from backend.refine.outer_bound import DOUBT, outer_bound
 from backend.shared.capture_format import read_capture
 from backend.shared.progress import Progress
-from backend.views import load_views
+from backend.views.views import load_views
+from backend.views.visual_hull import VisualHull
 
 SIZE, VIEWS = 96, 10
 DISTANCE = 1.5  # of the cameras

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from backend.hull import VisualHull
 from backend.mesh.isosurface import extract_surface
 from backend.refine import judge
 from backend.refine.config import Level, RefineConfig
@@ -23,7 +22,8 @@ from backend.shared.cameras import (
     pixel_rays,
 )
 from backend.shared.progress import Progress
-from backend.views import View
+from backend.views.views import View
+from backend.views.visual_hull import VisualHull
 
 HALF = 0.525
 MESH = 64

@@ -27,7 +27,7 @@ from backend.refine.training_rays import TrainingRays, pixels_for
 from backend.shared.capture_format import read_capture
 from backend.shared.errors import BadRequest, Cancelled, NoSurface
 from backend.shared.progress import Progress
-from backend.views import load_views
+from backend.views.views import load_views
 from tests.path import conftest as captures
 
 VIEWS, SIZE = 8, 48

@@ -21,7 +21,7 @@ from backend.pipeline import (
 from backend.report import Report
 from backend.shared.capture_format import read_capture, write_transforms
 from backend.shared.progress import Progress
-from backend.views import load_views, read_view
+from backend.views.views import load_views, read_view
 
 USED, ALL = 24, 69
 SIZE = 256  # of the unused photographs

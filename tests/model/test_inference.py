@@ -18,7 +18,6 @@ from backend.field.field import VolumeField
 from backend.field.grids import evaluate, grid_points
 from backend.field.heads import DirectRows
 from backend.field.volumes import DenseVolume
-from backend.hull import VisualHull, estimate_bounding_sphere
 from backend.mesh.isosurface import extract_surface
 from backend.mesh.network_surface import SurfaceSettings, extract_network_surface
 from backend.model import inference
@@ -43,7 +42,8 @@ from backend.shared.cameras import (
 from backend.shared.capture_format import read_capture, write_transforms
 from backend.shared.errors import EmptyMask
 from backend.shared.progress import Progress
-from backend.views import View, load_views
+from backend.views.views import View, load_views
+from backend.views.visual_hull import VisualHull, estimate_bounding_sphere
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -29,7 +29,7 @@ from backend.shared.cameras import fibonacci_sphere, intrinsics_from_fov, look_a
 from backend.shared.capture_format import Frame, write_capture_json, write_transforms
 from backend.shared.errors import BadRequest, Cancelled, CheckpointMissing, OutOfMemory
 from backend.shared.progress import Progress
-from backend.views import Views
+from backend.views.views import Views
 from kernels.core.dispatch import forced
 from tests.kernels.pretend_card import pretend_card
 

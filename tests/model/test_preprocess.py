@@ -26,7 +26,7 @@ from backend.shared.cameras import Intrinsics, Normalization, intrinsics_from_fo
 from backend.shared.capture_format import read_capture
 from backend.shared.errors import BadCapture, BadImage
 from backend.shared.srgb import linear_to_srgb, srgb_to_linear
-from backend.views import View, load_views
+from backend.views.views import View, load_views
 
 if TYPE_CHECKING:
     from pathlib import Path

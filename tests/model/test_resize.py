@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from backend.model.resize import resize_area, resize_bytes, resize_linear
+from backend.views.resize import resize_area, resize_bytes, resize_linear
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,7 +22,7 @@ from backend.shared.errors import (
     ObjectOutOfFrame,
     TooFewViews,
 )
-from backend.views import load_views
+from backend.views.views import load_views
 
 VIEWS = 8
 
@@ -186,7 +186,7 @@ def test_folder_in_place_of_an_image(folder):
 
 def test_huge_image(folder, monkeypatch):
     """An image that would eat the memory is refused before it is decoded."""
-    monkeypatch.setattr("backend.image_files.MAX_PIXELS", 48 * 48 - 1)
+    monkeypatch.setattr("backend.views.image_files.MAX_PIXELS", 48 * 48 - 1)
     with pytest.raises(BadImage, match="million pixels"):
         load(folder)
 

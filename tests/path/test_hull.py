@@ -11,7 +11,6 @@ import pytest
 import torch
 import trimesh
 
-from backend.hull import VisualHull, estimate_bounding_sphere
 from backend.mesh.isosurface import extract_surface
 from backend.shared.cameras import (
     Normalization,
@@ -23,7 +22,8 @@ from backend.shared.cameras import (
 from backend.shared.capture_format import read_capture
 from backend.shared.errors import ObjectOutOfFrame
 from backend.shared.progress import Progress
-from backend.views import View, load_views
+from backend.views.views import View, load_views
+from backend.views.visual_hull import VisualHull, estimate_bounding_sphere
 
 CPU = torch.device("cpu")
 # The captures of these tests lie around the world's origin, at the size of the model.

@@ -19,7 +19,6 @@ from scipy.spatial import cKDTree
 
 from backend import pipeline, result_files
 from backend.command_line import main
-from backend.hull import VisualHull
 from backend.mesh.view_geometry import Camera, render_geometry
 from backend.pipeline import MAX_IMAGE_SIZE, ReconstructRequest, mesh_of, normalize, reconstruct
 from backend.setup.device import choose_device
@@ -28,7 +27,8 @@ from backend.shared.cameras import fibonacci_sphere, gltf_to_world, look_at
 from backend.shared.capture_format import read_capture, write_transforms
 from backend.shared.errors import Cancelled, DeviceUnavailable, DiskFull, LsrmError, NoSurface
 from backend.shared.progress import Progress
-from backend.views import load_views, read_view
+from backend.views.views import load_views, read_view
+from backend.views.visual_hull import VisualHull
 
 VIEWS = 12
 SIZE = 96

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.silhouettes import REFINED_BAND, signed_distance_map
+from backend.views.silhouettes import REFINED_BAND, signed_distance_map
 
 # Elsewhere the distance runs between pixel centers, which lie up to half a diagonal off the outline
 # that separates them, where half a pixel was assumed.

@@ -25,7 +25,7 @@ from backend.shared.cameras import (
 )
 from backend.shared.errors import Cancelled
 from backend.shared.progress import Progress
-from backend.views import View
+from backend.views.views import View
 
 CPU = torch.device("cpu")
 SAME = Normalization(center=(0.0, 0.0, 0.0), scale=1.0)

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.image_files import read_color, read_mask
 from backend.shared.cameras import Intrinsics, project
 from backend.shared.capture_format import Frame, read_capture
 from backend.shared.errors import Cancelled
 from backend.shared.progress import Progress
-from backend.views import load_views, read_view
+from backend.views.image_files import read_color, read_mask
+from backend.views.views import load_views, read_view
 
 SIZE = (6, 4)
 GRADIENT = np.arange(24, dtype=np.uint8).reshape(4, 6) * 10

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from .shared.cameras import Normalization, meeting_point
-from .shared.capture_format import BoundingSphere
-from .shared.errors import ObjectOutOfFrame
+from ..shared.cameras import Normalization, meeting_point
+from ..shared.capture_format import BoundingSphere
+from ..shared.errors import ObjectOutOfFrame
 from .silhouettes import signed_distance_map
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from PIL import Image
 
-from .shared.errors import BadImage
-from .shared.image_header import image_size
+from ..shared.errors import BadImage
+from ..shared.image_header import image_size
 
 if TYPE_CHECKING:
     from pathlib import Path

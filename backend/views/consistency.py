@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .shared.cameras import meeting_point, opencv_to_opengl, project
-from .shared.errors import ObjectOutOfFrame, TooFewViews
+from ..shared.cameras import meeting_point, opencv_to_opengl, project
+from ..shared.errors import ObjectOutOfFrame, TooFewViews
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .shared.cameras import Floats, Intrinsics
-    from .shared.capture_format import BoundingSphere
+    from ..shared.cameras import Floats, Intrinsics
+    from ..shared.capture_format import BoundingSphere
     from .views import View
 
 # Cameras nearer to each other than this, in units of their distance to the object, stand at one

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from ..shared.errors import EmptyMask, TooFewViews
+from ..shared.progress import Progress
+from .consistency import agreeing_views, check_in_frame, check_viewpoints
 from .image_files import read_color, read_mask
-from .model.resize import area_taps
-from .shared.errors import EmptyMask, TooFewViews
-from .shared.progress import Progress
-from .view_consistency import agreeing_views, check_in_frame, check_viewpoints
+from .resize import area_taps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from .shared.cameras import Floats, Intrinsics
-    from .shared.capture_format import BoundingSphere, Capture, Frame
+    from ..shared.cameras import Floats, Intrinsics
+    from ..shared.capture_format import BoundingSphere, Capture, Frame
 
     Image: TypeAlias = NDArray[np.float32]
 
