@@ -22,9 +22,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from kernels.core.dispatch import forced
 from kernels.core.plan_statistics import statistics
 
-from .model.checkpoint import Checkpoint, StageName
 from .model.config import ModelConfig, StageConfig, preset
 from .model.stage import Stage
+from .model.weights.checkpoint import Checkpoint, StageName
 from .pipeline import normalize, predict
 from .report import Report
 from .shared.progress import Progress
@@ -33,7 +33,7 @@ from .views.visual_hull import VisualHull
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .model.tokens import Plan
+    from .model.routing.tokens import Plan
     from .shared.cameras import Normalization
     from .views.views import Views
 

@@ -17,11 +17,11 @@ from kernels.core.routing_plan import RoutingPlan
 
 from .field.grids import grid_points
 from .model.config import ModelConfig, preset
-from .model.plan import SparseTokens, plan_by_geometry
 from .model.preprocess import from_views
-from .model.projection import Cameras
-from .model.routing import SurfaceMaps
-from .model.selection import foreground_patches, image_tokens, volume_tokens
+from .model.routing.release_cameras import Cameras
+from .model.routing.routing import SurfaceMaps
+from .model.routing.routing_tables import SparseTokens, plan_by_geometry
+from .model.routing.selection import foreground_patches, image_tokens, volume_tokens
 from .shared.cameras import (
     Normalization,
     fibonacci_sphere,

@@ -19,12 +19,12 @@ from .mesh.level_set import onto_level_set
 from .mesh.network_surface import SurfaceSettings, extract_network_surface
 from .mesh.texture import bake_base_color, decode_textures
 from .mesh.unwrap import unwrap
-from .model.checkpoint import Checkpoint, open_checkpoint
 from .model.dinov3 import ImageFeatures
-from .model.dinov3_files import load_dinov3, loaded_size
 from .model.inference import predict_coarse, predict_fine, route_tokens, select_tokens
-from .model.memory import estimate
 from .model.preprocess import from_views
+from .model.weights.checkpoint import Checkpoint, open_checkpoint
+from .model.weights.dinov3_files import load_dinov3, loaded_size
+from .model.weights.memory import estimate
 from .refine.config import RefineConfig
 from .refine.refine import Refinement
 from .report import Report

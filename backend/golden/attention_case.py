@@ -18,7 +18,7 @@ from kernels.window_attention import window_attention
 
 from ..model.attention import Projection, SparseAttention
 from ..model.config import TransformerConfig
-from ..model.tokens import Plan, Stream
+from ..model.routing.tokens import Plan, Stream
 from ..model.transformer import Block
 from .case import Case, Produced
 from .stage_cases import stored_blocks, stored_routes

@@ -12,7 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from ..model.release_names import from_release
+from ..model.release.names import from_release
 from ..shared.errors import LsrmError
 
 if TYPE_CHECKING:

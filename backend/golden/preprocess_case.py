@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..model.release_captures import ReleaseCapture, ReleaseSettings, read_real
-from ..model.release_rig import read_rig
+from ..model.release.captures import ReleaseCapture, ReleaseSettings, read_real
+from ..model.release.rig import read_rig
 from .case import Case, Produced
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from kernels.core.blocks import Blocks
 from ..field.config import HeadsConfig
 from ..model.config import EncoderConfig, StageConfig, TransformerConfig
 from ..model.encoder import EncoderInputs
-from ..model.plan import SparseTokens
-from ..model.prior import PriorFeatures
+from ..model.routing.routing_tables import SparseTokens
+from ..model.routing.tokens import Plan, Routes, Stream, instance_offsets
 from ..model.stage import SparseResult, Stage, run_dense, run_sparse
-from ..model.tokens import Plan, Routes, Stream, instance_offsets
+from ..model.stage_fusion import PriorFeatures
 from .case import Case, Produced
 
 if TYPE_CHECKING:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..model.config import BOX_MARGIN, ModelConfig, preset
-from ..model.plan import SparseTokens, plan_by_geometry
-from ..model.projection import Cameras
-from ..model.routing import (
+from ..model.routing.release_cameras import Cameras
+from ..model.routing.routing import (
     ImageRouter,
     SurfaceMaps,
     block_centers,
@@ -20,7 +19,8 @@ from ..model.routing import (
     image_router,
     volume_points,
 )
-from ..model.selection import (
+from ..model.routing.routing_tables import SparseTokens, plan_by_geometry
+from ..model.routing.selection import (
     foreground_patches,
     grow_tokens,
     image_tokens,
@@ -30,7 +30,7 @@ from ..model.selection import (
     views_within,
     volume_tokens,
 )
-from ..model.tokens import block_order, blocks_in, blocks_of
+from ..model.routing.tokens import block_order, blocks_in, blocks_of
 from .case import Case, Produced, scalar
 from .stage_cases import DIRECTIONS
 

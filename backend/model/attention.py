@@ -24,13 +24,13 @@ from kernels.selected_attention import selected_attention
 from kernels.window_attention import window_attention
 
 from .layers import linear
-from .tokens import blocks_in
+from .routing.tokens import blocks_in
 
 if TYPE_CHECKING:
     from kernels.core.blocks import Blocks
 
     from .config import TransformerConfig
-    from .tokens import Plan, Route, Stream
+    from .routing.tokens import Plan, Route, Stream
 
 
 @dataclass(frozen=True)

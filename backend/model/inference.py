@@ -23,11 +23,10 @@ from ..field.renderer import absorb
 from ..field.volumes import DenseVolume, SparseVolume
 from ..shared.errors import EmptyMask
 from .encoder import EncoderInputs
-from .plan import SparseTokens, plan_by_geometry, plan_by_score
-from .prior import PriorFeatures
-from .projection import Cameras
-from .routing import SurfaceMaps
-from .selection import (
+from .routing.release_cameras import Cameras
+from .routing.routing import SurfaceMaps
+from .routing.routing_tables import SparseTokens, plan_by_geometry, plan_by_score
+from .routing.selection import (
     foreground_patches,
     grow_tokens,
     image_tokens,
@@ -38,6 +37,7 @@ from .selection import (
     volume_tokens,
 )
 from .stage import run_dense, run_sparse
+from .stage_fusion import PriorFeatures
 from .transformer import unheard
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
     from .config import ModelConfig, StageConfig
     from .preprocess import ViewTensors
+    from .routing.tokens import Plan
     from .stage import Stage
-    from .tokens import Plan
 
     # Images [views, 3, size, size] in -1..1 to features [views, patches, channels].
     ImageFeatures = Callable[[Tensor, StageConfig], Tensor]

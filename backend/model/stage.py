@@ -14,15 +14,15 @@ from kernels.sparse_field import Bricks
 
 from ..field.heads import Heads
 from .encoder import EncoderInputs, MultiViewEncoder
-from .tokens import Plan, Stream, all_tokens
+from .routing.tokens import Plan, Stream, all_tokens
 from .transformer import Reconstruction, ReconstructionTransformer, unheard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .config import StageConfig
-    from .plan import SparseTokens
-    from .prior import PriorFeatures
+    from .routing.routing_tables import SparseTokens
+    from .stage_fusion import PriorFeatures
 
 
 class Stage(nn.Module):

@@ -18,13 +18,13 @@ from kernels.layer_norm import normalize
 
 from .attention import GatedAttention
 from .layers import LayerNorm, Mlp, linear
-from .prior import PriorFeatures, make_prior
+from .stage_fusion import PriorFeatures, make_prior
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .config import TransformerConfig
-    from .tokens import Plan
+    from .routing.tokens import Plan
 
 
 def unheard(_fraction: float) -> None:

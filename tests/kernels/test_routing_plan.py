@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from backend.model.tokens import all_tokens, tile_order
+from backend.model.routing.tokens import all_tokens, tile_order
 from kernels.core.routing_plan import RUN_TOKENS, RoutingPlan
 from kernels.selected_attention import selected_attention
 from tests.kernels.sparse_cases import adversarial_cases, multiplicity

@@ -14,10 +14,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from backend.model.checkpoint import STAGES, open_checkpoint, write_checkpoint
 from backend.model.config import ModelConfig, preset
 from backend.model.stage import Stage
-from backend.model.tensor_files import fold_numbers, write_safetensors
+from backend.model.weights.checkpoint import STAGES, open_checkpoint, write_checkpoint
+from backend.model.weights.tensor_files import fold_numbers, write_safetensors
 from backend.shared.checkpoint_folders import (
     KNOWN,
     find_checkpoint,

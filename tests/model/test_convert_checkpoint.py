@@ -17,11 +17,11 @@ import torch
 from torch.nn.utils import parametrize
 
 from backend import convert_checkpoint
-from backend.model.checkpoint import STAGES, empty_stage, open_checkpoint, shapes_of
 from backend.model.encoder import EncoderInputs
-from backend.model.release_config import pickled_arguments, read_arguments, released_config
-from backend.model.release_names import MODULES, current_name, from_release, to_release
+from backend.model.release.config import pickled_arguments, read_arguments, released_config
+from backend.model.release.names import MODULES, current_name, from_release, to_release
 from backend.model.stage import Stage, run_dense
+from backend.model.weights.checkpoint import STAGES, empty_stage, open_checkpoint, shapes_of
 from backend.shared.errors import CheckpointMismatch, CheckpointMissing, OutputNotWritable
 
 if TYPE_CHECKING:

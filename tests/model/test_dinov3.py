@@ -23,7 +23,7 @@ from backend.model.dinov3 import (
     ImageFeatures,
     patch_features,
 )
-from backend.model.dinov3_files import load_dinov3
+from backend.model.weights.dinov3_files import load_dinov3
 from backend.shared.errors import Cancelled, CheckpointMismatch, CheckpointMissing
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from backend.model.config import preset
-from backend.model.release_names import MODULES, from_release
+from backend.model.release.names import MODULES, from_release
 from backend.model.stage import Stage
 
 if TYPE_CHECKING:

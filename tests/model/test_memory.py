@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from backend.model.config import preset
-from backend.model.memory import estimate, expected_volume_tokens
+from backend.model.weights.memory import estimate, expected_volume_tokens
 from backend.shared.errors import OutOfMemory
 
 

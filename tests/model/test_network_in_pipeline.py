@@ -16,12 +16,12 @@ import torch
 from backend import pipeline
 from backend.field.field_file import PlacedField
 from backend.mesh.network_surface import SurfaceSettings, extract_network_surface
-from backend.model.checkpoint import write_checkpoint
 from backend.model.config import preset
 from backend.model.dinov3 import DinoV3, DinoV3Config
-from backend.model.dinov3_files import loaded_size
 from backend.model.stage import Stage
 from backend.model.transformer import Block
+from backend.model.weights.checkpoint import write_checkpoint
+from backend.model.weights.dinov3_files import loaded_size
 from backend.pipeline import STAGES_OF_NETWORK, ReconstructRequest, reconstruct, refine
 from backend.report import Report
 from backend.shape import Shape
@@ -170,7 +170,7 @@ def test_the_surface_is_looked_for_with_the_steps_of_the_fine_stage(
 def test_memory_is_planned_before_weights_are_loaded(capture, checkpoint, tmp_path, monkeypatch):
     """A job that cannot fit ends with what it needs, and the previous result stays."""
     monkeypatch.setattr("backend.pipeline.free_memory", lambda _: 1 << 20)
-    monkeypatch.setattr("backend.model.checkpoint.Checkpoint.load_stage", None)
+    monkeypatch.setattr("backend.model.weights.checkpoint.Checkpoint.load_stage", None)
     with pytest.raises(OutOfMemory):
         reconstruct(request(capture, checkpoint, tmp_path / "out"), Progress())
     assert not (tmp_path / "out").exists()

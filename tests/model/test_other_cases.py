@@ -20,7 +20,7 @@ from backend.field.config import HeadsConfig
 from backend.field.heads import Heads
 from backend.golden.stage_cases import transformer_config
 from backend.model.config import EncoderConfig, StageConfig
-from backend.model.release_names import MODULES, to_release
+from backend.model.release.names import MODULES, to_release
 from backend.model.stage import Stage
 from tests.model import transcription as spec
 from tests.model.case_files import ranges, some_tokens, write_case, wrong

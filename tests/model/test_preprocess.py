@@ -19,9 +19,9 @@ from backend.golden.case import read_case
 from backend.golden.preprocess_case import run_preprocess_case
 from backend.model.config import ModelConfig, preset
 from backend.model.preprocess import Window, from_views, object_window
-from backend.model.projection import Cameras
-from backend.model.release_captures import ReleaseSettings, read_real
-from backend.model.release_rig import read_rig
+from backend.model.release.captures import ReleaseSettings, read_real
+from backend.model.release.rig import read_rig
+from backend.model.routing.release_cameras import Cameras
 from backend.shared.cameras import Intrinsics, Normalization, intrinsics_from_fov, look_at, project
 from backend.shared.capture_format import read_capture
 from backend.shared.errors import BadCapture, BadImage

@@ -12,18 +12,18 @@ import pytest
 import torch
 
 from backend.model.config import preset
-from backend.model.plan import SparseTokens, plan_by_geometry
 from backend.model.preprocess import CroppedView, Window, camera_vector
-from backend.model.projection import Cameras
-from backend.model.routing import (
+from backend.model.routing.release_cameras import Cameras
+from backend.model.routing.routing import (
     SurfaceMaps,
     block_centers,
     image_router,
     nearest_volume_blocks,
     volume_points,
 )
-from backend.model.selection import image_tokens, volume_tokens
-from backend.model.tokens import blocks_of
+from backend.model.routing.routing_tables import SparseTokens, plan_by_geometry
+from backend.model.routing.selection import image_tokens, volume_tokens
+from backend.model.routing.tokens import blocks_of
 from backend.shared.cameras import Intrinsics, look_at, project
 
 CONFIG = preset("mini")

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from backend.model.selection import (
+from backend.model.routing.selection import (
     foreground_patches,
     grow_tokens,
     image_tokens,
@@ -17,7 +17,7 @@ from backend.model.selection import (
     views_within,
     volume_tokens,
 )
-from backend.model.tokens import blocks_of
+from backend.model.routing.tokens import blocks_of
 
 
 def test_a_single_faint_pixel_keeps_its_patch() -> None:

@@ -11,11 +11,11 @@ import torch
 
 from backend.model.config import EncoderConfig, StageConfig, preset
 from backend.model.encoder import EncoderInputs, MultiViewEncoder
-from backend.model.plan import SparseTokens, plan_by_score
-from backend.model.prior import PriorFeatures
-from backend.model.selection import image_tokens, volume_tokens
+from backend.model.routing.routing_tables import SparseTokens, plan_by_score
+from backend.model.routing.selection import image_tokens, volume_tokens
+from backend.model.routing.tokens import all_tokens
 from backend.model.stage import Stage, run_dense, run_sparse
-from backend.model.tokens import all_tokens
+from backend.model.stage_fusion import PriorFeatures
 
 VARIANTS = {
     "plain": ({}, {}),

@@ -11,8 +11,7 @@ import torch
 
 from backend.model.attention import GatedAttention, SparseAttention
 from backend.model.config import TransformerConfig
-from backend.model.prior import PriorFeatures
-from backend.model.tokens import (
+from backend.model.routing.tokens import (
     Plan,
     Routes,
     Stream,
@@ -21,6 +20,7 @@ from backend.model.tokens import (
     blocks_of,
     instance_offsets,
 )
+from backend.model.stage_fusion import PriorFeatures
 from backend.model.transformer import Block, ReconstructionTransformer
 from kernels.attention import attention
 from kernels.layer_norm import normalize

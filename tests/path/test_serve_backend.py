@@ -83,9 +83,9 @@ def weights(tmp_path_factory) -> Path:
     """A checkpoint of the preset `mini`, with hardly any width and random weights."""
     import torch
 
-    from backend.model.checkpoint import write_checkpoint
     from backend.model.config import preset
     from backend.model.stage import Stage
+    from backend.model.weights.checkpoint import write_checkpoint
 
     def small(stage, resolution):
         sizes = {"width": 32, "depth": 1, "query_heads": 4, "skip_links": (0,), "upsample": 2}

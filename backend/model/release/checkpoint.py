@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..shared.errors import CheckpointMismatch, CheckpointMissing
-from .checkpoint import STAGES, StageName, empty_stage, shapes_of
-from .release_config import pickled_arguments, read_arguments, released_config
-from .release_names import MODULES, WEIGHT_NORM, current_name, to_release
-from .tensor_files import Differences, read_pickle
+from ...shared.errors import CheckpointMismatch, CheckpointMissing
+from ..weights.checkpoint import STAGES, StageName, empty_stage, shapes_of
+from ..weights.tensor_files import Differences, read_pickle
+from .config import pickled_arguments, read_arguments, released_config
+from .names import MODULES, WEIGHT_NORM, current_name, to_release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from .config import ModelConfig, StageConfig
+    from ..config import ModelConfig, StageConfig
 
 # What a training run stores beside the weights; inference needs none of it.
 LEFT_OUT = ("pdecoder", "optimizer_fsdp", "optimizer_ddp", "epoch", "start_it", "args")

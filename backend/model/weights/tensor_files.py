@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from ..shared.errors import CheckpointMismatch, CheckpointMissing
+from ...shared.errors import CheckpointMismatch, CheckpointMissing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..shared.errors import CheckpointMismatch, CheckpointMissing
-from .dinov3 import DinoV3, DinoV3Config, MaskedBiasLinear, RotaryEmbedding
+from ...shared.errors import CheckpointMismatch, CheckpointMissing
+from ..dinov3 import DinoV3, DinoV3Config, MaskedBiasLinear, RotaryEmbedding
 from .tensor_files import load_strictly, read_pickle, read_safetensors
 
 if TYPE_CHECKING:

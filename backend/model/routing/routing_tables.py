@@ -10,18 +10,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from .routing import (
-    SurfaceMaps,
-    image_points,
-    image_router,
-    nearest_volume_blocks,
-    volume_points,
-)
+from .routing import SurfaceMaps, image_points, image_router, nearest_volume_blocks, volume_points
 from .tokens import Plan, Routes, Stream, Tables, blocks_of, instance_offsets, tile_order
 
 if TYPE_CHECKING:
-    from .config import ModelConfig
-    from .projection import Cameras
+    from ..config import ModelConfig
+    from .release_cameras import Cameras
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from ..shared.cameras import intrinsics_from_fov, pixel_rays
-from ..shared.errors import BadCapture, BadImage
-from ..shared.srgb import srgb_to_linear
-from ..views.resize import resize_area
-from .preprocess import (
+from ...shared.cameras import intrinsics_from_fov, pixel_rays
+from ...shared.errors import BadCapture, BadImage
+from ...shared.srgb import srgb_to_linear
+from ...views.resize import resize_area
+from ..preprocess import (
     CroppedView,
     SourceView,
     ViewTensors,

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..shared.cameras import Intrinsics, intrinsics_from_fov, pixel_rays
-from ..shared.errors import BadCapture, BadImage
-from ..shared.srgb import linear_to_srgb, srgb_to_linear
-from ..views.resize import resize_area, resize_bytes, resize_linear
-from .preprocess import (
+from ...shared.cameras import Intrinsics, intrinsics_from_fov, pixel_rays
+from ...shared.errors import BadCapture, BadImage
+from ...shared.srgb import linear_to_srgb, srgb_to_linear
+from ...views.resize import resize_area, resize_bytes, resize_linear
+from ..preprocess import (
     CroppedView,
     SourceView,
     Window,
@@ -27,7 +27,7 @@ from .preprocess import (
     object_window,
     stack_views,
 )
-from .release_captures import (
+from .captures import (
     ReleaseCapture,
     ReleaseSettings,
     as_bytes,

@@ -11,14 +11,14 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..shared.errors import CheckpointMismatch, CheckpointMissing
-from .config import preset
+from ...shared.errors import CheckpointMismatch, CheckpointMissing
+from ..config import preset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from .config import ModelConfig, StageConfig
+    from ..config import ModelConfig, StageConfig
 
 Arguments = dict[str, Any]
 

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from ..shared.atomic_folder import WholeFolder, is_empty_folder
-from ..shared.checkpoint_folders import CONFIG, find_checkpoint
-from ..shared.errors import CheckpointMismatch, DiskFull, OutputNotWritable
-from .config import ModelConfig, StageConfig
-from .stage import Stage
+from ...shared.atomic_folder import WholeFolder, is_empty_folder
+from ...shared.checkpoint_folders import CONFIG, find_checkpoint
+from ...shared.errors import CheckpointMismatch, DiskFull, OutputNotWritable
+from ..config import ModelConfig, StageConfig
+from ..stage import Stage
 from .tensor_files import (
     Differences,
     load_strictly,

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..field.density import render_step
-from ..shared.errors import OutOfMemory
-from .inference import RAYS_AT_ONCE, SAMPLES_PER_TOKEN
-from .selection import ALPHA_MARGIN, foreground_patches
-from .stage import Stage
+from ...field.density import render_step
+from ...shared.errors import OutOfMemory
+from ..inference import RAYS_AT_ONCE, SAMPLES_PER_TOKEN
+from ..routing.selection import ALPHA_MARGIN, foreground_patches
+from ..stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .config import ModelConfig, StageConfig
-    from .preprocess import ViewTensors
+    from ..config import ModelConfig, StageConfig
+    from ..preprocess import ViewTensors
 
 # Measured on blocks of width 256 and 512: numbers per token and channel at the peak of a block.
 _STREAM_COPIES = 20
