@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from .field.density import render_step
+from .field.surface import Shape
 from .mesh.cleaning import decimate, keep_solid_parts
 from .mesh.glb import Textures, plain_dielectric
 from .mesh.isosurface import extract_surface
@@ -31,7 +32,6 @@ from .report import Report
 from .result_files import Result
 from .result_folder import REPORT, ResultFolder
 from .setup.device import choose_device, free_memory
-from .shape import Shape
 from .shared.cameras import Normalization
 from .shared.capture_format import read_capture
 from .shared.checkpoint_folders import find_dinov3

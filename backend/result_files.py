@@ -18,10 +18,10 @@ from .metrics import ImageScores, mean_scores, score_image
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from .field.surface import Shape
     from .mesh.glb import Textures
     from .mesh.triangle_mesh import UnwrappedMesh
     from .report import Report
-    from .shape import Shape
     from .shared.cameras import Normalization
     from .shared.progress import Progress
     from .views.views import Views

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor
 
+from .decoders import Heads
 from .density import density
-from .heads import Heads
 from .volumes import DenseVolume, SparseVolume
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .heads import Decoder
+    from .decoders import Decoder
 
 
 def gradient(quantity: Callable[[Tensor], Tensor], points: Tensor, width: float) -> Tensor:

@@ -20,8 +20,8 @@ from kernels.sparse_field import Bricks
 
 from ..shared.cameras import Normalization
 from .config import HeadsConfig
+from .decoders import Decoder, DirectRows, Heads
 from .field import TwoLevelField, VolumeField
-from .heads import Decoder, DirectRows, Heads
 from .volumes import DenseVolume, SparseVolume
 
 if TYPE_CHECKING:

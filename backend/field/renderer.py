@@ -17,7 +17,7 @@ from .field import gradient
 
 if TYPE_CHECKING:
     from .field import Field
-    from .marching import Marcher, Samples
+    from .ray_sampling import Marcher, Samples
 
 OPAQUE = 0.98  # a ray below this opacity has no surface point of its own
 

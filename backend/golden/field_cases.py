@@ -11,11 +11,11 @@ import torch
 from kernels.sparse_field import Bricks
 
 from ..field.config import HeadsConfig, Prediction
+from ..field.decoders import Heads
 from ..field.density import render_step, step_alpha
 from ..field.field import Field, TwoLevelField, VolumeField
 from ..field.grids import distances_by_plane, grid_points
-from ..field.heads import Heads
-from ..field.marching import Marcher, Occupancy
+from ..field.ray_sampling import Marcher, Occupancy
 from ..field.renderer import absorb
 from ..field.volumes import DenseVolume, SparseVolume
 from ..mesh.network_surface import EMPTY, REACH

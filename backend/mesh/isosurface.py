@@ -16,7 +16,7 @@ from ..shared.errors import NoSurface
 from .triangle_mesh import TriangleMesh
 
 if TYPE_CHECKING:
-    from ..shape import Quantity
+    from ..field.surface import Quantity
     from ..shared.progress import Progress
 
 REFINEMENT = 4

@@ -12,7 +12,7 @@ from ..field.field import gradient
 from .triangle_mesh import TriangleMesh
 
 if TYPE_CHECKING:
-    from ..shape import Quantity
+    from ..field.surface import Quantity
 
 NEWTON_STEPS = 2
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..field.density import step_alpha
 from ..field.grids import distances_by_plane, evaluate
-from ..field.marching import Occupancy
+from ..field.ray_sampling import Occupancy
 from ..field.volumes import DenseVolume
 from .isosurface import march
 from .triangle_mesh import TriangleMesh

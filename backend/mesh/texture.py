@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..shape import Quantity
+    from ..field.surface import Quantity
     from ..shared.cameras import Normalization
     from ..shared.progress import Progress
     from ..views.views import View

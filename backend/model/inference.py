@@ -18,7 +18,7 @@ from torch import Tensor
 from ..field.density import render_step, step_alpha
 from ..field.field import TwoLevelField, VolumeField
 from ..field.grids import distances_by_plane
-from ..field.marching import Marcher
+from ..field.ray_sampling import Marcher
 from ..field.renderer import absorb
 from ..field.volumes import DenseVolume, SparseVolume
 from ..shared.errors import EmptyMask

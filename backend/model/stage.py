@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from kernels.sparse_field import Bricks
 
-from ..field.heads import Heads
+from ..field.decoders import Heads
 from .encoder import EncoderInputs, MultiViewEncoder
 from .routing.tokens import Plan, Stream, all_tokens
 from .transformer import Reconstruction, ReconstructionTransformer, unheard

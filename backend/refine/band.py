@@ -16,7 +16,7 @@ from kernels.sparse_field import Bricks
 
 from ..field.gather import gather_rows
 from ..field.grids import evaluate
-from ..field.marching import Occupancy
+from ..field.ray_sampling import Occupancy
 from ..field.volumes import DenseVolume, SparseVolume
 
 if TYPE_CHECKING:

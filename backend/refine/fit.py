@@ -19,7 +19,7 @@ from .training_rays import follows, march
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..field.marching import Samples
+    from ..field.ray_sampling import Samples
     from ..field.renderer import Absorption
     from ..shared.progress import Progress
     from .band import NarrowBand

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ..field.surface import Quantity
     from ..mesh.triangle_mesh import TriangleMesh
-    from ..shape import Quantity
     from ..shared.cameras import Normalization
     from ..shared.progress import Progress
     from ..views.views import View

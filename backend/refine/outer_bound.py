@@ -15,8 +15,8 @@ from ..mesh.view_geometry import Camera, render_geometry
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..field.surface import Quantity
     from ..mesh.triangle_mesh import TriangleMesh
-    from ..shape import Quantity
     from ..shared.cameras import Normalization
     from ..views.views import View
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import torch
 from scipy.spatial import cKDTree
 
+from ..field.decoders import DirectRows
 from ..field.field import VolumeField
 from ..field.grids import grid_points
-from ..field.heads import DirectRows
 from ..shared.errors import NoSurface
 from ..views.visual_hull import VisualHull
 from .band import NarrowBand, carved, resampled, sample_grid
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from ..field.surface import Quantity
     from ..mesh.triangle_mesh import TriangleMesh
-    from ..shape import Quantity
     from ..shared.cameras import Normalization
     from ..shared.progress import Progress
     from ..views.views import View

@@ -12,7 +12,7 @@ import torch
 from scipy.ndimage import binary_dilation
 from torch import Tensor
 
-from ..field.marching import Marcher, Samples
+from ..field.ray_sampling import Marcher, Samples
 from ..mesh.projection import without_background
 from ..ragged import expand
 from ..shared.cameras import pixel_rays

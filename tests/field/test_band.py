@@ -11,7 +11,7 @@ import torch
 from torch.nn.functional import normalize
 
 from backend.field.grids import grid_points
-from backend.field.marching import Marcher, Samples
+from backend.field.ray_sampling import Marcher, Samples
 from backend.field.volumes import DenseVolume
 from backend.ragged import expand
 from backend.refine.band import NarrowBand, carved, resampled, sample_grid

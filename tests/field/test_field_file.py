@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import save_file
 
 from backend.field.config import HeadsConfig
+from backend.field.decoders import DirectRows, Heads
 from backend.field.field import TwoLevelField, VolumeField
 from backend.field.field_file import PlacedField
 from backend.field.grids import grid_points
-from backend.field.heads import DirectRows, Heads
 from backend.field.volumes import DenseVolume, SparseVolume
 from backend.refine.band import NarrowBand, sample_grid
 from backend.shared.cameras import Normalization

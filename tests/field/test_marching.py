@@ -13,7 +13,7 @@ import torch
 from torch.nn.functional import normalize
 
 from backend.field.density import section_thickness
-from backend.field.marching import Marcher, Occupancy, Samples
+from backend.field.ray_sampling import Marcher, Occupancy, Samples
 from backend.field.renderer import composite
 
 HALF = 0.525

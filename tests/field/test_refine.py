@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from backend import pipeline
+from backend.field.decoders import DirectRows
 from backend.field.field import VolumeField
 from backend.field.grids import grid_points
-from backend.field.heads import DirectRows
 from backend.mesh.isosurface import extract_surface
 from backend.pipeline import HALF_EXTENT, ReconstructRequest, normalize, reconstruct
 from backend.refine import fit, judge, refine

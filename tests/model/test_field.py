@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from backend.field.config import HeadsConfig
+from backend.field.decoders import DirectRows, Heads
 from backend.field.density import density, render_step, step_alpha
 from backend.field.field import TwoLevelField, VolumeField
 from backend.field.grids import evaluate, grid_points
-from backend.field.heads import DirectRows, Heads
-from backend.field.marching import Marcher, Occupancy
+from backend.field.ray_sampling import Marcher, Occupancy
 from backend.field.renderer import absorb
 from backend.field.volumes import DenseVolume, SparseVolume
 from kernels.sparse_field import Bricks

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 
+from backend.field.decoders import DirectRows
 from backend.field.density import render_step
 from backend.field.field import VolumeField
 from backend.field.grids import evaluate, grid_points
-from backend.field.heads import DirectRows
 from backend.field.volumes import DenseVolume
 from backend.mesh.isosurface import extract_surface
 from backend.mesh.network_surface import SurfaceSettings, extract_network_surface

@@ -15,6 +15,7 @@ import torch
 
 from backend import pipeline
 from backend.field.field_file import PlacedField
+from backend.field.surface import Shape
 from backend.mesh.network_surface import SurfaceSettings, extract_network_surface
 from backend.model.config import preset
 from backend.model.dinov3 import DinoV3, DinoV3Config
@@ -24,7 +25,6 @@ from backend.model.weights.checkpoint import write_checkpoint
 from backend.model.weights.dinov3_files import loaded_size
 from backend.pipeline import STAGES_OF_NETWORK, ReconstructRequest, reconstruct, refine
 from backend.report import Report
-from backend.shape import Shape
 from backend.shared.cameras import fibonacci_sphere, intrinsics_from_fov, look_at
 from backend.shared.capture_format import Frame, write_capture_json, write_transforms
 from backend.shared.errors import BadRequest, Cancelled, CheckpointMissing, OutOfMemory

@@ -15,10 +15,10 @@ import torch
 from scipy import ndimage
 from skimage.measure import marching_cubes
 
+from backend.field.decoders import DirectRows
 from backend.field.density import render_step
 from backend.field.field import TwoLevelField, VolumeField
 from backend.field.grids import distances_by_plane, grid_points
-from backend.field.heads import DirectRows
 from backend.field.volumes import DenseVolume, SparseVolume
 from backend.mesh.network_surface import (
     LAYERS,

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from backend.field.config import HeadsConfig
-from backend.field.heads import Heads
+from backend.field.decoders import Heads
 from backend.golden.stage_cases import transformer_config
 from backend.model.config import EncoderConfig, StageConfig
 from backend.model.release.names import MODULES, to_release

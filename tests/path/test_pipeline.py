@@ -19,10 +19,10 @@ from scipy.spatial import cKDTree
 
 from backend import pipeline, result_files
 from backend.command_line import main
+from backend.field.surface import Shape
 from backend.mesh.view_geometry import Camera, render_geometry
 from backend.pipeline import MAX_IMAGE_SIZE, ReconstructRequest, mesh_of, normalize, reconstruct
 from backend.setup.device import choose_device
-from backend.shape import Shape
 from backend.shared.cameras import fibonacci_sphere, gltf_to_world, look_at
 from backend.shared.capture_format import read_capture, write_transforms
 from backend.shared.errors import Cancelled, DeviceUnavailable, DiskFull, LsrmError, NoSurface

@@ -15,9 +15,9 @@ from torch import Tensor
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .field.field import Field
-    from .mesh.triangle_mesh import TriangleMesh
-    from .shared.progress import Progress
+    from ..mesh.triangle_mesh import TriangleMesh
+    from ..shared.progress import Progress
+    from .field import Field
 
 Quantity: TypeAlias = Callable[[Tensor], Tensor]
 """A value at points `[n, 3]` (x, y, z) of the normalized frame, on the CPU."""
