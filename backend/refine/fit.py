@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from ..field.ray_sampling import Samples
     from ..field.renderer import Absorption
     from ..shared.progress import Progress
-    from .band import NarrowBand
     from .config import Level, RefineConfig
+    from .narrow_band import NarrowBand
     from .training_rays import RaySamples, TrainingRays
 
 WHOLLY = 0.99  # coverage of a pixel from which the object counts as all there is in it

@@ -16,9 +16,9 @@ from ..field.field import VolumeField
 from ..field.grids import grid_points
 from ..shared.errors import NoSurface
 from ..views.visual_hull import VisualHull
-from .band import NarrowBand, carved, resampled, sample_grid
 from .fit import LevelFit, Rows
-from .judge import NovelViewJudge
+from .narrow_band import NarrowBand, carved, resampled, sample_grid
+from .novel_view_error import NovelViewJudge
 from .outer_bound import outer_bound
 from .training_rays import TrainingRays, pixels_for
 

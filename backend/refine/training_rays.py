@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..shared.cameras import Normalization
     from ..shared.progress import Progress
     from ..views.views import View
-    from .band import NarrowBand
+    from .narrow_band import NarrowBand
 
 CHUNK = 1 << 15  # rays marched at once
 

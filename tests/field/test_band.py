@@ -14,9 +14,9 @@ from backend.field.grids import grid_points
 from backend.field.ray_sampling import Marcher, Samples
 from backend.field.volumes import DenseVolume
 from backend.ragged import expand
-from backend.refine.band import NarrowBand, carved, resampled, sample_grid
 from backend.refine.config import Level, RefineConfig
 from backend.refine.fit import LevelFit, Rows
+from backend.refine.narrow_band import NarrowBand, carved, resampled, sample_grid
 from backend.refine.training_rays import RaySamples, TrainingRays, follows, march
 from backend.shared.progress import Progress
 

@@ -15,7 +15,7 @@ from backend.field.field import TwoLevelField, VolumeField
 from backend.field.field_file import PlacedField
 from backend.field.grids import grid_points
 from backend.field.volumes import DenseVolume, SparseVolume
-from backend.refine.band import NarrowBand, sample_grid
+from backend.refine.narrow_band import NarrowBand, sample_grid
 from backend.shared.cameras import Normalization
 from kernels.sparse_field import Bricks
 

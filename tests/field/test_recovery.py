@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from backend.mesh.isosurface import extract_surface
-from backend.refine import judge
+from backend.refine import novel_view_error
 from backend.refine.config import Level, RefineConfig
 from backend.refine.refine import Refinement
 from backend.shared.cameras import (
@@ -41,7 +41,7 @@ VOXEL = 2 * HALF / (LEVELS[-1].resolution - 1)
 @pytest.fixture(autouse=True)
 def _coarse(monkeypatch):
     """Small meshes to compare and to color from, so that these tests are quick."""
-    monkeypatch.setattr(judge, "RESOLUTION", MESH)
+    monkeypatch.setattr(novel_view_error, "RESOLUTION", MESH)
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ from backend.field.field import VolumeField
 from backend.field.grids import grid_points
 from backend.mesh.isosurface import extract_surface
 from backend.pipeline import HALF_EXTENT, ReconstructRequest, normalize, reconstruct
-from backend.refine import fit, judge, refine
-from backend.refine.band import NarrowBand, sample_grid
+from backend.refine import fit, novel_view_error, refine
 from backend.refine.config import Level, RefineConfig
 from backend.refine.fit import LevelFit, Rows
+from backend.refine.narrow_band import NarrowBand, sample_grid
 from backend.refine.refine import Refinement, split_views
 from backend.refine.training_rays import TrainingRays, pixels_for
 from backend.shared.capture_format import read_capture
@@ -79,7 +79,7 @@ class Torus:
 @pytest.fixture(autouse=True)
 def _coarse(monkeypatch):
     """Small meshes to compare and to color from, so that these tests are quick."""
-    monkeypatch.setattr(judge, "RESOLUTION", MESH)
+    monkeypatch.setattr(novel_view_error, "RESOLUTION", MESH)
     monkeypatch.setattr(pipeline, "MESH_RESOLUTION", MESH)
 
 
@@ -168,7 +168,7 @@ def test_what_is_too_thin_for_a_coarse_mesh_keeps_its_start(ball, monkeypatch) -
     def nothing(*_):
         raise NoSurface("nothing", "nothing")
 
-    monkeypatch.setattr(judge, "extract_surface", nothing)
+    monkeypatch.setattr(novel_view_error, "extract_surface", nothing)
     assert _refinement(ball, CONFIG, 8).run(None, Progress()) is None
 
 
