@@ -16,10 +16,10 @@ from .field.surface import Shape
 from .mesh.cleaning import decimate, keep_solid_parts
 from .mesh.glb import Textures, plain_dielectric
 from .mesh.isosurface import extract_surface
-from .mesh.level_set import onto_level_set
 from .mesh.network_surface import SurfaceSettings, extract_network_surface
 from .mesh.texture import bake_base_color, decode_textures
 from .mesh.unwrap import unwrap
+from .mesh.vertex_snapping import onto_level_set
 from .model.dinov3 import ImageFeatures
 from .model.inference import predict_coarse, predict_fine, route_tokens, select_tokens
 from .model.preprocess import from_views

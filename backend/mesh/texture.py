@@ -12,14 +12,9 @@ import torch
 from torch.nn import functional as F
 
 from .glb import Textures
-from .projection import (
-    ProjectionSettings,
-    Projector,
-    color_unseen,
-    project_colors,
-)
+from .photo_projection import ProjectionSettings, Projector, color_unseen, project_colors
 from .rasterizer import rasterize
-from .seams import fill_empty_texels
+from .texture_padding import fill_empty_texels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

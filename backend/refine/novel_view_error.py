@@ -13,7 +13,7 @@ import torch
 
 from ..mesh.cleaning import keep_solid_parts
 from ..mesh.isosurface import extract_surface
-from ..mesh.projection import without_background
+from ..mesh.photo_projection import without_background
 from ..mesh.texture import color_vertices
 from ..mesh.view_geometry import Camera, render_geometry
 from ..shared.errors import NoSurface

@@ -13,7 +13,7 @@ from scipy.ndimage import binary_dilation
 from torch import Tensor
 
 from ..field.ray_sampling import Marcher, Samples
-from ..mesh.projection import without_background
+from ..mesh.photo_projection import without_background
 from ..ragged import expand
 from ..shared.cameras import pixel_rays
 

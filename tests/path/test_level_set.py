@@ -9,8 +9,8 @@ import torch
 
 from backend.mesh.cleaning import decimate
 from backend.mesh.isosurface import extract_surface
-from backend.mesh.level_set import onto_level_set
 from backend.mesh.triangle_mesh import TriangleMesh
+from backend.mesh.vertex_snapping import onto_level_set
 from backend.shared.progress import Progress
 
 HALF, CELLS = 0.525, 48

@@ -12,9 +12,9 @@ import torch
 
 from backend.mesh.cleaning import decimate
 from backend.mesh.isosurface import extract_surface
-from backend.mesh.projection import color_unseen
-from backend.mesh.seams import fill_empty_texels
+from backend.mesh.photo_projection import color_unseen
 from backend.mesh.texture import bake_base_color, texels_of
+from backend.mesh.texture_padding import fill_empty_texels
 from backend.mesh.unwrap import unwrap
 from backend.shared.cameras import (
     Normalization,
