@@ -26,7 +26,7 @@ from .model.config import ModelConfig, StageConfig, preset
 from .model.stage import Stage
 from .model.weights.checkpoint import Checkpoint, StageName
 from .pipeline import normalize, predict
-from .report import Report
+from .result.report import Report
 from .shared.progress import Progress
 from .views.visual_hull import VisualHull
 

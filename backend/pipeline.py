@@ -28,9 +28,9 @@ from .model.weights.dinov3_files import load_dinov3, loaded_size
 from .model.weights.memory import estimate
 from .refine.config import RefineConfig
 from .refine.refine import Refinement
-from .report import Report
-from .result_files import Result
-from .result_folder import REPORT, ResultFolder
+from .result.files import Result
+from .result.folder import REPORT, ResultFolder
+from .result.report import Report
 from .setup.device import choose_device, free_memory
 from .shared.cameras import Normalization
 from .shared.capture_format import read_capture

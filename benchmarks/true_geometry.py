@@ -19,7 +19,7 @@ from backend.mesh.texture import bake_base_color
 from backend.mesh.triangle_mesh import TriangleMesh
 from backend.mesh.unwrap import unwrap
 from backend.pipeline import normalize
-from backend.result_folder import REPORT, ResultFolder
+from backend.result.folder import REPORT, ResultFolder
 from backend.shared.capture_format import read_capture
 from backend.shared.progress import Progress
 from backend.views.views import load_views

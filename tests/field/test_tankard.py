@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from backend.mesh.preview import render_unlit
-from backend.metrics import score_image
 from backend.pipeline import (
     MAX_IMAGE_SIZE,
     ReconstructRequest,
@@ -18,7 +17,8 @@ from backend.pipeline import (
     refine,
     texture_of,
 )
-from backend.report import Report
+from backend.result.report import Report
+from backend.result.scores import score_image
 from backend.shared.capture_format import read_capture, write_transforms
 from backend.shared.progress import Progress
 from backend.views.views import load_views, read_view

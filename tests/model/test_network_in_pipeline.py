@@ -24,7 +24,7 @@ from backend.model.transformer import Block
 from backend.model.weights.checkpoint import write_checkpoint
 from backend.model.weights.dinov3_files import loaded_size
 from backend.pipeline import STAGES_OF_NETWORK, ReconstructRequest, reconstruct, refine
-from backend.report import Report
+from backend.result.report import Report
 from backend.shared.cameras import fibonacci_sphere, intrinsics_from_fov, look_at
 from backend.shared.capture_format import Frame, write_capture_json, write_transforms
 from backend.shared.errors import BadRequest, Cancelled, CheckpointMissing, OutOfMemory

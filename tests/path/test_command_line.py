@@ -23,10 +23,10 @@ def fake_command(monkeypatch):
     """Put a command of the test's own in the place of `metrics`."""
 
     def install(run) -> None:
-        module = types.ModuleType("backend.metrics")
+        module = types.ModuleType("backend.result.scores")
         module.add_arguments = lambda parser: None
         module.run = run
-        monkeypatch.setitem(sys.modules, "backend.metrics", module)
+        monkeypatch.setitem(sys.modules, "backend.result.scores", module)
 
     return install
 

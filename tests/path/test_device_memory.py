@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from backend.report import Report
+from backend.result.report import Report
 from backend.setup.device import free_memory
 from backend.shared.progress import Progress
 

@@ -15,7 +15,7 @@ from PIL import Image
 from skimage.metrics import structural_similarity as reference_similarity
 
 from backend.command_line import main
-from backend.metrics import (
+from backend.result.scores import (
     ImageScores,
     chamfer_distance,
     mean_scores,

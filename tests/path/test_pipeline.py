@@ -17,11 +17,12 @@ import trimesh
 from PIL import Image
 from scipy.spatial import cKDTree
 
-from backend import pipeline, result_files
+from backend import pipeline
 from backend.command_line import main
 from backend.field.surface import Shape
 from backend.mesh.view_geometry import Camera, render_geometry
 from backend.pipeline import MAX_IMAGE_SIZE, ReconstructRequest, mesh_of, normalize, reconstruct
+from backend.result import files as result_files
 from backend.setup.device import choose_device
 from backend.shared.cameras import fibonacci_sphere, gltf_to_world, look_at
 from backend.shared.capture_format import read_capture, write_transforms

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.result_folder import REPORT, ResultFolder
+from backend.result.folder import REPORT, ResultFolder
 from backend.setup.environment import child_variables
 from backend.shared.errors import BadImage, Cancelled, DiskFull, LsrmError, OutputNotWritable
 
@@ -243,7 +243,7 @@ def test_disk_full_elsewhere(destination, tmp_path):
 ABANDON = """
 import os, signal, sys
 from pathlib import Path
-from backend.result_folder import ResultFolder
+from backend.result.folder import ResultFolder
 with ResultFolder(Path(sys.argv[1])) as folder:
     (folder / "mesh.glb").write_bytes(b"half")
     print(folder, flush=True)

@@ -8,8 +8,8 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from .shared.atomic_folder import WholeFolder
-from .shared.errors import OutputNotWritable
+from ..shared.atomic_folder import WholeFolder
+from ..shared.errors import OutputNotWritable
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from .field.field_file import PlacedField
-from .mesh.glb import write_glb
-from .mesh.preview import render_unlit
-from .metrics import ImageScores, mean_scores, score_image
+from ..field.field_file import PlacedField
+from ..mesh.glb import write_glb
+from ..mesh.preview import render_unlit
+from .scores import ImageScores, mean_scores, score_image
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .field.surface import Shape
-    from .mesh.glb import Textures
-    from .mesh.triangle_mesh import UnwrappedMesh
+    from ..field.surface import Shape
+    from ..mesh.glb import Textures
+    from ..mesh.triangle_mesh import UnwrappedMesh
+    from ..shared.cameras import Normalization
+    from ..shared.progress import Progress
+    from ..views.views import Views
     from .report import Report
-    from .shared.cameras import Normalization
-    from .shared.progress import Progress
-    from .views.views import Views
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from .shared.progress import Progress
+    from ..shared.progress import Progress
 
 LOGGER = logging.getLogger(__name__)
 

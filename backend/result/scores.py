@@ -14,10 +14,10 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
-from .shared.cameras import gltf_to_world
-from .shared.capture_format import read_capture
-from .shared.errors import BadImage
-from .views.views import read_view
+from ..shared.cameras import gltf_to_world
+from ..shared.capture_format import read_capture
+from ..shared.errors import BadImage
+from ..views.views import read_view
 
 if TYPE_CHECKING:
     import argparse
