@@ -12,8 +12,8 @@ import os
 import sys
 from pathlib import Path
 
-from .command_line import COMMANDS, fail
-from .command_line import main as run_command
+from .commands.command_line import COMMANDS, fail
+from .commands.command_line import main as run_command
 from .setup.environment import (
     ROOT,
     Environment,
@@ -45,7 +45,10 @@ def main(arguments: list[str]) -> int:
             become([str(python), "-P", "-m", "pytest", *arguments[1:]], child_variables())
         if python == Path(sys.executable):
             return run_command(arguments)
-        become([str(python), "-P", "-m", "backend.command_line", *arguments], child_variables())
+        become(
+            [str(python), "-P", "-m", "backend.commands.command_line", *arguments],
+            child_variables(),
+        )
     except LsrmError as error:
         return fail(error, as_json="--json" in arguments)
     except KeyboardInterrupt:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from backend.command_line import fail
+from backend.commands.command_line import fail
 from backend.setup.environment import (
     ROOT,
     become,

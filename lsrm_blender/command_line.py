@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..backend.reconstruct_command import refinement
+from ..backend.commands.reconstruct import refinement
 from ..backend.shared.errors import Cancelled, LsrmError
 from ..backend.shared.exit_codes import DONE, INTERRUPTED, USAGE, exit_code
 from ..backend.shared.progress import Progress

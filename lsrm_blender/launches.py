@@ -36,7 +36,7 @@ sys.exit(serve(Path(sys.argv[1])))
 
 def backend_launch(python: Path, log: Path) -> Launch:
     """The backend, in the Python that has its packages."""
-    command = (str(python), "-P", "-m", "backend.command_line", "serve")
+    command = (str(python), "-P", "-m", "backend.commands.command_line", "serve")
     variables = child_variables(PYTHONUTF8="1", LSRM_BACKEND=str(python))
     return Launch("The backend", command, log, variables)
 

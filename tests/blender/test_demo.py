@@ -11,7 +11,7 @@ import sys
 import pytest
 from PIL import Image
 
-from backend import demo
+from backend.commands import demo
 from backend.setup.environment import child_variables
 
 

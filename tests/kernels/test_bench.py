@@ -13,7 +13,7 @@ import torch
 from backend import bench, bench_kernels, bench_network
 from backend.bench_flex import FlexAttention
 from backend.bench_scene import DIRECTIONS, scene_of, toy_views
-from backend.command_line import main
+from backend.commands.command_line import main
 from backend.pipeline import STAGES_OF_NETWORK
 from kernels.core.plan_statistics import statistics
 from kernels.selected_attention import selected_attention

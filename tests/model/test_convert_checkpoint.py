@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch.nn.utils import parametrize
 
-from backend import convert_checkpoint
+from backend.commands import convert_checkpoint
 from backend.model.encoder import EncoderInputs
 from backend.model.release.config import pickled_arguments, read_arguments, released_config
 from backend.model.release.names import MODULES, current_name, from_release, to_release

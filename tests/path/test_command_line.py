@@ -11,8 +11,8 @@ import types
 
 import pytest
 
-from backend import command_line, demo
-from backend.command_line import COMMANDS, main
+from backend.commands import command_line, demo
+from backend.commands.command_line import COMMANDS, main
 from backend.shared import errors
 from backend.shared.progress import Progress
 from backend.shared.terminal import PlainProgress, cancelled_by_interrupt

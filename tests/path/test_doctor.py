@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from backend import doctor
+from backend.commands import doctor
 from backend.shared import checkpoint_folders
 
 

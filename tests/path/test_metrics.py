@@ -14,7 +14,7 @@ import trimesh
 from PIL import Image
 from skimage.metrics import structural_similarity as reference_similarity
 
-from backend.command_line import main
+from backend.commands.command_line import main
 from backend.result.scores import (
     ImageScores,
     chamfer_distance,

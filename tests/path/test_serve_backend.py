@@ -53,7 +53,7 @@ sys.exit(serve.run(None))
 @pytest.fixture
 def backend(make_client):
     """A client of the real backend, on one thread."""
-    command = (sys.executable, "-P", "-m", "backend.command_line", "serve")
+    command = (sys.executable, "-P", "-m", "backend.commands.command_line", "serve")
     return make_client(command, first_word=30.0, silence=20.0, terminate=5.0, kill=9.0)
 
 

@@ -14,16 +14,16 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .setup.environment import ROOT
-from .setup.system_memory import total_memory
-from .shared.errors import BadRequest
-from .shared.rpc_server import LogToParent, Pipe, Server
+from ..setup.environment import ROOT
+from ..setup.system_memory import total_memory
+from ..shared.errors import BadRequest
+from ..shared.rpc_server import LogToParent, Pipe, Server
 
 if TYPE_CHECKING:
     import argparse
 
-    from .pipeline import ReconstructRequest
-    from .shared.progress import Progress
+    from ..pipeline import ReconstructRequest
+    from ..shared.progress import Progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,8 +45,8 @@ def describe() -> dict[str, Any]:
     """What a parent wants to know before it asks for work; imports torch, so it takes a while."""
     import torch
 
-    from .pipeline import NO_CHECKPOINT
-    from .shared.checkpoint_folders import installed_checkpoints
+    from ..pipeline import NO_CHECKPOINT
+    from ..shared.checkpoint_folders import installed_checkpoints
 
     cuda = torch.cuda.is_available()
     card = torch.cuda.get_device_properties(0) if cuda else None
@@ -68,7 +68,7 @@ def version() -> str:
 
 def reconstruct(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Posed views to a result folder; answers with its report."""
-    from .pipeline import reconstruct as run_pipeline
+    from ..pipeline import reconstruct as run_pipeline
 
     report = run_pipeline(_request(params), progress).to_dict()
     return {"output": str(params["output"]), "report": report}
@@ -80,9 +80,9 @@ def check(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
     Raises:
         LsrmError: the first thing that is wrong with them.
     """
-    from .pipeline import MAX_IMAGE_SIZE
-    from .shared.capture_format import read_capture
-    from .views.views import load_views
+    from ..pipeline import MAX_IMAGE_SIZE
+    from ..shared.capture_format import read_capture
+    from ..views.views import load_views
 
     views = load_views(read_capture(Path(params["views"])), progress, max_size=MAX_IMAGE_SIZE)
     return {"views": len(views.views), "warnings": list(views.warnings)}
@@ -105,7 +105,7 @@ def _request(params: dict[str, Any]) -> ReconstructRequest:
     Raises:
         BadRequest: if one is missing, unknown or of the wrong type.
     """
-    from .pipeline import ReconstructRequest
+    from ..pipeline import ReconstructRequest
 
     remedy = "Use the extension and the backend of one version."
     known = {field.name for field in fields(ReconstructRequest)}

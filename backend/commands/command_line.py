@@ -15,9 +15,9 @@ import sys
 import traceback
 from dataclasses import dataclass
 
-from .shared.errors import Cancelled, LsrmError, OutOfMemory, explained
-from .shared.exit_codes import DONE, USAGE, exit_code
-from .shared.terminal import print_json, say
+from ..shared.errors import Cancelled, LsrmError, OutOfMemory, explained
+from ..shared.exit_codes import DONE, USAGE, exit_code
+from ..shared.terminal import print_json, say
 
 PROGRAM = "python3 -m backend"
 

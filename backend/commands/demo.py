@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .result.report import versions
-from .setup.environment import backend_command, blender_command, child_variables
-from .shared.errors import OutputNotWritable
-from .shared.terminal import print_json, say
+from ..result.report import versions
+from ..setup.environment import backend_command, blender_command, child_variables
+from ..shared.errors import OutputNotWritable
+from ..shared.terminal import print_json, say
 
 if TYPE_CHECKING:
     import argparse

@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .model.release.checkpoint import read_release
-from .model.weights.checkpoint import Checkpoint, write_checkpoint
-from .shared.checkpoint_folders import LICENSE_FILE, user_folder
-from .shared.exit_codes import DONE, USAGE
-from .shared.terminal import print_json, say
+from ..model.release.checkpoint import read_release
+from ..model.weights.checkpoint import Checkpoint, write_checkpoint
+from ..shared.checkpoint_folders import LICENSE_FILE, user_folder
+from ..shared.exit_codes import DONE, USAGE
+from ..shared.terminal import print_json, say
 
 if TYPE_CHECKING:
     import argparse

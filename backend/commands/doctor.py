@@ -13,19 +13,19 @@ from dataclasses import asdict, dataclass
 from importlib import util
 from typing import TYPE_CHECKING
 
-from .setup.environment import ROOT, backend_environment, blender_environment, find_interpreter
-from .setup.installation import costs
-from .setup.system_libraries import install_command, missing_libraries
-from .setup.system_memory import available_memory, total_memory
-from .shared.checkpoint_folders import find_dinov3, installed_checkpoints, license_of, needs_dinov3
-from .shared.errors import CheckpointMismatch, CheckpointMissing, EnvironmentBroken
-from .shared.exit_codes import DONE, ENVIRONMENT
-from .shared.terminal import print_json, say
+from ..setup.environment import ROOT, backend_environment, blender_environment, find_interpreter
+from ..setup.installation import costs
+from ..setup.system_libraries import install_command, missing_libraries
+from ..setup.system_memory import available_memory, total_memory
+from ..shared.checkpoint_folders import find_dinov3, installed_checkpoints, license_of, needs_dinov3
+from ..shared.errors import CheckpointMismatch, CheckpointMissing, EnvironmentBroken
+from ..shared.exit_codes import DONE, ENVIRONMENT
+from ..shared.terminal import print_json, say
 
 if TYPE_CHECKING:
     import argparse
 
-    from .setup.environment import Environment
+    from ..setup.environment import Environment
 
 MEMORY_NEEDED = 3.0
 """Gigabytes that a reconstruction without a network takes at most."""

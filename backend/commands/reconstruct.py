@@ -8,9 +8,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .shared.exit_codes import DONE
-from .shared.progress import Progress
-from .shared.terminal import cancelled_by_interrupt, progress_on_terminal, say
+from ..shared.exit_codes import DONE
+from ..shared.progress import Progress
+from ..shared.terminal import cancelled_by_interrupt, progress_on_terminal, say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
     """Reconstruct; the report as JSON on request, else a sentence."""
-    from .pipeline import ReconstructRequest, reconstruct
+    from ..pipeline import ReconstructRequest, reconstruct
 
     options = {key: value for key, value in vars(arguments).items() if key != "json"}
     progress = Progress(progress_on_terminal())
