@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from backend.bench_network import small_size
+from benchmarks.kernels.network import small_size
 
 if TYPE_CHECKING:
     from backend.model.config import ModelConfig

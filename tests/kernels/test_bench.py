@@ -10,11 +10,11 @@ import math
 import pytest
 import torch
 
-from backend import bench, bench_kernels, bench_network
-from backend.bench_flex import FlexAttention
-from backend.bench_scene import DIRECTIONS, scene_of, toy_views
 from backend.commands.command_line import main
 from backend.pipeline import STAGES_OF_NETWORK
+from benchmarks.kernels import bench, network, timings
+from benchmarks.kernels.flex import FlexAttention
+from benchmarks.kernels.scene import DIRECTIONS, scene_of, toy_views
 from kernels.core.plan_statistics import statistics
 from kernels.selected_attention import selected_attention
 from tests.kernels.network_cases import tiny_network
@@ -29,17 +29,17 @@ def scene():
 
 def test_the_loop_and_the_reference_do_the_same(scene):
     """Both sides of the comparison compute one thing: float32 sums of about 1000 keys."""
-    plan = bench_kernels.first_queries(scene.plans["volume_to_image"], 20)
-    query, key, value = bench_kernels._streams(plan, (4, 2), torch.float32)
+    plan = timings.first_queries(scene.plans["volume_to_image"], 20)
+    query, key, value = timings._streams(plan, (4, 2), torch.float32)
     found, _ = selected_attention(query, key, value, plan)
-    torch.testing.assert_close(found, bench_kernels.loop(query, key, value, plan))
+    torch.testing.assert_close(found, timings.loop(query, key, value, plan))
 
 
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
 def test_flex_attention_does_the_same(scene):
     """The block mask says what the table says."""
     plan = scene.plans["image_to_volume"]
-    query, key, value = bench_kernels._streams(plan, (4, 2), torch.float32)
+    query, key, value = timings._streams(plan, (4, 2), torch.float32)
     wanted, _ = selected_attention(query, key, value, plan)
     found = FlexAttention.of(plan, compiled=False)(query, key, value)
     torch.testing.assert_close(found, wanted)
@@ -57,7 +57,7 @@ def test_repeating_an_object_keeps_its_routing(scene):
 
 def test_cut_plans_name_existing_blocks(scene):
     """With fewer tokens every query still names as many blocks, all of which are there."""
-    plan = bench_kernels.first_queries(scene.plans["volume_to_volume"], 900, keys_too=True)
+    plan = timings.first_queries(scene.plans["volume_to_volume"], 900, keys_too=True)
     assert plan.queries == int(plan.blocks.token_offsets[-1]) <= 900
     assert int(plan.table.max()) < plan.blocks.count
 
@@ -81,14 +81,14 @@ def test_the_crossover_is_a_ratio_of_one_run():
     times = [(names[0], 10, 4.0), (names[1], 10, 2.0), (names[0], 90, 3.0), (names[1], 90, 9.0)]
     times.append(("selected, loop over queries, forward", 90, 1.0))
     times.append((names[0], 256, 1.0))
-    rows = [bench_kernels.Row(name, n, ms, 0.0, None, None) for name, n, ms in times]
+    rows = [timings.Row(name, n, ms, 0.0, None, None) for name, n, ms in times]
     assert bench.crossover(rows) == {10: 0.5, 90: 3.0}
 
 
 def test_the_network_runs_through_the_pipeline():
     """All stages are timed, find the surface that is known, and their attention is counted."""
     config = tiny_network(16)
-    found = bench_network.run_network(toy_views(4), config, torch.device("cpu"))
+    found = network.run_network(toy_views(4), config, torch.device("cpu"))
     assert list(found["stages"]) == list(STAGES_OF_NETWORK)
     assert all(cost["seconds"] > 0 for cost in found["stages"].values())
     assert found["stages"]["dense stage"]["product_tflop"] > 0
@@ -121,7 +121,7 @@ def test_without_a_card_the_report_says_so(capsys, monkeypatch, scene):
     """No figure of a GPU is printed where there is none."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(bench, "_on_cpu", lambda _: [])
-    monkeypatch.setattr("backend.bench_scene.scene_of", lambda *_: scene)
+    monkeypatch.setattr("benchmarks.kernels.scene.scene_of", lambda *_: scene)
     assert main(["bench", "kernels", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["gpu"] == "not measured on a GPU"

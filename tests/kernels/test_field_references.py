@@ -9,7 +9,7 @@ import math
 import pytest
 import torch
 
-from backend.bench_checks import fields
+from benchmarks.kernels.checks import fields
 from kernels.blending import blend_rows
 from kernels.compositing import ray_sums, ray_weights
 from kernels.sparse_field import Bricks, SparseGrid, decode, sample

@@ -18,7 +18,7 @@ triton = pytest.importorskip("triton", reason="Triton is made for Linux and Wind
 from triton.backends.compiler import GPUTarget  # noqa: E402 - only where Triton is
 from triton.runtime import JITFunction, driver  # noqa: E402
 
-from backend.bench_checks import fields, layers, searches  # noqa: E402
+from benchmarks.kernels.checks import fields, layers, searches  # noqa: E402
 
 CPU = torch.device("cpu")
 USERS = (

@@ -12,11 +12,11 @@ import torch
 from torch import nn
 from torch.nn.attention import SDPBackend
 
-from backend import bench, bench_checks, bench_kernels, bench_network
-from backend.bench_flex import FlexAttention
-from backend.bench_query_centric import gathered, one_by_one
-from backend.bench_scene import DIRECTIONS, scene_of, toy_views
 from backend.pipeline import STAGES_OF_NETWORK
+from benchmarks.kernels import bench, checks, network, timings
+from benchmarks.kernels.flex import FlexAttention
+from benchmarks.kernels.query_centric import gathered, one_by_one
+from benchmarks.kernels.scene import DIRECTIONS, scene_of, toy_views
 from kernels.attention import attention
 from kernels.core.dispatch import forced
 from kernels.selected_attention import selected_attention
@@ -29,9 +29,9 @@ HEADS = (4, 2)
 @pytest.fixture(autouse=True)
 def card(monkeypatch):
     """The card; no kernel runs on it, so the references answer, also where they are forbidden."""
-    monkeypatch.setattr(bench_checks, "forced", lambda _: forced("reference"))
-    monkeypatch.setattr(bench_network, "forced", lambda _: forced("reference"))
-    monkeypatch.setattr(bench_network, "FUSED", [SDPBackend.MATH])
+    monkeypatch.setattr(checks, "forced", lambda _: forced("reference"))
+    monkeypatch.setattr(network, "forced", lambda _: forced("reference"))
+    monkeypatch.setattr(network, "FUSED", [SDPBackend.MATH])
     with pretend_card() as device, forced("reference"):
         yield device
 
@@ -117,19 +117,19 @@ def test_shapes_change_in_place():
 
 def test_the_inputs_of_the_checks_lie_on_the_card(card):
     """Every kernel's reference takes them, forward and backward, in the types of a card."""
-    for search in bench_checks.searches(card).values():
+    for search in checks.searches(card).values():
         assert search().is_cuda
-    for function, inputs in (bench_checks.layers(card) | bench_checks.fields(card)).values():
+    for function, inputs in (checks.layers(card) | checks.fields(card)).values():
         short = [each.bfloat16() for each in inputs]
-        for result in bench_checks._results(function, short, "reference"):
+        for result in checks._results(function, short, "reference"):
             assert result.is_cuda
             assert result.dtype == torch.bfloat16
 
 
 def test_rounding_alone_fails_no_check(card):
     """What is drawn for a card has no place where the last bits of float32 decide."""
-    for name, (function, inputs) in bench_checks.fields(card).items():
-        assert bench_checks.compared(name, function, inputs).ok
+    for name, (function, inputs) in checks.fields(card).items():
+        assert checks.compared(name, function, inputs).ok
 
 
 @pytest.mark.filterwarnings("ignore:index_reduce")
@@ -139,7 +139,7 @@ def test_the_routing_of_a_scene_is_made_on_the_card(card):
     assert set(bench.routing(scene)) == set(DIRECTIONS)
     scaled = scene.repeated(2 * scene.plans["volume_to_volume"].queries)
     for plan in scaled.plans.values():
-        query, key, value = bench_kernels._streams(plan, HEADS, torch.bfloat16)
+        query, key, value = timings._streams(plan, HEADS, torch.bfloat16)
         wanted, _ = selected_attention(query, key, value, plan.tiled(8))
         offsets = plan.blocks.token_offsets[plan.blocks.instance_offsets.long()]
         assert attention(query, key, value, plan.query_offsets, offsets).is_cuda
@@ -147,13 +147,13 @@ def test_the_routing_of_a_scene_is_made_on_the_card(card):
         readers = gathered(one_by_one(plan.tiled(1)))
         assert readers.inverse.start.device == CARD
         assert wanted.device == mask.device == readers.queries.device == CARD
-        first = bench_kernels.first_queries(plan, 50, keys_too=True)
+        first = timings.first_queries(plan, 50, keys_too=True)
         assert first.query_offsets.device == first.blocks.instance_offsets.device == CARD
 
 
 def test_the_network_runs_on_the_card(card):
     """All stages of `bench network`, in bfloat16, weights and plans on the card."""
-    found = bench_network.run_network(toy_views(2), tiny_network(), card)
+    found = network.run_network(toy_views(2), tiny_network(), card)
     assert list(found["stages"]) == list(STAGES_OF_NETWORK)
     assert all(cost["peak_gigabytes"] is not None for cost in found["stages"].values())
     assert found["exponentials"] > 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from safetensors.torch import save_file
 
-from backend import parity
+from benchmarks.parity import parity
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from backend import parity
 from backend.shared.errors import LsrmError
+from benchmarks.parity import parity
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,10 +18,10 @@ from torch import Tensor
 
 from backend.field.config import HeadsConfig
 from backend.field.decoders import Heads
-from backend.golden.stage_cases import transformer_config
 from backend.model.config import EncoderConfig, StageConfig
 from backend.model.release.names import MODULES, to_release
 from backend.model.stage import Stage
+from benchmarks.parity.stage_cases import transformer_config
 from tests.model import transcription as spec
 from tests.model.case_files import ranges, some_tokens, write_case, wrong
 from tests.model.transcription import Weights

@@ -15,8 +15,6 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from backend.golden.case import read_case
-from backend.golden.preprocess_case import run_preprocess_case
 from backend.model.config import ModelConfig, preset
 from backend.model.preprocess import Window, from_views, object_window
 from backend.model.release.captures import ReleaseSettings, read_real
@@ -27,6 +25,8 @@ from backend.shared.capture_format import read_capture
 from backend.shared.errors import BadCapture, BadImage
 from backend.shared.srgb import linear_to_srgb, srgb_to_linear
 from backend.views.views import View, load_views
+from benchmarks.parity.case import read_case
+from benchmarks.parity.preprocess_case import run_preprocess_case
 
 if TYPE_CHECKING:
     from pathlib import Path

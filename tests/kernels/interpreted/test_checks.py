@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 import torch
 
-from backend.bench_checks import compared, exact, fields, layers, rough_plan
+from benchmarks.kernels.checks import compared, exact, fields, layers, rough_plan
 from kernels.core.dispatch import choice
 from kernels.layer_norm import normalize
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from backend.parity import run_case
+from benchmarks.parity.parity import run_case
 
 
 def wrong(folder):

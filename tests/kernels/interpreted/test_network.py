@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch.nn.attention import SDPBackend
 
-from backend import bench_network, pipeline
-from backend.bench_scene import toy_views
+from backend import pipeline
+from benchmarks.kernels import network
+from benchmarks.kernels.scene import toy_views
 from tests.kernels.network_cases import tiny_network
 from tests.kernels.pretend_card import pretend_card
 
@@ -27,8 +28,8 @@ def test_no_reference_answers_on_a_card(monkeypatch):
     """From views to the fine field every kernel is Triton's; the bench raises where one is not."""
     interpretable = {"device": torch.device, "float32": torch.float32, "bfloat16": torch.float16}
     monkeypatch.setattr(pipeline, "torch", SimpleNamespace(**interpretable))
-    monkeypatch.setattr(bench_network, "FUSED", [SDPBackend.MATH])  # torch's own have no card
+    monkeypatch.setattr(network, "FUSED", [SDPBackend.MATH])  # torch's own have no card
     with pretend_card() as card:
-        found = bench_network.run_network(toy_views(2), tiny_network(), card)
+        found = network.run_network(toy_views(2), tiny_network(), card)
     assert found["tokens"]["volume_tokens"] > 100
     assert found["exponentials"] > 0

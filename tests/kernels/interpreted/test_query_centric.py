@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from backend.bench_query_centric import query_centric_backward, query_centric_forward
+from benchmarks.kernels.query_centric import query_centric_backward, query_centric_forward
 from kernels.core.routing_plan import RoutingPlan
 from tests.kernels.sparse_cases import adversarial_cases, truth
 

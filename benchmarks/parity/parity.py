@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .golden.attention_case import run_attention_case
-from .golden.case import Case, Produced, read_case
-from .golden.field_cases import run_render_case, run_volsdf_dense_case, run_volsdf_sparse_case
-from .golden.preprocess_case import run_preprocess_case
-from .golden.stage_cases import run_dense_case, run_sparse_case
-from .golden.token_cases import run_routing_case, run_sparsify_case
-from .shared.errors import LsrmError
-from .shared.terminal import print_json, say
+from backend.shared.errors import LsrmError
+from backend.shared.terminal import print_json, say
+
+from .attention_case import run_attention_case
+from .case import Case, Produced, read_case
+from .field_cases import run_render_case, run_volsdf_dense_case, run_volsdf_sparse_case
+from .preprocess_case import run_preprocess_case
+from .stage_cases import run_dense_case, run_sparse_case
+from .token_cases import run_routing_case, run_sparsify_case
 
 if TYPE_CHECKING:
     import argparse

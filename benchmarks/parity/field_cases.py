@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from backend.field.config import HeadsConfig, Prediction
+from backend.field.decoders import Heads
+from backend.field.density import render_step, step_alpha
+from backend.field.field import Field, TwoLevelField, VolumeField
+from backend.field.grids import distances_by_plane, grid_points
+from backend.field.ray_sampling import Marcher, Occupancy
+from backend.field.renderer import absorb
+from backend.field.volumes import DenseVolume, SparseVolume
+from backend.mesh.network_surface import EMPTY, REACH
 from kernels.sparse_field import Bricks
 
-from ..field.config import HeadsConfig, Prediction
-from ..field.decoders import Heads
-from ..field.density import render_step, step_alpha
-from ..field.field import Field, TwoLevelField, VolumeField
-from ..field.grids import distances_by_plane, grid_points
-from ..field.ray_sampling import Marcher, Occupancy
-from ..field.renderer import absorb
-from ..field.volumes import DenseVolume, SparseVolume
-from ..mesh.network_surface import EMPTY, REACH
 from .case import Case, Produced
 
 if TYPE_CHECKING:

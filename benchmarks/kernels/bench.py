@@ -18,16 +18,17 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .shared.errors import LsrmError
-from .shared.exit_codes import DONE, FAILED
-from .shared.terminal import say
+from backend.shared.errors import LsrmError
+from backend.shared.exit_codes import DONE, FAILED
+from backend.shared.terminal import say
 
 if TYPE_CHECKING:
     import argparse
 
-    from .bench_kernels import Row
-    from .bench_scene import Scene
-    from .views.views import Views
+    from backend.views.views import Views
+
+    from .scene import Scene
+    from .timings import Row
 
 PAPER_TOKENS = 300_000
 """Volume tokens of the paper's largest objects; the images have a third as many."""
@@ -81,7 +82,7 @@ def checks(_: argparse.Namespace) -> dict[str, Any]:
     """Every kernel against its reference; needs a card, or Triton's interpreter."""
     from kernels.core.dispatch import interpreting
 
-    from .bench_checks import run_checks
+    from .checks import run_checks
 
     cuda = torch.cuda.is_available()
     if not cuda and not interpreting():
@@ -99,8 +100,8 @@ def checks(_: argparse.Namespace) -> dict[str, Any]:
 
 def kernels(arguments: argparse.Namespace) -> dict[str, Any]:
     """The routing of an object, and the times of selected attention on it."""
-    from .bench_kernels import BASELINE_MILLISECONDS, baseline_counts, over_query_centric
-    from .bench_scene import scene_of
+    from .scene import scene_of
+    from .timings import BASELINE_MILLISECONDS, baseline_counts, over_query_centric
 
     cuda = torch.cuda.is_available()
     resolution = arguments.resolution or (96 if cuda else 48)
@@ -125,7 +126,7 @@ def kernels(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def network(arguments: argparse.Namespace) -> dict[str, Any]:
     """Both stages through the pipeline; on a CPU at the size of `mini`."""
-    from .bench_network import full_size, run_network, small_size
+    from .network import full_size, run_network, small_size
 
     cuda = torch.cuda.is_available()
     config = full_size(arguments.dilation) if cuda else small_size()
@@ -187,7 +188,7 @@ def routing(scene: Scene) -> dict[str, dict[str, Any]]:
 
 def _network_bound(found: dict[str, Any]) -> float:
     """Seconds of the products at this card's own speed, and of the exponentials behind them."""
-    from .bench_kernels import exponential_seconds, product_rate
+    from .timings import exponential_seconds, product_rate
 
     tflop: float = sum(cost["product_tflop"] for cost in found["stages"].values())
     return tflop * 1e12 / product_rate() + exponential_seconds(found["exponentials"])
@@ -195,7 +196,7 @@ def _network_bound(found: dict[str, Any]) -> float:
 
 def crossover(rows: list[Row]) -> dict[int, float]:
     """From how many tokens on the reference beats torch's dense attention, in this run."""
-    from .bench_kernels import dense_over_selected
+    from .timings import dense_over_selected
 
     ratios = dense_over_selected(rows)
     won = [tokens for tokens, ratio in ratios.items() if ratio > 1]
@@ -207,24 +208,24 @@ def crossover(rows: list[Row]) -> dict[int, float]:
 
 def _views(folder: Path | None) -> tuple[Views, str]:
     if folder is None:
-        from .bench_scene import toy_views
+        from .scene import toy_views
 
         return toy_views(), "toy"
-    from .shared.capture_format import read_capture
-    from .shared.progress import Progress
-    from .views.views import load_views
+    from backend.shared.capture_format import read_capture
+    from backend.shared.progress import Progress
+    from backend.views.views import load_views
 
     return load_views(read_capture(folder), Progress(), max_size=768), folder.resolve().name
 
 
 def _on_cpu(scene: Scene) -> list[Row]:
-    from .bench_kernels import against_dense, against_loop
+    from .timings import against_dense, against_loop
 
     return _told([*against_loop(scene), *against_dense(scene)])
 
 
 def _on_cuda(scene: Scene, queries: int) -> list[Row]:
-    from .bench_kernels import on_card
+    from .timings import on_card
 
     scaled = scene.repeated(queries)
     say(f"\nScaled by repeating the object as further instances: {scaled.name}")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from kernels.core.routing_plan import RoutingPlan
 
-    from .bench_scene import Scene
+    from .scene import Scene
 
 LOGGER = logging.getLogger(__name__)
 
@@ -98,8 +98,8 @@ def on_card(direction: str, plan: RoutingPlan) -> list[Row]:
     """Forward and backward in tiles, query by query as published, by flex_attention, densely."""
     from kernels.gpu.tile_attention_backward import backward
 
-    from .bench_flex import FlexAttention
-    from .bench_query_centric import query_centric_backward, query_centric_forward
+    from .flex import FlexAttention
+    from .query_centric import query_centric_backward, query_centric_forward
 
     streams = _streams(plan, CARD_HEADS, torch.bfloat16)
     tiled, single = plan.tiled(TILE_QUERIES["cuda"]), plan.tiled(1)

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from backend.field.config import HeadsConfig
+from backend.model.config import EncoderConfig, StageConfig, TransformerConfig
+from backend.model.encoder import EncoderInputs
+from backend.model.routing.routing_tables import SparseTokens
+from backend.model.routing.tokens import Plan, Routes, Stream, instance_offsets
+from backend.model.stage import SparseResult, Stage, run_dense, run_sparse
+from backend.model.stage_fusion import PriorFeatures
 from kernels.compressed_attention import select_by_score
 from kernels.core.blocks import Blocks
 
-from ..field.config import HeadsConfig
-from ..model.config import EncoderConfig, StageConfig, TransformerConfig
-from ..model.encoder import EncoderInputs
-from ..model.routing.routing_tables import SparseTokens
-from ..model.routing.tokens import Plan, Routes, Stream, instance_offsets
-from ..model.stage import SparseResult, Stage, run_dense, run_sparse
-from ..model.stage_fusion import PriorFeatures
 from .case import Case, Produced
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..model.config import BOX_MARGIN, ModelConfig, preset
-from ..model.routing.release_cameras import Cameras
-from ..model.routing.routing import (
+from backend.model.config import BOX_MARGIN, ModelConfig, preset
+from backend.model.routing.release_cameras import Cameras
+from backend.model.routing.routing import (
     ImageRouter,
     SurfaceMaps,
     block_centers,
@@ -19,8 +19,8 @@ from ..model.routing.routing import (
     image_router,
     volume_points,
 )
-from ..model.routing.routing_tables import SparseTokens, plan_by_geometry
-from ..model.routing.selection import (
+from backend.model.routing.routing_tables import SparseTokens, plan_by_geometry
+from backend.model.routing.selection import (
     foreground_patches,
     grow_tokens,
     image_tokens,
@@ -30,7 +30,8 @@ from ..model.routing.selection import (
     views_within,
     volume_tokens,
 )
-from ..model.routing.tokens import block_order, blocks_in, blocks_of
+from backend.model.routing.tokens import block_order, blocks_in, blocks_of
+
 from .case import Case, Produced, scalar
 from .stage_cases import DIRECTIONS
 

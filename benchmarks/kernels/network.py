@@ -19,23 +19,22 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from backend.model.config import ModelConfig, StageConfig, preset
+from backend.model.stage import Stage
+from backend.model.weights.checkpoint import Checkpoint, StageName
+from backend.pipeline import normalize, predict
+from backend.result.report import Report
+from backend.shared.progress import Progress
+from backend.views.visual_hull import VisualHull
 from kernels.core.dispatch import forced
 from kernels.core.plan_statistics import statistics
-
-from .model.config import ModelConfig, StageConfig, preset
-from .model.stage import Stage
-from .model.weights.checkpoint import Checkpoint, StageName
-from .pipeline import normalize, predict
-from .result.report import Report
-from .shared.progress import Progress
-from .views.visual_hull import VisualHull
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .model.routing.tokens import Plan
-    from .shared.cameras import Normalization
-    from .views.views import Views
+    from backend.model.routing.tokens import Plan
+    from backend.shared.cameras import Normalization
+    from backend.views.views import Views
 
 FUSED = [SDPBackend.FLASH_ATTENTION, SDPBackend.CUDNN_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]
 _SELF = ("volume_to_volume", "image_to_image")

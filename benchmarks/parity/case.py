@@ -12,8 +12,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from ..model.release.names import from_release
-from ..shared.errors import LsrmError
+from backend.model.release.names import from_release
+from backend.shared.errors import LsrmError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from backend.model.attention import Projection, SparseAttention
+from backend.model.config import TransformerConfig
+from backend.model.routing.tokens import Plan, Stream
+from backend.model.transformer import Block
 from kernels.attention import log_sum_exp
 from kernels.compressed_attention import block_scores, compressed_attention, select_by_score
 from kernels.core.blocks import Blocks, block_mean
@@ -16,10 +20,6 @@ from kernels.layer_norm import normalize
 from kernels.selected_attention import selected_attention
 from kernels.window_attention import window_attention
 
-from ..model.attention import Projection, SparseAttention
-from ..model.config import TransformerConfig
-from ..model.routing.tokens import Plan, Stream
-from ..model.transformer import Block
 from .case import Case, Produced
 from .stage_cases import stored_blocks, stored_routes
 

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..model.release.captures import ReleaseCapture, ReleaseSettings, read_real
-from ..model.release.rig import read_rig
+from backend.model.release.captures import ReleaseCapture, ReleaseSettings, read_real
+from backend.model.release.rig import read_rig
+
 from .case import Case, Produced
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from ..model.preprocess import CroppedView, ViewTensors
+    from backend.model.preprocess import CroppedView, ViewTensors
 
 READERS = {"real": read_real, "rig": read_rig}
 

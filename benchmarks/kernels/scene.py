@@ -12,31 +12,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from kernels.core.blocks import Blocks
-from kernels.core.routing_plan import RoutingPlan
-
-from .field.grids import grid_points
-from .model.config import ModelConfig, preset
-from .model.preprocess import from_views
-from .model.routing.release_cameras import Cameras
-from .model.routing.routing import SurfaceMaps
-from .model.routing.routing_tables import SparseTokens, plan_by_geometry
-from .model.routing.selection import foreground_patches, image_tokens, volume_tokens
-from .shared.cameras import (
+from backend.field.grids import grid_points
+from backend.model.config import ModelConfig, preset
+from backend.model.preprocess import from_views
+from backend.model.routing.release_cameras import Cameras
+from backend.model.routing.routing import SurfaceMaps
+from backend.model.routing.routing_tables import SparseTokens, plan_by_geometry
+from backend.model.routing.selection import foreground_patches, image_tokens, volume_tokens
+from backend.shared.cameras import (
     Normalization,
     fibonacci_sphere,
     intrinsics_from_fov,
     look_at,
     pixel_rays,
 )
-from .shared.capture_format import BoundingSphere
-from .views.views import View, Views
-from .views.visual_hull import VisualHull, estimate_bounding_sphere
+from backend.shared.capture_format import BoundingSphere
+from backend.views.views import View, Views
+from backend.views.visual_hull import VisualHull, estimate_bounding_sphere
+from kernels.core.blocks import Blocks
+from kernels.core.routing_plan import RoutingPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .model.preprocess import ViewTensors
+    from backend.model.preprocess import ViewTensors
 
     Distance = Callable[[torch.Tensor], torch.Tensor]
 
