@@ -17,9 +17,9 @@ def register() -> None:
     """Add the panel and its operators, and the command `blender --command lsrm …`."""
     import bpy
 
-    from .command_line import main
-    from .properties import attach
-    from .translations import TRANSLATIONS
+    from .commands.command_line import main
+    from .ui.properties import attach
+    from .ui.translations import TRANSLATIONS
 
     for each in _classes():
         bpy.utils.register_class(each)
@@ -34,8 +34,8 @@ def unregister() -> None:
     """Remove what `register` added, last things first; no process of ours stays."""
     import bpy
 
-    from . import window
-    from .properties import detach
+    from .ui import window
+    from .ui.properties import detach
 
     window.unregister()
     while _commands:

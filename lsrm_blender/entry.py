@@ -43,7 +43,7 @@ def main() -> None:
     take_back_stdout()
     load_package()
     try:
-        code = importlib.import_module("lsrm.lsrm_blender.command_line").main(arguments)
+        code = importlib.import_module("lsrm.lsrm_blender.commands.command_line").main(arguments)
     except SystemExit as end:  # argparse: 0 after --help, 2 on wrong usage
         code = end.code if isinstance(end.code, int) else 1
     except KeyboardInterrupt:

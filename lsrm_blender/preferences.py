@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 
-from . import launches
-from .checkpoints import LICENSE
+from . import child_commands
+from .jobs.checkpoints import LICENSE
 
 if TYPE_CHECKING:
-    from .child_process import Launch
+    from .jobs.child_process import Launch
 
 INSTALL = "lsrm.install_backend"
 """The button that installs the backend; what comes of it is shown here."""
@@ -143,7 +143,7 @@ def user_folder(name: str) -> Path:
     try:
         return Path(bpy.utils.extension_path_user(PACKAGE, path=name, create=True))
     except ValueError:  # not installed as an extension
-        return launches.log_folder() / name
+        return child_commands.log_folder() / name
 
 
 def work_folder(scene: bpy.types.Scene) -> Path:
@@ -166,7 +166,7 @@ def backend_python() -> Path:
     Raises:
         EnvironmentBroken: if there is none.
     """
-    return launches.backend_python(chosen().backend_python, [environments()])
+    return child_commands.backend_python(chosen().backend_python, [environments()])
 
 
 def launch(child: str) -> Launch:
@@ -177,10 +177,10 @@ def launch(child: str) -> Launch:
     """
     log = _log_file(child)
     if child == "blender":
-        return launches.blender_launch(log)
+        return child_commands.blender_launch(log)
     if child == "install":
-        return launches.install_launch(environments(), log)
-    return launches.backend_launch(backend_python(), log)
+        return child_commands.install_launch(environments(), log)
+    return child_commands.backend_launch(backend_python(), log)
 
 
 def _log_file(child: str) -> Path:

@@ -128,7 +128,7 @@ def _stored(paths):
     """The numbers in image files of any depth."""
     from pathlib import Path
 
-    from lsrm.lsrm_blender.pixels import read_stored
+    from lsrm.lsrm_blender.scene.pixels import read_stored
 
     return [read_stored(Path(path))[..., :3].tolist() for path in paths]
 

@@ -16,10 +16,10 @@ def _photograph_glow(path):
     from pathlib import Path
 
     import bpy
-    from lsrm.lsrm_blender.pixels import render_pixels, srgb_with_alpha, write_png
-    from lsrm.lsrm_blender.render_settings import RenderSettings, use_cycles, use_true_colors
-    from lsrm.lsrm_blender.scene_cameras import add_camera
-    from lsrm.lsrm_blender.scene_state import working_scene
+    from lsrm.lsrm_blender.scene.pixels import render_pixels, srgb_with_alpha, write_png
+    from lsrm.lsrm_blender.scene.render_settings import RenderSettings, use_cycles, use_true_colors
+    from lsrm.lsrm_blender.scene.scene_cameras import add_camera
+    from lsrm.lsrm_blender.scene.scene_state import working_scene
 
     with working_scene("test", []) as scene:
         default = scene.view_settings.view_transform
@@ -61,7 +61,7 @@ def _round_trip(path, bits, channels):
     from pathlib import Path
 
     import numpy as np
-    from lsrm.lsrm_blender.pixels import read_stored, write_png
+    from lsrm.lsrm_blender.scene.pixels import read_stored, write_png
 
     top = 2**bits - 1
     values = np.random.default_rng(0).integers(0, top + 1, (5, 7, channels)) / top
@@ -83,10 +83,10 @@ def _background_of(path, rotation):
     import numpy as np
     from lsrm.backend import cameras
     from lsrm.lsrm_blender import lighting
-    from lsrm.lsrm_blender.pixels import render_pixels
-    from lsrm.lsrm_blender.render_settings import RenderSettings, use_cycles
-    from lsrm.lsrm_blender.scene_cameras import Viewpoint, add_camera, point_camera
-    from lsrm.lsrm_blender.scene_state import working_scene
+    from lsrm.lsrm_blender.scene.pixels import render_pixels
+    from lsrm.lsrm_blender.scene.render_settings import RenderSettings, use_cycles
+    from lsrm.lsrm_blender.scene.scene_cameras import Viewpoint, add_camera, point_camera
+    from lsrm.lsrm_blender.scene.scene_state import working_scene
 
     intrinsics = cameras.Intrinsics(48, 32, 50.0, 50.0, 20.0, 18.0)
     answers = []
@@ -122,7 +122,7 @@ def _turned_patch(path, rotation):
     """The direction of the brightest light after a turn."""
     import numpy as np
     from lsrm.lsrm_blender import lighting
-    from lsrm.lsrm_blender.scene_state import no_trace
+    from lsrm.lsrm_blender.scene.scene_state import no_trace
 
     with no_trace():
         world = lighting.world_of(lighting.Environment(path, 1.0, rotation))

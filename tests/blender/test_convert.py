@@ -49,7 +49,7 @@ f 4 1 5 8
 @pytest.fixture
 def items(lsrm):
     """The module that knows what belongs to a batch."""
-    return lsrm("lsrm_blender.batch_items")
+    return lsrm("lsrm_blender.jobs.batch_items")
 
 
 def touched(*paths: Path) -> None:
@@ -138,7 +138,7 @@ class FakeClient:
 @pytest.fixture
 def run_batch(lsrm, tmp_path, monkeypatch):
     """A function that runs a batch of three cubes with fake children."""
-    convert, found = lsrm("lsrm_blender.convert"), lsrm("lsrm_blender.batch_items")
+    convert, found = lsrm("lsrm_blender.jobs.batch"), lsrm("lsrm_blender.jobs.batch_items")
     paths = [tmp_path / f"{name}.obj" for name in "abc"]
     for path in paths:
         path.write_text(CUBE + f"# {path}")
@@ -182,7 +182,7 @@ def test_another_light_in_the_same_file_counts(run_batch, tmp_path):
 @pytest.mark.parametrize("refine", ["0", "-1", "soon", "1.5"])
 def test_wrong_seconds_are_usage(lsrm, capsys, refine):
     """The refinement is checked before hours of work begin, in the words of `reconstruct`."""
-    parser = lsrm("lsrm_blender.command_line").parser()
+    parser = lsrm("lsrm_blender.commands.command_line").parser()
     with pytest.raises(SystemExit) as stop:
         parser.parse_args(["convert", "a.glb", "-o", "out", f"--refine={refine}"])
     assert stop.value.code == 2
@@ -214,7 +214,7 @@ def test_without_a_backend_nothing_is_tried(run_batch, lsrm):
 
 def test_only_one_batch_writes_to_a_folder(lsrm, tmp_path):
     """A second one is refused while the first one runs, and welcome afterwards."""
-    convert = lsrm("lsrm_blender.convert")
+    convert = lsrm("lsrm_blender.jobs.batch")
     with convert.only_one(tmp_path), pytest.raises(lsrm("backend.shared.errors").LsrmError):
         convert.only_one(tmp_path).__enter__()
     with convert.only_one(tmp_path):

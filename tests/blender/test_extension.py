@@ -80,7 +80,7 @@ def test_zip_holds_only_what_runs(package):
         names = [name for name in archive.namelist() if not name.endswith("/")]
     assert {name.split("/")[0] for name in names} == ROOMS | AROUND
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
-    assert {"backend/setup/environment.py", "lsrm_blender/command_line.py"} <= set(names)
+    assert {"backend/setup/environment.py", "lsrm_blender/commands/command_line.py"} <= set(names)
     assert package.stat().st_size < 1 << 20
 
 

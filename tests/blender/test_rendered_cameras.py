@@ -48,10 +48,10 @@ def _photograph_settings(cameras, point):
     """Where a glowing ball appears with Blender's own camera settings."""
     import bpy
     from lsrm.lsrm_blender import self_check
-    from lsrm.lsrm_blender.pixels import render_pixels
-    from lsrm.lsrm_blender.render_settings import RenderSettings, use_cycles
-    from lsrm.lsrm_blender.scene_cameras import add_camera
-    from lsrm.lsrm_blender.scene_state import working_scene
+    from lsrm.lsrm_blender.scene.pixels import render_pixels
+    from lsrm.lsrm_blender.scene.render_settings import RenderSettings, use_cycles
+    from lsrm.lsrm_blender.scene.scene_cameras import add_camera
+    from lsrm.lsrm_blender.scene.scene_state import working_scene
 
     found = []
     with working_scene("test", []) as scene:
@@ -73,10 +73,10 @@ def _photograph_views(views, point):
     import numpy as np
     from lsrm.backend.shared.cameras import Intrinsics
     from lsrm.lsrm_blender import self_check
-    from lsrm.lsrm_blender.pixels import render_pixels
-    from lsrm.lsrm_blender.render_settings import RenderSettings, use_cycles
-    from lsrm.lsrm_blender.scene_cameras import Viewpoint, add_camera, point_camera
-    from lsrm.lsrm_blender.scene_state import working_scene
+    from lsrm.lsrm_blender.scene.pixels import render_pixels
+    from lsrm.lsrm_blender.scene.render_settings import RenderSettings, use_cycles
+    from lsrm.lsrm_blender.scene.scene_cameras import Viewpoint, add_camera, point_camera
+    from lsrm.lsrm_blender.scene.scene_state import working_scene
 
     found = []
     with working_scene("test", []) as scene:

@@ -17,10 +17,10 @@ def _dump_around_a_capture(path, stop_at, output):
     import bpy
     from lsrm.backend.shared.errors import Cancelled
     from lsrm.backend.shared.progress import Progress
-    from lsrm.lsrm_blender.capture import CaptureSettings, capture
-    from lsrm.lsrm_blender.lighting import Environment
-    from lsrm.lsrm_blender.render_settings import RenderSettings
-    from lsrm.lsrm_blender.scene_cameras import Framing
+    from lsrm.lsrm_blender.scene.capture import CaptureSettings, capture
+    from lsrm.lsrm_blender.scene.lighting import Environment
+    from lsrm.lsrm_blender.scene.render_settings import RenderSettings
+    from lsrm.lsrm_blender.scene.scene_cameras import Framing
 
     def told(block, depth=0):
         """All properties of an RNA struct, pointers to other data-blocks by name."""

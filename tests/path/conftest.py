@@ -163,10 +163,10 @@ def mount(tmp_path):
 @pytest.fixture
 def make_client(lsrm, tmp_path):
     """A function that makes a client of a child; all are closed in the end."""
-    clients, client_module = [], lsrm("lsrm_blender.backend_client")
+    clients, client_module = [], lsrm("lsrm_blender.jobs.backend_client")
 
     def make(command: tuple[str, ...], **patience: float):
-        launch = lsrm("lsrm_blender.child_process").Launch(
+        launch = lsrm("lsrm_blender.jobs.child_process").Launch(
             "The child", command, tmp_path / "log.txt", child_variables()
         )
         limits = {"first_word": 8.0, "silence": 3.0, "terminate": 0.5, "kill": 1.0, **patience}

@@ -17,7 +17,7 @@ import pytest
 )
 def test_a_plan_that_breaks_is_told_as_a_job_is(lsrm, error, code):
     """The panel shows what happened, and the traceback reaches Blender's console."""
-    session = lsrm("lsrm_blender.session")
+    session = lsrm("lsrm_blender.jobs.session")
 
     def work():
         raise error

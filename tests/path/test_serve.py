@@ -95,7 +95,7 @@ def make_test_client(make_client):
 
 def test_patience_keeps_the_promise(lsrm):
     """A dead or silent child is noticed within ten seconds by the limits that users get."""
-    patience = lsrm("lsrm_blender.child_watch").Patience()
+    patience = lsrm("lsrm_blender.jobs.child_watch").Patience()
     assert max(patience.silence, patience.first_word, patience.kill) <= 10.0
     assert patience.silence > 3 * protocol.HEARTBEAT_SECONDS
 

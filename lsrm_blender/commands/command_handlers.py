@@ -1,0 +1,182 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each command does: words of the command line to settings, and settings to work.
+
+Every handler takes the parsed arguments and a progress, and returns what `--json` prints.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import bpy
+
+from ...backend.shared.errors import BadCapture
+from ...backend.shared.exit_codes import USAGE
+from ..scene import capture as capturing
+from ..scene import demo_asset as demo
+from ..scene import relight as relighting
+from ..scene.asset_import import AssetChoice, common_name, open_asset, open_empty, open_file
+from ..scene.import_views import is_capture, show_views
+from ..scene.lighting import Environment
+from ..scene.render_settings import RenderSettings
+from ..scene.result_import import import_result, read_result, results_in, save_blend
+from ..scene.scene_cameras import Framing
+from . import evaluate as evaluating
+from . import self_check
+from .command_line import tell
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ...backend.shared.progress import Progress
+
+
+def capture(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+    """Asset to capture folder."""
+    if (arguments.relight or arguments.passes) and not arguments.test_views:
+        tell("--relight and --passes are about test views: add --test-views 8, say.")
+        return {"exit_code": USAGE}
+    environment = None
+    if arguments.environment is not None:
+        environment = Environment(
+            arguments.environment, arguments.environment_strength, arguments.environment_rotation
+        )
+    settings = capturing.CaptureSettings(
+        views=arguments.views,
+        test_views=arguments.test_views,
+        framing=Framing(arguments.size, arguments.field_of_view, arguments.distance),
+        render=RenderSettings(arguments.samples, arguments.seed, threads=arguments.threads),
+        environment=environment,
+        relight=tuple(Environment(source) for source in arguments.relight),
+        passes=arguments.passes,
+        normalize=arguments.normalize,
+        panorama_width=arguments.environment_size,
+    )
+    choice = AssetChoice(arguments.asset, arguments.object, arguments.collection, arguments.up_axis)
+    objects = open_asset(choice)
+    source = {
+        "file": str(arguments.asset.absolute()),
+        "name": arguments.object or arguments.collection or common_name(objects, arguments.asset),
+        "objects": [shown.name for shown in objects],
+    }
+    return capturing.capture(objects, source, arguments.output, settings, progress)
+
+
+def import_(arguments: argparse.Namespace, _progress: Progress) -> dict[str, Any]:
+    """Result, or posed views, to .blend."""
+    if is_capture(arguments.result):
+        return _import_views(arguments)
+    result = read_result(arguments.result, arguments.views)
+    _open_scene(arguments.into)
+    imported = import_result(result, bpy.context.scene)
+    save_blend(arguments.output)
+    if result.originals:
+        tell("The original stays visible; hide one of the two to see the other.")
+    return {
+        "scene": str(arguments.output.absolute()),
+        "objects": [made.name for made in imported],
+        "source": result.source,
+    }
+
+
+def _import_views(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Posed views to a .blend with their cameras and images."""
+    _open_scene(arguments.into)
+    made = show_views(arguments.result.absolute(), bpy.context.scene)
+    save_blend(arguments.output)
+    cameras = [camera.name for camera in made]
+    return {"scene": str(arguments.output.absolute()), "cameras": cameras}
+
+
+def relight(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+    """Result to pictures under other lights."""
+    environments = tuple(
+        Environment(source, arguments.strength, arguments.rotation)
+        for source in arguments.environment
+    )
+    settings = relighting.RelightSettings(
+        environments,
+        render=RenderSettings(
+            arguments.samples,
+            arguments.seed,
+            transparent=arguments.hidden,
+            threads=arguments.threads,
+        ),
+        framing=Framing(arguments.size, field_of_view=35.0),
+        frames=arguments.turntable,
+        from_view=_from_view(arguments.from_view),
+    )
+    result = read_result(arguments.result)
+    _open_scene(arguments.scene)
+    scene = bpy.context.scene
+    shown = results_in(scene) or import_result(result, scene)
+    to = (arguments.output, settings, progress)
+    if arguments.scene is None:
+        pictures = relighting.relight(shown, *to)
+    else:
+        pictures = relighting.relight_scene(scene, shown, *to)
+    if arguments.save is not None:
+        relighting.set_environment(scene, environments[-1])
+        save_blend(arguments.save)
+    return {"images": [str(picture) for picture in pictures]}
+
+
+def _open_scene(path: Path | None) -> None:
+    """Open a scene, or begin with an empty scene."""
+    if path is None:
+        open_empty()
+    else:
+        open_file(path)
+
+
+def _from_view(text: str | None) -> tuple[Path, int] | None:
+    """VIEWS:INDEX.
+
+    Raises:
+        BadCapture: if it is not of that form.
+    """
+    if text is None:
+        return None
+    folder, _, index = text.rpartition(":")
+    if not folder or not index.isdecimal():
+        raise BadCapture(f"{text!r} names no view.", "Write it as VIEWS:INDEX, say views:3.")
+    return Path(folder), int(index)
+
+
+def evaluate(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+    """Scores on the held-out views, also as words."""
+    mesh = arguments.mesh or read_result(arguments.result).mesh
+    scores = evaluating.evaluate(
+        arguments.views, mesh, arguments.shading, arguments.write_comparison, progress
+    )
+    for name, value in scores["mean"].items():
+        tell(f"{name:>16} {value:8.3f}")
+    return scores
+
+
+def demo_asset(arguments: argparse.Namespace, _progress: Progress) -> dict[str, Any]:
+    """The demo's object as .blend."""
+    open_empty()
+    demo.build(bpy.context.scene)
+    save_blend(arguments.output)
+    return {"asset": str(arguments.output.absolute())}
+
+
+def doctor(_arguments: argparse.Namespace, _progress: Progress) -> dict[str, Any]:
+    """What this Blender can do, as a list with marks."""
+    findings = self_check.findings()
+    for finding in findings:
+        tell(finding.line)
+    return {
+        "findings": [finding.to_dict() for finding in findings],
+        "exit_code": self_check.exit_code(findings),
+    }
+
+
+def convert(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+    """Assets to results."""
+    from .convert import convert_all
+
+    return convert_all(arguments, progress)

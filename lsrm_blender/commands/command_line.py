@@ -1,0 +1,245 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands, as `python3 -m lsrm_blender ...` and as `blender --command lsrm ...`.
+
+This is their grammar; it needs no Blender, so that `--help` is quick. What they do is in
+`command_handlers`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...backend.commands.reconstruct import refinement
+from ...backend.shared.errors import Cancelled, LsrmError
+from ...backend.shared.exit_codes import DONE, INTERRUPTED, USAGE, exit_code
+from ...backend.shared.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def main(argv: list[str]) -> int:
+    """Run one command.
+
+    Args:
+        argv: the words after the program's name.
+
+    Returns:
+        The exit code: 0 done, 1 failed, 2 usage, 3 environment, 130 interrupted.
+    """
+    try:
+        arguments = parser().parse_args(argv)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else USAGE
+    if arguments.handler == "serve":  # stdout is a pipe to the parent then
+        from .serve import serve
+
+        return serve()
+    with quiet_blender(verbose=arguments.verbose) as answer, stoppable() as progress:
+        try:
+            from . import command_handlers  # here and not above: it needs bpy
+
+            result = getattr(command_handlers, arguments.handler)(arguments, progress)
+        except (Cancelled, KeyboardInterrupt):
+            tell("Stopped.")
+            return INTERRUPTED
+        except LsrmError as error:
+            tell(str(error))
+            result = {"error": error.to_dict(), "exit_code": exit_code(error)}
+        if arguments.json:
+            answer(result)
+        return int(result.get("exit_code", DONE))
+
+
+@contextmanager
+def stoppable() -> Iterator[Progress]:
+    """Progress as lines on stderr, which Ctrl-C and a polite kill cancel.
+
+    While Blender renders, a KeyboardInterrupt would be printed and forgotten by its engine; a
+    cancelled progress stops the work before the next view.
+    """
+    progress = Progress(
+        lambda stage, fraction, text: tell(f"{stage} {100 * fraction:3.0f} %  {text}")
+    )
+    stops = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(stop, lambda *_: progress.cancel()) for stop in stops]
+    try:
+        yield progress
+    finally:
+        for stop, handler in zip(stops, before, strict=True):
+            # None: a whole Blender had set a handler that Python cannot set again.
+            signal.signal(stop, signal.SIG_DFL if handler is None else handler)
+
+
+def tell(text: str) -> None:
+    """Say something to the person at the terminal."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+@contextmanager
+def quiet_blender(*, verbose: bool) -> Iterator[Any]:
+    """Keep stdout for our one JSON document: Blender prints to file descriptor 1 as it likes.
+
+    Yields:
+        A function that writes the document to the real stdout.
+    """
+    sys.stdout.flush()
+    real = os.dup(1)
+    chatter = os.dup(2) if verbose else os.open(os.devnull, os.O_WRONLY)
+    os.dup2(chatter, 1)
+    os.close(chatter)
+
+    def answer(document: dict[str, Any]) -> None:
+        text = json.dumps(document, indent=1, ensure_ascii=False, default=str)
+        with os.fdopen(os.dup(real), "w", encoding="utf-8") as stream:
+            stream.write(text + "\n")
+
+    try:
+        yield answer
+    finally:
+        sys.stdout.flush()
+        os.dup2(real, 1)
+        os.close(real)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The grammar of all commands."""
+    program = argparse.ArgumentParser(
+        prog="python3 -m lsrm_blender", description="LSRM's side of Blender."
+    )
+    commands = program.add_subparsers(metavar="COMMAND", required=True)
+    _add_capture(commands)
+    _add_import(commands)
+    _add_relight(commands)
+    _add_evaluate(commands)
+    asset = _add_command(commands, "demo-asset", "Make the object that the demo shows.")
+    asset.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.blend")
+    _add_convert(commands)
+    _add_command(commands, "doctor", "Say what this Blender can do.")
+    _add_command(commands, "serve", "Capture what the parent on stdin asks for.")
+    return program
+
+
+def _add_command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    command.set_defaults(handler=name.replace("-", "_").replace("import", "import_"))
+    command.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    command.add_argument("--verbose", action="store_true", help="let Blender talk, on stderr")
+    return command
+
+
+def _add_capture(commands: Any) -> None:
+    command = _add_command(commands, "capture", "Photograph an asset from all around.")
+    add = command.add_argument
+    add("asset", type=Path)
+    add("-o", "--output", type=Path, required=True, metavar="VIEWS")
+    chosen = command.add_mutually_exclusive_group()
+    chosen.add_argument("--object", metavar="NAME", help="this object and its children only")
+    chosen.add_argument("--collection", metavar="NAME", help="this collection only")
+    add("--up-axis", choices=("auto", "Y", "Z"), default="auto", help="of .obj .ply .stl files")
+    add("--normalize", action="store_true", help="write poses for radius 0.5 at the origin")
+    add("--views", type=_positive, default=16)
+    add("--test-views", type=int, default=0, metavar="N", help="held-out views for evaluation")
+    add("--size", type=_positive, default=256, help="of the square images, in pixels")
+    add("--field-of-view", type=_angle, default=40.0, metavar="DEGREES")
+    add("--distance", type=float, metavar="RADII", help="default: the object fills the frame")
+    add("--environment", metavar="HDRI|NAME", help="default: the file's own light")
+    add("--environment-strength", type=float, default=1.0)
+    add("--environment-rotation", type=float, default=0.0, metavar="DEGREES")
+    add("--environment-size", type=_positive, default=1024, help="width of environment.hdr")
+    add("--relight", nargs="+", default=[], metavar="HDRI", help="other lights for test views")
+    add("--passes", action="store_true", help="store the materials of the test views")
+    _add_rendering(command, samples=32)
+
+
+def _add_import(commands: Any) -> None:
+    command = _add_command(
+        commands, "import", "Put a result, or the cameras of views, into a scene."
+    )
+    add = command.add_argument
+    add("result", type=Path, help="a result, a capture folder, or a transforms.json")
+    add("-o", "--output", type=Path, required=True, metavar="SCENE.blend")
+    add("--into", type=Path, metavar="SCENE.blend", help="default: an empty scene")
+    add("--views", type=Path, help="the capture it was made from; default: as its report says")
+
+
+def _add_relight(commands: Any) -> None:
+    command = _add_command(commands, "relight", "Render a result under other lights.")
+    add = command.add_argument
+    add("result", type=Path)
+    add("--environment", nargs="+", required=True, metavar="HDRI|NAME")
+    add("-o", "--output", type=Path, required=True, metavar="DIR")
+    add("--rotation", type=float, default=0.0, metavar="DEGREES")
+    add("--strength", type=float, default=1.0)
+    seen = command.add_mutually_exclusive_group()
+    seen.add_argument("--visible", action="store_true", help="show the environment (default)")
+    seen.add_argument("--hidden", action="store_true", help="transparent background")
+    add("--turntable", type=int, default=0, metavar="FRAMES")
+    add("--size", type=_positive, default=512)
+    add("--from-view", metavar="VIEWS:INDEX", help="the camera of a capture")
+    add("--scene", type=Path, metavar="SCENE.blend", help="render the result in this scene")
+    add("--save", type=Path, metavar="SCENE.blend", help="store the scene, lit by the last light")
+    _add_rendering(command, samples=64)
+
+
+def _add_evaluate(commands: Any) -> None:
+    command = _add_command(commands, "evaluate", "Score a result on the held-out views.")
+    add = command.add_argument
+    add("views", type=Path)
+    add("result", type=Path, help="a result folder, or any 3D file in the capture's coordinates")
+    add("--shading", choices=("unlit", "lit"), default="unlit")
+    add("--mesh", type=Path, metavar="FILE", help="score this mesh instead of the result's")
+    add("--write-comparison", type=Path, metavar="FILE.png", help="true views and renders")
+
+
+def _add_convert(commands: Any) -> None:
+    command = _add_command(commands, "convert", "Assets to results, many at once.")
+    add = command.add_argument
+    add("input", nargs="+", help="files, folders, patterns such as 'assets/**/*.glb'")
+    add("-o", "--output", type=Path, required=True, metavar="OUT")
+    add("--force", action="store_true", help="do again what is done")
+    add("--retry-failed", action="store_true", help="try again what failed in an earlier run")
+    add("--retries", type=int, default=1, metavar="N", help="after a child died over an item")
+    add("--time-limit", type=float, default=1800.0, metavar="SECONDS", help="of every stage")
+    add("--fail-fast", action="store_true", help="stop at the first failure")
+    add("--dry-run", action="store_true", help="only tell what would be done")
+    add("--views", type=_positive, default=16)
+    add("--size", type=_positive, default=256, help="of the square images, in pixels")
+    add("--environment", metavar="HDRI", help="default: each file's own light")
+    add("--checkpoint", default="none", help="name or folder; none needs no weights")
+    add("--refine", type=refinement, default="auto", help="off, auto or seconds")
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:0 …")
+    add("--texture-size", type=_positive, default=2048, help="side in texels")
+    add("--faces", type=_positive, default=50_000, help="triangles, about")
+    add("--material", choices=("rgb", "pbr"), default="rgb")
+    add("--backend-python", default="", metavar="PATH", help="default: the installed one")
+    _add_rendering(command, samples=32)
+
+
+def _add_rendering(command: argparse.ArgumentParser, samples: int) -> None:
+    command.add_argument("--samples", type=_positive, default=samples)
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--threads", type=int, default=0, help="0 takes all")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not above zero")
+    return number
+
+
+def _angle(text: str) -> float:
+    degrees = float(text)
+    if not 1.0 <= degrees <= 150.0:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 150 degrees")
+    return degrees

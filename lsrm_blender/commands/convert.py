@@ -1,0 +1,98 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command `convert`: words of the command line to a batch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...backend.shared.checkpoint_folders import KNOWN
+from ...backend.shared.exit_codes import USAGE
+from .. import child_commands, preferences
+from ..jobs.backend_client import Client
+from ..jobs.batch import LOG, Batch, BatchLog, BatchSettings, Children, only_one
+from ..jobs.batch_items import Item, NoSuchInput, find_items
+from ..jobs.checkpoints import NONE
+from ..jobs.child_watch import Patience
+from ..scene.asset_import import SUFFIXES
+from ..scene.pixels import write_failure
+from .command_line import tell
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from ...backend.shared.progress import Progress
+
+CAPTURE_WORDS = ("views", "size", "samples", "seed", "threads", "environment")
+RECONSTRUCT_WORDS = ("checkpoint", "refine", "device", "texture_size", "faces", "material")
+BLENDER_STARTS = 60.0
+"""Seconds that a Blender may take until it speaks: its first start on a computer is slow."""
+
+
+def convert_all(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+    """Run the batch that a command line describes; returns its summary."""
+    output: Path = arguments.output.absolute()
+    try:
+        items = find_items(arguments.input, SUFFIXES, output)
+    except NoSuchInput as error:
+        tell(f"{error.message} {error.remedy}")
+        return {"error": error.to_dict(), "exit_code": USAGE}
+    words = {**vars(arguments), **_found_from_anywhere(arguments)}
+    settings = BatchSettings(
+        capture={name: words[name] for name in CAPTURE_WORDS},
+        reconstruct={name: words[name] for name in RECONSTRUCT_WORDS},
+        retries=arguments.retries,
+        retry_failed=arguments.retry_failed,
+        force=arguments.force,
+        fail_fast=arguments.fail_fast,
+        dry_run=arguments.dry_run,
+    )
+    if settings.dry_run:
+        return run_batch(items, output, settings, arguments, progress)
+    try:
+        with only_one(output):
+            return run_batch(items, output, settings, arguments, progress)
+    except OSError as error:
+        raise write_failure(output, error) from error
+
+
+def _found_from_anywhere(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The words that name files, for children that work in another folder; others are names."""
+    environment, checkpoint = arguments.environment, arguments.checkpoint
+    if environment and Path(environment).is_file():
+        environment = str(Path(environment).absolute())
+    if checkpoint not in (NONE, *KNOWN) and Path(checkpoint).is_dir():
+        checkpoint = str(Path(checkpoint).absolute())
+    return {"environment": environment, "checkpoint": checkpoint}
+
+
+def run_batch(
+    items: Sequence[Item],
+    output: Path,
+    settings: BatchSettings,
+    arguments: argparse.Namespace,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Convert items with children of our own, which are gone afterwards."""
+    logs = output / "logs"
+    limit = Patience(stage=arguments.time_limit)
+    children = Children(
+        Client(
+            lambda: child_commands.blender_launch(logs / "blender.txt"),
+            Patience(stage=arguments.time_limit, first_word=BLENDER_STARTS),
+        ),
+        Client(lambda: _backend(arguments.backend_python, logs / "backend.txt"), limit),
+    )
+    log = BatchLog(None if settings.dry_run else output / LOG, tell)
+    try:
+        return Batch(items, output, settings, children, log).run(progress)
+    finally:
+        children.blender.close()
+        children.backend.close()
+
+
+def _backend(python: str, log: Path) -> child_commands.Launch:
+    found = child_commands.backend_python(python, ()) if python else preferences.backend_python()
+    return child_commands.backend_launch(found, log)

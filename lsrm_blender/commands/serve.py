@@ -1,0 +1,112 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command `serve`: a Blender without a window that works for one with a window.
+
+Rendering and importing in the artist's own Blender would freeze it, and a broken file could take
+it along.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import bpy
+
+from ...backend.shared.errors import BadAsset
+from ...backend.shared.rpc_server import Pipe, Server
+from ..jobs.batch import check_mesh
+from ..scene import capture as capturing
+from ..scene.asset_import import AssetChoice, common_name, open_asset, open_empty
+from ..scene.lighting import Environment
+from ..scene.render_settings import RenderSettings
+from ..scene.result_import import read_result, store_import
+from ..scene.scene_cameras import Framing
+
+if TYPE_CHECKING:
+    from ...backend.shared.progress import Progress
+
+
+def serve() -> int:
+    """Serve one parent until it closes the pipe."""
+    pipe = Pipe.take_standard_streams()
+    return Server(pipe, {"capture": capture, "prepare": prepare}, describe).serve()
+
+
+def describe() -> dict[str, Any]:
+    """What this Blender is."""
+    return {"version": bpy.app.version_string}
+
+
+def capture(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Asset to capture folder.
+
+    Args:
+        params: `asset` and `output`; `objects` (names) for some of a file only; `source` for
+            another answer to where they come from; `views`, `size`, `samples`, `seed`,
+            `environment` as in the command `capture`.
+        progress: of the job.
+
+    Returns:
+        What capture.json holds.
+
+    Raises:
+        LsrmError: as `capture` does.
+    """
+    asset = Path(params["asset"])
+    progress.report("open", 0.0, asset.name)
+    objects = open_asset(AssetChoice(asset))
+    if names := params.get("objects"):
+        objects = _named(objects, names)
+    source = params.get("source") or {
+        "file": str(asset.absolute()),
+        "name": common_name(objects, asset),
+        "objects": [shown.name for shown in objects],
+    }
+    progress.report("open", 1.0)
+    settings = capturing.CaptureSettings(
+        views=params.get("views", 16),
+        framing=Framing(params.get("size", 256)),
+        render=RenderSettings(
+            params.get("samples", 32), params.get("seed", 0), threads=params.get("threads", 0)
+        ),
+        environment=Environment(params["environment"]) if params.get("environment") else None,
+    )
+    return capturing.capture(objects, source, Path(params["output"]), settings, progress)
+
+
+def prepare(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Result folder to a .blend that a window can load at once.
+
+    Args:
+        params: `result` and `output`.
+        progress: of the job.
+
+    Returns:
+        The path of the .blend.
+
+    Raises:
+        LsrmError: if the result is none, or the .blend cannot be written.
+    """
+    folder, blend = Path(params["result"]), Path(params["output"])
+    progress.report("import", 0.0, folder.name)
+    check_mesh(folder / "mesh.glb")
+    open_empty()
+    store_import(read_result(folder), blend)
+    progress.report("import", 1.0)
+    return {"output": str(blend)}
+
+
+def _named(objects: list[bpy.types.Object], names: list[str]) -> list[bpy.types.Object]:
+    """Those of the objects that were asked for.
+
+    Raises:
+        BadAsset: if none of them can be captured.
+    """
+    found = [shown for shown in objects if shown.name in names]
+    if not found:
+        raise BadAsset(
+            f"Nothing of {', '.join(names)} appears in a render.",
+            "Choose objects with a surface that are not excluded from renders.",
+        )
+    return found

@@ -1,0 +1,254 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A child process with a pipe: started cleanly, read without waiting, ended with all its children.
+
+No bpy in here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...backend.shared.errors import BackendDied, EnvironmentBroken
+from ...backend.shared.exit_codes import ENVIRONMENT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ...backend.shared.errors import LsrmError
+
+PIECES = 256
+"""How many unread pieces of output are kept; the child has to wait beyond that."""
+
+JOIN_SECONDS = 2.0
+TAIL_BYTES = 4000
+CLOCK_TICKS = 100
+"""Ticks per second in /proc, on every Linux there is."""
+
+# Windows says how a process ended with numbers of its own.
+OUT_OF_MEMORY_CODES = {-9, 137, 3221225495}
+CRASH_CODES = {-11, -7, -6, -4, 139, 134, 135, 132, 3221225477, 3221225725}
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How to start a child.
+
+    Attributes:
+        name: of the child, in sentences.
+        command: the program and its arguments; no shell sees them.
+        log: the file for everything it prints beside the protocol.
+        variables: its environment.
+        folder: its working directory; None takes that of the log.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    log: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+
+
+class ChildProcess:
+    """A running child.
+
+    Args:
+        launch: how to start it.
+
+    Raises:
+        EnvironmentBroken: if it cannot be started.
+    """
+
+    def __init__(self, launch: Launch) -> None:
+        self.launch = launch
+        self._pieces: queue.Queue[bytes] = queue.Queue(PIECES)
+        self._unwanted = threading.Event()
+        try:
+            self._process = _start(launch)
+        except OSError as error:
+            raise EnvironmentBroken(
+                f"{launch.name} cannot be started: {error}.",
+                "Choose another one in the preferences, or install it again.",
+            ) from error
+        self._reader = threading.Thread(target=self._read, name="LSRM reader", daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """Of the child, and of its process group."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return self._process.poll()
+
+    def send(self, data: bytes) -> None:
+        """Write to the child; if it is gone, its exit code will tell.
+
+        What is sent must be small: nobody promises that the child reads it soon.
+        """
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self._process.stdin.write(data)
+                self._process.stdin.flush()
+
+    def received(self) -> bytes | None:
+        """A piece of what the child has written, or None if there is none yet."""
+        try:
+            return self._pieces.get_nowait()
+        except queue.Empty:
+            return None
+
+    def log_tail(self) -> str:
+        """The end of what it printed."""
+        with contextlib.suppress(OSError), self.launch.log.open("rb") as log:
+            log.seek(max(0, self.log_size() - TAIL_BYTES))
+            return log.read().decode("utf-8", "replace").strip()
+        return ""
+
+    def log_size(self) -> int:
+        """Bytes of what it printed."""
+        try:
+            return self.launch.log.stat().st_size
+        except OSError:
+            return 0
+
+    def cpu_seconds(self) -> float | None:
+        """Processor time that it has used, where the system tells cheaply."""
+        try:
+            fields = Path(f"/proc/{self.pid}/stat").read_text("ascii").rpartition(")")[2].split()
+        except OSError:
+            return None
+        return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
+
+    @property
+    def wants_to_run(self) -> bool:
+        """Whether one of its threads waits for a processor or a disk, where the system tells."""
+        for thread in Path(f"/proc/{self.pid}/task").glob("*/stat"):
+            with contextlib.suppress(OSError):
+                if thread.read_text("ascii", "replace").rpartition(")")[2].split()[0] in "RD":
+                    return True
+        return False
+
+    def terminate(self) -> None:
+        """Ask the whole group to end."""
+        if self.exit_code is None:
+            self._signal_group(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the whole group now, and wait for that."""
+        if self.exit_code is None:
+            _kill_tree(self._process)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(JOIN_SECONDS)
+        self._tidy()
+
+    def hang_up(self) -> None:
+        """Tell the child to end, without waiting for it."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+
+    def close(self, patience: float = 1.0) -> None:
+        """End the child in good order: hang up, then ask, then kill. Takes 2 * patience at most."""
+        self.hang_up()
+        for ask in (lambda: None, self.terminate):
+            ask()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(patience)
+        self.kill()
+
+    def _tidy(self) -> None:
+        """End what the child has left behind, and our reader."""
+        if sys.platform != "win32":
+            self._signal_group(signal.SIGKILL)
+        self._unwanted.set()
+        self._reader.join(JOIN_SECONDS)
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None and not self._reader.is_alive():
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+    def _signal_group(self, number: int) -> None:
+        if sys.platform == "win32":
+            self._process.terminate()
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+    def _read(self) -> None:
+        """Move bytes from the pipe to the queue, and nothing else: this is a thread."""
+        assert self._process.stdout is not None  # noqa: S101 - for the type checker
+        end = self._process.stdout.fileno()
+        while not self._unwanted.is_set():
+            try:
+                piece = os.read(end, 1 << 16)
+            except OSError:
+                return
+            if not piece:
+                return
+            self._hand_over(piece)
+
+    def _hand_over(self, piece: bytes) -> None:
+        while not self._unwanted.is_set():
+            with contextlib.suppress(queue.Full):
+                self._pieces.put(piece, timeout=0.2)
+                return
+
+
+def death(name: str, code: int, log_tail: str, log: Path) -> LsrmError:
+    """What it means that a child ended with this code."""
+    look = f"Try again; if it happens again, look at the log {log}."
+    if code in OUT_OF_MEMORY_CODES:
+        return BackendDied(
+            f"{name} was killed by the system ({code}), probably because memory ran out.",
+            "Close other programs, or use fewer views and a smaller texture.",
+        )
+    if code in CRASH_CODES:
+        return BackendDied(f"{name} crashed ({code}).", look)
+    last = (log_tail.splitlines() or ["it said nothing"])[-1]
+    if code == ENVIRONMENT or "ModuleNotFoundError" in last or "ImportError" in last:
+        return EnvironmentBroken(
+            f"{name} is not complete: {last}.", "Install the backend again in the preferences."
+        )
+    return BackendDied(f"{name} ended by itself ({code}): {last}.", look)
+
+
+def _start(launch: Launch) -> subprocess.Popen[bytes]:
+    launch.log.parent.mkdir(parents=True, exist_ok=True)
+    # On Windows somebody may hold the old one open; then it is written over.
+    with contextlib.suppress(OSError):
+        launch.log.replace(launch.log.with_suffix(".previous" + launch.log.suffix))
+    own_group: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+        own_group = {"creationflags": flags}
+    with launch.log.open("wb") as log:
+        return subprocess.Popen(
+            launch.command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd=launch.folder or launch.log.parent,
+            env=dict(launch.variables),
+            **own_group,
+        )
+
+
+def _kill_tree(process: subprocess.Popen[bytes]) -> None:
+    if sys.platform == "win32":
+        command = ["taskkill", "/T", "/F", "/PID", str(process.pid)]
+        subprocess.run(command, capture_output=True, check=False)
+        return
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)

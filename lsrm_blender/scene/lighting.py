@@ -1,0 +1,218 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Worlds: from HDR images, from the file's own, and seen as one panorama."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import bpy
+import numpy as np
+from mathutils import Euler
+
+from ...backend.shared.errors import BadAsset
+from .pixels import render_pixels
+from .render_settings import RenderSettings, use_cycles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+BUNDLED = ("forest", "city", "courtyard", "interior", "night", "studio", "sunrise", "sunset")
+PANORAMA_SAMPLES = 8
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A choice of light from all around.
+
+    Attributes:
+        source: an image file, a world or image of the open file, or one of Blender's own.
+        strength: a factor on its radiance.
+        rotation: in degrees about +z, counter-clockwise seen from above.
+    """
+
+    source: str
+    strength: float = 1.0
+    rotation: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """Short, and fit for a folder's name."""
+        stem = Path(self.source).stem
+        return "".join(letter if letter.isalnum() else "_" for letter in stem)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it stands in capture.json."""
+        return {"kind": "environment", **asdict(self)}
+
+
+def world_of(environment: Environment) -> bpy.types.World:
+    """A new world with the chosen light.
+
+    Raises:
+        BadAsset: if nothing goes by that name.
+    """
+    source = environment.source
+    if Path(source).is_file():
+        return image_world(_load_image(Path(source)), environment)
+    if source in bpy.data.worlds:
+        return turned_world(bpy.data.worlds[source], environment)
+    if source in bpy.data.images:
+        return image_world(bpy.data.images[source], environment)
+    bundled = bundled_file(source)
+    if bundled is not None:
+        return image_world(_load_image(bundled), environment)
+    raise BadAsset(
+        f"There is no environment {source!r}.",
+        f"Give an image file, a world or image of the file, or one of: {', '.join(BUNDLED)}.",
+    )
+
+
+def bundled_file(name: str) -> Path | None:
+    """One of the environments that come with every Blender."""
+    for kind in ("LOCAL", "SYSTEM"):
+        root = bpy.utils.resource_path(kind)
+        path = Path(root) / "datafiles" / "studiolights" / "world" / f"{name}.exr"
+        if name in BUNDLED and root and path.is_file():
+            return path
+    return None
+
+
+def _load_image(path: Path) -> bpy.types.Image:
+    try:
+        image = bpy.data.images.load(str(path.resolve()), check_existing=True)
+    except RuntimeError as error:
+        raise BadAsset(f"{path} is no image that Blender reads.", "Check the file.") from error
+    if 0 in image.size:
+        raise BadAsset(f"{path} is no image that Blender reads.", "Check the file.")
+    return image
+
+
+def _empty_world(name: str) -> tuple[bpy.types.World, bpy.types.Node, bpy.types.NodeTree]:
+    """A new world with nothing but a Background: the world, that node, their tree."""
+    world = bpy.data.worlds.new(name)
+    if world.node_tree is None:
+        world.use_nodes = True
+    tree = world.node_tree
+    tree.nodes.clear()
+    background = tree.nodes.new("ShaderNodeBackground")
+    output = tree.nodes.new("ShaderNodeOutputWorld")
+    tree.links.new(background.outputs["Background"], output.inputs["Surface"])
+    return world, background, tree
+
+
+def uniform_world(radiance: float = 1.0) -> bpy.types.World:
+    """The same white light from everywhere."""
+    world, background, _ = _empty_world("LSRM neutral")
+    background.inputs["Color"].default_value = (1.0, 1.0, 1.0, 1.0)
+    background.inputs["Strength"].default_value = radiance
+    return world
+
+
+def image_world(image: bpy.types.Image, environment: Environment) -> bpy.types.World:
+    """A world lit by an equirectangular image."""
+    world, background, tree = _empty_world(f"LSRM {environment.name}")
+    texture = tree.nodes.new("ShaderNodeTexEnvironment")
+    texture.image = image
+    tree.links.new(texture.outputs["Color"], background.inputs["Color"])
+    background.inputs["Strength"].default_value = environment.strength
+    _turn_texture(tree, texture, environment.rotation)
+    return world
+
+
+def turned_world(original: bpy.types.World, environment: Environment) -> bpy.types.World:
+    """A copy of a world, made stronger and turned; the original stays."""
+    world = original.copy()
+    world.name = f"LSRM {environment.name}"
+    if world.node_tree is None:
+        return world
+    for node in list(world.node_tree.nodes):
+        if node.type == "BACKGROUND" and not node.inputs["Strength"].is_linked:
+            node.inputs["Strength"].default_value *= environment.strength
+        elif node.type in ("TEX_ENVIRONMENT", "TEX_SKY"):
+            _turn_texture(world.node_tree, node, environment.rotation)
+    return world
+
+
+def _turn_texture(tree: bpy.types.NodeTree, texture: bpy.types.Node, degrees: float) -> None:
+    """Turn what a world texture shows about +z, after whatever mapping it has already."""
+    mapping = tree.nodes.new("ShaderNodeMapping")
+    # TEXTURE applies the inverse to the direction that is looked up, so the picture itself turns.
+    mapping.vector_type = "TEXTURE"
+    mapping.inputs["Rotation"].default_value = (0.0, 0.0, math.radians(degrees))
+    vector = texture.inputs["Vector"]
+    if vector.is_linked:
+        source = vector.links[0].from_socket
+    else:
+        source = tree.nodes.new("ShaderNodeTexCoord").outputs["Generated"]
+    tree.links.new(source, mapping.inputs["Vector"])
+    tree.links.new(mapping.outputs["Vector"], vector)
+
+
+def add_lamps(scene: bpy.types.Scene, lamps: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
+    """Copies of lamps in a scene of ours; they light, but no camera sees them."""
+    copies = []
+    for lamp in lamps:
+        copy = lamp.copy()
+        copy.visible_camera = False
+        scene.collection.objects.link(copy)
+        copies.append(copy)
+    return copies
+
+
+def panorama(
+    world: bpy.types.World | None,
+    lamps: Iterable[bpy.types.Object],
+    center: tuple[float, float, float],
+    width: int = 1024,
+) -> np.ndarray:
+    """All light that reaches a point, [width / 2, width, 3], linear, Blender's mapping.
+
+    The column is 0.5 - atan2(y, x) / 2 pi of the width, the row 0.5 - asin(z) / pi of the height.
+    Lamps with a size are in it; suns, which have none that a camera sees, are not.
+    """
+    scene = bpy.data.scenes.new("LSRM panorama")
+    use_cycles(scene, RenderSettings(PANORAMA_SAMPLES, denoise=False, transparent=False))
+    scene.world = world
+    for lamp in add_lamps(scene, lamps):
+        lamp.visible_camera = True
+    _add_panoramic_camera(scene, center)
+    scene.render.resolution_x, scene.render.resolution_y = width, width // 2
+    scene.cycles.pixel_filter_type = "BOX"
+    pixels = render_pixels(scene)[..., :3]
+    bpy.data.scenes.remove(scene)
+    return np.ascontiguousarray(pixels)
+
+
+def _add_panoramic_camera(scene: bpy.types.Scene, center: tuple[float, float, float]) -> None:
+    data = bpy.data.cameras.new("LSRM panorama")
+    data.type = "PANO"
+    # Cycles kept its camera settings apart until Blender 4.5.
+    holder = data if hasattr(data, "panorama_type") else data.cycles
+    holder.panorama_type = "EQUIRECTANGULAR"
+    camera = bpy.data.objects.new("LSRM panorama", data)
+    camera.location = center
+    # The middle of Blender's environment images lies in the direction +x, their top in +z.
+    camera.rotation_euler = Euler((math.pi / 2, 0.0, -math.pi / 2))
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+
+
+def look_up(panorama_pixels: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Light from directions [..., 3] (any length) of a panorama [h, w, 3], bilinear."""
+    height, width = panorama_pixels.shape[:2]
+    x, y, z = np.moveaxis(directions, -1, 0)
+    column = (0.5 - np.arctan2(y, x) / (2.0 * np.pi)) * width - 0.5
+    row = (0.5 - np.arctan2(z, np.hypot(x, y)) / np.pi) * height - 0.5
+    left, top = np.floor(column).astype(int), np.floor(row).astype(int)
+    across, down = (column - left)[..., None], (row - top)[..., None]
+    columns = left % width, (left + 1) % width
+    rows = np.clip(top, 0, height - 1), np.clip(top + 1, 0, height - 1)
+    upper, lower = (
+        panorama_pixels[r, columns[0]] * (1 - across) + panorama_pixels[r, columns[1]] * across
+        for r in rows
+    )
+    return upper * (1 - down) + lower * down

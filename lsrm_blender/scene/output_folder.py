@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Folders of ours that replace only folders of ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...backend.shared.atomic_folder import WholeFolder, is_empty_folder
+from ...backend.shared.errors import DiskFull, OutputNotWritable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+
+class MarkedFolder(WholeFolder):
+    """A folder that is known as ours by a file in it.
+
+    Args:
+        destination: the folder to make or replace.
+        marker: the file that only folders of this kind hold; others are never replaced.
+
+    Raises:
+        OutputNotWritable: if the destination is something else, or its parent cannot be written.
+        DiskFull: if there is no room.
+    """
+
+    def __init__(self, destination: Path, marker: str) -> None:
+        super().__init__(destination)
+        self._marker = marker
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        if isinstance(error, DiskFull | OutputNotWritable):
+            # The user knows the destination, not the folder that is gone by now.
+            message = error.message.replace(str(self.workplace), str(self.destination))
+            raise type(error)(message, error.remedy) from error
+
+    def refuse(self) -> None:
+        """Stop before somebody's folder is replaced."""
+        target = self.destination
+        ours = (target / self._marker).is_file() or is_empty_folder(target)
+        if target.exists() and not ours:
+            raise OutputNotWritable(
+                f"{target} exists and has no {self._marker}, so it is not ours to replace.",
+                "Choose a new folder.",
+            )

@@ -1,0 +1,59 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ground truth of materials: base color, roughness, metallic and normal as pictures."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .lighting import uniform_world
+from .material_channels import CHANNELS, showing
+from .pixels import render_pixels, straight, write_png
+from .scene_cameras import point_camera
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import bpy
+
+    from ...backend.shared.progress import Progress
+    from .scene_cameras import Viewpoint
+
+SAMPLES = 32
+SCALARS = ("roughness", "metallic")
+
+
+def write_passes(
+    scene: bpy.types.Scene, views: list[Viewpoint], folder: Path, progress: Progress
+) -> None:
+    """Store all channels of all views as 16-bit PNG: `folder/<channel>/<view>.png`.
+
+    Materials are linear and not premultiplied, black where there is no object; normals are
+    n * 0.5 + 0.5 in world space.
+    """
+    for index, channel in enumerate(CHANNELS):
+        progress.report("passes", index / len(CHANNELS), channel)
+        with unlit(scene, channel):
+            for view in views:
+                point_camera(scene, view)
+                values = np.clip(straight(render_pixels(scene))[..., :3], 0.0, 1.0)
+                if channel in SCALARS:
+                    values = values[..., :1]
+                write_png(folder / channel / f"{view.name}.png", values, bits=16)
+
+
+@contextmanager
+def unlit(scene: bpy.types.Scene, channel: str) -> Iterator[None]:
+    """Let a scene of ours show a channel of its materials, and no light."""
+    before = scene.world, scene.cycles.samples, scene.cycles.use_denoising
+    scene.world = uniform_world(0.0)
+    scene.cycles.samples, scene.cycles.use_denoising = SAMPLES, False
+    try:
+        with showing(channel):
+            yield
+    finally:
+        scene.world, scene.cycles.samples, scene.cycles.use_denoising = before

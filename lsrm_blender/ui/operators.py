@@ -1,0 +1,389 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The operators: a script that calls one waits for its end, a button does not."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bpy
+from bpy.props import BoolProperty, IntProperty, StringProperty
+
+from ...backend.shared.errors import BadAsset, LsrmError
+from .. import preferences
+from ..scene import relight
+from ..scene.import_views import VIEW, look_through, show_views
+from ..scene.lighting import Environment
+from ..scene.result_import import originals_of, results_in
+from . import tasks, window
+
+if TYPE_CHECKING:
+    from ..jobs.session import Plan
+
+
+class PlanOperator:
+    """What the operators have in common that take their time."""
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        """Only one plan at a time."""
+        if window.SESSION.shown.running:
+            cls.poll_message_set("Another job is at work")
+            return False
+        return True
+
+    def plan(self, context: bpy.types.Context) -> Plan:
+        """What to do.
+
+        Raises:
+            LsrmError: if there is nothing to do it with.
+        """
+        raise NotImplementedError
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Do it, and return when it is done."""
+        try:
+            self.report({"INFO"}, window.run(self.plan(context)))
+        except LsrmError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Begin it, and return at once; the panel shows how it goes on."""
+        if bpy.app.background:
+            return self.execute(context)
+        try:
+            window.start(self.plan(context))
+        except LsrmError as error:
+            # Not as an error: that would pop up in front of the panel, which says it all.
+            window.refuse(self.bl_label, type(self).bl_idname, error)
+            self.report({"WARNING"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class LSRM_OT_capture(PlanOperator, bpy.types.Operator):
+    """Photograph the selected objects from all around, with all cameras known."""
+
+    bl_idname = "lsrm.capture"
+    bl_label = "Capture"
+    bl_description = "Photograph the selected objects from all around, with all cameras known"
+
+    def plan(self, context: bpy.types.Context) -> Plan:
+        """Of the selected objects."""
+        folder = preferences.work_folder(context.scene)
+        return tasks.capture(context.scene, tasks.target_of(_selected(context), folder))
+
+
+class LSRM_OT_reconstruct(PlanOperator, bpy.types.Operator):
+    """Make a textured mesh of the source and put it into the scene, where it belongs."""
+
+    bl_idname = "lsrm.reconstruct"
+    bl_label = "Reconstruct"
+    bl_description = (
+        "Make a textured mesh of the source and put it into the scene, where it belongs"
+    )
+
+    def plan(self, context: bpy.types.Context) -> Plan:
+        """Of the selected objects, or of views."""
+        scene, device = context.scene, preferences.chosen().device
+        folder = preferences.work_folder(scene)
+        if scene.lsrm.source == "OBJECTS":
+            target = tasks.target_of(_selected(context), folder)
+            return tasks.reconstruct_objects(scene, target, device)
+        views = tasks.views_folder(scene.lsrm)
+        place = views if views.is_dir() else views.parent
+        name = place.parent.name if place.name == "capture" else place.name
+        return tasks.reconstruct_views(scene, views, folder / name / "result", device)
+
+
+class LSRM_OT_check_views(PlanOperator, bpy.types.Operator):
+    """Show the cameras of the views in the scene, and look for mistakes in them."""
+
+    bl_idname = "lsrm.check_views"
+    bl_label = "Show and Check"
+    bl_description = "Show the cameras of the views in the scene, and look for mistakes in them"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def plan(self, context: bpy.types.Context) -> Plan:
+        """Of the chosen views."""
+        return tasks.check_views(context.scene, tasks.views_folder(context.scene.lsrm))
+
+
+class LSRM_OT_import_views(bpy.types.Operator):
+    """Show the cameras of posed images in the scene, each with its image."""
+
+    bl_idname = "lsrm.import_views"
+    bl_label = "Import Views"
+    bl_description = "Show the cameras of posed images in the scene, each with its image"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filepath: StringProperty(subtype="FILE_PATH")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Of a capture folder or transforms.json; the source is set to it, too."""
+        path = Path(bpy.path.abspath(self.filepath or context.scene.lsrm.views_folder))
+        try:
+            made = show_views(path, context.scene)
+        except LsrmError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        context.scene.lsrm.views_folder = str(path)
+        context.scene.lsrm.source = "VIEWS"
+        self.report({"INFO"}, f"{len(made)} cameras")
+        return {"FINISHED"}
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Ask for the file."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+
+class LSRM_OT_look_through(bpy.types.Operator):
+    """Look through the camera of the active view, with the size of its image."""
+
+    bl_idname = "lsrm.look_through"
+    bl_label = "Look Through View"
+    bl_description = "Look through the active view's camera; the render size becomes its image's"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with the camera of a view."""
+        return context.object is not None and VIEW in context.object.keys()  # noqa: SIM118  RNA
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """In this 3D view."""
+        look_through(context.object, context.scene)
+        if context.space_data is not None and context.space_data.type == "VIEW_3D":
+            context.space_data.region_3d.view_perspective = "CAMERA"
+        return {"FINISHED"}
+
+
+class LSRM_OT_import_result(bpy.types.Operator):
+    """Put a finished result into the scene, in the place of its source."""
+
+    bl_idname = "lsrm.import_result"
+    bl_label = "Import Result"
+    bl_description = "Put a finished result into the scene, in the place of its source"
+    bl_options = {"REGISTER", "UNDO"}
+
+    directory: StringProperty(subtype="DIR_PATH")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Of a result folder."""
+        folder = Path(bpy.path.abspath(self.directory or context.scene.lsrm.result_folder))
+        try:
+            note = tasks.import_folder(folder, context.scene)
+        except (LsrmError, OSError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, note)
+        return {"FINISHED"}
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Ask for the folder."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+
+class LSRM_OT_cancel(bpy.types.Operator):
+    """Stop the job."""
+
+    bl_idname = "lsrm.cancel"
+    bl_label = "Stop"
+    bl_description = "Stop the job"
+
+    now: BoolProperty(
+        name="Now", description="End the process at once, which frees its memory", default=False
+    )
+
+    @classmethod
+    def description(cls, _context: bpy.types.Context, properties: LSRM_OT_cancel) -> str:
+        """Both ways of stopping, explained."""
+        if properties.now:
+            return "End the process at once; its memory is free then, and the next job starts anew"
+        return "Stop at the next opportunity; the backend stays ready for the next job"
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        """Ask the child, or end it."""
+        window.SESSION.cancel(now=self.now)
+        window.tick()
+        return {"FINISHED"}
+
+
+class LSRM_OT_release(bpy.types.Operator):
+    """End the idle backend, which frees its memory; the next job starts it again."""
+
+    bl_idname = "lsrm.release"
+    bl_label = "Free Memory"
+    bl_description = "End the idle backend, which frees its memory; the next job starts it again"
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        """End the idle children, and wait until they have gone."""
+        window.SESSION.release()
+        return {"FINISHED"}
+
+    def invoke(self, _context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Let them go, and return at once."""
+        window.SESSION.release(wait=False)
+        return {"FINISHED"}
+
+
+class LSRM_OT_relight(bpy.types.Operator):
+    """Light the scene by an environment; the world it had before is kept."""
+
+    bl_idname = "lsrm.relight"
+    bl_label = "Relight"
+    bl_description = "Light the scene by an environment; the world it had before is kept"
+    bl_options = {"REGISTER", "UNDO"}
+
+    environment: StringProperty(
+        name="Environment",
+        description="A file, a world or image of this .blend, or one of Blender's own lights",
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """By the environment that was named or chosen."""
+        settings = context.scene.lsrm
+        named = settings.light if settings.light != "FILE" else settings.light_file
+        source = self.environment or named
+        rotation = math.degrees(settings.light_rotation)
+        if Path(bpy.path.abspath(source)).is_file():
+            source = bpy.path.abspath(source)
+        try:
+            light = Environment(source, settings.light_strength, rotation)
+            relight.set_environment(context.scene, light)
+        except LsrmError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class LSRM_OT_restore_world(bpy.types.Operator):
+    """Give the scene back the world that it had before it was relit."""
+
+    bl_idname = "lsrm.restore_world"
+    bl_label = "Restore World"
+    bl_description = "Give the scene back the world that it had before it was relit"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only what was relit can be restored."""
+        if relight.PREVIOUS_WORLD in context.scene.keys():  # noqa: SIM118  RNA
+            return True
+        cls.poll_message_set("The scene has not been relit")
+        return False
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Take the previous world."""
+        relight.restore_world(context.scene)
+        return {"FINISHED"}
+
+
+class LSRM_OT_compare(bpy.types.Operator):
+    """Show the originals instead of the results, or the other way round."""
+
+    bl_idname = "lsrm.compare"
+    bl_label = "Original / Result"
+    bl_description = "Show the originals instead of the results, or the other way round"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with a result."""
+        return bool(results_in(context.scene))
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Swap what is visible in this view layer."""
+        results = results_in(context.scene)
+        hide = not results[-1].hide_get()
+        for result in results:
+            result.hide_set(hide)
+            for original in originals_of(result):
+                if original.name in context.view_layer.objects:
+                    original.hide_set(not hide)
+        return {"FINISHED"}
+
+
+class LSRM_OT_convert(bpy.types.Operator):
+    """Convert many files; for scripts, because it returns when all is done."""
+
+    bl_idname = "lsrm.convert"
+    bl_label = "Convert Files"
+    bl_description = "Convert many files; for scripts, because it returns when all is done"
+    bl_options = {"INTERNAL"}
+
+    inputs: StringProperty(description="Files, folders or patterns, one on each line")
+    output: StringProperty(subtype="DIR_PATH", description="Where each has its folder")
+    views: IntProperty(default=16, min=1)
+    size: IntProperty(default=256, min=1)
+    samples: IntProperty(default=32, min=1)
+    texture_size: IntProperty(default=2048, min=1)
+    faces: IntProperty(default=50_000, min=1)
+    checkpoint: StringProperty(default="none", description="Name or folder of the weights")
+    refine: StringProperty(default="auto", description="off, auto or seconds")
+    material: StringProperty(default="rgb", description="rgb or pbr")
+    force: BoolProperty(default=False)
+    retry_failed: BoolProperty(default=False)
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        """The command `convert` with these words."""
+        from ..commands.command_line import main
+
+        code = main(["convert", *self._words()])
+        if code:
+            self.report({"ERROR"}, f"Not all was converted (exit code {code}): see summary.json")
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+    def _words(self) -> list[str]:
+        """The properties as a command line."""
+        names = ("views", "size", "samples", "texture_size", "faces", "refine", "material")
+        words = [bpy.path.abspath(line) for line in self.inputs.splitlines()]
+        words += ["-o", bpy.path.abspath(self.output)]
+        words += [f"--{name.replace('_', '-')}={getattr(self, name)}" for name in names]
+        words += [f"--checkpoint={bpy.path.abspath(self.checkpoint)}"]
+        switches = {"--force": self.force, "--retry-failed": self.retry_failed}
+        words += [word for word, chosen in switches.items() if chosen]
+        return [*words, f"--device={preferences.chosen().device}", f"--backend-python={_python()}"]
+
+
+def _selected(context: bpy.types.Context) -> list[bpy.types.Object]:
+    """The selected objects.
+
+    Raises:
+        BadAsset: if there are none.
+    """
+    chosen = list(context.selected_objects)
+    if not chosen:
+        raise BadAsset("No object is selected.", "Select the objects to reconstruct.")
+    return chosen
+
+
+def _python() -> str:
+    """The backend's Python, or nothing where the batch shall say what is missing."""
+    try:
+        return str(preferences.backend_python())
+    except LsrmError:
+        return ""
+
+
+CLASSES = (
+    LSRM_OT_capture,
+    LSRM_OT_reconstruct,
+    LSRM_OT_check_views,
+    LSRM_OT_import_views,
+    LSRM_OT_look_through,
+    LSRM_OT_import_result,
+    LSRM_OT_cancel,
+    LSRM_OT_release,
+    LSRM_OT_relight,
+    LSRM_OT_restore_world,
+    LSRM_OT_compare,
+    LSRM_OT_convert,
+)

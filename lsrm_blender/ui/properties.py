@@ -1,0 +1,168 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the extension keeps: settings in the scene, the state of the work in the window manager."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+from ..jobs.checkpoints import CHOICES
+from ..scene.lighting import BUNDLED
+
+if TYPE_CHECKING:
+    from ..jobs.session import Shown
+
+LIGHTS = (
+    *((name, name.capitalize(), f"Blender's studio light «{name}»") for name in BUNDLED),
+    ("FILE", "File", "An HDR image of your own"),
+)
+
+
+class LSRM_PG_settings(bpy.types.PropertyGroup):
+    """What shall be reconstructed, and how."""
+
+    source: EnumProperty(
+        name="Source",
+        description="What the reconstruction starts from",
+        items=(
+            ("OBJECTS", "Objects", "Photograph the selected objects from all around"),
+            ("VIEWS", "Views", "Posed images: a capture folder or a transforms.json"),
+        ),
+    )
+    views_folder: StringProperty(
+        name="Views",
+        description="A capture folder, or a transforms.json of any common dialect",
+        subtype="FILE_PATH",
+    )
+    output_folder: StringProperty(
+        name="Output",
+        description="Where captures and results go; empty means beside the .blend file",
+        subtype="DIR_PATH",
+    )
+    result_folder: StringProperty(
+        name="Result",
+        description="The folder of the last result",
+        subtype="DIR_PATH",
+    )
+    view_count: IntProperty(
+        name="Views",
+        description="How many images are taken around the object",
+        default=16,
+        min=4,
+        max=512,
+    )
+    view_size: IntProperty(
+        name="Size", description="Of the square images, in pixels", default=512, min=32, max=4096
+    )
+    samples: IntProperty(
+        name="Samples", description="Paths that Cycles traces per pixel", default=32, min=1
+    )
+    capture_environment: StringProperty(
+        name="Light",
+        description="An HDR image that lights the capture; empty means the scene's own light",
+        subtype="FILE_PATH",
+    )
+    checkpoint: EnumProperty(
+        name="Checkpoint", description="The weights of the network", items=CHOICES
+    )
+    checkpoint_folder: StringProperty(
+        name="Weights", description="A folder with a config.json", subtype="DIR_PATH"
+    )
+    material: EnumProperty(
+        name="Material",
+        description="What the textures hold",
+        items=(
+            ("rgb", "Color", "The color of the views, with the light in it"),
+            ("pbr", "PBR", "Base color, roughness and metallic, as the network predicts them"),
+        ),
+    )
+    refine: EnumProperty(
+        name="Refine",
+        description="Fit the result to the views: sharper, and about half a minute longer",
+        items=(
+            ("off", "Off", "Take the result as it is"),
+            ("auto", "Automatic", "For as long as it gets better"),
+        ),
+        default="auto",
+    )
+    texture_size: EnumProperty(
+        name="Texture",
+        description="Side of the textures in pixels",
+        items=tuple((str(size), str(size), "") for size in (256, 512, 1024, 2048, 4096)),
+        default="2048",
+    )
+    faces: IntProperty(
+        name="Faces",
+        description="Triangles of the mesh, about",
+        default=50_000,
+        min=100,
+        max=5_000_000,
+    )
+    light: EnumProperty(name="Light", description="What lights the scene", items=LIGHTS)
+    light_file: StringProperty(
+        name="Image", description="An equirectangular HDR image", subtype="FILE_PATH"
+    )
+    light_strength: FloatProperty(
+        name="Strength", description="Factor on the light", default=1.0, min=0.0, soft_max=10.0
+    )
+    light_rotation: FloatProperty(
+        name="Rotation",
+        description="About the vertical axis",
+        subtype="ANGLE",
+        soft_min=-3.141592653589793,
+        soft_max=3.141592653589793,
+    )
+
+
+class LSRM_PG_run(bpy.types.PropertyGroup):
+    """What is going on; not saved in the file."""
+
+    running: BoolProperty()
+    stopping: BoolProperty()
+    title: StringProperty()
+    step: StringProperty()
+    stage: StringProperty()
+    message: StringProperty()
+    overall: FloatProperty(min=0.0, max=1.0)
+    fraction: FloatProperty(min=0.0, max=1.0)
+    eta: FloatProperty(default=-1.0)
+    note: StringProperty()
+    error_code: StringProperty()
+    error_message: StringProperty()
+    error_remedy: StringProperty()
+    log: StringProperty()
+    operator: StringProperty()
+
+    def show(self, shown: Shown) -> None:
+        """Take over what the session shows."""
+        words = ("title", "step", "stage", "message", "note", "log", "operator")
+        for name in ("running", "stopping", *words):
+            setattr(self, name, getattr(shown, name))
+        self.overall, self.fraction, self.eta = shown.overall, shown.fraction, shown.eta
+        error = shown.error or ("", "", "")
+        self.error_code, self.error_message, self.error_remedy = error
+
+
+CLASSES = (LSRM_PG_settings, LSRM_PG_run)
+
+
+def attach() -> None:
+    """One pointer on the scene, one on the window manager; the classes are registered by then."""
+    bpy.types.Scene.lsrm = PointerProperty(type=LSRM_PG_settings)
+    bpy.types.WindowManager.lsrm = PointerProperty(type=LSRM_PG_run)
+
+
+def detach() -> None:
+    """The reverse."""
+    del bpy.types.WindowManager.lsrm
+    del bpy.types.Scene.lsrm
