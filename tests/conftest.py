@@ -13,6 +13,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.captures import (  # noqa: F401 - pytest finds these fixtures here
+    make_capture,
+    make_client,
+    mount,
+    plain_pose,
+    put_capture,
+    put_image,
+)
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGE = "lsrm_of_the_tests"
 VALIDATOR = "gltf-validator@2.0.0-dev.3.10"

@@ -31,7 +31,7 @@ from backend.shared.errors import BadRequest, Cancelled, CheckpointMissing, OutO
 from backend.shared.progress import Progress
 from backend.views.views import Views
 from kernels.core.dispatch import forced
-from tests.kernels.pretend_card import pretend_card
+from tests.kernels.gpu.pretend_card import pretend_card
 
 PIL = pytest.importorskip("PIL.Image")
 

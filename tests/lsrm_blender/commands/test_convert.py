@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from backend.setup.environment import ROOT, child_variables
-from tests.path.children import children_of
+from tests.children import children_of
 
 QUICK = (
     "--views=4",

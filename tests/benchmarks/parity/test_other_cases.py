@@ -22,9 +22,9 @@ from backend.model.config import EncoderConfig, StageConfig
 from backend.model.release.names import MODULES, to_release
 from backend.model.stage import Stage
 from benchmarks.parity.stage_cases import transformer_config
-from tests.model import transcription as spec
-from tests.model.case_files import ranges, some_tokens, write_case, wrong
-from tests.model.transcription import Weights
+from tests.benchmarks.parity import transcription as spec
+from tests.benchmarks.parity.case_files import ranges, some_tokens, write_case, wrong
+from tests.benchmarks.parity.transcription import Weights
 
 if TYPE_CHECKING:
     from pathlib import Path

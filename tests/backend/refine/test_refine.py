@@ -28,7 +28,7 @@ from backend.shared.capture_format import read_capture
 from backend.shared.errors import BadRequest, Cancelled, NoSurface
 from backend.shared.progress import Progress
 from backend.views.views import load_views
-from tests.path import conftest as captures
+from tests import captures
 
 VIEWS, SIZE = 8, 48
 LEVELS = (

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tests of the Triton kernels under Triton's interpreter, in a process of their own.
 
-Triton decides when it is imported whether it interprets. `tests/kernels/test_interpreter.py` runs
-these files with TRITON_INTERPRET=1; by hand: TRITON_INTERPRET=1 pytest tests/kernels/interpreted.
+Triton decides when it is imported whether it interprets. `tests/kernels/gpu/test_interpreter.py`
+runs these files so; by hand: TRITON_INTERPRET=1 pytest tests/kernels/gpu/interpreted.
 """
 
 from __future__ import annotations

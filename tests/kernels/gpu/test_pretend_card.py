@@ -20,8 +20,8 @@ from benchmarks.kernels.scene import DIRECTIONS, scene_of, toy_views
 from kernels.attention import attention
 from kernels.core.dispatch import forced
 from kernels.selected_attention import selected_attention
-from tests.kernels.network_cases import tiny_network
-from tests.kernels.pretend_card import CARD, pretend_card
+from tests.kernels.gpu.network_cases import tiny_network
+from tests.kernels.gpu.pretend_card import CARD, pretend_card
 
 HEADS = (4, 2)
 

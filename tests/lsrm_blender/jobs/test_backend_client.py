@@ -14,7 +14,7 @@ import pytest
 
 from backend.setup.environment import child_variables
 from backend.shared import protocol
-from tests.path.children import alive, gone, pump_until, pumped
+from tests.children import alive, gone, pump_until, pumped
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 

@@ -17,7 +17,7 @@ import pytest
 
 from backend.pipeline import STAGES_OF_NETWORK, ReconstructRequest, reconstruct
 from backend.shared.progress import Progress
-from tests.path.children import files_of, gone, pump_until, pumped
+from tests.children import files_of, gone, pump_until, pumped
 
 if TYPE_CHECKING:
     from pathlib import Path

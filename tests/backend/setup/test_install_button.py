@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from backend.setup.environment import THIS_PYTHON, backend_environment
-from tests.path.children import children_of, gone, pump_until, pumped
+from tests.children import children_of, gone, pump_until, pumped
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 

@@ -17,7 +17,7 @@ from benchmarks.kernels.flex import FlexAttention
 from benchmarks.kernels.scene import DIRECTIONS, scene_of, toy_views
 from kernels.core.plan_statistics import statistics
 from kernels.selected_attention import selected_attention
-from tests.kernels.network_cases import tiny_network
+from tests.kernels.gpu.network_cases import tiny_network
 from tests.kernels.sparse_cases import Case
 
 

@@ -13,8 +13,8 @@ from torch.nn.attention import SDPBackend
 from backend import pipeline
 from benchmarks.kernels import network
 from benchmarks.kernels.scene import toy_views
-from tests.kernels.network_cases import tiny_network
-from tests.kernels.pretend_card import pretend_card
+from tests.kernels.gpu.network_cases import tiny_network
+from tests.kernels.gpu.pretend_card import pretend_card
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from backend.shared.cameras import fibonacci_sphere, look_at
-from tests.model.case_files import ranges, some_tokens, write_case, wrong
+from tests.benchmarks.parity.case_files import ranges, some_tokens, write_case, wrong
 
 if TYPE_CHECKING:
     from pathlib import Path
