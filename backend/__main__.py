@@ -12,20 +12,20 @@ import os
 import sys
 from pathlib import Path
 
-from .commands.command_line import COMMANDS, fail
+from .commands.command_line import check_usage
 from .commands.command_line import main as run_command
-from .setup.environment import (
-    ROOT,
-    Environment,
-    backend_environment,
-    become,
-    blender_environment,
-    check_python,
-    child_variables,
-    interpreters,
-    take_blender,
-)
+from .setup.bootstrap import become, interpreters, take_blender
+from .setup.installation import check_python
 from .shared.errors import Cancelled, LsrmError
+from .shared.exit_codes import USAGE
+from .shared.terminal import fail
+from .shared.virtual_environments import (
+    ROOT,
+    VirtualEnvironment,
+    backend_environment,
+    blender_environment,
+    child_variables,
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -33,11 +33,10 @@ def main(arguments: list[str]) -> int:
     try:
         check_python()
         arguments = take_blender(arguments)
-        if _needs_nothing(arguments):
+        with contextlib.suppress(ModuleNotFoundError):  # benchmarks cannot be read without torch
+            check_usage(arguments)
+        if arguments[0] == "doctor" and not backend_environment().ready:
             return run_command(arguments)
-        if {"-h", "--help"} & set(arguments) and arguments[0] != "test":
-            with contextlib.suppress(ModuleNotFoundError):  # then help, too, needs the environment
-                return run_command(arguments)
         python, *_ = interpreters(*_environments(arguments[0]))
         os.environ["LSRM_BACKEND"] = str(python)
         if arguments[0] == "test":
@@ -49,23 +48,17 @@ def main(arguments: list[str]) -> int:
             [str(python), "-P", "-m", "backend.commands.command_line", *arguments],
             child_variables(),
         )
+    except SystemExit as stop:  # help, or a wrong usage
+        return stop.code if isinstance(stop.code, int) else USAGE
     except LsrmError as error:
         return fail(error, as_json="--json" in arguments)
     except KeyboardInterrupt:
         return fail(Cancelled("Interrupted.", "Run it again to go on."), as_json=False)
 
 
-def _environments(command: str) -> list[Environment]:
+def _environments(command: str) -> list[VirtualEnvironment]:
     backend = backend_environment(tests=command == "test")
     return [backend, blender_environment()] if command in ("demo", "test") else [backend]
-
-
-def _needs_nothing(arguments: list[str]) -> bool:
-    """Whether any Python will do: help, a command to come, a doctor before the installation."""
-    name = arguments[0] if arguments else ""
-    if name == "doctor":
-        return not backend_environment().ready
-    return name != "test" and not (name in COMMANDS and COMMANDS[name].module)
 
 
 if __name__ == "__main__":

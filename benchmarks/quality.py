@@ -23,7 +23,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from backend.setup.environment import backend_command, blender_command, child_variables
+from backend.shared.virtual_environments import backend_command, blender_command, child_variables
 
 BENCH_CAPTURE = {
     "--distance": 3,

@@ -14,17 +14,11 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from backend.commands.command_line import fail
-from backend.setup.environment import (
-    ROOT,
-    become,
-    blender_environment,
-    check_python,
-    child_variables,
-    interpreters,
-    take_blender,
-)
+from backend.setup.bootstrap import become, interpreters, take_blender
+from backend.setup.installation import check_python
 from backend.shared.errors import Cancelled, EnvironmentBroken, LsrmError
+from backend.shared.terminal import fail
+from backend.shared.virtual_environments import ROOT, blender_environment, child_variables
 
 if TYPE_CHECKING:
     from pathlib import Path

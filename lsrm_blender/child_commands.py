@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..backend.setup.environment import (
+from ..backend.shared.errors import EnvironmentBroken
+from ..backend.shared.virtual_environments import (
     ROOT,
-    Environment,
+    VirtualEnvironment,
     backend_environment,
     child_variables,
     find_interpreter,
 )
-from ..backend.shared.errors import EnvironmentBroken
 from .jobs.child_process import Launch
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def backend_python(chosen: str, folders: Iterable[Path]) -> Path:
     )
 
 
-def _installed(environment: Environment) -> Path | None:
+def _installed(environment: VirtualEnvironment) -> Path | None:
     """Its Python, whatever version of Python has installed it."""
     return environment.python if environment.installed_by else None
 

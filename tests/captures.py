@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.setup.environment import child_variables
 from backend.shared.cameras import fibonacci_sphere, intrinsics_from_fov, look_at, pixel_rays
 from backend.shared.capture_format import Frame, write_capture_json, write_transforms
+from backend.shared.virtual_environments import child_variables
 
 if TYPE_CHECKING:
     from pathlib import Path

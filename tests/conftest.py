@@ -49,7 +49,7 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def blender_python() -> Path:
     """A Python that can import bpy; skips the test where there is none."""
-    from backend.setup.environment import blender_environment, find_interpreter
+    from backend.shared.virtual_environments import blender_environment, find_interpreter
 
     python = find_interpreter(blender_environment())
     if python is None:

@@ -14,35 +14,71 @@ import logging
 import sys
 import traceback
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ..shared.errors import Cancelled, LsrmError, OutOfMemory, explained
-from ..shared.exit_codes import DONE, USAGE, exit_code
-from ..shared.terminal import print_json, say
+from ..shared.errors import (
+    BadRequest,
+    Cancelled,
+    EnvironmentBroken,
+    LsrmError,
+    OutOfMemory,
+    explained,
+)
+from ..shared.exit_codes import DONE, USAGE
+from ..shared.terminal import fail, print_json, say
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 PROGRAM = "python3 -m backend"
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command: what it does, and the module that does it, once there is one."""
+    """One command.
 
-    does: str
-    module: str = ""
+    Attributes:
+        summary: what it does, for `--help`.
+        module: what runs it; relative to this package, or absolute in a clone of the repository.
+            None for `test`, which `backend/__main__.py` hands to pytest.
+    """
+
+    summary: str
+    module: str | None
+
+    def load(self) -> ModuleType:
+        """Import the module.
+
+        Raises:
+            EnvironmentBroken: if it belongs to the benchmarks, which the extension leaves out.
+        """
+        if self.module is None:
+            raise BadRequest("The tests are started from a shell.", f"Type {PROGRAM} test.")
+        try:
+            return importlib.import_module(self.module, __package__)
+        except ModuleNotFoundError as error:
+            if error.name != "benchmarks":
+                raise
+            raise EnvironmentBroken(
+                "This command needs a clone of the repository; the extension has no benchmarks.",
+                "Clone LSRM and run it there.",
+            ) from error
 
 
 COMMANDS = {
-    "demo": Command("from nothing to pictures: capture, reconstruct, import, relight", "demo"),
-    "test": Command("run the test suite; takes pytest's arguments"),
-    "doctor": Command("check the installation, each finding with a remedy", "doctor"),
-    "reconstruct": Command("posed views to a textured mesh", "reconstruct_command"),
-    "metrics": Command("score renders, and a mesh, against the truth", "metrics"),
-    "convert-checkpoint": Command("released weights to safetensors", "convert_checkpoint"),
-    "parity": Command("compare the model with stored numbers, tensor by tensor", "parity"),
-    "serve": Command("jobs by JSON-RPC on stdin and stdout, for the panel in Blender", "serve"),
-    "bench": Command("time the kernels on the routing of a real object", "bench"),
-    "benchmark": Command("the protocols of the paper (to come)"),
-    "train": Command("train a checkpoint (to come)"),
-    "render-dataset": Command("render training data (to come)"),
+    "demo": Command("from nothing to pictures: capture, reconstruct, import, relight", ".demo"),
+    "test": Command("run the test suite; takes pytest's arguments", None),
+    "doctor": Command("check the installation, each finding with a remedy", ".doctor"),
+    "reconstruct": Command("posed views to a textured mesh", ".reconstruct"),
+    "metrics": Command("score renders, and a mesh, against the truth", ".metrics"),
+    "convert-checkpoint": Command("released weights to safetensors", ".convert_checkpoint"),
+    "serve": Command("jobs by JSON-RPC on stdin and stdout, for the panel in Blender", ".serve"),
+    "parity": Command(
+        "compare the model with stored numbers, tensor by tensor", "benchmarks.parity.parity"
+    ),
+    "bench": Command(
+        "time the kernels on the routing of a real object", "benchmarks.kernels.bench"
+    ),
 }
 
 
@@ -57,6 +93,8 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(format="%(message)s", handlers=[words])
     try:
         return _run(arguments)
+    except SystemExit as stop:  # of argparse: 0 after --help, 2 on wrong usage
+        return stop.code if isinstance(stop.code, int) else USAGE
     except LsrmError as error:
         return fail(error, as_json=as_json)
     except KeyboardInterrupt:
@@ -68,44 +106,49 @@ def main(arguments: list[str]) -> int:
         return fail(told, as_json=as_json)
 
 
-def fail(error: LsrmError, *, as_json: bool) -> int:
-    """Tell a failure to people and, on request, to programs; returns its exit code."""
-    say(f"{error.code}: {error.message}\n{error.remedy}")
-    if as_json:
-        print_json({"error": error.to_dict()})
-    return exit_code(error)
+def check_usage(arguments: list[str]) -> None:
+    """Answer a request for help or a wrong usage, which needs no environment.
 
-
-def _run(arguments: list[str]) -> int:
+    Raises:
+        SystemExit: with the exit code, if there is nothing to run.
+        ModuleNotFoundError: if the command cannot be imported here.
+    """
     name, *rest = arguments or ["--help"]
     if name in ("-h", "--help"):
         say(_help())
-        return DONE if arguments else USAGE
+        raise SystemExit(DONE if arguments else USAGE)
     if name not in COMMANDS:
         say(f"There is no command {name!r}.\n\n{_help()}")
-        return USAGE
-    command = COMMANDS[name]
-    if not command.module:
-        say(f"{PROGRAM} {name} is not built yet: {command.does}.")
-        return USAGE
-    module = importlib.import_module(f".{command.module}", __package__)
-    parser = argparse.ArgumentParser(
-        prog=f"{PROGRAM} {name}",
-        description=command.does,
-        conflict_handler="resolve",  # a command may describe its own --json
-    )
-    parser.add_argument("--json", action="store_true", help="answer with one JSON document")
-    module.add_arguments(parser)
-    answer = module.run(parser.parse_args(rest))
+        raise SystemExit(USAGE)
+    if name != "test":
+        _parse(name, COMMANDS[name].load(), rest)
+
+
+def _run(arguments: list[str]) -> int:
+    check_usage(arguments)
+    name, *rest = arguments
+    module = COMMANDS[name].load()
+    answer = module.run(_parse(name, module, rest))
     if isinstance(answer, int):
         return answer
     print_json(answer)
     return DONE
 
 
+def _parse(name: str, module: ModuleType, words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog=f"{PROGRAM} {name}",
+        description=COMMANDS[name].summary,
+        conflict_handler="resolve",  # a command may describe its own --json
+    )
+    parser.add_argument("--json", action="store_true", help="answer with one JSON document")
+    module.add_arguments(parser)
+    return parser.parse_args(words)
+
+
 def _help() -> str:
     lines = [f"usage: {PROGRAM} COMMAND …    ({PROGRAM} COMMAND --help tells more)", ""]
-    lines += [f"  {name:<20}{command.does}" for name, command in COMMANDS.items()]
+    lines += [f"  {name:<20}{command.summary}" for name, command in COMMANDS.items()]
     return "\n".join(lines)
 
 

@@ -9,14 +9,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..model.release.checkpoint import read_release
-from ..model.weights.checkpoint import Checkpoint, write_checkpoint
 from ..shared.checkpoint_folders import LICENSE_FILE, user_folder
 from ..shared.exit_codes import DONE, USAGE
 from ..shared.terminal import print_json, say
 
 if TYPE_CHECKING:
     import argparse
+
+    from ..model.weights.checkpoint import Checkpoint
 
 LICENSE = """\
 The released weights of LSRM are the work of Meta and licensed CC BY-NC 4.0:
@@ -86,6 +86,9 @@ def convert(source: Path, destination: Path | None, *, several: bool = False) ->
         OutputNotWritable: if the destination holds anything already.
         DiskFull: if there is no room.
     """
+    from ..model.release.checkpoint import read_release
+    from ..model.weights.checkpoint import write_checkpoint
+
     release = read_release(source)
     name = release.config.name
     for stage_name, stage in release.stages.items():

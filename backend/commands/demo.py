@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..result.report import versions
-from ..setup.environment import backend_command, blender_command, child_variables
 from ..shared.errors import OutputNotWritable
 from ..shared.terminal import print_json, say
+from ..shared.virtual_environments import backend_command, blender_command, child_variables
 
 if TYPE_CHECKING:
     import argparse

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from importlib import util
 from typing import TYPE_CHECKING
 
-from ..setup.environment import ROOT, backend_environment, blender_environment, find_interpreter
 from ..setup.installation import costs
 from ..setup.system_libraries import install_command, missing_libraries
 from ..setup.system_memory import available_memory, total_memory
@@ -21,11 +20,17 @@ from ..shared.checkpoint_folders import find_dinov3, installed_checkpoints, lice
 from ..shared.errors import CheckpointMismatch, CheckpointMissing, EnvironmentBroken
 from ..shared.exit_codes import DONE, ENVIRONMENT
 from ..shared.terminal import print_json, say
+from ..shared.virtual_environments import (
+    ROOT,
+    backend_environment,
+    blender_environment,
+    find_interpreter,
+)
 
 if TYPE_CHECKING:
     import argparse
 
-    from ..setup.environment import Environment
+    from ..shared.virtual_environments import VirtualEnvironment
 
 MEMORY_NEEDED = 3.0
 """Gigabytes that a reconstruction without a network takes at most."""
@@ -74,7 +79,7 @@ def examine() -> list[Finding]:
     ]
 
 
-def _environment(environment: Environment) -> Finding:
+def _environment(environment: VirtualEnvironment) -> Finding:
     try:
         python = find_interpreter(environment)
     except EnvironmentBroken as error:

@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..shared.arguments import positive_integer, refinement
 from ..shared.exit_codes import DONE
 from ..shared.progress import Progress
-from ..shared.terminal import cancelled_by_interrupt, progress_on_terminal, say
+from ..shared.terminal import cancelled_by_interrupt, say
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,14 +25,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--refine", type=refinement, default="auto", help="off, auto or seconds")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0 …")
-    parser.add_argument("--texture-size", type=_count, default=2048, help="side in texels")
-    parser.add_argument("--faces", type=_count, default=50_000, help="triangles, about")
+    parser.add_argument(
+        "--texture-size", type=positive_integer, default=2048, help="side in texels"
+    )
+    parser.add_argument("--faces", type=positive_integer, default=50_000, help="triangles, about")
     parser.add_argument("--material", choices=("rgb", "pbr"), default="rgb")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
     """Reconstruct; the report as JSON on request, else a sentence."""
     from ..pipeline import ReconstructRequest, reconstruct
+    from .progress_bar import progress_on_terminal
 
     options = {key: value for key, value in vars(arguments).items() if key != "json"}
     progress = Progress(progress_on_terminal())
@@ -42,24 +48,3 @@ def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
     faces, seconds = report["counts"]["faces"], report["seconds"]
     say(f"{arguments.output / 'mesh.glb'}: {faces} faces in {seconds:.1f} s")
     return DONE
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is not a positive number")
-    return number
-
-
-def refinement(text: str) -> str:
-    """A word of a command line: `off`, `auto`, or seconds above zero.
-
-    Raises:
-        argparse.ArgumentTypeError: naming these.
-    """
-    if text not in ("off", "auto"):
-        try:
-            _count(text)
-        except (ValueError, argparse.ArgumentTypeError):
-            raise argparse.ArgumentTypeError(f"{text!r} is not off, auto or seconds") from None
-    return text

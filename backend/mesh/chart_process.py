@@ -20,8 +20,8 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 import xatlas
 
-from ..setup.environment import child_variables
 from ..shared.errors import BackendDied
+from ..shared.virtual_environments import child_variables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The measures: how close renders are to held-out views, and a mesh to the true one."""
+"""Scores: how close renders are to held-out views, and a mesh to the true one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from ..shared.errors import BadImage
 from ..views.views import read_view
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
@@ -117,28 +116,6 @@ def score_renders(renders: Path, views: Path) -> dict[str, ImageScores]:
     return scores
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `metrics`."""
-    parser.add_argument("renders", type=Path, help="folder of straight-alpha PNGs, one a view")
-    parser.add_argument("views", type=Path, help="capture folder of the true views")
-    parser.add_argument("--mesh", type=Path, help="mesh to compare with --reference-mesh")
-    parser.add_argument("--reference-mesh", type=Path, help="the true mesh, in the same world")
-
-
-def run(arguments: argparse.Namespace) -> dict[str, object]:
-    """The scores of `metrics` as JSON: the mean, every view, and the Chamfer distance."""
-    scores = score_renders(arguments.renders, arguments.views)
-    result: dict[str, object] = {
-        "mean": asdict(mean_scores(list(scores.values()))),
-        "views": {name: asdict(score) for name, score in scores.items()},
-    }
-    if arguments.mesh and arguments.reference_mesh:
-        result["chamfer_x1e3"] = chamfer_distance(
-            _read_mesh(arguments.mesh), _read_mesh(arguments.reference_mesh)
-        )
-    return result
-
-
 def _decibels(squared_error: NDArray[np.float32]) -> float:
     """Peak signal to noise for a peak of 1; capped where there is no error, or nothing at all."""
     if squared_error.size == 0:
@@ -146,7 +123,7 @@ def _decibels(squared_error: NDArray[np.float32]) -> float:
     return float(-10 * np.log10(max(float(squared_error.mean()), 1e-10)))
 
 
-def _read_mesh(path: Path) -> trimesh.Trimesh:
+def read_mesh(path: Path) -> trimesh.Trimesh:
     """All geometry of a file as one mesh in the axes of the capture's world."""
     mesh = trimesh.load_mesh(path, process=False)
     if path.suffix.lower() in (".glb", ".gltf"):

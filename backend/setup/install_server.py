@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ..shared.rpc_server import Pipe, Server
-from .environment import backend_environment
+from ..shared.virtual_environments import backend_environment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,14 +23,14 @@ from typing import IO, TYPE_CHECKING
 
 from ..shared.errors import EnvironmentBroken
 from ..shared.terminal import say
-from .environment import THIS_PYTHON, check_python, child_variables
+from ..shared.virtual_environments import THIS_PYTHON, child_variables
 from .system_libraries import install_command, missing_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from .environment import Environment
+    from ..shared.virtual_environments import VirtualEnvironment
 
     Watch = Callable[[], None]
 
@@ -46,6 +46,8 @@ class Cost:
     def __str__(self) -> str:
         return f"{self.what}: {self.download:.1f} GB to download, {self.disk:.1f} GB on disk"
 
+
+SUPPORTED = ((3, 11), (3, 13))  # the Pythons that Blender's module is published for
 
 # Measured on x86-64 Linux with the pins of November 2026, except for the disk space of the CUDA
 # build (estimated from its wheels). Other systems get the CPU build and are taken to be alike.
@@ -64,7 +66,21 @@ def _nobody() -> None:
     """Nobody watches."""
 
 
-def install(*environments: Environment, watch: Watch = _nobody) -> None:
+def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> None:
+    """Refuse a Python for which there is no Blender module.
+
+    Raises:
+        EnvironmentBroken: naming the versions that work, and this one.
+    """
+    if version[:2] not in SUPPORTED:
+        found = ".".join(str(part) for part in version)
+        raise EnvironmentBroken(
+            f"LSRM runs on Python 3.11 and 3.13, and this is Python {found}.",
+            "Call it with one of those, for example: python3.13 -m backend demo",
+        )
+
+
+def install(*environments: VirtualEnvironment, watch: Watch = _nobody) -> None:
     """Make environments ready, from whatever state they are in.
 
     Args:
@@ -92,7 +108,7 @@ def install(*environments: Environment, watch: Watch = _nobody) -> None:
             ) from error
 
 
-def _install(environment: Environment, lock: IO[str], watch: Watch) -> None:
+def _install(environment: VirtualEnvironment, lock: IO[str], watch: Watch) -> None:
     environment.marker.unlink(missing_ok=True)
     _forget_unfinished_packages(environment.folder)
     run = _Runner(environment.folder / "tmp", lock, watch)
@@ -106,14 +122,14 @@ def _install(environment: Environment, lock: IO[str], watch: Watch) -> None:
     say(f"The {environment.name} environment is ready.\n")
 
 
-def costs(environment: Environment) -> list[Cost]:
+def costs(environment: VirtualEnvironment) -> list[Cost]:
     """What an environment may take; the dearest first, where it depends on what pip finds."""
     if environment.name == "blender":
         return [BPY]
     return [CUDA, CPU] if sys.platform.startswith("linux") else [CPU]
 
 
-def _announce(environments: Sequence[Environment]) -> None:
+def _announce(environments: Sequence[VirtualEnvironment]) -> None:
     say(f"First use: installing into {environments[0].folder.parent}")
     for environment in environments:
         dearest, *cheaper = costs(environment)
@@ -125,7 +141,7 @@ def _announce(environments: Sequence[Environment]) -> None:
     say("  If this is interrupted, run the same command again: it continues.")
 
 
-def _check_system(environments: Sequence[Environment]) -> None:
+def _check_system(environments: Sequence[VirtualEnvironment]) -> None:
     """Find out before the download what would make it useless."""
     if util.find_spec("venv") is None or util.find_spec("ensurepip") is None:
         raise EnvironmentBroken(
@@ -149,7 +165,7 @@ def _check_system(environments: Sequence[Environment]) -> None:
         )
 
 
-def _check_blender(environment: Environment) -> None:
+def _check_blender(environment: VirtualEnvironment) -> None:
     """Import bpy once: the list of system libraries may not be complete for this system."""
     command = [str(environment.python), "-c", "import bpy"]
     result = subprocess.run(
@@ -189,7 +205,7 @@ def _try_lock(lock: IO[str]) -> bool:
     return True
 
 
-def _renewal(environment: Environment) -> list[str]:
+def _renewal(environment: VirtualEnvironment) -> list[str]:
     """`--clear`, if the folder holds an environment of another Python."""
     try:
         settings = (environment.folder / "pyvenv.cfg").read_text("utf-8")

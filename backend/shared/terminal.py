@@ -1,9 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a terminal shows: words and progress on stderr, one JSON document on stdout, Ctrl-C.
-
-Standard library only until a progress bar is drawn.
-"""
+"""What a terminal shows: words and progress on stderr, one JSON document on stdout, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -14,22 +11,33 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from .exit_codes import exit_code
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .errors import LsrmError
     from .progress import Progress
 
 
 def say(text: str) -> None:
-    """Tell people something, at once."""
+    """Write a line for people to stderr, at once."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
 
 
 def print_json(document: Any) -> None:
-    """Answer a program."""
+    """Write a document for programs to stdout."""
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
     sys.stdout.flush()
+
+
+def fail(error: LsrmError, *, as_json: bool) -> int:
+    """Report an error to people and, on request, to programs; returns its exit code."""
+    say(f"{error.code}: {error.message}\n{error.remedy}")
+    if as_json:
+        print_json({"error": error.to_dict()})
+    return exit_code(error)
 
 
 class PlainProgress:
@@ -46,37 +54,6 @@ class PlainProgress:
             say(f"{stage} …")
         elif fraction == 1:
             say(f"{stage} done in {time.perf_counter() - self._started:.1f} s {message}".rstrip())
-
-
-class BarProgress:
-    """One bar for each stage: for people."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-        self._stage = ""
-
-    def __call__(self, stage: str, fraction: float, message: str) -> None:
-        """Receive one report."""
-        if stage != self._stage:
-            self._start(stage)
-        self._bar.set_postfix_str(message, refresh=False)
-        self._bar.update(fraction - self._bar.n)
-        if fraction == 1:
-            self._bar.close()
-
-    def _start(self, stage: str) -> None:
-        from tqdm import tqdm
-
-        if self._bar is not None:
-            self._bar.close()
-        layout = "{desc:<14}{percentage:4.0f}% {bar:24} {elapsed} {postfix}"
-        self._bar = tqdm(total=1.0, desc=stage, bar_format=layout, file=sys.stderr)
-        self._stage = stage
-
-
-def progress_on_terminal() -> PlainProgress | BarProgress:
-    """Bars where someone is looking, lines where the words go to a file."""
-    return BarProgress() if sys.stderr.isatty() else PlainProgress()
 
 
 @contextlib.contextmanager

@@ -17,10 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...backend.commands.reconstruct import refinement
+from ...backend.shared.arguments import positive_integer, refinement
 from ...backend.shared.errors import Cancelled, LsrmError
 from ...backend.shared.exit_codes import DONE, INTERRUPTED, USAGE, exit_code
 from ...backend.shared.progress import Progress
+from ...backend.shared.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,10 +50,10 @@ def main(argv: list[str]) -> int:
 
             result = getattr(command_handlers, arguments.handler)(arguments, progress)
         except (Cancelled, KeyboardInterrupt):
-            tell("Stopped.")
+            say("Stopped.")
             return INTERRUPTED
         except LsrmError as error:
-            tell(str(error))
+            say(str(error))
             result = {"error": error.to_dict(), "exit_code": exit_code(error)}
         if arguments.json:
             answer(result)
@@ -67,7 +68,7 @@ def stoppable() -> Iterator[Progress]:
     cancelled progress stops the work before the next view.
     """
     progress = Progress(
-        lambda stage, fraction, text: tell(f"{stage} {100 * fraction:3.0f} %  {text}")
+        lambda stage, fraction, text: say(f"{stage} {100 * fraction:3.0f} %  {text}")
     )
     stops = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(stop, lambda *_: progress.cancel()) for stop in stops]
@@ -77,12 +78,6 @@ def stoppable() -> Iterator[Progress]:
         for stop, handler in zip(stops, before, strict=True):
             # None: a whole Blender had set a handler that Python cannot set again.
             signal.signal(stop, signal.SIG_DFL if handler is None else handler)
-
-
-def tell(text: str) -> None:
-    """Say something to the person at the terminal."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
 
 
 @contextmanager
@@ -147,15 +142,15 @@ def _add_capture(commands: Any) -> None:
     chosen.add_argument("--collection", metavar="NAME", help="this collection only")
     add("--up-axis", choices=("auto", "Y", "Z"), default="auto", help="of .obj .ply .stl files")
     add("--normalize", action="store_true", help="write poses for radius 0.5 at the origin")
-    add("--views", type=_positive, default=16)
+    add("--views", type=positive_integer, default=16)
     add("--test-views", type=int, default=0, metavar="N", help="held-out views for evaluation")
-    add("--size", type=_positive, default=256, help="of the square images, in pixels")
+    add("--size", type=positive_integer, default=256, help="of the square images, in pixels")
     add("--field-of-view", type=_angle, default=40.0, metavar="DEGREES")
     add("--distance", type=float, metavar="RADII", help="default: the object fills the frame")
     add("--environment", metavar="HDRI|NAME", help="default: the file's own light")
     add("--environment-strength", type=float, default=1.0)
     add("--environment-rotation", type=float, default=0.0, metavar="DEGREES")
-    add("--environment-size", type=_positive, default=1024, help="width of environment.hdr")
+    add("--environment-size", type=positive_integer, default=1024, help="width of environment.hdr")
     add("--relight", nargs="+", default=[], metavar="HDRI", help="other lights for test views")
     add("--passes", action="store_true", help="store the materials of the test views")
     _add_rendering(command, samples=32)
@@ -184,7 +179,7 @@ def _add_relight(commands: Any) -> None:
     seen.add_argument("--visible", action="store_true", help="show the environment (default)")
     seen.add_argument("--hidden", action="store_true", help="transparent background")
     add("--turntable", type=int, default=0, metavar="FRAMES")
-    add("--size", type=_positive, default=512)
+    add("--size", type=positive_integer, default=512)
     add("--from-view", metavar="VIEWS:INDEX", help="the camera of a capture")
     add("--scene", type=Path, metavar="SCENE.blend", help="render the result in this scene")
     add("--save", type=Path, metavar="SCENE.blend", help="store the scene, lit by the last light")
@@ -212,30 +207,23 @@ def _add_convert(commands: Any) -> None:
     add("--time-limit", type=float, default=1800.0, metavar="SECONDS", help="of every stage")
     add("--fail-fast", action="store_true", help="stop at the first failure")
     add("--dry-run", action="store_true", help="only tell what would be done")
-    add("--views", type=_positive, default=16)
-    add("--size", type=_positive, default=256, help="of the square images, in pixels")
+    add("--views", type=positive_integer, default=16)
+    add("--size", type=positive_integer, default=256, help="of the square images, in pixels")
     add("--environment", metavar="HDRI", help="default: each file's own light")
     add("--checkpoint", default="none", help="name or folder; none needs no weights")
     add("--refine", type=refinement, default="auto", help="off, auto or seconds")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:0 …")
-    add("--texture-size", type=_positive, default=2048, help="side in texels")
-    add("--faces", type=_positive, default=50_000, help="triangles, about")
+    add("--texture-size", type=positive_integer, default=2048, help="side in texels")
+    add("--faces", type=positive_integer, default=50_000, help="triangles, about")
     add("--material", choices=("rgb", "pbr"), default="rgb")
     add("--backend-python", default="", metavar="PATH", help="default: the installed one")
     _add_rendering(command, samples=32)
 
 
 def _add_rendering(command: argparse.ArgumentParser, samples: int) -> None:
-    command.add_argument("--samples", type=_positive, default=samples)
+    command.add_argument("--samples", type=positive_integer, default=samples)
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--threads", type=int, default=0, help="0 takes all")
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is not above zero")
-    return number
 
 
 def _angle(text: str) -> float:

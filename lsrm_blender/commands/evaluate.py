@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...backend.setup.environment import ROOT, backend_command, child_variables
 from ...backend.shared.capture_format import Capture, read_capture
 from ...backend.shared.errors import BackendDied, BadCapture
+from ...backend.shared.virtual_environments import ROOT, backend_command, child_variables
 from ..scene.asset_import import AssetChoice, open_asset
 from ..scene.capture import ENVIRONMENT, REFERENCE_MESH
 from ..scene.lighting import Environment, world_of

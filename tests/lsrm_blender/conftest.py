@@ -12,7 +12,7 @@ import textwrap
 
 import pytest
 
-from backend.setup.environment import child_variables
+from backend.shared.virtual_environments import child_variables
 
 RUNNER = """
 import importlib.util, json, os, sys

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from backend.setup.environment import child_variables
+from backend.shared.virtual_environments import child_variables
 
 if TYPE_CHECKING:
     from pathlib import Path

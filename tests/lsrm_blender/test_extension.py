@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.setup.environment import child_variables
+from backend.shared.virtual_environments import child_variables
 
 ROOMS = {"backend", "kernels", "lsrm_blender"}
 AROUND = {"LICENSE", "__init__.py", "blender_manifest.toml", "pyproject.toml"}
@@ -80,7 +80,10 @@ def test_zip_holds_only_what_runs(package):
         names = [name for name in archive.namelist() if not name.endswith("/")]
     assert {name.split("/")[0] for name in names} == ROOMS | AROUND
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
-    assert {"backend/setup/environment.py", "lsrm_blender/commands/command_line.py"} <= set(names)
+    assert {
+        "backend/shared/virtual_environments.py",
+        "lsrm_blender/commands/command_line.py",
+    } <= set(names)
     assert package.stat().st_size < 1 << 20
 
 

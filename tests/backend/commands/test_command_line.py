@@ -5,17 +5,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
+import subprocess
 import sys
 import types
 
 import pytest
 
 from backend.commands import command_line, demo
-from backend.commands.command_line import COMMANDS, main
+from backend.commands.command_line import main
 from backend.shared import errors
 from backend.shared.progress import Progress
 from backend.shared.terminal import PlainProgress, cancelled_by_interrupt
+from backend.shared.virtual_environments import child_variables
 
 
 @pytest.fixture
@@ -23,10 +26,10 @@ def fake_command(monkeypatch):
     """Put a command of the test's own in the place of `metrics`."""
 
     def install(run) -> None:
-        module = types.ModuleType("backend.result.scores")
+        module = types.ModuleType("backend.commands.metrics")
         module.add_arguments = lambda parser: None
         module.run = run
-        monkeypatch.setitem(sys.modules, "backend.result.scores", module)
+        monkeypatch.setitem(sys.modules, "backend.commands.metrics", module)
 
     return install
 
@@ -105,22 +108,34 @@ def test_an_answer_is_printed_as_json(fake_command, capsys):
 
 
 def test_wrong_usage_is_two(capsys):
-    """No command, an unknown one and one that is still to come all end with 2 and say why."""
+    """No command, an unknown one and a wrong option all end with 2 and say why."""
     assert main([]) == 2
     assert main(["nonsense"]) == 2
     assert "no command 'nonsense'" in capsys.readouterr().err
-    to_come = [name for name, command in COMMANDS.items() if not command.module and name != "test"]
-    assert {"benchmark", "train"} <= set(to_come)
-    assert [main([name]) for name in to_come] == [2] * len(to_come)
-    assert "not built yet" in capsys.readouterr().err
+    assert main(["metrics", "--nonsense"]) == 2
+    assert main(["--help"]) == 0
+    listed = capsys.readouterr().err
+    assert all(name in listed for name in command_line.COMMANDS)
+
+
+@pytest.mark.parametrize("name", ["parity", "bench"])
+def test_benchmarks_need_a_clone(repository, tmp_path, name):
+    """In the installed extension there are no benchmarks, and the error says so."""
+    installed = tmp_path / "installed" / "backend"
+    shutil.copytree(repository / "backend", installed, ignore=shutil.ignore_patterns("__pycache__"))
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "backend.commands.command_line", name, "checks"],
+        env=child_variables(PYTHONPATH=str(installed.parent)),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert "needs a clone" in done.stderr
 
 
 @pytest.mark.parametrize("wrong", [["--refine", "soon"], ["--faces", "0"], ["--material", "gold"]])
 def test_reconstruct_refuses_wrong_values(wrong, capsys):
     """A typing mistake is told by argparse before anything is loaded."""
-    with pytest.raises(SystemExit) as stop:
-        main(["reconstruct", "views", "-o", "out", *wrong])
-    assert stop.value.code == command_line.USAGE
+    assert main(["reconstruct", "views", "-o", "out", *wrong]) == 2
     assert wrong[0] in capsys.readouterr().err
 
 
@@ -155,9 +170,9 @@ def test_demo_is_the_commands_of_the_readme(tmp_path):
 
 def test_demo_stops_with_the_code_of_the_step_that_failed(tmp_path, monkeypatch, capfd):
     """A failing step has told its error; the demo hands on its code and claims no result."""
-    to_come = demo.Step("train", [sys.executable, "-P", "-m", "backend", "train"])
-    monkeypatch.setattr(demo, "steps", lambda folder, asset: [to_come, to_come])
-    assert main(["demo", "--out", str(tmp_path)]) == command_line.USAGE
+    failing = demo.Step("train", [sys.executable, "-P", "-m", "backend", "train"])
+    monkeypatch.setattr(demo, "steps", lambda folder, asset: [failing, failing])
+    assert main(["demo", "--out", str(tmp_path)]) == 2
     words = capfd.readouterr().err
     assert "1/2 train: python3 -m backend train" in words
     assert "2/2" not in words

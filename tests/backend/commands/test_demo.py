@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from backend.commands import demo
-from backend.setup.environment import child_variables
+from backend.shared.virtual_environments import child_variables
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from backend.setup.environment import THIS_PYTHON, backend_environment
+from backend.shared.virtual_environments import THIS_PYTHON, backend_environment
 from tests.children import children_of, gone, pump_until, pumped
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")

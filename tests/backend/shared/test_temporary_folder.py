@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from backend.setup.environment import child_variables
 from backend.shared import temporary_folder
 from backend.shared.temporary_folder import remove_abandoned, scratch_folder
+from backend.shared.virtual_environments import child_variables
 
 MAKE = """
 import sys

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.setup.environment import ROOT, child_variables
+from backend.shared.virtual_environments import ROOT, child_variables
 from tests.children import children_of
 
 QUICK = (

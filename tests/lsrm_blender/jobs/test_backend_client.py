@@ -12,8 +12,8 @@ import time
 
 import pytest
 
-from backend.setup.environment import child_variables
 from backend.shared import protocol
+from backend.shared.virtual_environments import child_variables
 from tests.children import alive, gone, pump_until, pumped
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")

@@ -29,7 +29,7 @@ import bpy
 bpy.ops.wm.read_factory_settings()
 package.register()
 of = lambda name: importlib.import_module(f"lsrm.lsrm_blender.{name}")
-window, said = of("window"), {}
+window, said = of("ui.window"), {}
 scene, settings = bpy.context.scene, bpy.context.scene.lsrm
 settings.view_count, settings.view_size, settings.samples = 4, 48, 2
 settings.texture_size, settings.faces, settings.refine = "256", 400, "off"
@@ -94,7 +94,7 @@ bpy.data.objects["Cube"].select_set(True)
 said["capture"] = call(bpy.ops.lsrm.capture)
 said["source"] = [settings.source, settings.views_folder]
 said["check"] = call(bpy.ops.lsrm.check_views)
-checking = of("plans").check_views(scene, Path(settings.views_folder)).work
+checking = of("ui.tasks").check_views(scene, Path(settings.views_folder)).work
 checking.send(None)
 try:
     checking.send({"views": 3, "warnings": ["One was left out."]})
@@ -119,7 +119,7 @@ said["warm"] = [alive(pid) for pid in pids]
 said["release"] = call(bpy.ops.lsrm.release)
 said["after release"] = [alive(pid) for pid in pids]
 pictures = len(bpy.data.images)
-of("import_views")._fresh_collection("Views of capture", scene)
+of("scene.import_views")._fresh_collection("Views of capture", scene)
 said["pictures gone"] = pictures - len(bpy.data.images)
 """
 
@@ -170,7 +170,7 @@ said["shown"] = [run.error_code, run.running]
 """
 
 TIMER = """
-plans, preferences, operators = of("plans"), of("preferences"), of("operators")
+plans, preferences, operators = of("ui.tasks"), of("preferences"), of("ui.operators")
 target = plans.target_of([bpy.data.objects["Cube"]], work / "jobs")
 begin = lambda: window.start(plans.reconstruct_objects(scene, target, "cpu"))
 stages, slowest = [], 0.0
@@ -249,7 +249,7 @@ class Context:
         self.preferences, self.selected_objects = bpy.context.preferences, objects
         self.region = type("Region", (), {"width": 291})
 
-panel, session = of("panel"), of("session")
+panel, session = of("ui.panel"), of("jobs.session")
 errors = importlib.import_module("lsrm.backend.shared.errors")
 panel.preferences.registered = lambda: type("Preferences", (), {"license_accepted": False})
 codes = [kind.code for kind in errors.LsrmError.__subclasses__()] + ["ERROR"]
@@ -283,7 +283,7 @@ settings.source, settings.checkpoint = "OBJECTS", "FOLDER"
 said["again"] = "lsrm.check_views" in failed("BACKEND_DIED", "lsrm.check_views")
 missing = failed("CHECKPOINT_MISSING", "lsrm.reconstruct")
 said["weights"] = [each in missing for each in ("checkpoint_folder", "lsrm.open_preferences")]
-said["names"] = [each.bl_idname for each in of("operators").PlanOperator.__subclasses__()]
+said["names"] = [each.bl_idname for each in of("ui.operators").PlanOperator.__subclasses__()]
 kind = of("preferences").LSRM_AP_preferences
 fields = {**dict.fromkeys(kind.__annotations__, ""), "found": ""}
 said["in the preferences"] = []
@@ -297,13 +297,13 @@ BESIDE = """
 import argparse
 os.chdir(work)
 bpy.ops.wm.save_as_mainfile(filepath=str(work / "scene.blend"))
-of("command_line").main = lambda words: said.setdefault("words", words) and 0
+of("commands.command_line").main = lambda words: said.setdefault("words", words) and 0
 names = {"inputs": "//a.glb\\n/b/*.obj", "output": "//out", "checkpoint": "//weights"}
 said["convert"] = call(bpy.ops.lsrm.convert, **names)
 (work / "city").touch()
 (work / "mine").mkdir()
 (work / "mini").mkdir()
-anywhere = of("convert_command")._found_from_anywhere
+anywhere = of("commands.convert")._found_from_anywhere
 said["found"] = [
     list(anywhere(argparse.Namespace(environment=light, checkpoint=weights)).values())
     for light, weights in ((None, "mini"), ("city", "mine"), ("night", "none"))
@@ -317,13 +317,13 @@ bpy.data.collections.remove(linked)
 with bpy.data.libraries.load(str(work / "library.blend"), link=True) as (stored, wanted):
     wanted.collections = stored.collections
 scene.collection.children.link(wanted.collections[0])
-own = of("result_import")._own_collection
+own = of("scene.result_import")._own_collection
 said["own"] = [own(scene).name, own(scene).library is None, own(scene) == own(scene)]
 said["taken"] = [each.name for each in scene.collection.children if each == own(scene)]
 """
 
 WORDS = """
-german, words = of("translations").GERMAN, set()
+german, words = of("ui.translations").GERMAN, set()
 for module in package.lsrm_blender.MODULES:
     for kind in of(module).CLASSES:
         if kind.__name__ == "LSRM_PG_run":

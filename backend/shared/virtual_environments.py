@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which Python runs what: the two environments of LSRM, and how a process gets into one.
+"""The two virtual environments: what each holds, its interpreter, and how child processes use it.
 
 `backend` holds torch and `blender` holds the bpy wheel: two, because in real life Blender brings
 its own Python, and because bpy wants another numpy than the backend does.
@@ -14,12 +14,11 @@ import json
 import os
 import platform
 import re
-import subprocess
 import sys
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from ..shared.errors import EnvironmentBroken
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ROOT = Path(__file__).resolve().parents[2]
-SUPPORTED = ((3, 11), (3, 13))  # the Pythons that Blender's module is published for
 THIS_PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 QUIET_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 PIN = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[^\s;]+)")
@@ -36,7 +34,7 @@ SYSTEM_MARKER = re.compile(r"platform_system\s*==\s*'(?P<system>\w+)'")
 
 
 @dataclass(frozen=True)
-class Environment:
+class VirtualEnvironment:
     """A virtual environment: where it lies and what belongs into it.
 
     Attributes:
@@ -77,33 +75,24 @@ class Environment:
         return self.installed_by == THIS_PYTHON
 
 
-def backend_environment(folder: Path = ROOT / ".venv", *, tests: bool = False) -> Environment:
+def backend_environment(
+    folder: Path = ROOT / ".venv", *, tests: bool = False
+) -> VirtualEnvironment:
     """The environment of the backend, on request with what the tests need."""
     extras = ("dev",) if tests else ()
-    return Environment(
+    return VirtualEnvironment(
         "backend", folder / "backend", _pins(main=True, extras=extras), "LSRM_BACKEND"
     )
 
 
-def blender_environment(folder: Path = ROOT / ".venv") -> Environment:
+def blender_environment(folder: Path = ROOT / ".venv") -> VirtualEnvironment:
     """The environment with Blender as a Python module."""
-    return Environment("blender", folder / "blender", _pins(extras=("blender",)), "LSRM_BLENDER")
+    return VirtualEnvironment(
+        "blender", folder / "blender", _pins(extras=("blender",)), "LSRM_BLENDER"
+    )
 
 
-def interpreters(*environments: Environment) -> list[Path]:
-    """The Pythons to use for some environments; installs those that there are not.
-
-    Raises:
-        EnvironmentBroken: if an environment cannot be used or installed.
-    """
-    if missing := [each for each in environments if find_interpreter(each) is None]:
-        from .installation import install
-
-        install(*missing)
-    return [find_interpreter(each) or each.python for each in environments]
-
-
-def find_interpreter(environment: Environment) -> Path | None:
+def find_interpreter(environment: VirtualEnvironment) -> Path | None:
     """The Python to use for an environment, or nothing if it has to be installed first.
 
     In this order: the one that the user named in `environment.variable`, the running one if it
@@ -145,20 +134,6 @@ def applies(requirement: str) -> bool:
     return True
 
 
-def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> None:
-    """Refuse a Python for which there is no Blender module.
-
-    Raises:
-        EnvironmentBroken: naming the versions that work, and this one.
-    """
-    if version[:2] not in SUPPORTED:
-        found = ".".join(str(part) for part in version)
-        raise EnvironmentBroken(
-            f"LSRM runs on Python 3.11 and 3.13, and this is Python {found}.",
-            "Call it with one of those, for example: python3.13 -m backend demo",
-        )
-
-
 def backend_command(*arguments: str) -> list[str]:
     """The command line that runs `backend` from any of our processes, Blender's included.
 
@@ -176,23 +151,6 @@ def blender_command(*arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", "lsrm_blender", *arguments]
 
 
-def take_blender(arguments: list[str]) -> list[str]:
-    """Take `--blender PATH` out of a command line, into the variable that names a Blender.
-
-    Raises:
-        EnvironmentBroken: if the path is missing.
-    """
-    if "--blender" not in arguments:
-        return arguments
-    place = arguments.index("--blender")
-    if place + 1 == len(arguments):
-        raise EnvironmentBroken(
-            "--blender came without a path.", "Name the program: --blender /path/to/blender"
-        )
-    os.environ["LSRM_BLENDER"] = str(Path(arguments[place + 1]).expanduser().absolute())
-    return arguments[:place] + arguments[place + 2 :]
-
-
 def child_variables(**changes: str) -> dict[str, str]:
     """The environment variables of a child: ours, but no foreign modules on its path.
 
@@ -202,15 +160,6 @@ def child_variables(**changes: str) -> dict[str, str]:
     """
     variables = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
     return {**QUIET_THREADS, **variables, "PYTHONPATH": str(ROOT), **changes}
-
-
-def become(command: list[str], variables: dict[str, str]) -> NoReturn:
-    """Go on as another program: no parent that could be killed and leave the work orphaned."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if os.name == "posix":
-        os.execve(command[0], command, variables)  # noqa: S606 - there is no shell to need
-    sys.exit(subprocess.call(command, env=variables))
 
 
 def _pins(*, main: bool = False, extras: Iterable[str] = ()) -> tuple[str, ...]:

@@ -15,8 +15,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from backend.setup import environment as env
-from backend.setup import installation
+from backend.setup import bootstrap, installation
+from backend.shared import virtual_environments
 from backend.shared.errors import EnvironmentBroken
 
 FAKE = "lsrm-fake==1.0"
@@ -46,18 +46,25 @@ def offline(monkeypatch, wheels) -> None:
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory) -> env.Environment:
+def small(tmp_path_factory) -> virtual_environments.VirtualEnvironment:
     """An environment that wants our wheel only; the tests of this module share it, in order."""
     folder = tmp_path_factory.mktemp("environments")
-    return env.Environment("backend", folder / "backend", (FAKE,), "LSRM_SMALL")
+    return virtual_environments.VirtualEnvironment(
+        "backend", folder / "backend", (FAKE,), "LSRM_SMALL"
+    )
 
 
 def test_pins_are_exact():
     """Both environments are pinned to the last package, or two people would run two programs."""
-    pins = env.backend_environment(tests=True).requirements + env.blender_environment().requirements
-    assert all(env.PIN.match(pin) for pin in pins)
+    pins = (
+        virtual_environments.backend_environment(tests=True).requirements
+        + virtual_environments.blender_environment().requirements
+    )
+    assert all(virtual_environments.PIN.match(pin) for pin in pins)
     assert any(pin.startswith("pytest==") for pin in pins)
-    assert not any("pytest" in pin for pin in env.backend_environment().requirements)
+    assert not any(
+        "pytest" in pin for pin in virtual_environments.backend_environment().requirements
+    )
 
 
 @pytest.mark.parametrize(
@@ -66,47 +73,61 @@ def test_pins_are_exact():
 def test_another_python_is_refused_by_name(version, fine):
     """Only Pythons with a Blender module run; the error names them and the one met."""
     if fine:
-        env.check_python(version)
+        installation.check_python(version)
         return
     with pytest.raises(EnvironmentBroken, match=r"3\.11 and 3\.13, and this is Python 3\.12\.1"):
-        env.check_python(version)
+        installation.check_python(version)
 
 
 def test_exactly_one_blender_is_pinned_for_this_python():
     """The markers of the bpy pins leave one of them, whichever supported Python runs."""
-    assert sum(env.applies(pin) for pin in env.blender_environment().requirements) == 1
+    assert (
+        sum(
+            virtual_environments.applies(pin)
+            for pin in virtual_environments.blender_environment().requirements
+        )
+        == 1
+    )
 
 
 def test_pins_for_other_systems_are_not_asked_for():
     """Triton has one package for Linux and one for Windows; a Mac needs neither."""
-    pins = [pin for pin in env.backend_environment().requirements if pin.startswith("triton")]
+    pins = [
+        pin
+        for pin in virtual_environments.backend_environment().requirements
+        if pin.startswith("triton")
+    ]
     assert len(pins) == 2
-    assert sum(env.applies(pin) for pin in pins) == (platform.system() in ("Linux", "Windows"))
+    assert sum(virtual_environments.applies(pin) for pin in pins) == (
+        platform.system() in ("Linux", "Windows")
+    )
 
 
 def test_pins_of_other_systems_are_left_out():
     """A wheel that exists for one system only is not missed on another."""
     pins = [f"triton==1.0; platform_system == '{name}'" for name in ("Linux", "Windows", "Darwin")]
-    assert sum(env.applies(pin) for pin in pins) == 1
+    assert sum(virtual_environments.applies(pin) for pin in pins) == 1
 
 
 def test_running_python_is_used_if_it_holds_the_pins(monkeypatch):
     """Nothing is installed for somebody who has it all; a local version such as +cpu counts."""
     installed = f"pytest=={metadata.version('pytest')}"
-    assert env.holds([installed])
-    assert not env.holds([installed, "pytest==0.1"])
-    assert not env.holds([installed, FAKE])
+    assert virtual_environments.holds([installed])
+    assert not virtual_environments.holds([installed, "pytest==0.1"])
+    assert not virtual_environments.holds([installed, FAKE])
     monkeypatch.setattr(metadata, "version", lambda _: "2.13.0+cpu")
-    assert env.holds(["torch==2.13.0"])
+    assert virtual_environments.holds(["torch==2.13.0"])
 
 
 def test_a_named_interpreter_must_be_there(monkeypatch):
     """LSRM_BACKEND and LSRM_BLENDER choose a program; a wrong path is an error, not a fallback."""
     monkeypatch.setenv("LSRM_BACKEND", sys.executable)
-    assert env.find_interpreter(env.backend_environment()) == Path(sys.executable)
+    assert virtual_environments.find_interpreter(
+        virtual_environments.backend_environment()
+    ) == Path(sys.executable)
     monkeypatch.setenv("LSRM_BACKEND", "/nowhere/python")
     with pytest.raises(EnvironmentBroken, match="/nowhere/python"):
-        env.find_interpreter(env.backend_environment())
+        virtual_environments.find_interpreter(virtual_environments.backend_environment())
 
 
 def test_children_keep_the_users_settings(monkeypatch):
@@ -114,22 +135,22 @@ def test_children_keep_the_users_settings(monkeypatch):
     monkeypatch.setenv("PIP_INDEX_URL", "http://mirror/simple")
     monkeypatch.setenv("PYTHONHOME", "/nowhere")
     monkeypatch.setenv("PYTHONPATH", "/foreign")
-    variables = env.child_variables()
+    variables = virtual_environments.child_variables()
     assert variables["PIP_INDEX_URL"] == "http://mirror/simple"
-    assert variables["PYTHONPATH"] == str(env.ROOT)
+    assert variables["PYTHONPATH"] == str(virtual_environments.ROOT)
     assert "PYTHONHOME" not in variables
 
 
 def test_a_named_blender_is_taken_out_of_the_command_line(monkeypatch):
     """`--blender PATH` may stand anywhere; without a path it is an error."""
     monkeypatch.setenv("LSRM_BLENDER", "")
-    assert env.take_blender(["capture", "--blender", "/opt/blender", "a.glb"]) == [
+    assert bootstrap.take_blender(["capture", "--blender", "/opt/blender", "a.glb"]) == [
         "capture",
         "a.glb",
     ]
     assert Path(os.environ["LSRM_BLENDER"]) == Path("/opt/blender").absolute()
     with pytest.raises(EnvironmentBroken):
-        env.take_blender(["capture", "--blender"])
+        bootstrap.take_blender(["capture", "--blender"])
 
 
 @pytest.mark.usefixtures("offline")
@@ -138,13 +159,17 @@ def test_two_processes_install_once(small):
     code = """if True:
         import sys
         from pathlib import Path
-        from backend.setup.environment import Environment, interpreters
-        small = Environment("backend", Path(sys.argv[1]), (sys.argv[2],), "LSRM_SMALL")
+        from backend.setup.bootstrap import interpreters
+        from backend.shared.virtual_environments import VirtualEnvironment
+        small = VirtualEnvironment("backend", Path(sys.argv[1]), (sys.argv[2],), "LSRM_SMALL")
         print(*interpreters(small))
     """
     command = [sys.executable, "-P", "-c", code, str(small.folder), FAKE]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    both = [subprocess.Popen(command, env=env.child_variables(), **pipes) for _ in range(2)]
+    both = [
+        subprocess.Popen(command, env=virtual_environments.child_variables(), **pipes)
+        for _ in range(2)
+    ]
     words = [process.communicate(timeout=120) for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert sum("Successfully installed" in err for _, err in words) == 1
@@ -160,7 +185,7 @@ def test_ready_environment_is_left_alone(small, monkeypatch):
     """Once installed, nothing is run again: no pip, no network."""
     monkeypatch.setattr(subprocess, "Popen", None)
     before = small.marker.stat().st_mtime_ns
-    assert env.interpreters(small) == [small.python]
+    assert bootstrap.interpreters(small) == [small.python]
     assert small.marker.stat().st_mtime_ns == before
 
 
@@ -172,7 +197,7 @@ def test_interrupted_installation_is_continued(small):
     (site / "lsrm_fake.py").unlink()
     (site / "lsrm_fake-1.0.dist-info" / "INSTALLER").unlink()
     assert not small.ready
-    env.interpreters(small)
+    bootstrap.interpreters(small)
     assert small.ready
     assert (site / "lsrm_fake.py").exists()
 
@@ -183,9 +208,11 @@ def test_missing_network_is_told(small, monkeypatch):
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_RETRIES", "0")
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-    wanting = env.Environment("backend", small.folder, (FAKE, "lsrm-absent==1.0"), "X")
+    wanting = virtual_environments.VirtualEnvironment(
+        "backend", small.folder, (FAKE, "lsrm-absent==1.0"), "X"
+    )
     with pytest.raises(EnvironmentBroken, match=r"lsrm-absent==1\.0") as caught:
-        env.interpreters(wanting)
+        bootstrap.interpreters(wanting)
     assert "No package index could be reached" in caught.value.remedy
     assert not wanting.ready
 
@@ -194,15 +221,18 @@ def test_small_disk_is_refused_before_the_download(tmp_path, monkeypatch):
     """The error says how much is needed and how much there is."""
     monkeypatch.setattr(installation.shutil, "disk_usage", lambda _: SimpleNamespace(free=5e8))
     with pytest.raises(EnvironmentBroken, match=r"needs 2\.9 GB .* has 0\.5"):
-        installation.install(env.backend_environment(tmp_path), env.blender_environment(tmp_path))
+        installation.install(
+            virtual_environments.backend_environment(tmp_path),
+            virtual_environments.blender_environment(tmp_path),
+        )
 
 
 def test_missing_venv_is_told_with_the_package(tmp_path, monkeypatch):
     """Debian's Python comes without venv: the error names the package to install."""
     monkeypatch.setattr(installation.util, "find_spec", lambda _: None)
     with pytest.raises(EnvironmentBroken) as caught:
-        installation.install(env.backend_environment(tmp_path))
-    assert f"apt install python{env.THIS_PYTHON}-venv" in caught.value.remedy
+        installation.install(virtual_environments.backend_environment(tmp_path))
+    assert f"apt install python{virtual_environments.THIS_PYTHON}-venv" in caught.value.remedy
 
 
 def test_missing_system_libraries_are_told_with_the_command(tmp_path, monkeypatch):
@@ -210,7 +240,7 @@ def test_missing_system_libraries_are_told_with_the_command(tmp_path, monkeypatc
     monkeypatch.setattr(installation, "missing_libraries", lambda: ["libXi.so.6", "libGL.so.1"])
     monkeypatch.setattr("shutil.which", lambda name: name if name == "apt-get" else None)
     with pytest.raises(EnvironmentBroken, match=r"libXi\.so\.6, libGL\.so\.1") as caught:
-        installation.install(env.blender_environment(tmp_path))
+        installation.install(virtual_environments.blender_environment(tmp_path))
     assert caught.value.remedy.endswith("apt-get install -y --no-install-recommends libxi6 libgl1")
 
 
