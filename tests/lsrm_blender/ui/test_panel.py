@@ -10,7 +10,6 @@ import subprocess
 import sys
 
 import pytest
-
 from backend.setup.environment import ROOT, child_variables
 
 # What every script begins with: the extension, a small job, and a note of the scene.
