@@ -8,7 +8,7 @@ import importlib
 from typing import Any
 
 # In the order in which one needs the other; they go in the reverse order.
-MODULES = ("properties", "preferences", "operators", "setup_operators", "panel")
+MODULES = ("ui.properties", "preferences", "ui.operators", "ui.setup_operators", "ui.panel")
 
 _commands: list[Any] = []
 

@@ -14,6 +14,7 @@ import bpy
 
 from ...backend.shared.errors import BadCapture
 from ...backend.shared.exit_codes import USAGE
+from ...backend.shared.terminal import say
 from ..scene import capture as capturing
 from ..scene import demo_asset as demo
 from ..scene import relight as relighting
@@ -25,7 +26,6 @@ from ..scene.result_import import import_result, read_result, results_in, save_b
 from ..scene.scene_cameras import Framing
 from . import evaluate as evaluating
 from . import self_check
-from .command_line import tell
 
 if TYPE_CHECKING:
     import argparse
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 def capture(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     """Asset to capture folder."""
     if (arguments.relight or arguments.passes) and not arguments.test_views:
-        tell("--relight and --passes are about test views: add --test-views 8, say.")
+        say("--relight and --passes are about test views: add --test-views 8, say.")
         return {"exit_code": USAGE}
     environment = None
     if arguments.environment is not None:
@@ -73,7 +73,7 @@ def import_(arguments: argparse.Namespace, _progress: Progress) -> dict[str, Any
     imported = import_result(result, bpy.context.scene)
     save_blend(arguments.output)
     if result.originals:
-        tell("The original stays visible; hide one of the two to see the other.")
+        say("The original stays visible; hide one of the two to see the other.")
     return {
         "scene": str(arguments.output.absolute()),
         "objects": [made.name for made in imported],
@@ -152,7 +152,7 @@ def evaluate(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any
         arguments.views, mesh, arguments.shading, arguments.write_comparison, progress
     )
     for name, value in scores["mean"].items():
-        tell(f"{name:>16} {value:8.3f}")
+        say(f"{name:>16} {value:8.3f}")
     return scores
 
 
@@ -168,7 +168,7 @@ def doctor(_arguments: argparse.Namespace, _progress: Progress) -> dict[str, Any
     """What this Blender can do, as a list with marks."""
     findings = self_check.findings()
     for finding in findings:
-        tell(finding.line)
+        say(finding.line)
     return {
         "findings": [finding.to_dict() for finding in findings],
         "exit_code": self_check.exit_code(findings),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...backend.shared.checkpoint_folders import KNOWN
 from ...backend.shared.exit_codes import USAGE
+from ...backend.shared.terminal import say
 from .. import child_commands, preferences
 from ..jobs.backend_client import Client
 from ..jobs.batch import LOG, Batch, BatchLog, BatchSettings, Children, only_one
@@ -17,7 +18,6 @@ from ..jobs.checkpoints import NONE
 from ..jobs.child_watch import Patience
 from ..scene.asset_import import SUFFIXES
 from ..scene.pixels import write_failure
-from .command_line import tell
 
 if TYPE_CHECKING:
     import argparse
@@ -37,7 +37,7 @@ def convert_all(arguments: argparse.Namespace, progress: Progress) -> dict[str, 
     try:
         items = find_items(arguments.input, SUFFIXES, output)
     except NoSuchInput as error:
-        tell(f"{error.message} {error.remedy}")
+        say(f"{error.message} {error.remedy}")
         return {"error": error.to_dict(), "exit_code": USAGE}
     words = {**vars(arguments), **_found_from_anywhere(arguments)}
     settings = BatchSettings(
@@ -85,7 +85,7 @@ def run_batch(
         ),
         Client(lambda: _backend(arguments.backend_python, logs / "backend.txt"), limit),
     )
-    log = BatchLog(None if settings.dry_run else output / LOG, tell)
+    log = BatchLog(None if settings.dry_run else output / LOG, say)
     try:
         return Batch(items, output, settings, children, log).run(progress)
     finally:

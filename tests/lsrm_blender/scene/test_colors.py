@@ -81,8 +81,8 @@ def test_png_holds_the_numbers(in_blender, tmp_path, bits, channels):
 def _background_of(path, rotation):
     """Pixels of a world as Cycles shows them, and as our panorama predicts them."""
     import numpy as np
-    from lsrm.backend import cameras
-    from lsrm.lsrm_blender import lighting
+    from lsrm.backend.shared import cameras
+    from lsrm.lsrm_blender.scene import lighting
     from lsrm.lsrm_blender.scene.pixels import render_pixels
     from lsrm.lsrm_blender.scene.render_settings import RenderSettings, use_cycles
     from lsrm.lsrm_blender.scene.scene_cameras import Viewpoint, add_camera, point_camera
@@ -121,7 +121,7 @@ def test_panorama_predicts_the_background(in_blender, tmp_path, rotation):
 def _turned_patch(path, rotation):
     """The direction of the brightest light after a turn."""
     import numpy as np
-    from lsrm.lsrm_blender import lighting
+    from lsrm.lsrm_blender.scene import lighting
     from lsrm.lsrm_blender.scene.scene_state import no_trace
 
     with no_trace():

@@ -47,7 +47,7 @@ PINHOLES = {
 def _photograph_settings(cameras, point):
     """Where a glowing ball appears with Blender's own camera settings."""
     import bpy
-    from lsrm.lsrm_blender import self_check
+    from lsrm.lsrm_blender.commands import self_check
     from lsrm.lsrm_blender.scene.pixels import render_pixels
     from lsrm.lsrm_blender.scene.render_settings import RenderSettings, use_cycles
     from lsrm.lsrm_blender.scene.scene_cameras import add_camera
@@ -72,7 +72,7 @@ def _photograph_views(views, point):
     """Where a glowing ball appears in views that we set up from intrinsics and poses."""
     import numpy as np
     from lsrm.backend.shared.cameras import Intrinsics
-    from lsrm.lsrm_blender import self_check
+    from lsrm.lsrm_blender.commands import self_check
     from lsrm.lsrm_blender.scene.pixels import render_pixels
     from lsrm.lsrm_blender.scene.render_settings import RenderSettings, use_cycles
     from lsrm.lsrm_blender.scene.scene_cameras import Viewpoint, add_camera, point_camera

@@ -10,7 +10,8 @@ import subprocess
 import sys
 
 import pytest
-from backend.setup.environment import ROOT, child_variables
+
+from backend.shared.virtual_environments import ROOT, child_variables
 
 # What every script begins with: the extension, a small job, and a note of the scene.
 BEGIN = """
