@@ -98,7 +98,8 @@ def corners(points: Tensor, resolution: int, half_side: float) -> tuple[Tensor, 
 def sample(points: Tensor, grid: SparseGrid, blend: Blend = blend_rows) -> Tensor:
     """The trilinear feature of eq. (10), [points, 3] to [points, channels].
 
-    QUIRK 15: a missing voxel takes the nearest coarse feature, not an interpolated one.
+    QUIRK 15 (docs/deviations.md): a missing voxel takes the nearest coarse feature, not an
+    interpolated one.
 
     Args:
         points: [points, 3] (x, y, z).

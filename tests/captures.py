@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from backend.shared.cameras import Floats, Intrinsics
 
-# The bench of issue 2: the whole sphere of radius 0.5 just fits the frame.
+# The whole sphere of radius 0.5 just fits the frame.
 DISTANCE = 1.5
 FIELD_OF_VIEW = math.radians(40.0)
 # Rays along one side of a pixel: coverage is a multiple of 1/16.

@@ -48,7 +48,8 @@ class Absorption:
     def surface_points(self) -> Tensor:
         """[rays, 3] where the rays end, on average.
 
-        QUIRK 5: a ray that is not opaque gives a point pulled towards the origin of the world.
+        QUIRK 5 (docs/deviations.md): the point of a ray that is not opaque is pulled towards the
+        origin of the world.
         """
         return self.gather(self.samples.points) / self.opacity.clamp(min=OPAQUE)[:, None]
 

@@ -63,7 +63,8 @@ class SparseVolume:
     def sample(self, points: Tensor) -> Tensor:
         """[points, 3] to [points, channels], trilinear between the eight voxels around.
 
-        QUIRK 15: a missing voxel takes the nearest dense feature, not an interpolated one.
+        QUIRK 15 (docs/deviations.md): a missing voxel takes the nearest dense feature, not an
+        interpolated one.
         """
         return sample(points, self.grid, gather_rows)
 
@@ -79,7 +80,8 @@ class SparseVolume:
     def contains(self, points: Tensor) -> Tensor:
         """Whether the voxel of a point is kept, [points] bool.
 
-        QUIRK 16: voxels are looked up in the unit cube, five percent smaller than the volume.
+        QUIRK 16 (docs/deviations.md): voxels are looked up in the unit cube, five percent smaller
+        than the volume.
         """
         voxel = (points + 0.5).clamp(0, 1) * (self.bricks.resolution - 1)
         places = voxel.round().int()  # halves to even, as torch rounds

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The surface of a network's field, extracted as the published results were (spec 13.2, 13.3).
+"""The surface of a network's field, extracted as the published results were.
 
 What the field holds where its dense volume knows of nothing is taken for empty, which removes
 floaters; cavities that nobody can see are filled. The published program asks the dense volume about
@@ -52,7 +52,8 @@ class SurfaceSettings:
         step: of the finest renderer, model units: what occupied means is measured by it.
         resolution: grid points along one side of the box, both ends included.
         cells: of the occupancy along one side.
-        seed: of the one random point in each cell (QUIRK 17: the result depends on it).
+        seed: of the one random point in each cell; the result depends on it (QUIRK 17,
+            docs/deviations.md).
         smoothing: passes over the mesh.
     """
 

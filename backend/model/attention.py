@@ -169,7 +169,8 @@ class GatedAttention(nn.Module):
     def __init__(self, config: TransformerConfig, *, two_sided: bool) -> None:
         super().__init__()
         sparse = config.attention == "sparse"
-        # QUIRK 14: in the sparse stage the gate of the volume has a bias, that of the images none.
+        # QUIRK 14 (docs/deviations.md): in the sparse stage the gate of the volume has a bias, that
+        # of the images none.
         self.volume = StreamAttention(config, queries=True, gate_bias=sparse)
         self.image = StreamAttention(config, queries=two_sided, gate_bias=False)
         self.volume_to_volume = _direction(config, window=True)

@@ -135,7 +135,10 @@ class RoutingConfig:
 
     @property
     def image_blocks(self) -> int:
-        """Selected image blocks per query. QUIRK 10: from the configured view count."""
+        """Selected image blocks per query.
+
+        QUIRK 10 (docs/deviations.md): from the configured number of views.
+        """
         return self.image_blocks_per_view * self.views
 
 
@@ -173,7 +176,8 @@ class ModelConfig:
         ):
             raise ValueError("stage 2 fuses as many features, as wide, as it has skip links itself")
         block, sparse = self.selection.block_size, self.sparse
-        # DEFECT 2: the release orders tokens wrongly if a block is cut by the border.
+        # DEFECT 2 (docs/deviations.md): the release orders tokens wrongly if a block is cut by the
+        # border.
         if sparse.transformer.volume_resolution % block or sparse.patches_per_side % block:
             raise ValueError(
                 f"block_size {block} must divide {sparse.transformer.volume_resolution} volume "

@@ -242,8 +242,9 @@ def patch_features(
 ) -> Tensor:
     """Image features for LSRM's own patches, which are smaller than the network's.
 
-    Views are enlarged so that one patch becomes one of the network's. QUIRK 2: stage 1 does that
-    bilinearly, stage 2 by adaptive averaging, which only repeats pixels.
+    Views are enlarged so that one patch becomes one of the network's. QUIRK 2 (docs/deviations.md):
+    the dense stage does that bilinearly, the sparse stage by adaptive averaging, which only repeats
+    pixels.
 
     Args:
         network: frozen; its dtype is that of the features.

@@ -92,7 +92,8 @@ class MultiViewEncoder(nn.Module):
             side = inputs.images.shape[-1] // self.config.patch_size
             picked = _at(features, index, inputs.views, side).to(tokens.dtype)
             tokens = self.fusion(torch.cat([picked, tokens], -1))  # the feature comes first
-        # QUIRK 3: without features the second stage does not norm its image tokens.
+        # QUIRK 3 (docs/deviations.md): without features the sparse stage does not norm its image
+        # tokens.
         if self.always_norm or self.config.feature_width:
             tokens = self.norm(tokens)
         return tokens

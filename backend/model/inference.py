@@ -125,7 +125,8 @@ def select_tokens(
         planes.append(plane)
         tell(len(planes) / samples)
     distance = torch.stack(planes)
-    # QUIRK 4: this step is measured by the radius of the object, not by the half side of the cube.
+    # QUIRK 4 (docs/deviations.md): this step is measured by the radius of the object, not by the
+    # half side of the cube.
     step = render_step(config.radius, config.dense.samples_per_ray)
     alpha = step_alpha(distance, coarse.field.inverse_std, step)
     cube = (1, samples, samples, samples)

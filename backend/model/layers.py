@@ -29,7 +29,7 @@ class LayerNorm(nn.LayerNorm):
 def linear(inputs: int, outputs: int, *, bias: bool, weight_norm: bool) -> nn.Module:
     """A linear map; with weight norm, weight = g v / |v| per output row."""
     layer = nn.Linear(inputs, outputs, bias=bias)
-    # DEFECT 3 of the release: an initialization behind the norm writes to a temporary. The
+    # DEFECT 3 (docs/deviations.md): an initialization behind the norm writes to a temporary. The
     # parametrization below starts from the weight that is already there.
     return parametrizations.weight_norm(layer) if weight_norm else layer
 

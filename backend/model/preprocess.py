@@ -98,8 +98,9 @@ class CroppedView:
     def centered_window(self) -> tuple[float, float, float, float]:
         """The window in a square frame of the same width with its optical axis in the middle.
 
-        The routing projects with one field of view for both axes (spec 10). In this frame that is
-        right for any camera; for a square one with a centered axis it is the window itself.
+        The routing projects with one field of view for both axes (DEFECT 7, docs/deviations.md). In
+        this frame that is right for any camera; for a square one with a centered axis it is the
+        window itself.
         """
         view, middle = self.source, 0.5 * self.source.width
         aspect = view.fx / view.fy
@@ -159,7 +160,8 @@ class ViewTensors:
     def downsampled(self, size: int) -> ViewTensors:
         """The low-resolution copy for stage 1.
 
-        QUIRK 1: directions are averaged like everything else and not normalized again.
+        QUIRK 1 (docs/deviations.md): directions are averaged like everything else and not
+        normalized again.
         """
         return replace(
             self,
@@ -215,7 +217,7 @@ def object_window(mask: NDArray[Any]) -> Window:
 
     The longer extent fits tightly, the other one is centered and pushed back into the image. An
     object longer than the image's other side stays centered and the window leaves the image
-    (DEFECT 19); an empty mask gives the largest centered square.
+    (DEFECT 19, docs/deviations.md); an empty mask gives the largest centered square.
     """
     height, width = mask.shape
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
@@ -309,7 +311,12 @@ def stack_views(crops: Sequence[CroppedView], light: Light, *, relative_pose: bo
 
 
 def camera_vector(camera_to_world: NDArray[Any], field_of_view: float) -> NDArray[np.float64]:
-    """A camera as the release's 20 numbers (spec 2)."""
+    """A camera as the release's 20 numbers.
+
+    Returns:
+        [20]: the rows of the 4x4 camera-to-world matrix, the horizontal field of view in radians
+        twice, and 0.5, 0.5 for the principal point.
+    """
     return np.concatenate([camera_to_world.ravel(), [field_of_view, field_of_view, 0.5, 0.5]])
 
 

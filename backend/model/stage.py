@@ -97,7 +97,8 @@ def run_sparse(
 ) -> SparseResult:
     """Stage 2: the informative tokens only, each seeing the blocks of the plan.
 
-    QUIRK: despite the paper's word, the features replace those of stage 1; they are no residual.
+    QUIRK 18 (docs/deviations.md): despite the paper's word the features are no residual; they
+    replace those of the dense stage.
     """
     image = stage.encoder(inputs, tokens.image)
     found: Reconstruction = stage.transformer(tokens.volume, image, plan, prior, tell)

@@ -62,7 +62,8 @@ class Block(nn.Module):
         return volume, image
 
     def _update(self, mlp: nn.Module, stream: Tensor, normed: Tensor, learned: Tensor) -> Tensor:
-        if self.residual_on_norm:  # QUIRK 13: stage 2 goes on from the normed streams
+        # QUIRK 13 (docs/deviations.md): the sparse stage goes on from the normed streams.
+        if self.residual_on_norm:
             stream = normalize(normed, learned)
             update: Tensor = mlp(stream)
         else:
@@ -114,7 +115,7 @@ class ReconstructionTransformer(nn.Module):
         self.skip_blocks = nn.ModuleList(Block(config, two_sided=False) for _ in config.skip_links)
         self.prior = make_prior(config)
         self.norm = LayerNorm(config.width)
-        # QUIRK 14: the upsampler has a bias in the sparse stage only.
+        # QUIRK 14 (docs/deviations.md): the upsampler has a bias in the sparse stage only.
         self.upsampler = linear(
             config.width,
             config.output_width * config.upsample**3,

@@ -110,7 +110,7 @@ class ReleaseCapture:
 
 
 def read_real(folder: Path, settings: ReleaseSettings) -> ReleaseCapture:
-    """Read photographs with `transforms_input.json` and `transforms_output.json` (spec 3.2).
+    """Read photographs with `transforms_input.json` and `transforms_output.json`.
 
     Images are composited and resized in linear light.
 
@@ -146,7 +146,8 @@ def _crop_photograph(
     name = str(frame["file_path"])
     name = name if name.endswith((".jpg", ".png")) else name + ".png"
     image = on_white(as_floats(read_image(folder / name)), srgb_to_linear)
-    # Only inside of the scene: the release replaces it in the whole path (DEFECT 6).
+    # DEFECT 6 (docs/deviations.md): only inside of the scene; the release replaces it in the whole
+    # path.
     mask = _mask_channel(as_floats(read_image(folder / name.replace("input", "mask"))))
     window = object_window(mask)
     if not settings.crop:
@@ -160,7 +161,10 @@ def _crop_photograph(
 
 
 def _field_of_view(described: dict[str, Any], index: int) -> float:
-    """Of a frame, or of all of them; a list holds one per frame (the release crashes on it)."""
+    """Of a frame, or of all of them, in radians.
+
+    DEFECT 5 (docs/deviations.md): a list holds one per frame; the release crashes on it.
+    """
     angle = described["frames"][index].get("camera_angle_x")
     if angle is None:
         angle = described["camera_angle_x"]
@@ -260,7 +264,8 @@ def on_white(
 ) -> NDArray[np.float32]:
     """The color of a file with 1, 3 or 4 channels, [height, width, 3], in the light asked for.
 
-    DEFECT 4: the release fails on files with alpha; here they are put on white.
+    DEFECT 4 (docs/deviations.md): the release fails on files with alpha; here they are put on
+    white.
     """
     color: NDArray[np.float32] = light(image[..., : min(3, image.shape[-1])])
     if image.shape[-1] == 4:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Scenes in the release's "rig" layout: renders under one set of intrinsics (spec 3.3)."""
+"""Scenes in the release's "rig" layout: renders under one set of intrinsics."""
 
 from __future__ import annotations
 

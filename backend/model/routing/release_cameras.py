@@ -16,8 +16,8 @@ _NEAREST = 1e-6  # depth in front of the camera below which points are not divid
 class Cameras:
     """The cameras of one object's views, OpenGL axes, and the windows cut out of their frames.
 
-    DEFECTS 7 and 8: the release takes the height of the first frame for both axes of all views.
-    Here every view has its own square frame, in which one field of view holds for both axes.
+    DEFECT 7 and DEFECT 8 (docs/deviations.md): every view has its own square frame, in which one
+    field of view holds for both axes; the release takes the height of the first frame for all.
     """
 
     vectors: Tensor  # [views, 20] row-major camera-to-world, then fov, fov, 0.5, 0.5 (radians)
@@ -39,7 +39,8 @@ class Cameras:
     def project(self, points: Tensor, view: int, size: int) -> Tensor:
         """Where points appear in a `size` x `size` map of a view, [points, 2] (x, y) pixels.
 
-        QUIRK 11: the first and last pixel centers lie on the edges of the frame (size - 1).
+        QUIRK 11 (docs/deviations.md): the first and last pixel centers lie on the edges of the
+        frame (size - 1).
         """
         to_camera = torch.linalg.inv(self.to_world[view])
         local = points @ to_camera[:3, :3].T + to_camera[:3, 3]

@@ -3,7 +3,8 @@
 """3D-aware block routing: every token gets a point, every query the blocks nearest to its point.
 
 Only geometry enters, so the tables are made once per object and serve every layer and all heads
-(QUIRK 7). Everything is float32; nothing of size queries x points is kept: `kernels.nearest`.
+(QUIRK 7, docs/deviations.md). Everything is float32; nothing of size queries x points is kept:
+`kernels.nearest`.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class SurfaceMaps:
 def volume_points(index: Tensor, resolution: int, half_side: float) -> Tensor:
     """The points of volume tokens, [tokens, 3].
 
-    QUIRK 8: token centers are spread as if they were the corners of the grid.
+    QUIRK 8 (docs/deviations.md): token centers are spread as if they were the corners of the grid.
     """
     return 2 * (index[:, [3, 2, 1]] / (resolution - 1) - 0.5) * half_side
 
@@ -67,7 +68,7 @@ def image_points(index: Tensor, maps: SurfaceMaps, patches: int) -> Tensor:
 def nearest_volume_blocks(query: Tensor, points: Tensor, blocks: Blocks, count: int) -> Tensor:
     """The `count` blocks of one instance whose centers are nearest, [queries, count] int32.
 
-    QUIRK 9: a block's center is the mean of its kept tokens.
+    QUIRK 9 (docs/deviations.md): a block's center is the mean of its kept tokens.
 
     Args:
         query: [queries, 3].
@@ -122,8 +123,8 @@ class ImageRouter:
             first += view.place.shape[0]
         distance, candidates = torch.cat(distances, 1), torch.cat(ids, 1)
         count = min(self.config.image_blocks, candidates.shape[1])
-        # QUIRK 12: blocks without a surface all lie at the distance `far`. Which of them win is
-        # unspecified in the release; here the first ones do.
+        # QUIRK 12 (docs/deviations.md): blocks without a surface all lie at the distance `far`.
+        # Which of them win is unspecified in the release; here the first ones do.
         return candidates.gather(1, smallest(distance, count).sort(1).values)
 
     def candidates(self, query: Tensor, view: ViewBlocks) -> Tensor:
@@ -151,7 +152,8 @@ def image_router(
 
     Args:
         index: [tokens, 3] rows (view, row, column) of the instance's image tokens, in block order.
-            DEFECT 18: blocks come from the very tokens, not from the mask a second time.
+            DEFECT 18 (docs/deviations.md): blocks are derived from the tokens, not from the mask
+            a second time.
         maps: of this instance alone, [1, views, ...].
         cameras: of this instance.
         config: sizes and counts.

@@ -30,7 +30,10 @@ def all_tokens(*sizes: int, device: torch.device | None = None) -> Tensor:
 
 
 def instance_offsets(index: Tensor, instances: int) -> Tensor:
-    """Tokens before each instance, [instances + 1] int64, for rows sorted by instance."""
+    """Tokens before each instance, [instances + 1] int64, for rows sorted by instance.
+
+    DEFECT 11 (docs/deviations.md): an instance without tokens keeps its entry.
+    """
     counts = torch.bincount(index[:, 0], minlength=instances)
     return torch.cat([counts.new_zeros(1), counts.cumsum(0)])
 
@@ -72,8 +75,8 @@ def tile_order(index: Tensor, block_size: int, *, volume: bool) -> Tensor:
 def blocks_of(index: Tensor, block_size: int, instances: int, *, volume: bool) -> Blocks:
     """The blocks of tokens that are in block order already.
 
-    QUIRK 6 of the release, block counts that are right only where patches are as large as blocks,
-    does not arise: blocks are counted from the rows themselves.
+    QUIRK 6 (docs/deviations.md): blocks are counted from the rows themselves; the counts of the
+    release are right only where a block has as many patches per side as a patch has pixels.
     """
     keys = torch.stack(_block_keys(index, block_size, volume=volume), 1)
     rows, sizes = torch.unique_consecutive(keys, dim=0, return_counts=True)
