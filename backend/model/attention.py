@@ -29,7 +29,7 @@ from .routing.tokens import blocks_in
 if TYPE_CHECKING:
     from kernels.core.blocks import Blocks
 
-    from .config import TransformerConfig
+    from .config.model_config import TransformerConfig
     from .routing.tokens import Plan, Route, Stream
 
 

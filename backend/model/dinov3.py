@@ -19,7 +19,7 @@ from torch.nn import functional as F
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .config import StageConfig
+    from .config.model_config import StageConfig
 
 Resample = Literal["bilinear", "area"]
 

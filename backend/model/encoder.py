@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from .layers import LayerNorm
 
 if TYPE_CHECKING:
-    from .config import EncoderConfig
+    from .config.model_config import EncoderConfig
 
 
 @dataclass(frozen=True)

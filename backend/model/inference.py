@@ -43,7 +43,7 @@ from .transformer import unheard
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .config import ModelConfig, StageConfig
+    from .config.model_config import ModelConfig, StageConfig
     from .preprocess import ViewTensors
     from .routing.tokens import Plan
     from .stage import Stage

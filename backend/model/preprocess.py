@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..views.views import View
-    from .config import ModelConfig
+    from .config.model_config import ModelConfig
 
 Light = Literal["display", "linear"]
 

@@ -20,7 +20,7 @@ from .transformer import Reconstruction, ReconstructionTransformer, unheard
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .config import StageConfig
+    from .config.model_config import StageConfig
     from .routing.routing_tables import SparseTokens
     from .stage_fusion import PriorFeatures
 

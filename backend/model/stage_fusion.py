@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from .config import TransformerConfig
+    from .config.model_config import TransformerConfig
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from .stage_fusion import PriorFeatures, make_prior
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .config import TransformerConfig
+    from .config.model_config import TransformerConfig
     from .routing.tokens import Plan
 
 

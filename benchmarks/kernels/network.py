@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from backend.model.config import ModelConfig, StageConfig, preset
+from backend.model.config.presets import preset
 from backend.model.stage import Stage
 from backend.model.weights.checkpoint import Checkpoint, StageName
 from backend.pipeline import normalize, predict
@@ -32,6 +32,7 @@ from kernels.core.plan_statistics import statistics
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from backend.model.config.model_config import ModelConfig, StageConfig
     from backend.model.routing.tokens import Plan
     from backend.shared.cameras import Normalization
     from backend.views.views import Views

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from backend.field.grids import grid_points
-from backend.model.config import ModelConfig, preset
+from backend.model.config.presets import preset
 from backend.model.preprocess import from_views
 from backend.model.routing.release_cameras import Cameras
 from backend.model.routing.routing import SurfaceMaps
@@ -35,6 +35,7 @@ from kernels.core.routing_plan import RoutingPlan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from backend.model.config.model_config import ModelConfig
     from backend.model.preprocess import ViewTensors
 
     Distance = Callable[[torch.Tensor], torch.Tensor]

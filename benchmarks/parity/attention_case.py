@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from backend.model.attention import Projection, SparseAttention
-from backend.model.config import TransformerConfig
+from backend.model.config.model_config import TransformerConfig
 from backend.model.routing.tokens import Plan, Stream
 from backend.model.transformer import Block
 from kernels.attention import log_sum_exp

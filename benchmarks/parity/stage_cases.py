@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from backend.field.config import HeadsConfig
-from backend.model.config import EncoderConfig, StageConfig, TransformerConfig
+from backend.model.config.model_config import EncoderConfig, StageConfig, TransformerConfig
 from backend.model.encoder import EncoderInputs
 from backend.model.routing.routing_tables import SparseTokens
 from backend.model.routing.tokens import Plan, Routes, Stream, instance_offsets

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from backend.model.config import BOX_MARGIN, ModelConfig, preset
+from backend.model.config.model_config import BOX_MARGIN, ModelConfig
+from backend.model.config.presets import preset
 from backend.model.routing.release_cameras import Cameras
 from backend.model.routing.routing import (
     ImageRouter,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from ..config import ModelConfig, StageConfig
+    from ..config.model_config import ModelConfig, StageConfig
 
 # What a training run stores beside the weights; inference needs none of it.
 LEFT_OUT = ("pdecoder", "optimizer_fsdp", "optimizer_ddp", "epoch", "start_it", "args")

@@ -12,13 +12,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from ...shared.errors import CheckpointMismatch, CheckpointMissing
-from ..config import preset
+from ..config.presets import preset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from ..config import ModelConfig, StageConfig
+    from ..config.model_config import ModelConfig, StageConfig
 
 Arguments = dict[str, Any]
 

@@ -22,7 +22,7 @@ from kernels.nearest import Surfaces, nearest, smallest, squared_surface_distanc
 if TYPE_CHECKING:
     from kernels.core.blocks import Blocks
 
-    from ..config import ModelConfig, RoutingConfig
+    from ..config.model_config import ModelConfig, RoutingConfig
     from .release_cameras import Cameras
 
 FAINT = 0.2  # pixels up to this opacity have no surface point to route by

@@ -14,7 +14,7 @@ from .routing import SurfaceMaps, image_points, image_router, nearest_volume_blo
 from .tokens import Plan, Routes, Stream, Tables, blocks_of, instance_offsets, tile_order
 
 if TYPE_CHECKING:
-    from ..config import ModelConfig
+    from ..config.model_config import ModelConfig
     from .release_cameras import Cameras
 
 

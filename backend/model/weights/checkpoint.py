@@ -19,7 +19,7 @@ import torch
 from ...shared.atomic_folder import WholeFolder, is_empty_folder
 from ...shared.checkpoint_folders import CONFIG, find_checkpoint
 from ...shared.errors import CheckpointMismatch, DiskFull, OutputNotWritable
-from ..config import ModelConfig, StageConfig
+from ..config.model_config import ModelConfig, StageConfig
 from ..stage import Stage
 from .tensor_files import (
     Differences,

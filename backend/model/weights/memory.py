@@ -19,7 +19,7 @@ from ..stage import Stage
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..config import ModelConfig, StageConfig
+    from ..config.model_config import ModelConfig, StageConfig
     from ..preprocess import ViewTensors
 
 # Measured on blocks of width 256 and 512: numbers per token and channel at the peak of a block.

@@ -83,7 +83,7 @@ def weights(tmp_path_factory) -> Path:
     """A checkpoint of the preset `mini`, with hardly any width and random weights."""
     import torch
 
-    from backend.model.config import preset
+    from backend.model.config.presets import preset
     from backend.model.stage import Stage
     from backend.model.weights.checkpoint import write_checkpoint
 

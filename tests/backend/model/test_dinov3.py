@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from backend.model.config import preset
+from backend.model.config.presets import preset
 from backend.model.dinov3 import (
     IMAGE_MEAN,
     IMAGE_STD,

@@ -21,7 +21,7 @@ from backend.field.volumes import DenseVolume
 from backend.mesh.isosurface import extract_surface
 from backend.mesh.network_surface import SurfaceSettings, extract_network_surface
 from backend.model import inference
-from backend.model.config import ModelConfig, preset
+from backend.model.config.presets import preset
 from backend.model.inference import (
     Coarse,
     predict_coarse,
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from backend.model.config import StageConfig
+    from backend.model.config.model_config import ModelConfig, StageConfig
 
 CENTER, SCALE = np.array([3.0, -1.0, 0.5]), 0.25
 BOX = np.array([0.30, 0.22, 0.12])  # half sides of the object, in normalized units

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from backend.model.config import preset
+from backend.model.config.presets import preset
 from backend.model.release.names import MODULES, from_release
 from backend.model.stage import Stage
 

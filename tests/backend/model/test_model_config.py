@@ -9,7 +9,8 @@ import json
 
 import pytest
 
-from backend.model.config import PRESETS, ModelConfig, preset
+from backend.model.config.model_config import ModelConfig
+from backend.model.config.presets import PRESETS, preset
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -17,7 +17,7 @@ from backend import pipeline
 from backend.field.field_file import PlacedField
 from backend.field.surface import Shape
 from backend.mesh.network_surface import SurfaceSettings, extract_network_surface
-from backend.model.config import preset
+from backend.model.config.presets import preset
 from backend.model.dinov3 import DinoV3, DinoV3Config
 from backend.model.stage import Stage
 from backend.model.transformer import Block

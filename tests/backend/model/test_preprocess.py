@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from backend.model.config import ModelConfig, preset
+from backend.model.config.presets import preset
 from backend.model.preprocess import Window, from_views, object_window
 from backend.model.release.captures import ReleaseSettings, read_real
 from backend.model.release.rig import read_rig
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from backend.model.config.model_config import ModelConfig
 
 SIZE = 64
 PLACES = ((1.6, 0.3, 0.5), (-0.4, 1.5, -0.6), (0.2, -1.2, 1.3), (-1.3, -0.7, 0.2))

@@ -5,17 +5,21 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 
-from backend.model.config import EncoderConfig, StageConfig, preset
+from backend.model.config.presets import preset
 from backend.model.encoder import EncoderInputs, MultiViewEncoder
 from backend.model.routing.routing_tables import SparseTokens, plan_by_score
 from backend.model.routing.selection import image_tokens, volume_tokens
 from backend.model.routing.tokens import all_tokens
 from backend.model.stage import Stage, run_dense, run_sparse
 from backend.model.stage_fusion import PriorFeatures
+
+if TYPE_CHECKING:
+    from backend.model.config.model_config import EncoderConfig, StageConfig
 
 VARIANTS = {
     "plain": ({}, {}),

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from backend.model.attention import GatedAttention, SparseAttention
-from backend.model.config import TransformerConfig
+from backend.model.config.model_config import TransformerConfig
 from backend.model.routing.tokens import (
     Plan,
     Routes,

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from backend.field.config import HeadsConfig
 from backend.field.decoders import Heads
-from backend.model.config import EncoderConfig, StageConfig
+from backend.model.config.model_config import EncoderConfig, StageConfig
 from backend.model.release.names import MODULES, to_release
 from backend.model.stage import Stage
 from benchmarks.parity.stage_cases import transformer_config

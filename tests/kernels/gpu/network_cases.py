@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from benchmarks.kernels.network import small_size
 
 if TYPE_CHECKING:
-    from backend.model.config import ModelConfig
+    from backend.model.config.model_config import ModelConfig
 
 
 def tiny_network(volume_resolution: int = 8) -> ModelConfig:

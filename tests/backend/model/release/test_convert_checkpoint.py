@@ -27,7 +27,7 @@ from backend.shared.errors import CheckpointMismatch, CheckpointMissing, OutputN
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from backend.model.config import ModelConfig
+    from backend.model.config.model_config import ModelConfig
 
 TRAINED = {
     "embed_dim": 64,

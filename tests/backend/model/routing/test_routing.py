@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from backend.model.config import preset
+from backend.model.config.presets import preset
 from backend.model.preprocess import CroppedView, Window, camera_vector
 from backend.model.routing.release_cameras import Cameras
 from backend.model.routing.routing import (

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from backend.model.config import ModelConfig, preset
+from backend.model.config.presets import preset
 from backend.model.stage import Stage
 from backend.model.weights.checkpoint import STAGES, open_checkpoint, write_checkpoint
 from backend.model.weights.tensor_files import fold_numbers, write_safetensors
@@ -29,6 +29,8 @@ from backend.shared.errors import CheckpointMismatch, CheckpointMissing, DiskFul
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from backend.model.config.model_config import ModelConfig
 
 
 def tiny() -> ModelConfig:

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from backend.model.config import preset
+from backend.model.config.presets import preset
 from backend.model.weights.memory import estimate, expected_volume_tokens
 from backend.shared.errors import OutOfMemory
 

@@ -1,15 +1,15 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a checkpoint's `config.json` says: the sizes of both stages, and the three presets."""
+"""What a checkpoint's `config.json` says: the sizes of both stages."""
 
 from __future__ import annotations
 
 import dataclasses
-import types
 from dataclasses import dataclass
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
-from ..field.config import HeadsConfig
+from ...field.config import HeadsConfig  # noqa: TC001 - a type hint that is read at run time
+from .json_config import read_strictly
 
 BOX_MARGIN = 1.05  # the volumes reach a little over the sphere that holds the object
 
@@ -205,145 +205,5 @@ class ModelConfig:
         Raises:
             ValueError: naming the key that is unknown, missing or of another type.
         """
-        config: ModelConfig = _read(cls, data, "config")
+        config: ModelConfig = read_strictly(cls, data, "config")
         return config
-
-
-def _read(kind: Any, value: Any, where: str) -> Any:
-    """A value of the annotated type `kind`, or a ValueError that says where it is wrong."""
-    origin = get_origin(kind)
-    if dataclasses.is_dataclass(kind):
-        return _read_dataclass(kind, value, where)
-    if origin is Literal:
-        if value not in get_args(kind):
-            raise ValueError(f"{where} is {value!r}, expected one of {get_args(kind)}")
-        return value
-    if origin is tuple:
-        if not isinstance(value, list | tuple):
-            raise ValueError(f"{where} is {value!r}, expected a list")
-        return tuple(
-            _read(get_args(kind)[0], item, f"{where}[{i}]") for i, item in enumerate(value)
-        )
-    if origin in (Union, types.UnionType):
-        return None if value is None else _read(get_args(kind)[0], value, where)
-    if kind is float and type(value) is int:
-        return float(value)
-    if type(value) is not kind:  # exact: a bool is no number here
-        raise ValueError(f"{where} is {value!r}, expected {kind.__name__}")
-    return value
-
-
-def _read_dataclass(kind: Any, data: Any, where: str) -> Any:
-    if type(data) is not dict:
-        raise ValueError(f"{where} is {data!r}, expected an object")
-    hints = get_type_hints(kind)
-    unknown, missing = sorted(set(data) - set(hints)), sorted(set(hints) - set(data))
-    if unknown or missing:
-        raise ValueError(f"{where}: unknown keys {unknown}, missing keys {missing}")
-    return kind(**{key: _read(hint, data[key], f"{where}.{key}") for key, hint in hints.items()})
-
-
-def preset(name: str) -> ModelConfig:
-    """The configuration of a named checkpoint.
-
-    Stage 1 of the released ones is what their unpublished args.txt probably says; converting a
-    checkpoint replaces it by what is found there.
-
-    Raises:
-        ValueError: for a name that is not in `PRESETS`.
-    """
-    if name not in PRESETS:
-        raise ValueError(f"no preset {name!r}; there are {', '.join(PRESETS)}")
-    return _mini() if name == "mini" else _released(name)
-
-
-PRESETS = ("lsrm-rgb", "lsrm-pbr", "mini")
-
-
-def _released(name: str) -> ModelConfig:
-    materials = name == "lsrm-pbr"
-    encoder = EncoderConfig(
-        rays="plucker", patch_size=8, width=1024, feature_width=1280, background=materials
-    )
-    transformer = TransformerConfig(
-        attention="dense",
-        volume_resolution=16,
-        upsample=4,
-        width=1024,
-        output_width=32,
-        depth=24,
-        query_heads=32,
-        key_value_heads=2,
-        mlp_ratio=4.0,
-        skip_links=(17, 11, 4),
-        weight_norm=True,
-        axis_positions=True,
-        fuse_prior=False,
-    )
-    heads = HeadsConfig(
-        input_width=32,
-        width=32,
-        sdf_depth=2,
-        rgb_depth=3,
-        material_depth=3,
-        prediction="pbr" if materials else "rgb",
-        half_side=BOX_MARGIN * 0.5,
-    )
-    dense = StageConfig(256, encoder, transformer, heads, inverse_std=200.0, samples_per_ray=256)
-    sparse_transformer = dataclasses.replace(
-        transformer, attention="sparse", volume_resolution=96, fuse_prior=True
-    )
-    return ModelConfig(
-        name=name,
-        radius=0.5,
-        image_features="dinov3",
-        compositing="linear" if materials else "display",
-        relative_pose=True,
-        dense=dense,
-        sparse=dataclasses.replace(
-            dense, image_size=768, transformer=sparse_transformer, samples_per_ray=1024
-        ),
-        selection=SelectionConfig(block_size=8, volume_dilation=3, max_image_tokens=None),
-        routing=RoutingConfig(
-            geometric=True,
-            volume_blocks=16,
-            image_blocks_per_view=4,
-            views=18 if materials else 16,
-            window=3,
-        ),
-    )
-
-
-def _mini() -> ModelConfig:
-    """Small enough for two CPU cores and for the repository: 128 px views, 128^3 voxels."""
-    large = _released("lsrm-rgb")
-    encoder = dataclasses.replace(large.dense.encoder, width=256, feature_width=0)
-    transformer = dataclasses.replace(
-        large.dense.transformer,
-        width=256,
-        depth=4,
-        query_heads=16,
-        skip_links=(1,),
-        weight_norm=False,
-    )
-    dense = dataclasses.replace(
-        large.dense, image_size=128, encoder=encoder, transformer=transformer, samples_per_ray=128
-    )
-    sparse_transformer = dataclasses.replace(
-        transformer,
-        attention="sparse",
-        volume_resolution=32,
-        depth=3,
-        fuse_prior=True,
-    )
-    return dataclasses.replace(
-        large,
-        name="mini",
-        image_features="none",
-        dense=dense,
-        sparse=dataclasses.replace(dense, transformer=sparse_transformer, samples_per_ray=256),
-        selection=dataclasses.replace(large.selection, block_size=4, volume_dilation=0),
-        routing=dataclasses.replace(
-            large.routing, volume_blocks=8, image_blocks_per_view=2, views=8
-        ),
-    )
