@@ -8,7 +8,7 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ..shared.atomic_folder import WholeFolder
+from ..shared.atomic_folder import AtomicFolder
 from ..shared.errors import OutputNotWritable
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
 """What file managers leave behind where somebody looked."""
 
 
-class ResultFolder(WholeFolder):
+class ResultFolder(AtomicFolder):
     """The folder of a result, with the log of the job that makes it.
 
     Raises:
@@ -36,13 +36,13 @@ class ResultFolder(WholeFolder):
     """
 
     def __enter__(self) -> Path:
-        workplace = super().__enter__()
-        self._log = logging.FileHandler(workplace / "log.txt", encoding="utf-8", delay=True)
+        unfinished = super().__enter__()
+        self._log = logging.FileHandler(unfinished / "log.txt", encoding="utf-8", delay=True)
         self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         LOGGER.addHandler(self._log)
         self._level = LOGGER.level
         LOGGER.setLevel(logging.INFO)
-        return workplace
+        return unfinished
 
     def __exit__(
         self,
@@ -56,8 +56,12 @@ class ResultFolder(WholeFolder):
             self._log.close()
         super().__exit__(kind, error, trace)
 
-    def refuse(self) -> None:
-        """Stop before somebody's folder is replaced by a result."""
+    def check_destination(self) -> None:
+        """Refuse to replace anything but an earlier result.
+
+        Raises:
+            OutputNotWritable: if the destination is a file or holds other files.
+        """
         if not self.destination.exists():
             return
         if not self.destination.is_dir():

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Folders for unfinished work, and the removal of those whose maker was killed.
+"""Temporary folders, and the removal of those whose process was killed.
 
-A maker holds a lock on its folder, which the system drops when the process ends, however it ends.
-So a folder that can be locked is nobody's any more. Standard library only, for both sides; on
-Windows, which locks no folders, nothing is taken for abandoned.
+A process holds a lock on its folder, which the system releases when the process ends, however it
+ends. So a folder that can be locked is abandoned. Windows has no locks on folders; there nothing
+counts as abandoned. Standard library only.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-RANDOM = "[a-z0-9_]{8}"
+RANDOM_PATTERN = "[a-z0-9_]{8}"
 """What `tempfile` puts between prefix and suffix."""
 
 
 @contextmanager
-def scratch_folder(parent: Path, prefix: str, suffix: str = "") -> Iterator[Path]:
-    """A new folder, gone at the end unless the body has moved it.
+def temporary_folder(parent: Path, prefix: str, suffix: str = "") -> Iterator[Path]:
+    """A new folder, removed at the end unless the body has moved it.
 
     Raises:
         OSError: if it cannot be made.
     """
-    folder, lock = _make(parent, prefix, suffix)
+    folder, lock = _make_locked(parent, prefix, suffix)
     try:
         yield folder
     finally:
@@ -42,19 +42,22 @@ def scratch_folder(parent: Path, prefix: str, suffix: str = "") -> Iterator[Path
 
 
 def remove_abandoned(parent: Path, prefix: str, suffix: str = "") -> None:
-    """Remove the folders that killed processes have left, and only those."""
-    name = re.compile(re.escape(prefix) + RANDOM + re.escape(suffix))
+    """Remove the folders that killed processes have left; those in use stay."""
+    name = re.compile(re.escape(prefix) + RANDOM_PATTERN + re.escape(suffix))
     for entry in _entries(parent):
         if name.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
             _remove_if_abandoned(Path(entry.path))
 
 
-def _make(parent: Path, prefix: str, suffix: str) -> tuple[Path, int | None]:
-    """A new folder and our lock on it: between the two somebody may have taken it for abandoned."""
+def _make_locked(parent: Path, prefix: str, suffix: str) -> tuple[Path, int | None]:
+    """A new folder and the lock on it.
+
+    Between making and locking, another process may remove the folder as abandoned: then try again.
+    """
     while True:
         folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=parent))
         try:
-            lock = _locked(folder)
+            lock = _lock(folder)
         except (BlockingIOError, FileNotFoundError):
             continue
         if lock is None or folder.exists():
@@ -64,7 +67,7 @@ def _make(parent: Path, prefix: str, suffix: str) -> tuple[Path, int | None]:
 
 def _remove_if_abandoned(folder: Path) -> None:
     try:
-        lock = _locked(folder)
+        lock = _lock(folder)
     except (BlockingIOError, FileNotFoundError):
         return
     if lock is not None:
@@ -72,12 +75,12 @@ def _remove_if_abandoned(folder: Path) -> None:
         os.close(lock)
 
 
-def _locked(folder: Path) -> int | None:
-    """The lock on a folder as a file descriptor; None where the system or disk has no locks.
+def _lock(folder: Path) -> int | None:
+    """Lock a folder; returns a file descriptor, or None where the system or disk has no locks.
 
     Raises:
-        BlockingIOError: if somebody else holds it.
-        FileNotFoundError: if the folder is gone.
+        BlockingIOError: if another process holds the lock.
+        FileNotFoundError: if the folder does not exist any more.
     """
     if sys.platform == "win32":
         return None

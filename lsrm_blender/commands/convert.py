@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...backend.shared.checkpoint_folders import KNOWN
+from ...backend.shared.disk_errors import write_failure
 from ...backend.shared.exit_codes import USAGE
 from ...backend.shared.terminal import say
 from .. import child_commands, preferences
@@ -17,7 +18,6 @@ from ..jobs.batch_items import Item, NoSuchInput, find_items
 from ..jobs.checkpoints import NONE
 from ..jobs.child_watch import Patience
 from ..scene.asset_import import SUFFIXES
-from ..scene.pixels import write_failure
 
 if TYPE_CHECKING:
     import argparse

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...backend.shared.atomic_folder import WholeFolder, is_empty_folder
+from ...backend.shared.atomic_folder import AtomicFolder, is_empty_folder
 from ...backend.shared.errors import DiskFull, OutputNotWritable
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-class MarkedFolder(WholeFolder):
+class MarkedFolder(AtomicFolder):
     """A folder that is known as ours by a file in it.
 
     Args:
@@ -39,11 +39,15 @@ class MarkedFolder(WholeFolder):
         super().__exit__(kind, error, trace)
         if isinstance(error, DiskFull | OutputNotWritable):
             # The user knows the destination, not the folder that is gone by now.
-            message = error.message.replace(str(self.workplace), str(self.destination))
+            message = error.message.replace(str(self.unfinished), str(self.destination))
             raise type(error)(message, error.remedy) from error
 
-    def refuse(self) -> None:
-        """Stop before somebody's folder is replaced."""
+    def check_destination(self) -> None:
+        """Refuse to replace a folder without the marker.
+
+        Raises:
+            OutputNotWritable: if the destination holds anything else.
+        """
         target = self.destination
         ours = (target / self._marker).is_file() or is_empty_folder(target)
         if target.exists() and not ours:

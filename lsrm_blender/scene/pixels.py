@@ -7,22 +7,20 @@ Arrays are float32, [height, width, channels], row 0 on top; Blender's own start
 
 from __future__ import annotations
 
-import errno
-import shutil
 import tempfile
 from pathlib import Path
 
 import bpy
 import numpy as np
 
-from ...backend.shared.errors import BadImage, Cancelled, DiskFull, OutputNotWritable
-from ...backend.shared.temporary_folder import remove_abandoned, scratch_folder
+from ...backend.shared.disk_errors import write_failure
+from ...backend.shared.errors import BadImage, Cancelled
+from ...backend.shared.srgb import linear_to_srgb
+from ...backend.shared.temporary_folder import remove_abandoned, temporary_folder
 from .render_settings import use_linear_file
 
 ALPHA_FLOOR = 1e-6
-SMALLEST_FREE_SPACE = 1 << 20
-SCRATCH = "lsrm-render-"
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+RENDER_PREFIX = "lsrm-render-"
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -81,7 +79,7 @@ def render_pixels(scene: bpy.types.Scene) -> np.ndarray:
         Cancelled: if the render was stopped.
     """
     use_linear_file(scene)
-    with scratch_folder(Path(tempfile.gettempdir()), SCRATCH) as folder:
+    with temporary_folder(Path(tempfile.gettempdir()), RENDER_PREFIX) as folder:
         path = folder / "render.exr"
         scene.render.filepath = str(path)
         state = bpy.ops.render.render(write_still=True, scene=scene.name)
@@ -92,13 +90,12 @@ def render_pixels(scene: bpy.types.Scene) -> np.ndarray:
 
 def remove_abandoned_renders() -> None:
     """Remove what Blenders that were killed in `render_pixels` have left."""
-    remove_abandoned(Path(tempfile.gettempdir()), SCRATCH)
+    remove_abandoned(Path(tempfile.gettempdir()), RENDER_PREFIX)
 
 
 def to_srgb(linear: np.ndarray) -> np.ndarray:
-    """Encode linear light for the eye, clipped to 0..1 (IEC 61966-2-1)."""
-    light = np.clip(linear, 0.0, 1.0)
-    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    """Linear light as display-referred sRGB, both clipped to 0..1."""
+    return linear_to_srgb(np.clip(linear, 0.0, 1.0))
 
 
 def straight(premultiplied: np.ndarray) -> np.ndarray:
@@ -158,21 +155,3 @@ def _use_plain_png(scene: bpy.types.Scene, channels: int, bits: int) -> None:
     image.file_format = "PNG"
     image.color_mode = {1: "BW", 3: "RGB", 4: "RGBA"}[channels]
     image.color_depth = str(bits)
-
-
-def write_failure(path: Path, error: Exception) -> DiskFull | OutputNotWritable:
-    """What to tell the user when a file could not be written."""
-    number = getattr(error, "errno", None)
-    # Blender's own writers do not say why they failed.
-    if number in NO_ROOM or (number is None and _is_full(path)):
-        return DiskFull(f"The disk is full at {path}.", "Free some space and start again.")
-    return OutputNotWritable(
-        f"{path} cannot be written ({error}).", "Choose a folder that you may write to."
-    )
-
-
-def _is_full(path: Path) -> bool:
-    """Whether the disk of a file to be has no room for even a small picture."""
-    folder = next((parent for parent in path.parents if parent.exists()), Path("/"))
-    disk = shutil.disk_usage(folder)
-    return disk.total > 0 and disk.free < SMALLEST_FREE_SPACE

@@ -16,8 +16,8 @@ from mathutils import Matrix
 
 from ...backend.shared.cameras import Normalization
 from ...backend.shared.capture_format import read_capture_json
+from ...backend.shared.disk_errors import write_failure
 from ...backend.shared.errors import BadAsset
-from .pixels import write_failure
 
 COLLECTION = "LSRM"
 OWN_NAME = re.compile(rf"{COLLECTION}(\.\d+)?")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ...backend.shared.atomic_folder import remove_unfinished
+from ...backend.shared.disk_errors import write_failure
 from ...backend.shared.errors import BadAsset, BadCapture, Cancelled, LsrmError
 from .. import preferences
 from ..jobs.batch import check_mesh
@@ -21,7 +22,6 @@ from ..jobs.checkpoints import weights_of
 from ..jobs.session import Plan, Step
 from ..scene.asset_import import common_name
 from ..scene.import_views import show_views
-from ..scene.pixels import write_failure
 from ..scene.result_import import append_result, import_result, read_result
 
 if TYPE_CHECKING:

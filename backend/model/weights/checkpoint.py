@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from ...shared.atomic_folder import WholeFolder, is_empty_folder
+from ...shared.atomic_folder import AtomicFolder, is_empty_folder
 from ...shared.checkpoint_folders import CONFIG, find_checkpoint
 from ...shared.errors import CheckpointMismatch, DiskFull, OutputNotWritable
 from ..config.model_config import ModelConfig, StageConfig
@@ -127,21 +127,26 @@ def shapes_of(stage: Stage) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in stage.state_dict().items()}
 
 
-class CheckpointFolder(WholeFolder):
+class CheckpointFolder(AtomicFolder):
     """A new folder for a checkpoint of known size; an existing one is never replaced."""
 
     def __init__(self, destination: Path, size: int) -> None:
         super().__init__(destination)
         self._size = size
 
-    def refuse(self) -> None:
-        """Stop if anything stands there already, or if there is no room."""
-        place = self.destination
-        if place.exists() and not is_empty_folder(place):
+    def check_destination(self) -> None:
+        """Refuse to replace anything, or to start where the disk has too little space.
+
+        Raises:
+            OutputNotWritable: if the destination exists and is not empty.
+            DiskFull: if the checkpoint does not fit.
+        """
+        destination = self.destination
+        if destination.exists() and not is_empty_folder(destination):
             raise OutputNotWritable(
-                f"{place} exists already.", "Remove it, or choose a new folder."
+                f"{destination} exists already.", "Remove it, or choose a new folder."
             )
-        free = shutil.disk_usage(place.parent).free
+        free = shutil.disk_usage(destination.parent).free
         if free < self._size:
             raise DiskFull(
                 f"The checkpoint takes {self._size / 1e9:.1f} GB, {free / 1e9:.1f} GB are free.",

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Folders for unfinished work: gone at the end, and after a kill with the next one."""
+"""Temporary folders: removed at the end, and after a kill by the next process."""
 
 from __future__ import annotations
 
@@ -14,32 +14,31 @@ from pathlib import Path
 
 import pytest
 
-from backend.shared import temporary_folder
-from backend.shared.temporary_folder import remove_abandoned, scratch_folder
+from backend.shared.temporary_folder import remove_abandoned, temporary_folder
 from backend.shared.virtual_environments import child_variables
 
 MAKE = """
 import sys
 from pathlib import Path
-from backend.shared.temporary_folder import scratch_folder
-with scratch_folder(Path(sys.argv[1]), "work-") as folder:
+from backend.shared.temporary_folder import temporary_folder
+with temporary_folder(Path(sys.argv[1]), "work-") as folder:
     print(folder.name, flush=True)
     sys.stdin.read()
 """
 
 
-def test_it_is_gone_at_the_end(tmp_path):
-    """Whatever the body does, also if it moves the folder away."""
-    with pytest.raises(FileNotFoundError), scratch_folder(tmp_path, "work-") as folder:
+def test_the_folder_is_removed_at_the_end(tmp_path):
+    """Also after an error in the body; a folder that the body has moved away is kept."""
+    with pytest.raises(FileNotFoundError), temporary_folder(tmp_path, "work-") as folder:
         (folder / "nothing").unlink()
-    with scratch_folder(tmp_path, "work-") as folder:
+    with temporary_folder(tmp_path, "work-") as folder:
         folder.rename(tmp_path / "kept")
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows locks no folders")
-def test_only_what_is_abandoned_and_ours_is_removed(tmp_path):
-    """Not what a living process holds, nor files, links and names that are not quite ours."""
+def test_only_abandoned_folders_are_removed(tmp_path):
+    """Folders of running processes, files, links and other names stay."""
     others = ["work-", "work-abc", "work-12345678-mine", "other-12345678"]
     for name in others:
         (tmp_path / name).mkdir()
@@ -62,42 +61,42 @@ def test_only_what_is_abandoned_and_ours_is_removed(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows locks no folders")
-def test_a_fresh_folder_taken_for_abandoned_is_made_anew(tmp_path, monkeypatch):
-    """Cleaners that come between making and locking, at work or already done, cost a retry."""
+def test_a_folder_removed_before_it_is_locked_is_made_again(tmp_path, monkeypatch):
+    """Another process may lock or remove the folder between making and locking."""
     import fcntl
 
-    really, made, holds = tempfile.mkdtemp, [], []
+    mkdtemp, made, locks = tempfile.mkdtemp, [], []
 
     def disturbed(**options):
-        made.append(Path(really(**options)))
-        if len(made) == 1:  # a cleaner has just locked it
-            holds.append(os.open(made[0], os.O_RDONLY))
-            fcntl.flock(holds[0], fcntl.LOCK_EX)
-        if len(made) == 2:  # a cleaner has removed it
+        made.append(Path(mkdtemp(**options)))
+        if len(made) == 1:  # another process has locked it
+            locks.append(os.open(made[0], os.O_RDONLY))
+            fcntl.flock(locks[0], fcntl.LOCK_EX)
+        if len(made) == 2:  # another process has removed it
             made[1].rmdir()
         return str(made[-1])
 
-    monkeypatch.setattr(temporary_folder.tempfile, "mkdtemp", disturbed)
-    with scratch_folder(tmp_path, "work-") as folder:
+    monkeypatch.setattr("backend.shared.temporary_folder.tempfile.mkdtemp", disturbed)
+    with temporary_folder(tmp_path, "work-") as folder:
         assert folder == made[2]
         remove_abandoned(tmp_path, "work-")
         assert folder.is_dir()
-    os.close(holds[0])
+    os.close(locks[0])
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows locks no folders")
-def test_a_disk_without_locks_is_worked_on_all_the_same(tmp_path, monkeypatch):
-    """Some network disks refuse locks: folders are made there, and none is taken for abandoned."""
+def test_a_disk_without_locks(tmp_path, monkeypatch):
+    """Folders are made on disks that refuse locks, and none of them counts as abandoned."""
 
     def refused(*_):
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr("fcntl.flock", refused)
-    with scratch_folder(tmp_path, "work-") as folder:
+    with temporary_folder(tmp_path, "work-") as folder:
         remove_abandoned(tmp_path, "work-")
         assert folder.is_dir()
 
 
-def test_a_parent_that_is_not_there_holds_nothing(tmp_path):
-    """Cleaning up is never a reason to fail."""
-    remove_abandoned(tmp_path / "nowhere", "work-")
+def test_missing_parent(tmp_path):
+    """Removing abandoned folders in a folder that does not exist does nothing."""
+    remove_abandoned(tmp_path / "missing", "work-")
