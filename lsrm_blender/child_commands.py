@@ -1,15 +1,16 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How our children are started: the backend, a Blender that captures, an installation."""
+"""The command lines of the child processes that serve the add-on over a pipe.
+
+There are three: the backend, a second Blender, and the installation of the backend. Children are
+started by command line only; this module imports nothing of theirs, and no bpy.
+"""
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import bpy
 
 from ..backend.shared.errors import EnvironmentBroken
 from ..backend.shared.virtual_environments import (
@@ -19,63 +20,62 @@ from ..backend.shared.virtual_environments import (
     child_variables,
     find_interpreter,
 )
-from .jobs.child_process import Launch
+from .jobs.child_process import ChildCommand
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ENTRY = ROOT / "lsrm_blender" / "entry.py"
 
-INSTALL = """
-import sys
-from pathlib import Path
-from backend.setup.install_server import serve
-sys.exit(serve(Path(sys.argv[1])))
-"""
 
-
-def backend_launch(python: Path, log: Path) -> Launch:
+def backend_server(python: Path, log: Path) -> ChildCommand:
     """The backend, in the Python that has its packages."""
-    command = (str(python), "-P", "-m", "backend.commands.command_line", "serve")
+    arguments = (str(python), "-P", "-m", "backend.commands.command_line", "serve")
     variables = child_variables(PYTHONUTF8="1", LSRM_BACKEND=str(python))
-    return Launch("The backend", command, log, variables)
+    return ChildCommand("The backend", arguments, log, variables)
 
 
-def blender_launch(log: Path) -> Launch:
-    """Another Blender like this one, without a window, that captures what it is told."""
-    if bpy.app.binary_path:
-        options = ("--background", "--factory-startup", "--python-exit-code", "1")
-        command = (bpy.app.binary_path, *options, "--python", str(ENTRY), "--", "serve")
-    else:
-        command = (sys.executable, "-P", str(ENTRY), "serve")
-    variables = child_variables(PYTHONUTF8="1")
-    del variables["PYTHONPATH"]  # Blender must not find `backend` beside our package
-    return Launch("The second Blender", command, log, variables)
-
-
-def install_launch(folder: Path, log: Path) -> Launch:
-    """The installation of a backend environment below a folder, by Blender's own Python."""
-    command = (sys.executable, "-P", "-c", INSTALL, str(folder))
-    return Launch("The installation", command, log, child_variables(PYTHONUTF8="1"))
-
-
-def backend_python(chosen: str, folders: Iterable[Path]) -> Path:
-    """The Python to run the backend with.
+def blender_server(program: str, log: Path) -> ChildCommand:
+    """A second Blender without a window, which captures and imports on request.
 
     Args:
-        chosen: the path that the user gave; empty to look for one.
-        folders: where environments may have been installed; the clone's own comes first.
+        program: the path of Blender; empty where this process is a Python with the bpy module,
+            which then is started again.
+        log: the file for what it prints.
+    """
+    if program:
+        options = ("--background", "--factory-startup", "--python-exit-code", "1")
+        arguments = (program, *options, "--python", str(ENTRY), "--", "serve")
+    else:
+        arguments = (sys.executable, "-P", str(ENTRY), "serve")
+    variables = child_variables(PYTHONUTF8="1")
+    del variables["PYTHONPATH"]  # Blender must not find `backend` beside our package
+    return ChildCommand("The second Blender", arguments, log, variables)
+
+
+def install_server(folder: Path, log: Path) -> ChildCommand:
+    """The installation of a backend environment below a folder, by Blender's own Python."""
+    arguments = (sys.executable, "-P", "-m", "backend.setup.install_server", str(folder))
+    return ChildCommand("The installation", arguments, log, child_variables(PYTHONUTF8="1"))
+
+
+def backend_python(path: str, folders: Iterable[Path]) -> Path:
+    """The Python that runs the backend.
+
+    Args:
+        path: from the preferences; empty to look for an installed one.
+        folders: of installed environments, searched after the one beside this repository.
 
     Raises:
         EnvironmentBroken: if there is none.
     """
-    if chosen:
-        if not Path(chosen).is_file():
+    if path:
+        if not Path(path).is_file():
             raise EnvironmentBroken(
-                f"There is no Python {chosen}.",
+                f"There is no Python {path}.",
                 "Correct the path in the preferences, or leave it empty.",
             )
-        return Path(chosen)
+        return Path(path)
     own = backend_environment()
     if found := find_interpreter(own) or _installed(own):
         return found
@@ -91,9 +91,3 @@ def backend_python(chosen: str, folders: Iterable[Path]) -> Path:
 def _installed(environment: VirtualEnvironment) -> Path | None:
     """Its Python, whatever version of Python has installed it."""
     return environment.python if environment.installed_by else None
-
-
-def log_folder() -> Path:
-    """Where the words of our children go: beside Blender's other temporary files."""
-    folder = Path(bpy.app.tempdir or os.environ.get("TMPDIR", "/tmp"))  # noqa: S108 - last resort
-    return folder / "lsrm"

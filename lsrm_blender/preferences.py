@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import textwrap
 import time
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from . import child_commands
 from .jobs.checkpoints import LICENSE
 
 if TYPE_CHECKING:
-    from .jobs.child_process import Launch
+    from .jobs.child_process import ChildCommand
 
 INSTALL = "lsrm.install_backend"
 """The button that installs the backend; what comes of it is shown here."""
@@ -143,7 +144,8 @@ def user_folder(name: str) -> Path:
     try:
         return Path(bpy.utils.extension_path_user(PACKAGE, path=name, create=True))
     except ValueError:  # not installed as an extension
-        return child_commands.log_folder() / name
+        folder = bpy.app.tempdir or tempfile.gettempdir()
+        return Path(folder) / "lsrm" / name
 
 
 def work_folder(scene: bpy.types.Scene) -> Path:
@@ -169,7 +171,7 @@ def backend_python() -> Path:
     return child_commands.backend_python(chosen().backend_python, [environments()])
 
 
-def launch(child: str) -> Launch:
+def child_command(child: str) -> ChildCommand:
     """How to start a child of the session.
 
     Raises:
@@ -177,10 +179,10 @@ def launch(child: str) -> Launch:
     """
     log = _log_file(child)
     if child == "blender":
-        return child_commands.blender_launch(log)
+        return child_commands.blender_server(bpy.app.binary_path, log)
     if child == "install":
-        return child_commands.install_launch(environments(), log)
-    return child_commands.backend_launch(backend_python(), log)
+        return child_commands.install_server(environments(), log)
+    return child_commands.backend_server(backend_python(), log)
 
 
 def _log_file(child: str) -> Path:

@@ -165,12 +165,13 @@ def make_client(lsrm, tmp_path):
     """A function that makes a client of a child; all are closed in the end."""
     clients, client_module = [], lsrm("lsrm_blender.jobs.backend_client")
 
-    def make(command: tuple[str, ...], **patience: float):
-        launch = lsrm("lsrm_blender.jobs.child_process").Launch(
+    def make(command: tuple[str, ...], **limits: float):
+        child = lsrm("lsrm_blender.jobs.child_process").ChildCommand(
             "The child", command, tmp_path / "log.txt", child_variables()
         )
-        limits = {"first_word": 8.0, "silence": 3.0, "terminate": 0.5, "kill": 1.0, **patience}
-        clients.append(client_module.Client(lambda: launch, client_module.Patience(**limits)))
+        defaults = {"first_message": 8.0, "silence": 3.0, "terminate": 0.5, "kill": 1.0}
+        limits = client_module.TimeLimits(**(defaults | limits))
+        clients.append(client_module.Client(lambda: child, limits))
         return clients[-1]
 
     yield make

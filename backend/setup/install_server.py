@@ -1,21 +1,22 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Installing the backend for a button: the same installation, but asked for through the pipe.
+"""`python -m backend.setup.install_server FOLDER`: the installation, served over a pipe.
 
-Standard library only: this runs before anything is installed, in Blender's own Python.
+The button *Install Backend* starts it in Blender's own Python, before anything is installed:
+standard library only.
 """
 
 from __future__ import annotations
 
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..shared.rpc_server import Pipe, Server
 from ..shared.virtual_environments import backend_environment
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ..shared.progress import Progress
 
 TELL_SECONDS = 1.0
@@ -67,3 +68,7 @@ def _size(folder: Path) -> int:
         except OSError:
             continue
     return sum(sizes)
+
+
+if __name__ == "__main__":
+    sys.exit(serve(Path(sys.argv[1])))

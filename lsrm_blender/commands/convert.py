@@ -7,6 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import bpy
+
 from ...backend.shared.checkpoint_folders import KNOWN
 from ...backend.shared.disk_errors import write_failure
 from ...backend.shared.exit_codes import USAGE
@@ -16,7 +18,7 @@ from ..jobs.backend_client import Client
 from ..jobs.batch import LOG, Batch, BatchLog, BatchSettings, Children, only_one
 from ..jobs.batch_items import Item, NoSuchInput, find_items
 from ..jobs.checkpoints import NONE
-from ..jobs.child_watch import Patience
+from ..jobs.child_watchdog import BLENDER_FIRST_MESSAGE, TimeLimits
 from ..scene.asset_import import SUFFIXES
 
 if TYPE_CHECKING:
@@ -24,11 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ...backend.shared.progress import Progress
+    from ..jobs.child_process import ChildCommand
 
 CAPTURE_WORDS = ("views", "size", "samples", "seed", "threads", "environment")
 RECONSTRUCT_WORDS = ("checkpoint", "refine", "device", "texture_size", "faces", "material")
-BLENDER_STARTS = 60.0
-"""Seconds that a Blender may take until it speaks: its first start on a computer is slow."""
 
 
 def convert_all(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
@@ -77,13 +78,13 @@ def run_batch(
 ) -> dict[str, Any]:
     """Convert items with children of our own, which are gone afterwards."""
     logs = output / "logs"
-    limit = Patience(stage=arguments.time_limit)
+    limits = TimeLimits(stage=arguments.time_limit)
     children = Children(
         Client(
-            lambda: child_commands.blender_launch(logs / "blender.txt"),
-            Patience(stage=arguments.time_limit, first_word=BLENDER_STARTS),
+            lambda: child_commands.blender_server(bpy.app.binary_path, logs / "blender.txt"),
+            TimeLimits(stage=arguments.time_limit, first_message=BLENDER_FIRST_MESSAGE),
         ),
-        Client(lambda: _backend(arguments.backend_python, logs / "backend.txt"), limit),
+        Client(lambda: _backend(arguments.backend_python, logs / "backend.txt"), limits),
     )
     log = BatchLog(None if settings.dry_run else output / LOG, say)
     try:
@@ -93,6 +94,6 @@ def run_batch(
         children.backend.close()
 
 
-def _backend(python: str, log: Path) -> child_commands.Launch:
+def _backend(python: str, log: Path) -> ChildCommand:
     found = child_commands.backend_python(python, ()) if python else preferences.backend_python()
-    return child_commands.backend_launch(found, log)
+    return child_commands.backend_server(found, log)

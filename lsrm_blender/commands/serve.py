@@ -15,7 +15,7 @@ import bpy
 
 from ...backend.shared.errors import BadAsset
 from ...backend.shared.rpc_server import Pipe, Server
-from ..jobs.batch import check_mesh
+from ..jobs.mesh_check import check_mesh
 from ..scene import capture as capturing
 from ..scene.asset_import import AssetChoice, common_name, open_asset, open_empty
 from ..scene.lighting import Environment

@@ -18,14 +18,14 @@ from ...backend.shared import protocol
 from ...backend.shared.errors import BackendDied, Cancelled, EnvironmentBroken, LsrmError
 from ...backend.shared.protocol import Answer, BadMessage, Failure, Message, Notification, Request
 from .child_process import ChildProcess, death
-from .child_watch import Patience, Watch, stopped
+from .child_watchdog import TimeLimits, Watchdog, stopped
 from .job import Job, JobProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ...backend.shared.progress import Progress
-    from .child_process import Launch
+    from .child_process import ChildCommand
 
 LOGGER = logging.getLogger(__name__)
 
@@ -45,20 +45,20 @@ class Client:
     """One child at a time, started when there is work, replaced when it dies.
 
     Args:
-        launch: tells how to start it, anew every time.
-        patience: time limits.
+        make_command: returns the command of the child; called at each start.
+        limits: how long the client waits for the child.
         clock: seconds, monotonic.
     """
 
     def __init__(
         self,
-        launch: Callable[[], Launch],
-        patience: Patience | None = None,
+        make_command: Callable[[], ChildCommand],
+        limits: TimeLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.patience = patience or Patience()
+        self.limits = limits or TimeLimits()
         self.child: ChildProcess | None = None
-        self._launch = launch
+        self._make_command = make_command
         self._clock = clock
         self._last_pump = clock()
         self._now = 0.0
@@ -67,7 +67,7 @@ class Client:
         self._leaving: list[tuple[ChildProcess, float]] = []
         self._running: Job | None = None
         self._lines = protocol.LineSplitter()
-        self._watch = Watch(self.patience, 0.0)
+        self._watchdog = Watchdog(self.limits, 0.0)
         self._hello = 0
         self._banner = 0
 
@@ -159,7 +159,7 @@ class Client:
         if self.child is not None and not self.busy:
             self._send(Request(self._new_id(), protocol.SHUTDOWN))
             self.child.hang_up()
-            self._leaving.append((self.child, self._now + self.patience.terminate))
+            self._leaving.append((self.child, self._now + self.limits.terminate))
             self._forget_child()
 
     def close(self) -> None:
@@ -179,13 +179,13 @@ class Client:
 
     def _start(self) -> None:
         try:
-            self.child = ChildProcess(self._launch())
+            self.child = ChildProcess(self._make_command())
         except (LsrmError, OSError) as error:
             self._fail_all(error if isinstance(error, LsrmError) else _no_log(error))
             return
         atexit.register(self.close)
         self._lines = protocol.LineSplitter()
-        self._watch = Watch(self.patience, self._now)
+        self._watchdog = Watchdog(self.limits, self._now)
         self._banner = 0
         self._hello = self._new_id()
         words = {"protocol": protocol.PROTOCOL_VERSION}
@@ -212,7 +212,7 @@ class Client:
         self._running = None
         if job is not None:
             _fail(job, stopped() if job.cancelled_at is not None else error)
-        if not self._watch.ready:  # the next one would not start either
+        if not self._watchdog.ready:  # the next one would not start either
             self._fail_all(error)
 
     def _fail_all(self, error: LsrmError) -> None:
@@ -221,7 +221,7 @@ class Client:
 
     def _next(self) -> None:
         """Give the child its next job, if it has none."""
-        if self.child is None or not self._watch.ready or self._running is not None:
+        if self.child is None or not self._watchdog.ready or self._running is not None:
             return
         if self._waiting:
             job = self._running = self._waiting.popleft()
@@ -252,17 +252,17 @@ class Client:
             self._garbage(line)
             return
         if self.child is not None:
-            self._watch.hear(self.child, self._now)
+            self._watchdog.hear(self.child, self._now)
 
     def _garbage(self, line: bytes) -> None:
         """A line that is no message: a banner at first, later a sign of a broken child."""
         self._banner += len(line)
-        if self.child is None or (not self._watch.spoken and self._banner < BANNER):
+        if self.child is None or (not self._watchdog.spoken and self._banner < BANNER):
             return
         words = line[:60].decode("utf-8", "replace")
         self._lose(
             BackendDied(
-                f"{self.child.launch.name} wrote what is no message: {words!r}.",
+                f"{self.child.command.name} wrote what is no message: {words!r}.",
                 "Install the backend again; if it stays so, report it with the log.",
             )
         )
@@ -299,9 +299,9 @@ class Client:
         result = message.result if isinstance(message, Answer) else None
         theirs = result.get("protocol") if isinstance(result, dict) else None
         if theirs == protocol.PROTOCOL_VERSION:
-            self._watch.ready = True
+            self._watchdog.ready = True
             return
-        name = self.child.launch.name if self.child else "The child"
+        name = self.child.command.name if self.child else "The child"
         self._lose(
             EnvironmentBroken(
                 f"{name} is of another version than the extension: protocol {theirs or 'unknown'}, "
@@ -321,7 +321,7 @@ class Client:
         if code is not None:
             self._bury(child, code)
             return
-        problem = self._watch.problem(child, self._running, self._now)
+        problem = self._watchdog.problem(child, self._running, self._now)
         if problem is not None:
             self._lose(problem)
 
@@ -331,7 +331,7 @@ class Client:
         for line in self._received_lines():
             self._hear(line)
         if self.child is not None:
-            name, log = child.launch.name, child.launch.log
+            name, log = child.command.name, child.command.log
             self._lose(death(name, code, child.log_tail(), log))
 
     # Small things.

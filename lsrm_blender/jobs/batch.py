@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import struct
 import sys
 import time
 from dataclasses import dataclass, field, replace
@@ -25,10 +24,10 @@ from ...backend.shared.errors import (
     Cancelled,
     EnvironmentBroken,
     LsrmError,
-    NoSurface,
 )
 from . import batch_items
 from .batch_items import CAPTURE, DONE, FAILED, INTERRUPTED, RESULT, RUNNING, WAITING, Item, Status
+from .mesh_check import check_mesh
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -278,28 +277,6 @@ class Batch:
         left = len(self._items) - len(states)
         self._log.say(f"{told or 'nothing'}{f', {left} left' if left else ''} in {seconds:.0f} s")
         return summary
-
-
-def check_mesh(path: Path) -> None:
-    """Look at a GLB before calling it done: it has triangles, coordinates and a texture.
-
-    Raises:
-        NoSurface: saying what it lacks.
-    """
-    data = path.read_bytes()
-    try:
-        magic, _, length = struct.unpack_from("<4sII", data)
-        size = struct.unpack_from("<I", data, 12)[0]
-        document = json.loads(data[20 : 20 + size])
-        part = document["meshes"][0]["primitives"][0]
-        place = document["accessors"][part["attributes"]["POSITION"]]
-        whole = magic == b"glTF" and length == len(data)
-        good = whole and place["count"] >= 3 and "TEXCOORD_0" in part["attributes"]
-        good = good and bool(document["images"])
-    except (struct.error, ValueError, KeyError, IndexError, TypeError):
-        good = False
-    if not good:
-        raise NoSurface(f"{path} is no textured mesh.", "Convert it again.")
 
 
 def _tidy(folder: Path) -> None:

@@ -40,19 +40,19 @@ CRASH_CODES = {-11, -7, -6, -4, 139, 134, 135, 132, 3221225477, 3221225725}
 
 
 @dataclass(frozen=True)
-class Launch:
+class ChildCommand:
     """How to start a child.
 
     Attributes:
         name: of the child, in sentences.
-        command: the program and its arguments; no shell sees them.
+        arguments: the program and its arguments; there is no shell.
         log: the file for everything it prints beside the protocol.
         variables: its environment.
         folder: its working directory; None takes that of the log.
     """
 
     name: str
-    command: tuple[str, ...]
+    arguments: tuple[str, ...]
     log: Path
     variables: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
@@ -62,21 +62,21 @@ class ChildProcess:
     """A running child.
 
     Args:
-        launch: how to start it.
+        command: how to start it.
 
     Raises:
         EnvironmentBroken: if it cannot be started.
     """
 
-    def __init__(self, launch: Launch) -> None:
-        self.launch = launch
+    def __init__(self, command: ChildCommand) -> None:
+        self.command = command
         self._pieces: queue.Queue[bytes] = queue.Queue(PIECES)
         self._unwanted = threading.Event()
         try:
-            self._process = _start(launch)
+            self._process = _start(command)
         except OSError as error:
             raise EnvironmentBroken(
-                f"{launch.name} cannot be started: {error}.",
+                f"{command.name} cannot be started: {error}.",
                 "Choose another one in the preferences, or install it again.",
             ) from error
         self._reader = threading.Thread(target=self._read, name="LSRM reader", daemon=True)
@@ -111,7 +111,7 @@ class ChildProcess:
 
     def log_tail(self) -> str:
         """The end of what it printed."""
-        with contextlib.suppress(OSError), self.launch.log.open("rb") as log:
+        with contextlib.suppress(OSError), self.command.log.open("rb") as log:
             log.seek(max(0, self.log_size() - TAIL_BYTES))
             return log.read().decode("utf-8", "replace").strip()
         return ""
@@ -119,7 +119,7 @@ class ChildProcess:
     def log_size(self) -> int:
         """Bytes of what it printed."""
         try:
-            return self.launch.log.stat().st_size
+            return self.command.log.stat().st_size
         except OSError:
             return 0
 
@@ -224,23 +224,23 @@ def death(name: str, code: int, log_tail: str, log: Path) -> LsrmError:
     return BackendDied(f"{name} ended by itself ({code}): {last}.", look)
 
 
-def _start(launch: Launch) -> subprocess.Popen[bytes]:
-    launch.log.parent.mkdir(parents=True, exist_ok=True)
+def _start(command: ChildCommand) -> subprocess.Popen[bytes]:
+    command.log.parent.mkdir(parents=True, exist_ok=True)
     # On Windows somebody may hold the old one open; then it is written over.
     with contextlib.suppress(OSError):
-        launch.log.replace(launch.log.with_suffix(".previous" + launch.log.suffix))
+        command.log.replace(command.log.with_suffix(".previous" + command.log.suffix))
     own_group: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
         own_group = {"creationflags": flags}
-    with launch.log.open("wb") as log:
+    with command.log.open("wb") as log:
         return subprocess.Popen(
-            launch.command,
+            command.arguments,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            cwd=launch.folder or launch.log.parent,
-            env=dict(launch.variables),
+            cwd=command.folder or command.log.parent,
+            env=dict(command.variables),
             **own_group,
         )
 

@@ -228,7 +228,7 @@ class Session:
 
     def _log_of(self, step: Step) -> str:
         child = self._clients[step.child].child
-        return str(child.launch.log) if child is not None else self.shown.log
+        return str(child.command.log) if child is not None else self.shown.log
 
     def _advance(self, finished: Job | None) -> None:
         """Give a plan the outcome of its step, and take the next one from it."""

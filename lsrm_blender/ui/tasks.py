@@ -17,8 +17,8 @@ from ...backend.shared.atomic_folder import remove_unfinished
 from ...backend.shared.disk_errors import write_failure
 from ...backend.shared.errors import BadAsset, BadCapture, Cancelled, LsrmError
 from .. import preferences
-from ..jobs.batch import check_mesh
 from ..jobs.checkpoints import weights_of
+from ..jobs.mesh_check import check_mesh
 from ..jobs.session import Plan, Step
 from ..scene.asset_import import common_name
 from ..scene.import_views import show_views

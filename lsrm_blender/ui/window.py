@@ -10,9 +10,8 @@ import bpy
 
 from ...backend.shared.errors import LsrmError
 from .. import preferences
-from ..commands.convert import BLENDER_STARTS
 from ..jobs.backend_client import Client
-from ..jobs.child_watch import Patience
+from ..jobs.child_watchdog import BLENDER_FIRST_MESSAGE, TimeLimits
 from ..jobs.session import Plan, Session
 
 LOGGER = logging.getLogger(__name__)
@@ -22,11 +21,11 @@ NEVER = 7.0 * 24 * 3600
 
 def _make_client(child: str) -> Client:
     limit = preferences.chosen().time_limit
-    patience = {
-        "blender": Patience(stage=limit, first_word=BLENDER_STARTS),
-        "install": Patience(stage=NEVER),
-    }.get(child, Patience(stage=limit))
-    return Client(lambda: preferences.launch(child), patience)
+    limits = {
+        "blender": TimeLimits(stage=limit, first_message=BLENDER_FIRST_MESSAGE),
+        "install": TimeLimits(stage=NEVER),
+    }.get(child, TimeLimits(stage=limit))
+    return Client(lambda: preferences.child_command(child), limits)
 
 
 SESSION = Session(_make_client)

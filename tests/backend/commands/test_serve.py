@@ -54,14 +54,14 @@ sys.exit(serve.run(None))
 def backend(make_client):
     """A client of the real backend, on one thread."""
     command = (sys.executable, "-P", "-m", "backend.commands.command_line", "serve")
-    return make_client(command, first_word=30.0, silence=20.0, terminate=5.0, kill=9.0)
+    return make_client(command, first_message=30.0, silence=20.0, terminate=5.0, kill=9.0)
 
 
 @pytest.fixture
 def waiting_backend(make_client):
     """A client of the real backend that waits where it is told."""
     command = (sys.executable, "-P", "-c", WAITING)
-    return make_client(command, first_word=30.0, silence=20.0, terminate=5.0, kill=9.0)
+    return make_client(command, first_message=30.0, silence=20.0, terminate=5.0, kill=9.0)
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,7 @@ from tests.children import children_of, gone, pump_until, pumped
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
-INSTALL = """
-import sys
-from pathlib import Path
-from backend.setup.install_server import serve
-sys.exit(serve(Path(sys.argv[1])))
-"""
+INSTALL = (sys.executable, "-P", "-m", "backend.setup.install_server")
 
 
 @pytest.fixture
@@ -29,7 +24,7 @@ def install(make_client, tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_RETRIES", "0")
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    return make_client((sys.executable, "-P", "-c", INSTALL, str(tmp_path / "environment")))
+    return make_client((*INSTALL, str(tmp_path / "environment")))
 
 
 def test_the_button_tells_why_it_could_not_install(install):

@@ -87,17 +87,17 @@ sys.exit(server.serve())
 def make_test_client(make_client):
     """A function that makes a client of the child above."""
 
-    def make(what: str = "good", **patience: float):
-        return make_client((sys.executable, "-P", "-c", CHILD, what), **patience)
+    def make(what: str = "good", **limits: float):
+        return make_client((sys.executable, "-P", "-c", CHILD, what), **limits)
 
     return make
 
 
 def test_patience_keeps_the_promise(lsrm):
     """A dead or silent child is noticed within ten seconds by the limits that users get."""
-    patience = lsrm("lsrm_blender.jobs.child_watch").Patience()
-    assert max(patience.silence, patience.first_word, patience.kill) <= 10.0
-    assert patience.silence > 3 * protocol.HEARTBEAT_SECONDS
+    limits = lsrm("lsrm_blender.jobs.child_watchdog").TimeLimits()
+    assert max(limits.silence, limits.first_message, limits.kill) <= 10.0
+    assert limits.silence > 3 * protocol.HEARTBEAT_SECONDS
 
 
 def test_jobs_are_done_in_order_by_one_process(make_test_client):
@@ -169,7 +169,7 @@ def test_a_flood_of_words_does_not_stop_a_job(make_test_client):
 )
 def test_a_child_that_cannot_be_used_fails_all_jobs(make_test_client, what, code, words):
     """A backend that does not start or is of another version is told, not tried for ever."""
-    client = make_test_client(what, first_word=1.5)
+    client = make_test_client(what, first_message=1.5)
     jobs = [client.submit("work", {"what": "count"}) for _ in range(2)]
     assert [pumped(client, job) for job in jobs] == [code, code]
     assert words in jobs[0].error.message
