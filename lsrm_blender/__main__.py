@@ -1,13 +1,15 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`python3 -m lsrm_blender COMMAND`: find or make a Blender, then run the command inside it.
+"""`python3 -m lsrm_blender COMMAND`: find or install a Blender, then run the command inside it.
 
 Standard library only. This is the one module here that is not part of the extension: it runs in
-front of Blender, so its imports are absolute.
+front of Blender, so its imports are absolute. Help and wrong usage need no Blender: the grammar of
+the commands is standard library, too, and is read before anything is installed.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import subprocess
@@ -17,8 +19,10 @@ from typing import TYPE_CHECKING, NoReturn
 from backend.setup.bootstrap import become, interpreters, take_blender
 from backend.setup.installation import check_python
 from backend.shared.errors import Cancelled, EnvironmentBroken, LsrmError
+from backend.shared.exit_codes import USAGE
 from backend.shared.terminal import fail
 from backend.shared.virtual_environments import ROOT, blender_environment, child_variables
+from lsrm_blender.entry import COMMAND_LINE, load_package
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,17 +36,28 @@ def main(arguments: list[str]) -> int:
     try:
         check_python()
         arguments = take_blender(arguments)
-        if not arguments or arguments[0] in ("-h", "--help"):  # any Python can tell
-            become([sys.executable, "-P", ENTRY, "--help"], child_variables())
+        check_usage(arguments)
         enter_blender(interpreters(blender_environment())[0], arguments)
+    except SystemExit as stop:  # help, or a wrong usage
+        return stop.code if isinstance(stop.code, int) else USAGE
     except LsrmError as error:
         return fail(error, as_json="--json" in arguments)
     except KeyboardInterrupt:
         return fail(Cancelled("Interrupted.", "Run it again to go on."), as_json=False)
 
 
+def check_usage(arguments: list[str]) -> None:
+    """Print help, or what is wrong with a command line; return if there is nothing to print.
+
+    Raises:
+        SystemExit: with code 0 after help, 2 after a wrong usage.
+    """
+    load_package()
+    importlib.import_module(COMMAND_LINE).parse(arguments)
+
+
 def enter_blender(program: Path, arguments: list[str]) -> NoReturn:
-    """Go on as our entry in a Python that has bpy, or in a whole Blender.
+    """Continue as `entry.py` in a Python that has bpy, or in a whole Blender.
 
     Raises:
         EnvironmentBroken: if the program is no Blender, or one that is too old.
@@ -56,7 +71,7 @@ def enter_blender(program: Path, arguments: list[str]) -> NoReturn:
 
 
 def keep_stdout() -> dict[str, str]:
-    """Send Blender's banner to stderr; our entry finds the real stdout by the variable returned."""
+    """Send Blender's banner to stderr; `entry.py` finds stdout by the variable returned."""
     if os.name != "posix":
         return {}
     kept = os.dup(1)
@@ -66,19 +81,19 @@ def keep_stdout() -> dict[str, str]:
 
 
 def check_blender(program: Path) -> None:
-    """Ask a program for its Blender version.
+    """Run a program with `--version` and compare with the oldest supported Blender.
 
     Raises:
-        EnvironmentBroken: if it does not answer, or is older than the extension supports.
+        EnvironmentBroken: if it is no Blender, or older than the extension supports.
     """
     remedy = "Name Blender 4.2 or later: --blender /path/to/blender"
     try:
-        answer = subprocess.run(
+        output = subprocess.run(
             [program, "--version"], capture_output=True, text=True, timeout=60, check=False
         ).stdout
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EnvironmentBroken(f"{program} cannot be started: {error}.", remedy) from error
-    found = re.search(r"Blender (\d+)\.(\d+)", answer)
+    found = re.search(r"Blender (\d+)\.(\d+)", output)
     if found is None:
         raise EnvironmentBroken(f"{program} does not say that it is Blender.", remedy)
     if (int(found[1]), int(found[2])) < OLDEST_BLENDER:

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The first file that runs inside Blender's Python when a command comes from a shell.
+"""The script that runs first inside Blender's Python when a command comes from a shell.
 
-It is a script, not a module: it loads the repository root as one package named `lsrm`, just as
-Blender loads the installed extension, and hands the command line to the same handler.
+It loads the repository root as one package named `lsrm`, as Blender loads the installed
+extension, and passes the command line to the same handler.
 """
 
 from __future__ import annotations
@@ -15,35 +15,37 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = "lsrm"
+COMMAND_LINE = f"{PACKAGE}.lsrm_blender.commands.command_line"
 
 
 def load_package() -> None:
     """Make the repository root importable as `lsrm`, without touching sys.path."""
     spec = importlib.util.spec_from_file_location(
-        "lsrm", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
+        PACKAGE, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
     )
     if spec is None or spec.loader is None:
         raise ImportError(f"{ROOT} is not the root of LSRM")
     package = importlib.util.module_from_spec(spec)
-    sys.modules["lsrm"] = package
+    sys.modules[PACKAGE] = package
     spec.loader.exec_module(package)
 
 
-def take_back_stdout() -> None:
-    """Undo what our parent did to keep the banner of a whole Blender off stdout."""
+def restore_stdout() -> None:
+    """Undo what the parent process did to keep the banner of a whole Blender off stdout."""
     if kept := os.environ.pop("LSRM_STDOUT", ""):
         os.dup2(int(kept), 1)
 
 
 def main() -> None:
-    """Run the command line and end the process without Blender's own farewell."""
+    """Run the command line and end the process without Blender's own shutdown."""
     arguments = sys.argv[1:]
     if "--" in arguments and "--background" in arguments:  # a whole Blender shows all its arguments
         arguments = arguments[arguments.index("--") + 1 :]
-    take_back_stdout()
+    restore_stdout()
     load_package()
     try:
-        code = importlib.import_module("lsrm.lsrm_blender.commands.command_line").main(arguments)
+        code = importlib.import_module(COMMAND_LINE).main(arguments)
     except SystemExit as end:  # argparse: 0 after --help, 2 on wrong usage
         code = end.code if isinstance(end.code, int) else 1
     except KeyboardInterrupt:

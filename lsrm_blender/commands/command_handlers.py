@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ...backend.shared.errors import BadCapture
-from ...backend.shared.exit_codes import USAGE
 from ...backend.shared.terminal import say
 from ..scene import capture as capturing
 from ..scene import demo_asset as demo
@@ -35,9 +34,6 @@ if TYPE_CHECKING:
 
 def capture(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     """Asset to capture folder."""
-    if (arguments.relight or arguments.passes) and not arguments.test_views:
-        say("--relight and --passes are about test views: add --test-views 8, say.")
-        return {"exit_code": USAGE}
     environment = None
     if arguments.environment is not None:
         environment = Environment(

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands, as `python3 -m lsrm_blender ...` and as `blender --command lsrm ...`.
+"""The grammar of `python3 -m lsrm_blender ...` and `blender --command lsrm ...`.
 
-This is their grammar; it needs no Blender, so that `--help` is quick. What they do is in
-`command_handlers`.
+It imports the standard library alone: help and wrong usage are answered where no Blender is
+installed. What the commands do is in `command_handlers`.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ def main(argv: list[str]) -> int:
     """Run one command.
 
     Args:
-        argv: the words after the program's name.
+        argv: the arguments after the program's name.
 
     Returns:
         The exit code: 0 done, 1 failed, 2 usage, 3 environment, 130 interrupted.
     """
     try:
-        arguments = parser().parse_args(argv)
+        arguments = parse(argv)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else USAGE
     if arguments.handler == "serve":  # stdout is a pipe to the parent then
         from .serve import serve
 
         return serve()
-    with quiet_blender(verbose=arguments.verbose) as answer, stoppable() as progress:
+    with quiet_blender(verbose=arguments.verbose) as print_json, cancelled_by_signals() as progress:
         try:
             from . import command_handlers  # here and not above: it needs bpy
 
@@ -56,16 +56,33 @@ def main(argv: list[str]) -> int:
             say(str(error))
             result = {"error": error.to_dict(), "exit_code": exit_code(error)}
         if arguments.json:
-            answer(result)
+            print_json(result)
         return int(result.get("exit_code", DONE))
 
 
-@contextmanager
-def stoppable() -> Iterator[Progress]:
-    """Progress as lines on stderr, which Ctrl-C and a polite kill cancel.
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Parse the arguments after the program's name.
 
-    While Blender renders, a KeyboardInterrupt would be printed and forgotten by its engine; a
-    cancelled progress stops the work before the next view.
+    Raises:
+        SystemExit: with code 0 after help, 2 after a wrong usage.
+    """
+    program = parser()
+    if not argv:
+        program.print_help(sys.stderr)
+        raise SystemExit(USAGE)
+    arguments = program.parse_args(argv)
+    of_test_views = arguments.handler == "capture" and (arguments.relight or arguments.passes)
+    if of_test_views and not arguments.test_views:
+        program.error("--relight and --passes need test views: add --test-views 8, say")
+    return arguments
+
+
+@contextmanager
+def cancelled_by_signals() -> Iterator[Progress]:
+    """Progress as lines on stderr; SIGINT and SIGTERM cancel it.
+
+    While Blender renders, its engine would print a KeyboardInterrupt and continue; a cancelled
+    progress stops the work before the next view.
     """
     progress = Progress(
         lambda stage, fraction, text: say(f"{stage} {100 * fraction:3.0f} %  {text}")
@@ -82,24 +99,24 @@ def stoppable() -> Iterator[Progress]:
 
 @contextmanager
 def quiet_blender(*, verbose: bool) -> Iterator[Any]:
-    """Keep stdout for our one JSON document: Blender prints to file descriptor 1 as it likes.
+    """Keep stdout for the one JSON document: Blender prints to file descriptor 1, too.
 
     Yields:
         A function that writes the document to the real stdout.
     """
     sys.stdout.flush()
     real = os.dup(1)
-    chatter = os.dup(2) if verbose else os.open(os.devnull, os.O_WRONLY)
-    os.dup2(chatter, 1)
-    os.close(chatter)
+    replacement = os.dup(2) if verbose else os.open(os.devnull, os.O_WRONLY)
+    os.dup2(replacement, 1)
+    os.close(replacement)
 
-    def answer(document: dict[str, Any]) -> None:
+    def print_json(document: dict[str, Any]) -> None:
         text = json.dumps(document, indent=1, ensure_ascii=False, default=str)
         with os.fdopen(os.dup(real), "w", encoding="utf-8") as stream:
             stream.write(text + "\n")
 
     try:
-        yield answer
+        yield print_json
     finally:
         sys.stdout.flush()
         os.dup2(real, 1)
@@ -119,8 +136,8 @@ def parser() -> argparse.ArgumentParser:
     asset = _add_command(commands, "demo-asset", "Make the object that the demo shows.")
     asset.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.blend")
     _add_convert(commands)
-    _add_command(commands, "doctor", "Say what this Blender can do.")
-    _add_command(commands, "serve", "Capture what the parent on stdin asks for.")
+    _add_command(commands, "doctor", "Check what this Blender can do.")
+    _add_command(commands, "serve", "Serve capture requests of the parent process on stdin.")
     return program
 
 
@@ -128,12 +145,12 @@ def _add_command(commands: Any, name: str, text: str) -> argparse.ArgumentParser
     command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
     command.set_defaults(handler=name.replace("-", "_").replace("import", "import_"))
     command.add_argument("--json", action="store_true", help="one JSON document on stdout")
-    command.add_argument("--verbose", action="store_true", help="let Blender talk, on stderr")
+    command.add_argument("--verbose", action="store_true", help="show Blender's output, on stderr")
     return command
 
 
 def _add_capture(commands: Any) -> None:
-    command = _add_command(commands, "capture", "Photograph an asset from all around.")
+    command = _add_command(commands, "capture", "Render views of an asset from all around.")
     add = command.add_argument
     add("asset", type=Path)
     add("-o", "--output", type=Path, required=True, metavar="VIEWS")
@@ -203,10 +220,10 @@ def _add_convert(commands: Any) -> None:
     add("-o", "--output", type=Path, required=True, metavar="OUT")
     add("--force", action="store_true", help="do again what is done")
     add("--retry-failed", action="store_true", help="try again what failed in an earlier run")
-    add("--retries", type=int, default=1, metavar="N", help="after a child died over an item")
+    add("--retries", type=int, default=1, metavar="N", help="of an item after a child process died")
     add("--time-limit", type=float, default=1800.0, metavar="SECONDS", help="of every stage")
     add("--fail-fast", action="store_true", help="stop at the first failure")
-    add("--dry-run", action="store_true", help="only tell what would be done")
+    add("--dry-run", action="store_true", help="only list what would be done")
     add("--views", type=positive_integer, default=16)
     add("--size", type=positive_integer, default=256, help="of the square images, in pixels")
     add("--environment", metavar="HDRI", help="default: each file's own light")

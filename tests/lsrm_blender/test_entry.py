@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -65,9 +66,65 @@ def test_an_old_blender_and_another_program_are_refused(stand_in, banner):
     assert str(blender) in error["message"]
 
 
-def test_help_needs_no_blender(repository):
-    """A newcomer can read what there is before anything is installed."""
-    command = [sys.executable, "-S", "-m", "lsrm_blender", "--help"]
-    result = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    assert "capture" in result.stdout
+@pytest.fixture
+def without_packages(repository, tmp_path):
+    """Run `python3 -m lsrm_blender` in a fresh clone, with the standard library alone."""
+    clone = tmp_path / "clone"
+    for folder in ("backend", "lsrm_blender"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(repository / folder, clone / folder, ignore=ignored)
+    for file in ("__init__.py", "pyproject.toml"):
+        shutil.copy(repository / file, clone / file)
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-S", "-B", "-m", "lsrm_blender", *arguments]
+        done = subprocess.run(
+            command, cwd=clone, env={"HOME": str(tmp_path)}, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        assert "installing" not in done.stderr
+        assert not (clone / ".venv").exists()
+        return done
+
+    return run
+
+
+COMMANDS = {
+    "capture": "--test-views", "import": "--into", "relight": "--turntable",
+    "evaluate": "--shading", "demo-asset": "FILE.blend", "convert": "--retry-failed",
+    "doctor": "--json", "serve": "--verbose",
+}  # fmt: skip
+
+
+def test_help_needs_no_blender(without_packages):
+    """The help of the program and of every command is printed before anything is installed."""
+    result = without_packages("--help")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert all(command in result.stdout for command in COMMANDS)
+    for command, option in COMMANDS.items():
+        result = without_packages(command, "--help")
+        assert (result.returncode, result.stderr) == (0, ""), command
+        assert option in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--no-such-option",),
+        ("no-such-command",),
+        ("capture",),
+        ("capture", "a.glb", "-o", "views", "--views", "0"),
+        ("capture", "a.glb", "-o", "views", "--field-of-view", "wide"),
+        ("capture", "a.glb", "-o", "views", "--passes"),
+        ("relight", "result", "-o", "pictures"),
+        ("convert", "a.glb", "-o", "out", "--refine", "soon"),
+        ("doctor", "--no-such-option"),
+    ],
+)
+def test_wrong_usage_needs_no_blender(without_packages, arguments):
+    """An unknown command, a missing or a bad option exits with code 2; nothing is installed."""
+    result = without_packages(*arguments)
+    assert result.returncode == 2, result.stderr
+    assert result.stdout == ""
+    assert "usage:" in result.stderr
