@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-_CHUNK_ELEMENTS = 1 << 24  # of a queries x keys tile that must be written out
+from .core.segments import chunks
+
+SCORES_PER_CHUNK = 1 << 24  # of a queries x keys matrix that has to be stored
 
 
 def attention(
@@ -81,7 +83,7 @@ def log_sum_exp(query: Tensor, key: Tensor, query_offsets: Tensor, key_offsets: 
     for (q0, q1), (k0, k1) in zip(_spans(query_offsets), _spans(key_offsets), strict=True):
         if k0 == k1:
             continue
-        for start, stop in chunks(q0, q1, heads * (k1 - k0)):
+        for start, stop in query_chunks(q0, q1, heads * (k1 - k0)):
             rows = group_heads(query[start:stop], key.shape[1])
             scores = rows @ key[k0:k1].permute(1, 2, 0) / math.sqrt(key.shape[2])
             lse = scores.logsumexp(-1).view(key.shape[1], stop - start, group)
@@ -89,10 +91,9 @@ def log_sum_exp(query: Tensor, key: Tensor, query_offsets: Tensor, key_offsets: 
     return result
 
 
-def chunks(start: int, stop: int, elements_per_row: int) -> list[tuple[int, int]]:
-    """Cut start..stop so that one piece writes out a bounded number of elements."""
-    step = max(1, _CHUNK_ELEMENTS // max(1, elements_per_row))
-    return [(begin, min(begin + step, stop)) for begin in range(start, stop, step)]
+def query_chunks(start: int, stop: int, scores_per_query: int) -> list[tuple[int, int]]:
+    """Split the queries start .. stop - 1 so that the scores of one chunk fit in memory."""
+    return chunks(start, stop, SCORES_PER_CHUNK // max(1, scores_per_query))
 
 
 def _spans(offsets: Tensor) -> list[tuple[int, int]]:

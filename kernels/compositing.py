@@ -14,6 +14,7 @@ import torch
 
 from .core.dispatch import uses_triton
 from .core.precision import widened
+from .core.segments import positions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,9 +73,8 @@ def ray_offsets(ray: Tensor, rays: int) -> Tensor:
 
 def _before(thickness: Tensor, ray: Tensor, rays: int) -> Tensor:
     """The optical thickness in front of each sample of its ray, [samples]."""
-    counts = torch.bincount(ray, minlength=rays)
-    first = counts.cumsum(0) - counts
-    place = torch.arange(ray.shape[0], device=ray.device) - first[ray]
-    padded = thickness.new_zeros(rays, int(counts.max()) if rays else 0)
-    padded = padded.index_put((ray, place), thickness)
-    return padded.cumsum(1)[ray, place] - thickness
+    offsets = ray_offsets(ray, rays)
+    sample = positions(ray, offsets)
+    padded = thickness.new_zeros(rays, int(offsets.diff().max()) if rays else 0)
+    padded = padded.index_put((ray, sample), thickness)
+    return padded.cumsum(1)[ray, sample] - thickness

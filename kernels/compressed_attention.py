@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .attention import attention, chunks, group_heads
+from .attention import attention, group_heads, query_chunks
 from .core.dispatch import uses_triton
 from .selected_attention import tile_attention
 
@@ -74,7 +74,7 @@ def select_by_score(
     queries, keys = query_offsets.tolist(), blocks.instance_offsets.tolist()
     for instance, (k0, k1) in enumerate(pairwise(keys)):
         span = queries[instance], queries[instance + 1]
-        for start, stop in chunks(*span, query.shape[1] * (k1 - k0)):
+        for start, stop in query_chunks(*span, query.shape[1] * (k1 - k0)):
             scores = block_scores(query[start:stop], key[k0:k1])
             best = scores.topk(min(count, k1 - k0), dim=-1).indices.sort(dim=-1).values
             table[:, start:stop] = F.pad(best, (0, count - best.shape[-1]), value=-1).int()

@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 from .core.dispatch import uses_triton
+from .core.segments import chunks
 
 MOST_NEAREST = 256
 """Points of a query that are found at once at most: a program holds them in registers."""
 
-_PAIRS_AT_ONCE = 1 << 18  # distances of one piece, small enough for a core's cache
+PAIRS_PER_CHUNK = 1 << 18  # distances of a chunk, which fit in the cache of a CPU core
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def nearest(query: Tensor, points: Tensor, count: int) -> Tensor:
         with torch.cuda.device_of(query):  # Triton launches on the current card
             return fused_nearest(query, points, count)
     found = query.new_empty(len(query), count, dtype=torch.int64)
-    for first, last in _pieces(len(query), len(points)):
+    for first, last in _query_chunks(len(query), len(points)):
         found[first:last] = smallest(squared_distance(query[first:last], points.T), count)
     return found
 
@@ -130,11 +131,10 @@ def _lowest(query: Tensor, points: Tensor) -> Tensor:
     """The smallest squared distance [queries] to points [axes, points]; infinite without any."""
     if points.shape[1] == 0:
         return query.new_full((len(query),), torch.inf)
-    pieces = _pieces(len(query), points.shape[1])
-    found = [squared_distance(query[first:last], points).amin(1) for first, last in pieces]
+    spans = _query_chunks(len(query), points.shape[1])
+    found = [squared_distance(query[first:last], points).amin(1) for first, last in spans]
     return torch.cat(found) if found else query.new_empty(0)
 
 
-def _pieces(rows: int, columns: int) -> list[tuple[int, int]]:
-    step = max(1, _PAIRS_AT_ONCE // max(1, columns))
-    return [(first, min(first + step, rows)) for first in range(0, rows, step)]
+def _query_chunks(queries: int, points: int) -> list[tuple[int, int]]:
+    return chunks(0, queries, PAIRS_PER_CHUNK // max(1, points))

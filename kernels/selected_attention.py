@@ -20,9 +20,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from .attention import group_heads
-from .core.blocks import ranges
 from .core.dispatch import uses_triton
 from .core.precision import wide_type, widened
+from .core.segments import ranges
 from .core.workers import share_out
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..ragged import expand
+from kernels.core.segments import enumerate_segments
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def rasterize(corners: torch.Tensor, width: int, height: int) -> Fragments:
     left, right = _span(_downward(corners)[face], row)
     first = (left - 0.5).ceil().clamp(0, width).long()
     last = (right - 0.5).ceil().clamp(0, width).long()
-    span, offset = expand(last - first)
+    span, offset = enumerate_segments(last - first)
     face, row, column = face[span], row[span], first[span] + offset
     barycentric = _barycentric(corners[face], column + 0.5, row + 0.5)
     return Fragments(row * width + column, face, barycentric)
@@ -50,7 +50,7 @@ def _rows_of_faces(corners: torch.Tensor, height: int) -> tuple[torch.Tensor, to
     y = corners[:, :, 1]
     first = (y.amin(1) - 0.5).ceil().clamp(0, height).long()
     last = (y.amax(1) - 0.5).ceil().clamp(0, height).long()
-    face, offset = expand(last - first)
+    face, offset = enumerate_segments(last - first)
     return face, first[face] + offset
 
 

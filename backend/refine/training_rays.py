@@ -12,9 +12,10 @@ import torch
 from scipy.ndimage import binary_dilation
 from torch import Tensor
 
+from kernels.core.segments import enumerate_segments
+
 from ..field.ray_sampling import Marcher, Samples
 from ..mesh.photo_projection import without_background
-from ..ragged import expand
 from ..shared.cameras import pixel_rays
 
 if TYPE_CHECKING:
@@ -100,8 +101,8 @@ class RaySamples:
 
     def of(self, rays: Tensor) -> Samples:
         """The samples of chosen rays, numbered in the order chosen."""
-        owner, place = expand(self.first[rays + 1] - self.first[rays])
-        chosen = self.first[rays][owner] + place
+        owner, sample = enumerate_segments(self.first[rays + 1] - self.first[rays])
+        chosen = self.first[rays][owner] + sample
         samples = self.samples
         return Samples(owner, samples.start[chosen], samples.end[chosen], samples.points[chosen])
 

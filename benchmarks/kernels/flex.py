@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
 
+from kernels.core.segments import owners_of_offsets
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -68,9 +70,9 @@ def _named_blocks(plan: RoutingPlan) -> Tensor:
     if plan.table is None:
         raise ValueError("this plan holds no block table")
     first = plan.blocks.instance_offsets.long()
-    sizes = plan.query_offsets.diff().long()
-    ids, begin = plan.table[0].long(), torch.repeat_interleave(first[:-1], sizes)[:, None]
-    valid = (ids >= 0) & (ids < torch.repeat_interleave(first.diff(), sizes)[:, None])
+    instance = owners_of_offsets(plan.query_offsets)[:, None]
+    ids, begin = plan.table[0].long(), first[instance]
+    valid = (ids >= 0) & (ids < first.diff()[instance])
     named = torch.zeros(
         plan.queries, plan.blocks.count + 1, dtype=torch.bool, device=plan.table.device
     )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from kernels.core.routing_plan import QueryTiles
+from kernels.core.segments import owners_of_sizes, positions, starts_of_sizes
 from kernels.gpu.tile_attention import forward
 from kernels.gpu.tile_attention_backward import key_gradients, query_gradient
 
@@ -56,11 +57,11 @@ def gathered(tiles: QueryTiles) -> QueryTiles:
     readers = torch.bincount(tiles.entry_block, minlength=tiles.blocks.count)
     chunks = -(-readers // GATHERED)
     block = tiles.entry_block[order]
-    place = torch.arange(len(order), device=order.device) - (readers.cumsum(0) - readers)[block]
-    chunk = (chunks.cumsum(0) - chunks)[block] + place // GATHERED
+    position = positions(block, starts_of_sizes(readers))
+    chunk = starts_of_sizes(chunks)[block] + position // GATHERED
     queries = tiles.queries.new_full((int(chunks.sum()), GATHERED), -1)
-    queries[chunk, place % GATHERED] = tiles.queries[tiles.entry_tile[order], 0]
+    queries[chunk, position % GATHERED] = tiles.queries[tiles.entry_tile[order], 0]
     numbers = torch.arange(len(queries), device=order.device)
-    owner = torch.repeat_interleave(torch.arange(len(chunks), device=order.device), chunks)
-    everyone = tiles.entry_mask.new_full((len(queries),), (1 << GATHERED) - 1)
-    return QueryTiles(queries, tiles.blocks, tiles.names, numbers, owner, everyone)
+    all_queries = tiles.entry_mask.new_full((len(queries),), (1 << GATHERED) - 1)
+    owner = owners_of_sizes(chunks)
+    return QueryTiles(queries, tiles.blocks, tiles.names, numbers, owner, all_queries)

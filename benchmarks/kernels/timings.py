@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from kernels.attention import attention, group_heads
-from kernels.core.blocks import ranges
 from kernels.core.plan_statistics import statistics
 from kernels.core.routing_plan import TILE_QUERIES
+from kernels.core.segments import ranges
 from kernels.selected_attention import selected_attention
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .dispatch import uses_triton
 from .precision import widened
+from .segments import owners_of_offsets
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,7 @@ class Blocks:
 
     def owners(self) -> Tensor:
         """The block of every token, [tokens] int64."""
-        sizes = self.token_offsets.diff().long()
-        return torch.repeat_interleave(torch.arange(self.count, device=sizes.device), sizes)
+        return owners_of_offsets(self.token_offsets)
 
 
 def block_mean(values: Tensor, blocks: Blocks) -> Tensor:
@@ -68,15 +68,3 @@ def block_mean(values: Tensor, blocks: Blocks) -> Tensor:
     wide = widened(values)
     total = wide.new_zeros(blocks.count, values.shape[1]).index_add(0, blocks.owners(), wide)
     return (total / blocks.token_offsets.diff()[:, None]).to(values.dtype)
-
-
-def ranges(starts: Tensor, lengths: Tensor) -> Tensor:
-    """The integers start .. start + length - 1 of every range, one range behind the other.
-
-    Args:
-        starts: [ranges] int64.
-        lengths: [ranges] int64.
-    """
-    ends = lengths.cumsum(0)
-    shift = torch.repeat_interleave(starts - (ends - lengths), lengths)
-    return shift + torch.arange(shift.shape[0], device=starts.device)

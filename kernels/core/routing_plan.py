@@ -15,7 +15,14 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from .blocks import Blocks, ranges
+from .blocks import Blocks
+from .segments import (
+    offsets_of_owners,
+    owners_of_offsets,
+    positions,
+    split_segments,
+    starts_of_sizes,
+)
 
 RUN_TOKENS = 64
 """Keys that a kernel takes at once; a run is never longer."""
@@ -64,7 +71,7 @@ class RoutingPlan:
     @cached_property
     def window(self) -> QueryTiles:
         """The tiles of the window branch, where the queries are the key stream itself."""
-        instance = _owners(self.query_offsets)
+        instance = owners_of_offsets(self.query_offsets)
         table = self.blocks.owners() - self.blocks.instance_offsets.long()[instance]
         return self._tiles(table[:, None], self.blocks, self._tile())
 
@@ -132,10 +139,10 @@ class QueryTiles:
         first = torch.nonzero(~joined)[:, 0]
         span = (~joined).cumsum(0) - 1
         length = torch.zeros_like(first).index_add(0, span, stop - start)
-        pieces, begin, size = _cut(length, RUN_TOKENS)
+        pieces, begin, size = split_segments(length, RUN_TOKENS)
         tile = self.entry_tile[first][pieces]
         return KeyRuns(
-            _offsets(tile, self.count),
+            offsets_of_owners(tile, self.count),
             (start[first][pieces] + begin).int(),
             size.int(),
             self.entry_mask[first][pieces],
@@ -145,16 +152,16 @@ class QueryTiles:
     def inverse(self) -> Inverse:
         """The tiles that read each block: what the gradient of a key is summed over."""
         order = torch.argsort(self.entry_block, stable=True)
-        readers = _offsets(self.entry_block, self.blocks.count)
-        block, begin, size = _cut(self.blocks.token_offsets.diff().long(), RUN_TOKENS)
-        piece, skip, many = _cut(readers.diff()[block], _LIST_TILES)
+        readers = offsets_of_owners(self.entry_block, self.blocks.count)
+        block, begin, size = split_segments(self.blocks.token_offsets.diff().long(), RUN_TOKENS)
+        piece, skip, many = split_segments(readers.diff()[block], _LIST_TILES)
         first = readers[block][piece] + skip
         bits = torch.arange(self.queries.shape[1], device=order.device, dtype=torch.int32)
         sees = (self.entry_mask[order, None] >> bits) & 1 != 0
         return Inverse(
             (self.blocks.token_offsets.long()[block] + begin).int(),
             size.int(),
-            _offsets(piece, len(block)).int(),
+            offsets_of_owners(piece, len(block)).int(),
             piece.int(),
             torch.stack([first, first + many]).int(),
             torch.where(sees, self.queries[self.entry_tile[order]], -1),
@@ -209,18 +216,18 @@ def query_tiles(
         blocks: of the key stream.
         tile: queries per tile, up to 32.
     """
-    instance = _owners(query_offsets)
-    place = torch.arange(len(instance), device=table.device) - query_offsets.long()[instance]
+    instance = owners_of_offsets(query_offsets)
+    position = positions(instance, query_offsets.long())
     tiles = -(-query_offsets.diff().long() // tile)
-    number = (tiles.cumsum(0) - tiles)[instance] + place // tile
+    number = starts_of_sizes(tiles)[instance] + position // tile
     queries = table.new_full((int(tiles.sum()), tile), -1, dtype=torch.int32)
-    queries[number, place % tile] = order.int()
+    queries[number, position % tile] = order.int()
     ids, rank = _named_blocks(table, instance, blocks)
     row, column = torch.nonzero(ids >= 0, as_tuple=True)
     width = max(1, table.shape[1])
     key = (number[row] * blocks.count + ids[row, column]) * width + rank[row, column]
     key, entry = torch.unique(key, return_inverse=True)
-    bit = torch.ones_like(row) << (place[row] % tile)
+    bit = torch.ones_like(row) << (position[row] % tile)
     mask = torch.zeros_like(key).index_add(0, entry, bit)
     pair = key // width
     return QueryTiles(
@@ -238,23 +245,3 @@ def _named_blocks(table: Tensor, instance: Tensor, blocks: Blocks) -> tuple[Tens
     begins = torch.ones_like(valid)
     begins[:, 1:] = ids[:, 1:] != ids[:, :-1]
     return ids, column - torch.where(begins, column, 0).cummax(1).values
-
-
-def _owners(offsets: Tensor) -> Tensor:
-    """The segment of every element, [elements] int64, for cumulative offsets [segments + 1]."""
-    sizes = offsets.diff().long()
-    return torch.repeat_interleave(torch.arange(len(sizes), device=sizes.device), sizes)
-
-
-def _offsets(owner: Tensor, segments: int) -> Tensor:
-    """The inverse of `_owners`."""
-    counts = torch.bincount(owner, minlength=segments)
-    return torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-
-
-def _cut(length: Tensor, most: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Cut lengths into parts of at most `most`: owner, begin inside the owner, size of each."""
-    parts = -(-length // most)
-    owner = torch.repeat_interleave(torch.arange(len(parts), device=parts.device), parts)
-    begin = ranges(torch.zeros_like(parts), parts) * most
-    return owner, begin, (length[owner] - begin).clamp_max(most)

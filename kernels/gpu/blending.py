@@ -12,6 +12,7 @@ import triton.language as tl
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from ..core.segments import offsets_of_sizes
 from .tile_attention import load_rows, store_rows
 
 POINTS = 64  # of a program
@@ -118,7 +119,7 @@ def spread_rows(grad: Tensor, index: Tensor, weights: Tensor, shape: torch.Size)
     row, uses = index.flatten().sort(stable=True)
     missing = int((row < 0).sum())
     used, counts = torch.unique_consecutive(row[missing:], return_counts=True)
-    offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)]) + missing
+    offsets = offsets_of_sizes(counts) + missing
     if len(used) and shape[1]:
         spread_kernel[(len(used), triton.cdiv(shape[1], CHANNELS))](
             grad, weights, uses, used, offsets, result, index.shape[1], shape[1],

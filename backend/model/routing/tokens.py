@@ -15,6 +15,7 @@ from torch import Tensor
 
 from kernels.core.blocks import Blocks
 from kernels.core.routing_plan import RoutingPlan
+from kernels.core.segments import offsets_of_owners, offsets_of_sizes
 
 Route = RoutingPlan | int
 """Chosen blocks, laid out for the kernels; or K: the K blocks of highest score, layer by layer."""
@@ -34,8 +35,7 @@ def instance_offsets(index: Tensor, instances: int) -> Tensor:
 
     DEFECT 11 (docs/deviations.md): an instance without tokens keeps its entry.
     """
-    counts = torch.bincount(index[:, 0], minlength=instances)
-    return torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+    return offsets_of_owners(index[:, 0], instances)
 
 
 def block_order(index: Tensor, block_size: int, *, volume: bool) -> Tensor:
@@ -80,8 +80,7 @@ def blocks_of(index: Tensor, block_size: int, instances: int, *, volume: bool) -
     """
     keys = torch.stack(_block_keys(index, block_size, volume=volume), 1)
     rows, sizes = torch.unique_consecutive(keys, dim=0, return_counts=True)
-    offsets = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
-    return Blocks(offsets.int(), instance_offsets(rows, instances).int())
+    return Blocks(offsets_of_sizes(sizes).int(), instance_offsets(rows, instances).int())
 
 
 def _block_keys(index: Tensor, block_size: int, *, volume: bool) -> list[Tensor]:

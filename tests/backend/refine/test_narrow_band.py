@@ -13,7 +13,6 @@ from torch.nn.functional import normalize
 from backend.field.grids import grid_points
 from backend.field.ray_sampling import Marcher, Samples
 from backend.field.volumes import DenseVolume
-from backend.ragged import expand
 from backend.refine.config import Level, RefineConfig
 from backend.refine.fit import LevelFit, Rows
 from backend.refine.narrow_band import NarrowBand, carved, resampled, sample_grid
@@ -241,14 +240,6 @@ def test_what_follows_what() -> None:
     assert follows(samples).tolist() == [True, False, False, True, False]
     nothing = Samples(ray[:0], start[:0], start[:0], torch.zeros(0, 3))
     assert follows(nothing).shape == (0,)
-
-
-def test_lists_are_numbered() -> None:
-    """Every entry knows its list and its place; empty lists have none."""
-    owner, place = expand(torch.tensor([2, 0, 3, -1]))
-    assert owner.tolist() == [0, 0, 2, 2, 2]
-    assert place.tolist() == [0, 1, 0, 1, 2]
-    assert [len(part) for part in expand(torch.zeros(0).long())] == [0, 0]
 
 
 def _fit_in_float64(opacity) -> tuple[LevelFit, TrainingRays, RaySamples]:

@@ -1,12 +1,12 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Means and ranges over the blocks of a stream."""
+"""Means over the blocks of a stream."""
 
 from __future__ import annotations
 
 import torch
 
-from kernels.core.blocks import Blocks, block_mean, ranges
+from kernels.core.blocks import Blocks, block_mean
 
 
 def test_means_by_hand():
@@ -23,9 +23,3 @@ def test_long_means_keep_half_precision():
     wanted = values.double().mean(0, keepdim=True)
     error = (block_mean(values, blocks).double() - wanted).abs().max()
     assert error <= torch.finfo(torch.bfloat16).eps / 2 * wanted.max()
-
-
-def test_ranges_follow_each_other():
-    """Empty ranges leave no trace."""
-    found = ranges(torch.tensor([7, 3, 0]), torch.tensor([2, 0, 3]))
-    assert found.tolist() == [7, 8, 0, 1, 2]
