@@ -1,0 +1,215 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What comments and pages refer to exists: files, marks, links, commands, error codes."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from backend.shared import errors, exit_codes
+
+ROOMS = ("backend", "benchmarks", "docs", "kernels", "lsrm_blender", "tests")
+PRODUCT = ("backend/", "kernels/", "lsrm_blender/")
+PAGE = "docs/deviations.md"
+EXCLUDED = {
+    "LICENSE": "the text of the GPL counts its own sections",
+    "docs/demo.png": "a picture",
+    "tests/test_references.py": "names what it forbids",
+}
+
+OUTSIDE = {
+    "a numbered specification": r"\bspec(?:ification)?s? \d",
+    "a section of the specification": r"\bsections? \d[\d.]* of the spec",
+    "an issue": r"\bissues? #?\d",
+    "a folder of reference data": r"(?<![\w/])(?:\.\./)?shared/\w",
+    "a path of one machine": r"(?<![\w.])/(?:work|home|root|Users)/\w",
+}
+MARK = re.compile(r"\b(QUIRK|DEFECT) (\d+)\b")
+BARE_MARK = re.compile(r"\b(?:QUIRK|DEFECT)(?!\w| \d)|\b(?:QUIRKS|DEFECTS)\b")
+ENTRY = re.compile(r"^### (QUIRK|DEFECT) (\d+): ", re.MULTILINE)
+PATH = re.compile(rf"(?<![\w./\-])((?:{'|'.join(ROOMS)})/[\w./\-]*\w/?)")
+MODULE = re.compile(r"`((?:backend|benchmarks|kernels)(?:\.\w+)+)`")
+FILE_NAME = re.compile(r"(?<![\w./\-*])(\w+\.py)\b")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+@pytest.fixture(scope="module")
+def texts(repository) -> dict[str, str]:
+    """Every text file of the repository that is not excluded: its content by its path."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a clone: git lists no files")
+    names = {name for name in listed.stdout.split("\0") if (repository / name).is_file()}
+    assert set(EXCLUDED) <= names
+    return {name: (repository / name).read_text("utf-8") for name in sorted(names - set(EXCLUDED))}
+
+
+def lines_with(pattern: str | re.Pattern[str], texts: dict[str, str]) -> list[str]:
+    """Where a pattern occurs, as PATH:LINE: TEXT."""
+    return [
+        f"{name}:{number}: {line.strip()}"
+        for name, text in texts.items()
+        for number, line in enumerate(text.splitlines(), 1)
+        if re.search(pattern, line)
+    ]
+
+
+def marks_in(text: str) -> set[tuple[str, int]]:
+    """The marks that a text names, as (kind, number)."""
+    return {(kind, int(number)) for kind, number in MARK.findall(text)}
+
+
+def unwrapped(text: str) -> str:
+    """A Python file without the line breaks inside its comments and docstrings."""
+    return re.sub(r"\s*\n\s*(?:# )?", " ", text)
+
+
+@pytest.fixture(scope="module")
+def entries(repository) -> dict[tuple[str, int], str]:
+    """The entries of the page of deviations: their text by (kind, number)."""
+    parts = ENTRY.split((repository / PAGE).read_text("utf-8"))[1:]
+    found = {}
+    for kind, number, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+        assert (kind, int(number)) not in found
+        found[kind, int(number)] = re.split(r"^## ", text, flags=re.MULTILINE)[0]
+    return found
+
+
+@pytest.mark.parametrize("what", OUTSIDE)
+def test_nothing_outside_the_repository_is_named(texts, what):
+    """A reader can open everything that is referred to."""
+    assert lines_with(re.compile(OUTSIDE[what], re.IGNORECASE), texts) == []
+
+
+def test_every_mark_has_a_number(texts):
+    """A mark without a number cannot be looked up."""
+    code = {name: text for name, text in texts.items() if name.endswith(".py")}
+    assert lines_with(BARE_MARK, code) == []
+
+
+def test_every_mark_has_an_entry_and_every_entry_a_mark(texts, entries):
+    """The page of deviations and the code name the same quirks and defects."""
+    named = {
+        mark for name, text in texts.items() if name.endswith(".py") for mark in marks_in(text)
+    }
+    assert named == set(entries)
+
+
+def test_entries_name_the_files_with_their_mark(texts, entries):
+    """An entry lists the files of the product that are marked with it, and no others."""
+    marked = defaultdict(set)
+    for name, text in texts.items():
+        if name.startswith(PRODUCT) and name.endswith(".py"):
+            for mark in marks_in(unwrapped(text)):
+                marked[mark].add(name)
+    listed = {
+        mark: set(re.findall(r"`([\w/]+\.py)`", text.partition("*Where:*")[2]))
+        for mark, text in entries.items()
+    }
+    assert listed == dict(marked)
+
+
+def test_marks_of_the_product_name_the_page(texts):
+    """A comment with a mark says where the mark is explained."""
+    for name, text in texts.items():
+        if name.startswith(PRODUCT) and name.endswith(".py"):
+            whole = unwrapped(text)
+            for mark in MARK.finditer(whole):
+                assert PAGE in whole[mark.end() : mark.end() + 40], f"{name}: {mark[0]}"
+
+
+def test_paths_exist(repository, texts):
+    """Every path of a file or folder of the repository that is named somewhere exists."""
+    missing = {
+        f"{name}: {path}"
+        for name, text in texts.items()
+        for path in PATH.findall(text)
+        if not (repository / path).exists()
+    }
+    assert sorted(missing) == []
+
+
+def test_file_names_exist(repository, texts):
+    """A Python file that is named without its folder exists somewhere in the repository."""
+    known = {Path(name).name for name in [*texts, *EXCLUDED]}
+    missing = {
+        f"{name}: {file}"
+        for name, text in texts.items()
+        if not name.startswith("tests/")  # tests make files of their own
+        for file in FILE_NAME.findall(text)
+        if file not in known
+    }
+    assert sorted(missing) == []
+
+
+def test_module_names_exist(repository, texts):
+    """A dotted name in backquotes is a module of the repository, or a name defined in one."""
+    wrong = []
+    for name, text in texts.items():
+        for dotted in MODULE.findall(text):
+            path = repository / dotted.replace(".", "/")
+            owner, member = path.parent.with_suffix(".py"), path.name
+            defined = owner.is_file() and re.search(
+                rf"^\s*(?:def|class) {member}\b|^{member}\b", owner.read_text("utf-8"), re.MULTILINE
+            )
+            if not (path.is_dir() or path.with_suffix(".py").is_file() or defined):
+                wrong.append(f"{name}: {dotted}")
+    assert wrong == []
+
+
+def test_links_of_pages_resolve(repository, texts):
+    """A relative link of a page leads to a file, and a fragment to one of its headings."""
+    broken = []
+    for name, text in texts.items():
+        for target in LINK.findall(text) if name.endswith(".md") else ():
+            if re.match(r"[a-z]+:", target):
+                continue
+            path, _, fragment = target.partition("#")
+            file = repository / name if not path else (repository / name).parent / path
+            if not file.exists() or (fragment and fragment not in anchors_of(file)):
+                broken.append(f"{name}: {target}")
+    assert broken == []
+
+
+def anchors_of(page: Path) -> set[str]:
+    """The fragments by which the headings of a page are linked."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+def test_every_page_is_linked_from_the_readme(repository, texts):
+    """A page that nothing leads to is not read."""
+    linked = set(LINK.findall(texts["README.md"]))
+    pages = {name for name in texts if name.startswith("docs/") and name.endswith(".md")}
+    assert pages <= linked
+
+
+@pytest.mark.parametrize("room", ["backend", "lsrm_blender"])
+def test_commands_of_the_readme(repository, texts, room):
+    """The README's table and the command line name the same commands."""
+    command = [sys.executable, "-m", room, "--help"]
+    answer = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True)
+    offered = set(
+        re.findall(r"^ {2,4}([a-z][a-z-]+)(?: |$)", answer.stdout + answer.stderr, re.MULTILINE)
+    )
+    table = texts["README.md"].partition(f"| `python3 -m {room} …` |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
+    assert {word for row in rows for word in re.findall(r"`([\w-]+)", row)} == offered
+
+
+def test_error_codes_of_the_conventions(texts):
+    """The table of error codes is that of the code, and so is the table of exit codes."""
+    page = texts["docs/conventions.md"].partition("## Errors")[2]
+    kinds = [each for _, each in inspect.getmembers(errors, inspect.isclass)]
+    codes = {each.code for each in kinds if issubclass(each, errors.LsrmError)}
+    assert set(re.findall(r"^\| `([A-Z_]+)` \|", page, re.MULTILINE)) == codes
+    numbers = {value for value in vars(exit_codes).values() if isinstance(value, int)}
+    assert {int(n) for n in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)} == numbers
