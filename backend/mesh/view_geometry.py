@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional as F
 
+from ..shared.cameras import pinhole_projection
 from .rasterizer import Fragments, rasterize
 
 if TYPE_CHECKING:
@@ -50,9 +51,8 @@ class Camera:
         camera = (points - self.position) @ self.camera_to_world[:3, :3]
         depth = -camera[:, 2]
         safe = depth.clamp_min(1e-6)
-        u = self.intrinsics.cx + self.intrinsics.fx * camera[:, 0] / safe
-        v = self.intrinsics.cy - self.intrinsics.fy * camera[:, 1] / safe
-        return torch.stack([u, v], dim=1), depth
+        pixels = pinhole_projection(camera[:, 0], camera[:, 1], safe, self.intrinsics)
+        return torch.stack(pixels, dim=1), depth
 
 
 def sample_image(image: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:

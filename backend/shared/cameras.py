@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     Floats: TypeAlias = NDArray[np.float64]
 
-SensorFit: TypeAlias = Literal["AUTO", "HORIZONTAL", "VERTICAL"]
-
 # A rotation written with four decimals is this near to orthonormal; a scaled object's is not.
 ROTATION_TOLERANCE = 1e-3
 # Within the digits of a float32 a rotation stays as it is, to the last bit.
@@ -33,9 +31,6 @@ ROTATION_NOISE = 1e-6
 FARTHEST = 1e30
 # The radius of the sphere that the model sees the object in.
 MODEL_RADIUS = 0.5
-# Blender silently clamps what lies beyond these.
-BLENDER_MIN_LENS = 1.0
-BLENDER_MAX_PIXEL_ASPECT = 200.0
 
 
 @dataclass(frozen=True)
@@ -71,85 +66,6 @@ def intrinsics_from_fov(width: int, height: int, fov_x: float) -> Intrinsics:
     """Square pixels and a centered axis, from the horizontal field of view in radians."""
     focal = 0.5 * width / math.tan(0.5 * fov_x)
     return Intrinsics(width, height, focal, focal, 0.5 * width, 0.5 * height)
-
-
-@dataclass(frozen=True, kw_only=True)
-class BlenderCamera:
-    """What Blender's camera and scene settings say about a perspective image.
-
-    Attributes:
-        lens: focal length in millimeters.
-        sensor_width, sensor_height: in millimeters; the height counts only with VERTICAL fit.
-        sensor_fit: the side of the image that the sensor's size belongs to.
-        shift_x, shift_y: of the principal point, in units of the fitted side.
-        resolution_x, resolution_y: of the scene, in pixels, before the percentage.
-        resolution_percentage: 1..100 and beyond.
-        pixel_aspect_x, pixel_aspect_y: of the scene, 1..200.
-    """
-
-    lens: float = 50.0
-    sensor_width: float = 36.0
-    sensor_height: float = 24.0
-    sensor_fit: SensorFit = "AUTO"
-    shift_x: float = 0.0
-    shift_y: float = 0.0
-    resolution_x: int
-    resolution_y: int
-    resolution_percentage: int = 100
-    pixel_aspect_x: float = 1.0
-    pixel_aspect_y: float = 1.0
-
-
-def _fitted_side(width: int, height: int, aspect: tuple[float, float], fit: SensorFit) -> float:
-    """The side of the image that the sensor spans, in units of a pixel's width."""
-    aspect_x, aspect_y = aspect
-    horizontal = fit == "HORIZONTAL" or (fit == "AUTO" and aspect_x * width >= aspect_y * height)
-    return float(width) if horizontal else height * aspect_y / aspect_x
-
-
-def intrinsics_from_blender(camera: BlenderCamera) -> Intrinsics:
-    """The pinhole camera that Blender renders with."""
-    width = camera.resolution_x * camera.resolution_percentage // 100
-    height = camera.resolution_y * camera.resolution_percentage // 100
-    aspect = (camera.pixel_aspect_x, camera.pixel_aspect_y)
-    side = _fitted_side(width, height, aspect, camera.sensor_fit)
-    # AUTO takes the sensor's width even where it fits the image's height.
-    sensor = camera.sensor_height if camera.sensor_fit == "VERTICAL" else camera.sensor_width
-    y_over_x = aspect[1] / aspect[0]
-    focal = camera.lens * side / sensor
-    cx = 0.5 * width - camera.shift_x * side
-    cy = 0.5 * height + camera.shift_y * side / y_over_x
-    return Intrinsics(width, height, focal, focal / y_over_x, cx, cy)
-
-
-def blender_from_intrinsics(intrinsics: Intrinsics) -> BlenderCamera:
-    """The settings with which Blender renders exactly these intrinsics.
-
-    Pixel aspect and resolution belong to Blender's scene, the rest to its camera.
-
-    Raises:
-        BadCamera: if Blender's settings cannot express the camera.
-    """
-    width, height = intrinsics.width, intrinsics.height
-    ratio = intrinsics.fx / intrinsics.fy
-    aspect = (1.0, ratio) if ratio >= 1.0 else (1.0 / ratio, 1.0)
-    y_over_x = aspect[1] / aspect[0]
-    side = _fitted_side(width, height, aspect, "AUTO")
-    lens = intrinsics.fx * 36.0 / side
-    if lens < BLENDER_MIN_LENS or max(aspect) > BLENDER_MAX_PIXEL_ASPECT:
-        raise BadCamera(
-            f"Blender cannot hold a camera of {lens:.3g} mm and pixel aspect {max(aspect):.3g}.",
-            "Use views with a field of view below 170 degrees and nearly square pixels.",
-        )
-    return BlenderCamera(
-        lens=lens,
-        shift_x=(0.5 * width - intrinsics.cx) / side,
-        shift_y=(intrinsics.cy - 0.5 * height) * y_over_x / side,
-        resolution_x=width,
-        resolution_y=height,
-        pixel_aspect_x=aspect[0],
-        pixel_aspect_y=aspect[1],
-    )
 
 
 def check_camera_to_world(matrix: Any, name: str) -> Floats:
@@ -218,12 +134,31 @@ def _checked_rotation(rotation: Floats, name: str) -> Floats:
     return nearest
 
 
+def pinhole_projection(x: Any, y: Any, depth: Any, intrinsics: Intrinsics) -> tuple[Any, Any]:
+    """The pixels (u, v) of points in camera coordinates.
+
+    u = cx + fx * x / depth, v = cy - fy * y / depth. For numbers, numpy arrays and PyTorch tensors.
+
+    Args:
+        x: to the right.
+        y: up.
+        depth: -z, along the optical axis.
+        intrinsics: of the camera.
+    """
+    u = intrinsics.cx + intrinsics.fx * x / depth
+    v = intrinsics.cy - intrinsics.fy * y / depth
+    return u, v
+
+
+def pinhole_ray(u: Any, v: Any, intrinsics: Intrinsics) -> tuple[Any, Any]:
+    """The (x, y) in camera coordinates that appear at the pixels (u, v), at depth 1."""
+    return (u - intrinsics.cx) / intrinsics.fx, (intrinsics.cy - v) / intrinsics.fy
+
+
 def project(
     points: ArrayLike, intrinsics: Intrinsics, camera_to_world: ArrayLike
 ) -> tuple[Floats, Floats]:
     """Where points of the world appear in the image.
-
-    u = cx + fx * x / -z, v = cy - fy * y / -z, in the camera's coordinates.
 
     Args:
         points: [n, 3], world.
@@ -238,9 +173,8 @@ def project(
     local = (np.asarray(points, dtype=np.float64) - pose[:3, 3]) @ pose[:3, :3]
     depth = -local[:, 2]
     distance = np.where(depth == 0.0, np.nan, depth)
-    u = intrinsics.cx + intrinsics.fx * local[:, 0] / distance
-    v = intrinsics.cy - intrinsics.fy * local[:, 1] / distance
-    return np.stack([u, v], axis=-1), depth
+    pixels = pinhole_projection(local[:, 0], local[:, 1], distance, intrinsics)
+    return np.stack(pixels, axis=-1), depth
 
 
 def pixel_rays(intrinsics: Intrinsics, camera_to_world: ArrayLike) -> tuple[Floats, Floats]:
@@ -252,6 +186,7 @@ def pixel_rays(intrinsics: Intrinsics, camera_to_world: ArrayLike) -> tuple[Floa
     """
     pose = np.asarray(camera_to_world, dtype=np.float64)
     x = (np.arange(intrinsics.width) + 0.5 - intrinsics.cx) / intrinsics.fx
+    # Not `pinhole_ray`: cy - row - 0.5 and cy - (row + 0.5) may differ in the last bit.
     y = (intrinsics.cy - np.arange(intrinsics.height) - 0.5) / intrinsics.fy
     local = np.empty((intrinsics.height, intrinsics.width, 3))
     local[..., 0] = x

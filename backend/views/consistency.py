@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..shared.cameras import meeting_point, opencv_to_opengl, project
+from ..shared.cameras import meeting_point, opencv_to_opengl, pinhole_ray, project
 from ..shared.errors import ObjectOutOfFrame, TooFewViews
 
 if TYPE_CHECKING:
@@ -87,8 +87,7 @@ class _Sight:
 
     def direction(self) -> Floats:
         """The unit vector [3] from the camera to the middle of the mask, in the world."""
-        x = (self.middle[0] - self.lens.cx) / self.lens.fx
-        y = (self.lens.cy - self.middle[1]) / self.lens.fy
+        x, y = pinhole_ray(self.middle[0], self.middle[1], self.lens)
         direction = self.pose[:3, :3] @ (x, y, -1.0)
         unit: Floats = direction / np.linalg.norm(direction)
         return unit

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from ..shared.cameras import Normalization, meeting_point
+from ..shared.cameras import Normalization, meeting_point, pinhole_projection, pinhole_ray
 from ..shared.capture_format import BoundingSphere
 from ..shared.errors import ObjectOutOfFrame
 from .silhouettes import signed_distance_map
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ..shared.cameras import Intrinsics
     from .views import View
 
 UNCONSTRAINED = -1e3
@@ -37,15 +38,13 @@ class Silhouette:
     Attributes:
         distance: signed distance to the outline in pixels, `[height, width]`, negative inside.
         world_to_camera: `[4, 4]`, from the space of the hull to OpenGL camera axes.
-        focal: `(fx, fy)` in pixels.
-        center: principal point `(cx, cy)` in pixels, corner convention.
+        intrinsics: of the view.
         cut: sides of the frame that cut the object.
     """
 
     distance: torch.Tensor
     world_to_camera: torch.Tensor
-    focal: tuple[float, float]
-    center: tuple[float, float]
+    intrinsics: Intrinsics
     cut: frozenset[str]
 
     @classmethod
@@ -54,12 +53,10 @@ class Silhouette:
     ) -> Silhouette:
         """The silhouette of a view placed at `camera_to_world` `[4, 4]`."""
         distance = signed_distance_map(view.mask, view.cut)
-        intrinsics = view.intrinsics
         return cls(
             distance=torch.from_numpy(distance).to(device),
             world_to_camera=torch.from_numpy(np.linalg.inv(camera_to_world)).float().to(device),
-            focal=(intrinsics.fx, intrinsics.fy),
-            center=(intrinsics.cx, intrinsics.cy),
+            intrinsics=view.intrinsics,
             cut=view.cut,
         )
 
@@ -74,8 +71,7 @@ class Silhouette:
         depth = -camera[:, 2]
         in_front = depth > 1e-6
         safe_depth = depth.clamp_min(1e-6)
-        u = self.center[0] + self.focal[0] * camera[:, 0] / safe_depth
-        v = self.center[1] - self.focal[1] * camera[:, 1] / safe_depth
+        u, v = pinhole_projection(camera[:, 0], camera[:, 1], safe_depth, self.intrinsics)
         height, width = self.distance.shape
         pixels = torch.stack([u / width, v / height], dim=1) * 2 - 1
         sampled = F.grid_sample(
@@ -88,7 +84,8 @@ class Silhouette:
         beyond = {"left": -u, "right": u - width, "top": -v, "bottom": v - height}
         aside = torch.maximum(beyond["left"], beyond["right"]).clamp_min(0.0)
         above = torch.maximum(beyond["top"], beyond["bottom"]).clamp_min(0.0)
-        distance = (sampled + torch.hypot(aside, above)) * depth / (0.5 * sum(self.focal))
+        focal = 0.5 * (self.intrinsics.fx + self.intrinsics.fy)
+        distance = (sampled + torch.hypot(aside, above)) * depth / focal
         known = in_front
         for side in self.cut:
             known = known & (beyond[side] <= 0)
@@ -182,9 +179,7 @@ def _common_target(views: Sequence[View]) -> NDArray[np.float64]:
     origins, directions = [], []
     for view in views:
         rows, columns = np.nonzero(view.mask >= 0.5)
-        intrinsics = view.intrinsics
-        x = (columns.mean() + 0.5 - intrinsics.cx) / intrinsics.fx
-        y = (rows.mean() + 0.5 - intrinsics.cy) / intrinsics.fy
-        directions.append(view.camera_to_world[:3, :3] @ [x, -y, -1.0])
+        x, y = pinhole_ray(columns.mean() + 0.5, rows.mean() + 0.5, view.intrinsics)
+        directions.append(view.camera_to_world[:3, :3] @ [x, y, -1.0])
         origins.append(view.camera_to_world[:3, 3])
     return meeting_point(origins, directions)

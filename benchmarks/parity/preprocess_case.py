@@ -11,6 +11,7 @@ import torch
 
 from backend.model.release.captures import ReleaseCapture, ReleaseSettings, read_real
 from backend.model.release.rig import read_rig
+from backend.shared.cameras import pinhole_ray
 
 from .case import Case, Produced
 
@@ -101,9 +102,10 @@ def _unnormalized(capture: ReleaseCapture) -> Tensor:
     rays = []
     for crop in capture.crops:
         view = crop.source
-        x = 0.5 * (crop.uv[..., 0] + 1.0) * view.width - view.cx
-        y = 0.5 * (crop.uv[..., 1] + 1.0) * view.height - view.cy
-        local = np.stack([x / view.fx, -y / view.fy, -np.ones_like(x)], axis=-1)
+        u = 0.5 * (crop.uv[..., 0] + 1.0) * view.width
+        v = 0.5 * (crop.uv[..., 1] + 1.0) * view.height
+        x, y = pinhole_ray(u, v, view)
+        local = np.stack([x, y, -np.ones_like(x)], axis=-1)
         rays.append(local @ crop.camera_to_world[:3, :3].T)
     return torch.tensor(np.stack(rays) @ capture.inputs.frame.rotation).float()
 

@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from ...backend.shared import cameras
+from ...backend.shared.blender_cameras import blender_from_intrinsics
 from ...backend.shared.capture_format import TRANSFORMS_NAMES, read_capture, read_capture_json
 from ...backend.shared.errors import BadCapture
 from .result_import import normalization_of
@@ -68,7 +68,7 @@ def show_views(path: Path, scene: bpy.types.Scene) -> list[bpy.types.Object]:
 def camera_of(frame: Frame, center: np.ndarray) -> bpy.types.Object:
     """A Blender camera for a view, standing at a center [3] in the scene's coordinates."""
     data = bpy.data.cameras.new(frame.name)
-    settings = cameras.blender_from_intrinsics(frame.intrinsics)
+    settings = blender_from_intrinsics(frame.intrinsics)
     for name in ("sensor_fit", "sensor_width", "sensor_height", "lens", "shift_x", "shift_y"):
         setattr(data, name, getattr(settings, name))
     data.show_background_images = True

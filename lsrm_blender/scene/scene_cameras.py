@@ -13,6 +13,7 @@ import numpy as np
 from mathutils import Matrix
 
 from ...backend.shared import cameras
+from ...backend.shared.blender_cameras import blender_from_intrinsics
 
 if TYPE_CHECKING:
     from ...backend.shared.capture_format import BoundingSphere
@@ -133,7 +134,7 @@ def point_camera(scene: bpy.types.Scene, viewpoint: Viewpoint) -> None:
 
 def use_intrinsics(scene: bpy.types.Scene, intrinsics: cameras.Intrinsics) -> None:
     """Give a scene of ours and its camera these intrinsics, exactly."""
-    settings = cameras.blender_from_intrinsics(intrinsics)
+    settings = blender_from_intrinsics(intrinsics)
     camera, render = scene.camera.data, scene.render
     camera.type = "PERSP"
     for name in ("sensor_fit", "sensor_width", "sensor_height", "lens", "shift_x", "shift_y"):

@@ -9,13 +9,8 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from backend.shared.cameras import (
-    BlenderCamera,
-    Intrinsics,
-    intrinsics_from_blender,
-    look_at,
-    project,
-)
+from backend.shared.blender_cameras import BlenderCamera, intrinsics_from_blender
+from backend.shared.cameras import Intrinsics, look_at, project
 
 POINT = (0.3, 0.2, -3.0)
 TOLERANCE = 0.05
