@@ -22,7 +22,7 @@ from ..shared.errors import (
     EnvironmentBroken,
     LsrmError,
     OutOfMemory,
-    explained,
+    as_lsrm_error,
 )
 from ..shared.exit_codes import DONE, USAGE
 from ..shared.terminal import fail, print_json, say
@@ -100,7 +100,7 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return fail(Cancelled("Interrupted.", "Run it again when you are ready."), as_json=as_json)
     except Exception as error:  # noqa: BLE001 - told with its code, like any other
-        told = explained(error)
+        told = as_lsrm_error(error)
         if not isinstance(told, OutOfMemory):
             traceback.print_exc(file=sys.stderr)
         return fail(told, as_json=as_json)

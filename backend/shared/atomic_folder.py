@@ -7,8 +7,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from .disk_errors import OUT_OF_SPACE, write_failure
-from .errors import OutputNotWritable
+from .errors import OUT_OF_SPACE, OutputNotWritable, write_failure
 from .temporary_folder import remove_abandoned, temporary_folder
 
 if TYPE_CHECKING:

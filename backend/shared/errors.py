@@ -1,18 +1,30 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one error hierarchy: a code for programs, a sentence for the artist, a remedy."""
+"""LSRM's errors: a code for programs, a sentence for the artist, and a remedy."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+import errno
+import os
+import shutil
+import tempfile
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT}
+
+SMALLEST_FREE_SPACE = 1 << 20
+"""Bytes; a disk with less than that free counts as full."""
 
 
 class LsrmError(Exception):
-    """An expected failure, told to the user.
+    """An expected failure, shown to the user.
 
     Args:
-        message: one sentence with the value that was met.
-        remedy: one sentence that says what to do about it.
+        message: one sentence, with the value that caused it.
+        remedy: one sentence that says what to do.
     """
 
     code: ClassVar[str] = "ERROR"
@@ -26,12 +38,12 @@ class LsrmError(Exception):
         return f"{self.code}: {self.message} {self.remedy}"
 
     def to_dict(self) -> dict[str, str]:
-        """The error as it travels in JSON."""
+        """The error as JSON holds it."""
         return {"code": self.code, "message": self.message, "remedy": self.remedy}
 
 
 class BadRequest(LsrmError):
-    """An option with a value that makes no sense."""
+    """An option has a value that is not allowed."""
 
     code = "BAD_REQUEST"
 
@@ -55,13 +67,13 @@ class BadImage(LsrmError):
 
 
 class BadAsset(LsrmError):
-    """A 3D file that Blender cannot open, or that holds nothing to capture."""
+    """Blender cannot open a 3D file, or it holds nothing to capture."""
 
     code = "BAD_ASSET"
 
 
 class EmptyMask(LsrmError):
-    """Masks that show no object, or nothing but object."""
+    """The masks show no object, or nothing but the object."""
 
     code = "EMPTY_MASK"
 
@@ -85,13 +97,13 @@ class CheckpointMissing(LsrmError):
 
 
 class CheckpointMismatch(LsrmError):
-    """A checkpoint whose tensors are not those of the model."""
+    """The tensors of a checkpoint are not those of the model."""
 
     code = "CHECKPOINT_MISMATCH"
 
 
 class LicenseNotAccepted(LsrmError):
-    """Weights of others, whose license the user has not accepted."""
+    """The user has not accepted the license of the weights."""
 
     code = "LICENSE_NOT_ACCEPTED"
 
@@ -127,13 +139,13 @@ class Cancelled(LsrmError):
 
 
 class DiskFull(LsrmError):
-    """The disk has no room for the result."""
+    """The disk is full."""
 
     code = "DISK_FULL"
 
 
 class OutputNotWritable(LsrmError):
-    """The output folder refuses to be written."""
+    """The output cannot be written."""
 
     code = "OUTPUT_NOT_WRITABLE"
 
@@ -144,11 +156,11 @@ class NoSurface(LsrmError):
     code = "NO_SURFACE"
 
 
-def explained(error: Exception) -> LsrmError:
-    """An error that nobody expected, in the artist's words."""
+def as_lsrm_error(error: Exception) -> LsrmError:
+    """Any exception as an `LsrmError`, with a message and a remedy for the artist."""
     if isinstance(error, LsrmError):
         return error
-    if _is_of_memory(error):
+    if _is_out_of_memory(error):
         return OutOfMemory(
             f"There was not enough memory: {error or 'the system refused to give more'}.",
             "Use fewer or smaller views, a smaller texture, or another device.",
@@ -161,7 +173,41 @@ def explained(error: Exception) -> LsrmError:
     return LsrmError(message, "This is a fault of LSRM: please report it, with the log.")
 
 
-def _is_of_memory(error: Exception) -> bool:
-    """Whether memory was refused: by Python, by a card, or by torch's allocator for the CPU."""
-    named = type(error).__name__ == "OutOfMemoryError"
-    return isinstance(error, MemoryError) or named or "DefaultCPUAllocator" in str(error)
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether memory was refused: by Python, by a GPU, or by PyTorch's allocator for the CPU."""
+    from_torch = type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error)
+    return isinstance(error, MemoryError) or from_torch
+
+
+def write_failure(path: Path, error: Exception) -> DiskFull | OutputNotWritable:
+    """The LSRM error for a failure to write.
+
+    Args:
+        path: the file or folder that was to be written.
+        error: an `OSError`, or an exception without an errno, as Blender's writers raise it.
+            Without an errno the free space decides whether the disk is full.
+    """
+    number = getattr(error, "errno", None)
+    free = _free_space(path)
+    full = free is not None and free < SMALLEST_FREE_SPACE
+    if number == errno.ENOSPC and free is not None and not full:
+        other = getattr(error, "filename", None) or tempfile.gettempdir()
+        return DiskFull(f"The disk of {other} is full.", "Free some space there, and start again.")
+    if number in OUT_OF_SPACE or (number is None and full):
+        return DiskFull(
+            f"The disk of {path} is full.",
+            "Free some space there, or choose a folder on another disk.",
+        )
+    reason = os.strerror(number) if number else str(error)
+    return OutputNotWritable(
+        f"{path} cannot be written: {reason}.", "Choose a folder that you may write to."
+    )
+
+
+def _free_space(path: Path) -> int | None:
+    """Free bytes on the disk of a path that may not exist; None where the system gives no size."""
+    existing = next((folder for folder in path.absolute().parents if folder.exists()), None)
+    if existing is None:
+        return None
+    disk = shutil.disk_usage(existing)
+    return disk.free if disk.total > 0 else None

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import protocol
-from .errors import LsrmError, explained
+from .errors import LsrmError, as_lsrm_error
 from .progress import Progress
 from .protocol import Answer, BadMessage, Failure, Message, Notification, Request
 from .time_left import TimeLeft
@@ -256,7 +256,7 @@ class Server:
             return Failure(request.id, error)
         except Exception as error:  # noqa: BLE001 - the next job must not suffer
             traceback.print_exc(file=sys.stderr)
-            return Failure(request.id, explained(error), protocol.INTERNAL_ERROR)
+            return Failure(request.id, as_lsrm_error(error), protocol.INTERNAL_ERROR)
         estimate.finish()
         return Answer(request.id, result)
 

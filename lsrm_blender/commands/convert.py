@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ...backend.shared.checkpoint_folders import KNOWN
-from ...backend.shared.disk_errors import write_failure
+from ...backend.shared.errors import write_failure
 from ...backend.shared.exit_codes import USAGE
 from ...backend.shared.terminal import say
 from .. import child_commands, preferences

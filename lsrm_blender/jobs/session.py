@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ...backend.shared.errors import LsrmError, explained
+from ...backend.shared.errors import LsrmError, as_lsrm_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -247,7 +247,7 @@ class Session:
         except LsrmError as error:
             self._finish(_failed(self.shown, error))
         except Exception as error:
-            self._finish(_failed(self.shown, explained(error)))
+            self._finish(_failed(self.shown, as_lsrm_error(error)))
             raise
         else:
             self._begin(step)

@@ -13,8 +13,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ...backend.shared.disk_errors import write_failure
-from ...backend.shared.errors import BadImage, Cancelled
+from ...backend.shared.errors import BadImage, Cancelled, write_failure
 from ...backend.shared.srgb import linear_to_srgb
 from ...backend.shared.temporary_folder import remove_abandoned, temporary_folder
 from .render_settings import use_linear_file

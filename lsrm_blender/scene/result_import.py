@@ -16,8 +16,7 @@ from mathutils import Matrix
 
 from ...backend.shared.cameras import Normalization
 from ...backend.shared.capture_format import read_capture_json
-from ...backend.shared.disk_errors import write_failure
-from ...backend.shared.errors import BadAsset
+from ...backend.shared.errors import BadAsset, write_failure
 
 COLLECTION = "LSRM"
 OWN_NAME = re.compile(rf"{COLLECTION}(\.\d+)?")

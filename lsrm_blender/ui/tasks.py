@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ...backend.shared.atomic_folder import remove_unfinished
-from ...backend.shared.disk_errors import write_failure
-from ...backend.shared.errors import BadAsset, BadCapture, Cancelled, LsrmError
+from ...backend.shared.errors import BadAsset, BadCapture, Cancelled, LsrmError, write_failure
 from .. import preferences
 from ..jobs.checkpoints import weights_of
 from ..jobs.mesh_check import check_mesh

@@ -96,7 +96,7 @@ def test_torch_refuses_memory_in_the_words_we_know():
     torch = pytest.importorskip("torch")
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 60, dtype=torch.uint8)
-    assert errors.explained(caught.value).code == "OUT_OF_MEMORY"
+    assert errors.as_lsrm_error(caught.value).code == "OUT_OF_MEMORY"
     assert torch.OutOfMemoryError.__name__ == OutOfMemoryError.__name__
 
 
