@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from .field.config import HALF_SIDE
 from .field.density import render_step
 from .field.surface import Shape
 from .mesh.cleaning import decimate, keep_solid_parts
@@ -44,9 +45,6 @@ if TYPE_CHECKING:
 
     from .mesh.triangle_mesh import UnwrappedMesh
     from .shared.progress import Progress
-
-HALF_EXTENT = 0.525
-"""Half the side of the model's box: 1.05 times the radius of the sphere around the object."""
 
 MESH_RESOLUTION = 256
 """Cells along one side of the box when the surface is extracted."""
@@ -219,7 +217,7 @@ def refine(
     if request.refine != "auto":
         config = config.within(float(request.refine))
     with report.stage("refine", progress):
-        refinement = Refinement(views.views, normalization, HALF_EXTENT, config)
+        refinement = Refinement(views.views, normalization, HALF_SIDE, config)
         predicted = request.checkpoint != NO_CHECKPOINT
         field = refinement.run(start.signed_distance if predicted else None, progress)
     if field is None:
@@ -238,11 +236,11 @@ def mesh_of(shape: Shape, request: ReconstructRequest, progress: Progress) -> Un
     if shape.surface:  # a network's: smoothed, as its results were published
         surface = shape.surface(progress)
     else:
-        surface = extract_surface(shape.signed_distance, HALF_EXTENT, MESH_RESOLUTION, progress)
+        surface = extract_surface(shape.signed_distance, HALF_SIDE, MESH_RESOLUTION, progress)
     progress.report("mesh", 0.4, "cleaning")
     mesh = decimate(keep_solid_parts(surface), request.faces)
     if not shape.surface:
-        mesh = onto_level_set(mesh, shape.signed_distance, 2 * HALF_EXTENT / MESH_RESOLUTION)
+        mesh = onto_level_set(mesh, shape.signed_distance, 2 * HALF_SIDE / MESH_RESOLUTION)
     progress.report("mesh", 0.5, "unwrapping")
     return unwrap(mesh, request.texture_size, progress)
 

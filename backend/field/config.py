@@ -7,7 +7,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ..shared.cameras import MODEL_RADIUS
+
 Prediction = Literal["rgb", "pbr", "both"]
+
+BOX_MARGIN = 1.05
+"""Half the side of the volumes' cube over the radius of the sphere that holds the object."""
+
+HALF_SIDE = BOX_MARGIN * MODEL_RADIUS
+"""Half the side of that cube, [-HALF_SIDE, HALF_SIDE]^3, in the normalized frame."""
 
 
 @dataclass(frozen=True)

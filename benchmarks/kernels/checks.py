@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from backend.field.config import HALF_SIDE
 from kernels.blending import blend_rows
 from kernels.compositing import ray_sums, ray_weights
 from kernels.compressed_attention import compressed_attention
@@ -159,7 +160,7 @@ def fields(device: torch.device) -> dict[str, tuple[Function, list[Tensor]]]:
     matrices = [_random(device, *shape) / 6 for shape in ((32, 32), (32, 32), (3, 32))]
 
     def decoded(rows: Tensor, coarse: Tensor, *network: Tensor) -> Tensor:
-        grid = SparseGrid(rows, Bricks(numbers, 4), coarse, 0.525)
+        grid = SparseGrid(rows, Bricks(numbers, 4), coarse, HALF_SIDE)
         places = _wide(points[off_kinks(points, grid, network)], rows)
         return decode(places, grid, [network, network[2:]])
 

@@ -8,10 +8,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ...field.config import HeadsConfig  # noqa: TC001 - a type hint that is read at run time
+from ...field.config import BOX_MARGIN, HeadsConfig
 from .json_config import read_strictly
-
-BOX_MARGIN = 1.05  # the volumes reach a little over the sphere that holds the object
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from ...field.config import HeadsConfig
+from ...field.config import HALF_SIDE, HeadsConfig
+from ...shared.cameras import MODEL_RADIUS
 from .model_config import (
-    BOX_MARGIN,
     EncoderConfig,
     ModelConfig,
     RoutingConfig,
@@ -61,7 +61,7 @@ def _released(name: str) -> ModelConfig:
         rgb_depth=3,
         material_depth=3,
         prediction="pbr" if materials else "rgb",
-        half_side=BOX_MARGIN * 0.5,
+        half_side=HALF_SIDE,
     )
     dense = StageConfig(256, encoder, transformer, heads, inverse_std=200.0, samples_per_ray=256)
     sparse_transformer = dataclasses.replace(
@@ -69,7 +69,7 @@ def _released(name: str) -> ModelConfig:
     )
     return ModelConfig(
         name=name,
-        radius=0.5,
+        radius=MODEL_RADIUS,
         image_features="dinov3",
         compositing="linear" if materials else "display",
         relative_pose=True,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from backend.field.config import HeadsConfig
+from backend.field.config import HALF_SIDE, HeadsConfig
 from backend.field.decoders import DirectRows, Heads
 from backend.field.density import density, render_step, step_alpha
 from backend.field.field import TwoLevelField, VolumeField
@@ -20,13 +20,11 @@ from backend.field.renderer import absorb
 from backend.field.volumes import DenseVolume, SparseVolume
 from kernels.sparse_field import Bricks
 
-HALF = 0.525
-
 
 def _linear_volume(count: int, dtype: torch.dtype = torch.float32) -> DenseVolume:
     """Channels x, y, z."""
-    points = grid_points(HALF, count, "zyx").to(dtype)
-    return DenseVolume(points.T.reshape(3, count, count, count), HALF)
+    points = grid_points(HALF_SIDE, count, "zyx").to(dtype)
+    return DenseVolume(points.T.reshape(3, count, count, count), HALF_SIDE)
 
 
 def _points(count: int = 40, reach: float = 0.5) -> torch.Tensor:
@@ -45,7 +43,7 @@ def test_dense_volume_is_trilinear_and_clamped() -> None:
     volume, points = _linear_volume(9), _points()
     torch.testing.assert_close(volume.sample(points), points, atol=1e-6, rtol=0)
     assert volume.sample(torch.tensor([[2.0, 0.0, -2.0]]))[0].tolist() == pytest.approx(
-        [HALF, 0, -HALF], abs=1e-6
+        [HALF_SIDE, 0, -HALF_SIDE], abs=1e-6
     )
 
 
@@ -67,7 +65,7 @@ def test_an_empty_sparse_volume_is_the_nearest_dense_voxel() -> None:
     """QUIRK 15: where nothing is kept the corners are blended from nearest dense voxels."""
     coarse = _linear_volume(3)
     volume = SparseVolume(torch.zeros(0, 3), Bricks(torch.full((6, 6, 6), -1).int()), coarse)
-    corners = grid_points(HALF, 6, "zyx")
+    corners = grid_points(HALF_SIDE, 6, "zyx")
     expected = coarse.features[:, :, :, :].repeat_interleave(2, 1).repeat_interleave(2, 2)
     expected = expected.repeat_interleave(2, 3).flatten(1).T
     torch.testing.assert_close(volume.sample(corners), expected, atol=1e-5, rtol=0)
@@ -75,12 +73,12 @@ def test_an_empty_sparse_volume_is_the_nearest_dense_voxel() -> None:
 
 def test_heads_start_as_a_small_sphere() -> None:
     """Zero weights give the sphere of a tenth of the half side, and gray."""
-    heads = Heads(HeadsConfig(4, 8, 2, 3, 3, "both", HALF))
+    heads = Heads(HeadsConfig(4, 8, 2, 3, 3, "both", HALF_SIDE))
     for parameter in heads.parameters():
         parameter.data.zero_()
     points = _points()
     distance = heads.signed_distance(torch.randn(40, 4), points)
-    torch.testing.assert_close(distance, points.norm(dim=1) - 0.1 * HALF)
+    torch.testing.assert_close(distance, points.norm(dim=1) - 0.1 * HALF_SIDE)
     assert (heads.appearance(torch.randn(40, 4)) == 0.5).all()
     assert heads.appearance(torch.randn(40, 4)).shape[1] == heads.config.appearance_channels == 8
     assert [len(getattr(heads, name)) for name in ("sdf", "rgb", "material")] == [5, 7, 7]
@@ -125,7 +123,7 @@ def _rays(count: int = 30) -> tuple[torch.Tensor, torch.Tensor]:
 def test_a_sphere_is_seen_where_it_is() -> None:
     """Surface points of opaque rays lie on the sphere within the width of its density."""
     origins, directions = _rays()
-    light = absorb(Ball(0.3), origins, directions, Marcher(HALF, render_step(HALF, 1024)))
+    light = absorb(Ball(0.3), origins, directions, Marcher(HALF_SIDE, render_step(HALF_SIDE, 1024)))
     assert light.valid.all()
     distance = light.surface_points().norm(dim=1) - 0.3
     assert distance.abs().max() < 3 / 400
@@ -141,9 +139,9 @@ def test_a_sphere_is_seen_where_it_is() -> None:
 
 def test_rays_that_miss_have_no_samples() -> None:
     """Beside the cube, away from it, and along a face: no sample, clear, white, depth 0."""
-    origins = torch.tensor([[2.0, 2.0, 2.0], [2.0, 0.0, 0.0], [-2.0, HALF + 1e-4, 0.0]])
+    origins = torch.tensor([[2.0, 2.0, 2.0], [2.0, 0.0, 0.0], [-2.0, HALF_SIDE + 1e-4, 0.0]])
     directions = torch.tensor([[1.0, 0.0, 0.0]]).expand(3, 3)
-    light = absorb(Ball(0.3), origins, directions, Marcher(HALF, 0.01))
+    light = absorb(Ball(0.3), origins, directions, Marcher(HALF_SIDE, 0.01))
     assert light.samples.ray.numel() == 0
     assert light.opacity.tolist() == [0, 0, 0]
     assert (light.over_white(torch.zeros(0, 3)) == 1).all()
@@ -152,41 +150,41 @@ def test_rays_that_miss_have_no_samples() -> None:
 
 def test_no_rays_are_no_error() -> None:
     """An empty bundle of rays gives an empty picture."""
-    light = absorb(Ball(0.3), torch.zeros(0, 3), torch.zeros(0, 3), Marcher(HALF, 0.01))
+    light = absorb(Ball(0.3), torch.zeros(0, 3), torch.zeros(0, 3), Marcher(HALF_SIDE, 0.01))
     assert light.opacity.shape == (0,)
 
 
 def test_samples_lie_on_one_lattice() -> None:
     """Every interval begins at a multiple of the step from the camera, whatever the occupancy."""
     cells = torch.rand(8, 8, 8, generator=torch.Generator().manual_seed(0)) < 0.3
-    occupancy = Occupancy(cells, HALF)
+    occupancy = Occupancy(cells, HALF_SIDE)
     origins, directions = _rays()
-    everything = Marcher(HALF, 0.01).sample(origins, directions)
-    some = Marcher(HALF, 0.01, occupancy).sample(origins, directions)
+    everything = Marcher(HALF_SIDE, 0.01).sample(origins, directions)
+    some = Marcher(HALF_SIDE, 0.01, occupancy).sample(origins, directions)
     kept = occupancy.contains(everything.points)
     assert torch.equal(some.start, everything.start[kept])
     assert torch.equal(some.ray, everything.ray[kept])
     number = everything.start / 0.01
     assert (number - number.round()).abs().max() < 1e-2  # accumulated in float32
     inside = everything.points.abs().amax(1)
-    assert inside.max() <= HALF + 1e-6
+    assert inside.max() <= HALF_SIDE + 1e-6
 
 
 def test_empty_space_may_be_skipped() -> None:
     """Occupancy that covers the surface generously changes a picture by its tail only."""
-    ball, step = Ball(0.3), render_step(HALF, 512)
-    near = ball.signed_distance(grid_points(HALF, 32, "zyx")).abs() < 0.04
-    occupancy = Occupancy(near.view(32, 32, 32), HALF).dilated(1)
+    ball, step = Ball(0.3), render_step(HALF_SIDE, 512)
+    near = ball.signed_distance(grid_points(HALF_SIDE, 32, "zyx")).abs() < 0.04
+    occupancy = Occupancy(near.view(32, 32, 32), HALF_SIDE).dilated(1)
     origins, directions = _rays()
-    full = absorb(ball, origins, directions, Marcher(HALF, step))
-    skipped = absorb(ball, origins, directions, Marcher(HALF, step, occupancy))
+    full = absorb(ball, origins, directions, Marcher(HALF_SIDE, step))
+    skipped = absorb(ball, origins, directions, Marcher(HALF_SIDE, step, occupancy))
     assert len(skipped.samples.ray) < 0.6 * len(full.samples.ray)
     torch.testing.assert_close(skipped.surface_points(), full.surface_points(), atol=1e-4, rtol=0)
 
 
 def test_each_level_answers_for_its_own_points() -> None:
     """Region, heads and sharpness are those of the level that a point belongs to."""
-    dense = DenseVolume(torch.full((4, 3, 3, 3), 2.0), HALF)
+    dense = DenseVolume(torch.full((4, 3, 3, 3), 2.0), HALF_SIDE)
     index = torch.full((6, 6, 6), -1).int()
     index[:, :, 3:] = torch.arange(108).view(6, 6, 3).int()
     fine = SparseVolume(torch.full((108, 4), -0.5), Bricks(index), dense)
@@ -207,7 +205,7 @@ def test_gradients_of_the_renderer() -> None:
     """Color, opacity and surface points, back to both levels' features, in float64."""
     generator = torch.Generator().manual_seed(0)
     side = 3
-    points = grid_points(HALF, side, "zyx").double()
+    points = grid_points(HALF_SIDE, side, "zyx").double()
     noise = 0.05 * torch.randn(4, side**3, generator=generator, dtype=torch.float64)
     features = noise.clone()
     features[0] += points.norm(dim=1) - 0.35
@@ -217,13 +215,13 @@ def test_gradients_of_the_renderer() -> None:
     origins, directions = (t.double() for t in _rays(3))
 
     def render(dense: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        volume = DenseVolume(dense.view(4, side, side, side), HALF)
+        volume = DenseVolume(dense.view(4, side, side, side), HALF_SIDE)
         heads = DirectRows(3)
         field = TwoLevelField(
             VolumeField(volume, heads, 12.0),
             VolumeField(SparseVolume(rows, Bricks(index), volume), heads, 9.0),
         )
-        light = absorb(field, origins, directions, Marcher(HALF, 0.11))
+        light = absorb(field, origins, directions, Marcher(HALF_SIDE, 0.11))
         color = light.over_white(field.appearance(light.samples.points))
         return torch.cat([color, light.surface_points(), light.opacity[:, None]], 1)
 

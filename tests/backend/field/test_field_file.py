@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from backend.field.config import HeadsConfig
+from backend.field.config import HALF_SIDE, HeadsConfig
 from backend.field.decoders import DirectRows, Heads
 from backend.field.field import TwoLevelField, VolumeField
 from backend.field.field_file import PlacedField
@@ -19,13 +19,12 @@ from backend.refine.narrow_band import NarrowBand, sample_grid
 from backend.shared.cameras import Normalization
 from kernels.sparse_field import Bricks
 
-HALF = 0.525
 PLACE = Normalization((1.0, -2.0, 0.5), 0.25)
 TURN = ((0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
 
 
 def _points(count=2000):
-    return (torch.rand(count, 3, generator=torch.Generator().manual_seed(1)) - 0.5) * 2 * HALF
+    return (torch.rand(count, 3, generator=torch.Generator().manual_seed(1)) - 0.5) * 2 * HALF_SIDE
 
 
 def _there_and_back(field, path):
@@ -38,8 +37,8 @@ def _there_and_back(field, path):
 
 def test_a_fitted_field_comes_back_to_the_bit(tmp_path) -> None:
     """Rows, index and the blocks behind them are stored as they are."""
-    grid = sample_grid(lambda p: p.norm(dim=1) - 0.3, grid_points(HALF, 24, "zyx"), 24)
-    band = NarrowBand.around(grid, 3.0, HALF)
+    grid = sample_grid(lambda p: p.norm(dim=1) - 0.3, grid_points(HALF_SIDE, 24, "zyx"), 24)
+    band = NarrowBand.around(grid, 3.0, HALF_SIDE)
     look = torch.randn(len(band.voxels), 3, generator=torch.Generator().manual_seed(0))
     rows = torch.cat([band.own_distance()[:, None], look], 1)
     field = VolumeField(band.volume(rows), DirectRows(3), 300.0)
@@ -51,9 +50,9 @@ def test_a_fitted_field_comes_back_to_the_bit(tmp_path) -> None:
 
 def test_a_predicted_field_comes_back_in_half_precision(tmp_path) -> None:
     """Both levels with their decoders; the coarse volume, which they share, is stored once."""
-    config = HeadsConfig(8, 16, 1, 1, 1, "both", HALF)
+    config = HeadsConfig(8, 16, 1, 1, 1, "both", HALF_SIDE)
     torch.manual_seed(0)
-    coarse = DenseVolume(torch.randn(8, 6, 6, 6), HALF)
+    coarse = DenseVolume(torch.randn(8, 6, 6, 6), HALF_SIDE)
     numbers = torch.full((6,) * 3, -1, dtype=torch.int32)
     kept = torch.randperm(6**3)[:60]
     numbers.view(-1)[kept] = torch.arange(60, dtype=torch.int32)

@@ -12,11 +12,10 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
+from backend.field.config import HALF_SIDE
 from backend.field.density import section_thickness
 from backend.field.ray_sampling import Marcher, Occupancy, Samples
 from backend.field.renderer import composite
-
-HALF = 0.525
 
 
 def _rays(seed: int, count: int = 12) -> tuple[torch.Tensor, torch.Tensor]:
@@ -53,7 +52,7 @@ def _occupied(occupancy: Occupancy | None, point: torch.Tensor) -> bool:
     if occupancy is None:
         return True
     count = occupancy.cells.shape[0]
-    cell = [min(int((c + HALF) / (2 * HALF) * count), count - 1) for c in point.tolist()]
+    cell = [min(int((c + HALF_SIDE) / (2 * HALF_SIDE) * count), count - 1) for c in point.tolist()]
     return bool(occupancy.cells[cell[2], cell[1], cell[0]])
 
 
@@ -64,14 +63,14 @@ def test_looking_up_runs_skips_nothing(cells: int, step: float, share: float) ->
     generator = torch.Generator().manual_seed(cells)
     occupied = torch.rand(cells, cells, cells, generator=generator) < share
     occupied[cells // 2, 0, cells - 1] = True
-    marcher = Marcher(HALF, step, Occupancy(occupied, HALF))
+    marcher = Marcher(HALF_SIDE, step, Occupancy(occupied, HALF_SIDE))
     _check(marcher, seed=cells)
 
 
 @pytest.mark.parametrize("step", [0.013, 0.4])
 def test_the_whole_cube_is_sampled(step: float) -> None:
     """Without an occupancy every interval with its middle in the cube is there."""
-    _check(Marcher(HALF, step), seed=3)
+    _check(Marcher(HALF_SIDE, step), seed=3)
 
 
 @pytest.mark.parametrize(("cells", "step"), [(41, 0.005), (64, 0.02), (67, 0.06)])
@@ -82,13 +81,13 @@ def test_lone_cells_are_found(cells: int, step: float) -> None:
     for voxel in torch.randint(0, cells, (20, 3), generator=generator):
         occupied = torch.zeros(cells, cells, cells, dtype=torch.bool)
         occupied[tuple(voxel)] = True
-        occupancy = Occupancy(occupied, HALF)
+        occupancy = Occupancy(occupied, HALF_SIDE)
         place = voxel.flip(0) + torch.rand(200, 3, generator=generator)
-        targets = place * (2 * HALF / cells) - HALF
+        targets = place * (2 * HALF_SIDE / cells) - HALF_SIDE
         directions = normalize(targets - origins, dim=1)
-        everything = Marcher(HALF, step).sample(origins, directions)
+        everything = Marcher(HALF_SIDE, step).sample(origins, directions)
         kept = occupancy.contains(everything.points)
-        some = Marcher(HALF, step, occupancy).sample(origins, directions)
+        some = Marcher(HALF_SIDE, step, occupancy).sample(origins, directions)
         assert torch.equal(some.ray, everything.ray[kept])
         assert torch.equal(some.start, everything.start[kept])
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 import trimesh
 
+from backend.field.config import HALF_SIDE
 from backend.mesh.cleaning import decimate, keep_solid_parts
 from backend.mesh.isosurface import extract_surface
 from backend.mesh.triangle_mesh import TriangleMesh
@@ -23,7 +24,7 @@ def ball(points, radius, center=(0.0, 0.0, 0.0)):
 
 
 def extract(distance, cells=64):
-    return extract_surface(distance, 0.525, cells, Progress())
+    return extract_surface(distance, HALF_SIDE, cells, Progress())
 
 
 def as_trimesh(mesh):

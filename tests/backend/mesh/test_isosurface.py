@@ -11,13 +11,13 @@ import torch
 import trimesh
 from skimage.measure import marching_cubes
 
+from backend.field.config import HALF_SIDE
 from backend.mesh.isosurface import extract_surface
 from backend.shared.errors import Cancelled, NoSurface
 from backend.shared.progress import Progress
 
-HALF = 0.525
 CELLS = 64
-STEP = 2 * HALF / CELLS
+STEP = 2 * HALF_SIDE / CELLS
 CENTER = torch.tensor([0.06, -0.03, 0.1])
 
 
@@ -33,7 +33,7 @@ def torus(points):
 
 
 def extract(distance, cells=CELLS, progress=None):
-    return extract_surface(distance, HALF, cells, progress or Progress())
+    return extract_surface(distance, HALF_SIDE, cells, progress or Progress())
 
 
 def as_trimesh(mesh):
@@ -84,10 +84,10 @@ def test_narrow_band_is_enough(distance):
         return distance(points)
 
     mesh = extract(counted)
-    axis = torch.linspace(-HALF, HALF, CELLS + 1)
+    axis = torch.linspace(-HALF_SIDE, HALF_SIDE, CELLS + 1)
     everywhere = distance(torch.cartesian_prod(axis, axis, axis)).reshape((CELLS + 1,) * 3)
     vertices, faces, _, _ = marching_cubes(everywhere.numpy(), 0.0)
-    assert mesh.vertices == pytest.approx(vertices * STEP - HALF, abs=1e-3 * STEP)
+    assert mesh.vertices == pytest.approx(vertices * STEP - HALF_SIDE, abs=1e-3 * STEP)
     assert (mesh.faces == faces).all()
     assert evaluated < 0.5 * (CELLS + 1) ** 3
 
@@ -104,9 +104,9 @@ def test_border_of_the_box_closes_the_surface():
     solid = as_trimesh(extract(lambda points: points[:, 2] - 0.1))
     assert solid.is_watertight
     # The closing faces lie up to a cell outside the box.
-    side = 2 * HALF
-    closing = side**2 + 4 * side * (HALF + 0.1)
-    assert 0 <= solid.volume - side**2 * (HALF + 0.1) <= closing * STEP
+    side = 2 * HALF_SIDE
+    closing = side**2 + 4 * side * (HALF_SIDE + 0.1)
+    assert 0 <= solid.volume - side**2 * (HALF_SIDE + 0.1) <= closing * STEP
 
 
 @pytest.mark.parametrize("plane", [0.0, 0.013, -0.201])

@@ -15,6 +15,7 @@ import torch
 from scipy import ndimage
 from skimage.measure import marching_cubes
 
+from backend.field.config import HALF_SIDE
 from backend.field.decoders import DirectRows
 from backend.field.density import render_step
 from backend.field.field import TwoLevelField, VolumeField
@@ -33,8 +34,9 @@ from backend.shared.errors import Cancelled, NoSurface
 from backend.shared.progress import Progress
 from kernels.sparse_field import Bricks
 
-HALF = 0.525
-SETTINGS = SurfaceSettings(HALF, render_step(HALF, 1024), resolution=25, cells=34, smoothing=0)
+SETTINGS = SurfaceSettings(
+    HALF_SIDE, render_step(HALF_SIDE, 1024), resolution=25, cells=34, smoothing=0
+)
 FLOATER = torch.tensor([-0.35, -0.35, -0.35])
 AXES = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])  # a quarter turn about z
 
@@ -56,11 +58,11 @@ def imagined(points: torch.Tensor) -> torch.Tensor:
 def two_levels(coarse=lumpy_ball, fine=imagined) -> TwoLevelField:
     """Both levels as rows of signed distance; the fine one covers the cube but for one face."""
     features = torch.zeros(4, 14, 14, 14)
-    features[0] = coarse(grid_points(HALF, 14, "zyx")).view(14, 14, 14)
-    dense = DenseVolume(features, HALF)
+    features[0] = coarse(grid_points(HALF_SIDE, 14, "zyx")).view(14, 14, 14)
+    dense = DenseVolume(features, HALF_SIDE)
     count = 28
     rows = torch.zeros(count**3, 4)
-    rows[:, 0] = fine(grid_points(HALF, count, "zyx"))
+    rows[:, 0] = fine(grid_points(HALF_SIDE, count, "zyx"))
     index = torch.arange(count**3).view(count, count, count).int()
     index[-3:] = -1
     heads, sparse = DirectRows(3), SparseVolume(rows, Bricks(index), dense)
@@ -195,10 +197,11 @@ def test_no_surface_is_an_error() -> None:
 def test_planes_are_what_points_give() -> None:
     """The grid an axis at a time is the grid point by point, for both kinds of volume."""
     field = two_levels()
-    points = grid_points(HALF, 21, "zyx")
+    points = grid_points(HALF_SIDE, 21, "zyx")
     for level in (field.coarse, field.fine):
         found = [
-            torch.cat(parts) for parts in zip(*distances_by_plane(level, HALF, 21), strict=True)
+            torch.cat(parts)
+            for parts in zip(*distances_by_plane(level, HALF_SIDE, 21), strict=True)
         ]
         torch.testing.assert_close(found[0], points)
         torch.testing.assert_close(found[1], level.signed_distance(points), atol=1e-6, rtol=0)

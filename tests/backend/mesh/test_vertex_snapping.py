@@ -7,14 +7,15 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from backend.field.config import HALF_SIDE
 from backend.mesh.cleaning import decimate
 from backend.mesh.isosurface import extract_surface
 from backend.mesh.triangle_mesh import TriangleMesh
 from backend.mesh.vertex_snapping import onto_level_set
 from backend.shared.progress import Progress
 
-HALF, CELLS = 0.525, 48
-REACH = 2 * HALF / CELLS
+CELLS = 48
+REACH = 2 * HALF_SIDE / CELLS
 
 
 def _ring(points: torch.Tensor) -> torch.Tensor:
@@ -24,7 +25,7 @@ def _ring(points: torch.Tensor) -> torch.Tensor:
 
 def test_vertices_lie_on_the_surface() -> None:
     """After decimation the vertices are off by a part of a cell; then by float32's rounding."""
-    mesh = decimate(extract_surface(_ring, HALF, CELLS, Progress()), 2000)
+    mesh = decimate(extract_surface(_ring, HALF_SIDE, CELLS, Progress()), 2000)
     moved = onto_level_set(mesh, _ring, REACH)
     before, after = (_ring(torch.from_numpy(one.vertices)).abs().max() for one in (mesh, moved))
     assert before > 20 * after

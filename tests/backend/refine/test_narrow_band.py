@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
+from backend.field.config import HALF_SIDE
 from backend.field.grids import grid_points
 from backend.field.ray_sampling import Marcher, Samples
 from backend.field.volumes import DenseVolume
@@ -19,7 +20,6 @@ from backend.refine.narrow_band import NarrowBand, carved, resampled, sample_gri
 from backend.refine.training_rays import RaySamples, TrainingRays, follows, march
 from backend.shared.progress import Progress
 
-HALF = 0.525
 RADIUS = 0.3
 WIDTH = 2.0  # voxels
 
@@ -36,8 +36,8 @@ def _two_balls(points: torch.Tensor) -> torch.Tensor:
 
 
 def _band(shape, side: int, width: float = WIDTH) -> NarrowBand:
-    grid = sample_grid(shape, grid_points(HALF, side, "zyx"), side)
-    return NarrowBand.around(grid, width, HALF)
+    grid = sample_grid(shape, grid_points(HALF_SIDE, side, "zyx"), side)
+    return NarrowBand.around(grid, width, HALF_SIDE)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_neighbors(band: NarrowBand) -> None:
 
 def test_neighbors_at_the_faces_of_the_cube() -> None:
     """A band that fills the grid has no neighbors beyond it, and none on the opposite face."""
-    band = NarrowBand.around(torch.zeros(4, 4, 4), 1.0, HALF)
+    band = NarrowBand.around(torch.zeros(4, 4, 4), 1.0, HALF_SIDE)
     assert len(band.voxels) == 64
     first, last = band.neighbors[0].tolist(), band.neighbors[63].tolist()
     assert first == [0, 16, 0, 4, 0, 1]
@@ -97,10 +97,10 @@ def test_a_volume_interpolates_the_rows(band: NarrowBand) -> None:
     """Inside the band, volume and filled grid are one trilinear function of the rows."""
     generator = torch.Generator().manual_seed(0)
     rows = torch.randn(len(band.voxels), 4, generator=generator)
-    points = (torch.rand(4000, 3, generator=generator) * 2 - 1) * HALF
+    points = (torch.rand(4000, 3, generator=generator) * 2 - 1) * HALF_SIDE
     points = points[band.occupancy.contains(points)]
     assert len(points) > 100
-    grid = DenseVolume(band.filled(rows[:, 0])[None], HALF)
+    grid = DenseVolume(band.filled(rows[:, 0])[None], HALF_SIDE)
     sampled = band.volume(rows).sample(points)
     # A place on the grid is rounded to 2^-24 of its 18 cells; rows differ by a few units there.
     torch.testing.assert_close(sampled[:, :1], grid.sample(points), atol=2e-5, rtol=0)
@@ -115,7 +115,7 @@ def test_a_volume_answers_everywhere() -> None:
     """
     band = _band(_ball, 24, width=4.0)
     volume = band.volume(band.own_distance()[:, None])
-    points = grid_points(HALF, 40, "zyx")
+    points = grid_points(HALF_SIDE, 40, "zyx")
     away = _ball(points).abs() > 3**0.5 * band.spacing  # all eight corners on one side
     assert torch.equal(volume.sample(points)[away, 0] > 0, _ball(points)[away] > 0)
 
@@ -155,8 +155,8 @@ def test_carving(band: NarrowBand) -> None:
     def bound(points: torch.Tensor) -> torch.Tensor:
         return points @ half_space - 0.1
 
-    result = carved(band.distance, bound, WIDTH, HALF)
-    limit = sample_grid(bound, grid_points(HALF, 19, "zyx"), 19)
+    result = carved(band.distance, bound, WIDTH, HALF_SIDE)
+    limit = sample_grid(bound, grid_points(HALF_SIDE, 19, "zyx"), 19)
     looked_at = band.distance < WIDTH * band.spacing
     expected = torch.where(looked_at, torch.maximum(band.distance, limit), band.distance)
     torch.testing.assert_close(result, expected, atol=1e-6, rtol=0)
@@ -188,7 +188,9 @@ def test_rays_end_where_they_go_inside() -> None:
     middle, grazing = 0.01, RADIUS + 0.5 * band.spacing
     rays = _parallel(torch.tensor([middle, grazing]))
     samples = march(rays, band, Progress()).samples
-    everything = Marcher(HALF, band.spacing, band.occupancy).sample(rays.origins, rays.directions)
+    everything = Marcher(HALF_SIDE, band.spacing, band.occupancy).sample(
+        rays.origins, rays.directions
+    )
     assert (_of(everything, 0) > 0).any()
     through = _of(samples, 0)
     assert (through < -RADIUS).any()
@@ -244,8 +246,8 @@ def test_what_follows_what() -> None:
 
 def _fit_in_float64(opacity) -> tuple[LevelFit, TrainingRays, RaySamples]:
     """A fit of a ball with random colors, and rays that meet it."""
-    grid = sample_grid(_ball, grid_points(HALF, 12, "zyx").double(), 12)
-    band = NarrowBand.around(grid, 3.0, HALF)
+    grid = sample_grid(_ball, grid_points(HALF_SIDE, 12, "zyx").double(), 12)
+    band = NarrowBand.around(grid, 3.0, HALF_SIDE)
     generator = torch.Generator().manual_seed(0)
     colors = torch.randn(len(band.voxels), 3, generator=generator, dtype=torch.float64)
     level = Level(12, 3.0, 10, (20.0, 40.0), opacity, 1e-3, 0.1, 1.0, 0.6)

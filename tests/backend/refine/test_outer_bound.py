@@ -11,8 +11,9 @@ import pytest
 import torch
 from scipy.ndimage import binary_erosion
 
+from backend.field.config import HALF_SIDE
 from backend.mesh.isosurface import extract_surface
-from backend.pipeline import HALF_EXTENT, normalize
+from backend.pipeline import normalize
 from backend.refine.outer_bound import DOUBT, outer_bound
 from backend.shared.capture_format import read_capture
 from backend.shared.progress import Progress
@@ -34,7 +35,7 @@ def views(make_capture, tmp_path_factory):
 def _slack(views, normalization) -> float:
     """How much farther out the bound lies than the hull."""
     hull = VisualHull.from_views(views, normalization, torch.device("cpu")).signed_distance
-    mesh = extract_surface(hull, HALF_EXTENT, 96, Progress())
+    mesh = extract_surface(hull, HALF_SIDE, 96, Progress())
     bound = outer_bound(hull, mesh, views, normalization)
     difference = hull(POINTS) - bound(POINTS)
     assert difference.max() - difference.min() < 1e-6

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from backend.field.config import HALF_SIDE
 from backend.mesh.isosurface import extract_surface
 from backend.refine import novel_view_error
 from backend.refine.config import Level, RefineConfig
@@ -25,7 +26,6 @@ from backend.shared.progress import Progress
 from backend.views.views import View
 from backend.views.visual_hull import VisualHull
 
-HALF = 0.525
 MESH = 64
 SIZE, RAYS = 48, 2  # pixels along a side of a view, rays along a side of a pixel
 AROUND = Normalization((0.0, 0.0, 0.0), 1.0)
@@ -35,7 +35,7 @@ LEVELS = (
     Level(36, 4.0, 120, (60, 200), "neus", 4e-3, 0.08, 2.0, 0.6),
 )
 CONFIG = RefineConfig(levels=LEVELS, rays_per_step=1024, seconds=600.0)
-VOXEL = 2 * HALF / (LEVELS[-1].resolution - 1)
+VOXEL = 2 * HALF_SIDE / (LEVELS[-1].resolution - 1)
 
 
 @pytest.fixture(autouse=True)
@@ -155,7 +155,7 @@ def test_shells_in_shells_are_recovered() -> None:
     """From a start a voxel off, all that is seen of both shells ends within 1/2 voxel."""
     truth, start = Shells(), Shells(grown=-VOXEL)
     views = photographs(truth, 24, painted)
-    field = Refinement(views, AROUND, HALF, CONFIG).run(start, Progress())
+    field = Refinement(views, AROUND, HALF_SIDE, CONFIG).run(start, Progress())
     assert field is not None
     seen = seen_points(truth, views)
     seen = seen[seen[:, 2] < truth.rim - VOXEL]  # the rim's edges are sharper than any voxel
@@ -186,7 +186,7 @@ def test_hard_light_is_no_shape(paint: str) -> None:
     views = photographs(truth, 16, lambda points: colors(points) * lit(truth, points))
     assert np.concatenate([v.image[v.mask == 1] for v in views]).min() < 0.11  # in the shadow
     hull = VisualHull.from_views(views, AROUND, torch.device("cpu")).signed_distance
-    field = Refinement(views, AROUND, HALF, CONFIG).run(None, Progress())
+    field = Refinement(views, AROUND, HALF_SIDE, CONFIG).run(None, Progress())
     before, after = (
         surface_error(truth, shape) for shape in (hull, field.signed_distance if field else hull)
     )
@@ -199,5 +199,5 @@ def test_hard_light_is_no_shape(paint: str) -> None:
 def surface_error(truth: Lumps, distance) -> float:
     """The mean distance of a surface from the true one, in voxels."""
     with torch.no_grad():
-        mesh = extract_surface(distance, HALF, MESH, Progress())
+        mesh = extract_surface(distance, HALF_SIDE, MESH, Progress())
     return truth(torch.from_numpy(mesh.vertices).float()).abs().mean().item() / VOXEL

@@ -13,11 +13,12 @@ import pytest
 import torch
 
 from backend import pipeline
+from backend.field.config import HALF_SIDE
 from backend.field.decoders import DirectRows
 from backend.field.field import VolumeField
 from backend.field.grids import grid_points
 from backend.mesh.isosurface import extract_surface
-from backend.pipeline import HALF_EXTENT, ReconstructRequest, normalize, reconstruct
+from backend.pipeline import ReconstructRequest, normalize, reconstruct
 from backend.refine import fit, novel_view_error, refine
 from backend.refine.config import Level, RefineConfig
 from backend.refine.fit import LevelFit, Rows
@@ -36,7 +37,7 @@ LEVELS = (
     Level(32, 4.0, 30, (60, 200), "neus", 4e-3, 0.08, 2.0, 0.6),
 )
 CONFIG = RefineConfig(levels=LEVELS, rays_per_step=1024, seconds=600.0)
-VOXEL = 2 * HALF_EXTENT / (LEVELS[-1].resolution - 1)
+VOXEL = 2 * HALF_SIDE / (LEVELS[-1].resolution - 1)
 MESH = 48
 
 
@@ -106,12 +107,12 @@ def ring(tmp_path_factory):
 
 
 def _refinement(views, config=CONFIG, count=None):
-    return Refinement(views.views[:count], normalize(views), HALF_EXTENT, config)
+    return Refinement(views.views[:count], normalize(views), HALF_SIDE, config)
 
 
 def _vertices(shape) -> torch.Tensor:
     with torch.no_grad():
-        mesh = extract_surface(shape, HALF_EXTENT, MESH, Progress())
+        mesh = extract_surface(shape, HALF_SIDE, MESH, Progress())
     return torch.from_numpy(mesh.vertices).float()
 
 
@@ -200,9 +201,9 @@ def test_the_judge_prefers_the_truth(ball) -> None:
 
 def _field(radius: float) -> VolumeField:
     """A gray ball as a field."""
-    axis = torch.linspace(-HALF_EXTENT, HALF_EXTENT, 24)
+    axis = torch.linspace(-HALF_SIDE, HALF_SIDE, 24)
     z, y, x = torch.meshgrid(axis, axis, axis, indexing="ij")
-    band = NarrowBand.around(torch.sqrt(x * x + y * y + z * z) - radius, 4.0, HALF_EXTENT)
+    band = NarrowBand.around(torch.sqrt(x * x + y * y + z * z) - radius, 4.0, HALF_SIDE)
     rows = torch.cat([band.own_distance()[:, None], torch.zeros(len(band.voxels), 3)], 1)
     return VolumeField(band.volume(rows), DirectRows(3), 100.0)
 
@@ -303,8 +304,8 @@ def test_the_surface_stays_in_the_hull(ball) -> None:
     """However hard a level pulls outwards, no row falls below the hull."""
     hull = Ball(0.4)
     side = LEVELS[0].resolution
-    grid = sample_grid(hull, grid_points(HALF_EXTENT, side, "zyx"), side)
-    band = NarrowBand.around(grid, LEVELS[0].band, HALF_EXTENT)
+    grid = sample_grid(hull, grid_points(HALF_SIDE, side, "zyx"), side)
+    band = NarrowBand.around(grid, LEVELS[0].band, HALF_SIDE)
     bound = band.own_distance()
     rays = TrainingRays.from_views(ball.views, normalize(ball), CONFIG.halo, torch.device("cpu"))
     everywhere = replace(rays, coverage=torch.ones_like(rays.coverage))

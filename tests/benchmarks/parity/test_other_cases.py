@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from backend.field.config import HeadsConfig
+from backend.field.config import HALF_SIDE, HeadsConfig
 from backend.field.decoders import Heads
 from backend.model.config.model_config import EncoderConfig, StageConfig
 from backend.model.release.names import MODULES, to_release
@@ -79,7 +79,7 @@ def stage_of(kind: str, encoder: dict, decoder: dict, size: int) -> Stage:
                 background=encoder["with_bg"],
             ),
             transformer=transformer_config(decoder, kind),
-            heads=HeadsConfig(decoder["output_dim"], 1, 0, 0, 0, "rgb", 0.525),
+            heads=HeadsConfig(decoder["output_dim"], 1, 0, 0, 0, "rgb", HALF_SIDE),
             inverse_std=1.0,
             samples_per_ray=1,
         )

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from backend.field.config import HALF_SIDE
 from backend.model.config.presets import preset
 from backend.model.preprocess import CroppedView, Window, camera_vector
 from backend.model.routing.release_cameras import Cameras
@@ -102,7 +103,7 @@ def test_nearest_volume_blocks_against_brute_force() -> None:
     """The chosen centers are the nearest ones, ids ascend, -1 fills up behind."""
     torch.manual_seed(0)
     index = volume_tokens(torch.rand(1, 8, 8, 8) < 0.3, 4)
-    points = volume_points(index, 8, 0.525)
+    points = volume_points(index, 8, HALF_SIDE)
     blocks = blocks_of(index, 4, 1, volume=True)
     query = torch.rand(50, 3) - 0.5
     centers = torch.stack(
