@@ -136,7 +136,7 @@ def check_materials(checkpoint: Checkpoint) -> None:
     Raises:
         BadRequest: with what to ask for instead.
     """
-    if checkpoint.config.sparse.heads.prediction == "rgb":
+    if checkpoint.config.sparse.decoder.prediction == "rgb":
         _refuse("material", "pbr", "These weights predict colors only: use rgb, or lsrm-pbr.")
 
 

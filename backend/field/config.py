@@ -19,7 +19,7 @@ HALF_SIDE = BOX_MARGIN * MODEL_RADIUS
 
 
 @dataclass(frozen=True)
-class HeadsConfig:
+class DecoderConfig:
     """The bias-free decoders that turn a feature into shape and appearance, eqs. (10)-(12).
 
     A depth d means d hidden layers behind the first one: d + 1 linear maps in all.

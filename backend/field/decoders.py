@@ -19,7 +19,7 @@ from kernels.sparse_field import decode_features
 if TYPE_CHECKING:
     from kernels.sparse_field import Network
 
-    from .config import HeadsConfig
+    from .config import DecoderConfig
 
 _DIAGONAL = 1.732  # of the unit cube, with the digits of the released weights
 _SDF_RANGE = 1.5
@@ -36,10 +36,10 @@ class Decoder(Protocol):
         """[points, channels] to [points, appearance channels] in 0..1."""
 
 
-class Heads(nn.Module):
+class MlpDecoder(nn.Module):
     """Bias-free MLPs; appearance is rgb, or base color, roughness and metallic, or all of them."""
 
-    def __init__(self, config: HeadsConfig) -> None:
+    def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
         self.config = config
         self.sdf = _mlp(config, config.sdf_depth, 1)
@@ -84,7 +84,7 @@ class Heads(nn.Module):
 
 
 @dataclass(frozen=True)
-class DirectRows:
+class DirectDecoder:
     """Rows that hold [signed distance, appearance logits, …]: nothing to decode, all to fit."""
 
     appearance_channels: int  # what lies behind them is not read
@@ -103,7 +103,7 @@ def _matrices(mlp: nn.Sequential) -> Network:
     return [layer.weight for layer in mlp if isinstance(layer, nn.Linear)]
 
 
-def _mlp(config: HeadsConfig, depth: int, outputs: int) -> nn.Sequential:
+def _mlp(config: DecoderConfig, depth: int, outputs: int) -> nn.Sequential:
     widths = [config.input_width] + [config.width] * depth
     layers: list[nn.Module] = []
     for inputs in widths[:-1]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor
 
-from .decoders import Heads
+from .decoders import MlpDecoder
 from .density import density
 from .volumes import DenseVolume, SparseVolume
 
@@ -42,25 +42,25 @@ class Field(Protocol):
 
 @dataclass(frozen=True)
 class VolumeField:
-    """One feature volume with the heads that decode it."""
+    """One feature volume and the decoder of its features."""
 
     volume: DenseVolume | SparseVolume
-    heads: Decoder
+    decoder: Decoder
     inverse_std: float
 
     def signed_distance(self, points: Tensor) -> Tensor:
         """[points, 3] to [points]."""
-        if isinstance(self.heads, Heads):
-            decoded = self.volume.decode(points, self.heads.sdf_networks())
-            return self.heads.distance_of(decoded, points)
-        return self.heads.signed_distance(self.volume.sample(points), points)
+        if isinstance(self.decoder, MlpDecoder):
+            decoded = self.volume.decode(points, self.decoder.sdf_networks())
+            return self.decoder.distance_of(decoded, points)
+        return self.decoder.signed_distance(self.volume.sample(points), points)
 
     def appearance(self, points: Tensor) -> Tensor:
         """[points, 3] to [points, channels]."""
-        if isinstance(self.heads, Heads):
-            networks = self.heads.appearance_networks()
+        if isinstance(self.decoder, MlpDecoder):
+            networks = self.decoder.appearance_networks()
             return torch.sigmoid(self.volume.decode(points, networks))
-        return self.heads.appearance(self.volume.sample(points))
+        return self.decoder.appearance(self.volume.sample(points))
 
     def density(self, points: Tensor) -> Tensor:
         """[points, 3] to [points]."""
@@ -69,7 +69,7 @@ class VolumeField:
 
 @dataclass(frozen=True)
 class TwoLevelField:
-    """The sparse volume near the surface, the coarse one elsewhere, each with its own heads."""
+    """The sparse volume near the surface, the coarse one elsewhere, each with its own decoder."""
 
     coarse: VolumeField
     fine: VolumeField  # over a SparseVolume

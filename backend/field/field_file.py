@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A field on disk: one safetensors file with its volumes, its decoders and its place in the world.
 
-Tensors are named after where they belong, `fine/rows` or `coarse/heads/sdf.0.weight`; what is no
+Tensors are named after where they belong, `fine/rows` or `coarse/decoder/sdf.0.weight`; what is no
 tensor stands in the metadata as JSON under the key `field`.
 """
 
@@ -19,8 +19,8 @@ from safetensors.torch import save
 from kernels.sparse_field import Bricks
 
 from ..shared.cameras import Normalization
-from .config import HeadsConfig
-from .decoders import Decoder, DirectRows, Heads
+from .config import DecoderConfig
+from .decoders import Decoder, DirectDecoder, MlpDecoder
 from .field import TwoLevelField, VolumeField
 from .volumes import DenseVolume, SparseVolume
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from .field import Field
 
-FORMAT = "lsrm-field-2"
+FORMAT = "lsrm-field-3"
 ALONE, COARSE, FINE = "field", "coarse", "fine"
 
 
@@ -97,7 +97,7 @@ class PlacedField:
 
 def _taken_apart(level: VolumeField, *, alone: bool) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors of one level, and what else must be known of it."""
-    volume, heads = level.volume, level.heads
+    volume, decoder = level.volume, level.decoder
     dense = volume if isinstance(volume, DenseVolume) else volume.coarse
     tensors: dict[str, Tensor] = {}
     facts: dict[str, Any] = {"half_side": dense.half_side, "inverse_std": level.inverse_std}
@@ -110,12 +110,12 @@ def _taken_apart(level: VolumeField, *, alone: bool) -> tuple[dict[str, Tensor],
         facts |= {"resolution": volume.bricks.resolution, "brick_side": volume.bricks.side}
     if alone or volume is dense:
         tensors["features"] = dense.features
-    if isinstance(heads, Heads):
-        facts["heads"] = asdict(heads.config)
-        tensors |= {f"heads/{name}": tensor for name, tensor in heads.state_dict().items()}
+    if isinstance(decoder, MlpDecoder):
+        facts["decoder"] = asdict(decoder.config)
+        tensors |= {f"decoder/{name}": tensor for name, tensor in decoder.state_dict().items()}
         tensors = {k: t.half() if t.is_floating_point() else t for k, t in tensors.items()}
-    elif isinstance(heads, DirectRows):
-        facts["appearance_channels"] = heads.appearance_channels
+    elif isinstance(decoder, DirectDecoder):
+        facts["appearance_channels"] = decoder.appearance_channels
     return tensors, facts
 
 
@@ -135,13 +135,13 @@ def _put_together(
         numbers = torch.full((facts["resolution"] // side,) * 3, -1, dtype=torch.int32)
         numbers[tuple(places.T)] = torch.arange(len(places), dtype=torch.int32)
         volume = SparseVolume(tensors["rows"].float(), Bricks(numbers, side), dense)
-    heads: Decoder
-    if "heads" in facts:
-        heads = Heads(HeadsConfig(**facts["heads"]))
-        start = "heads/"
-        heads.load_state_dict(
+    decoder: Decoder
+    if "decoder" in facts:
+        decoder = MlpDecoder(DecoderConfig(**facts["decoder"]))
+        start = "decoder/"
+        decoder.load_state_dict(
             {k[len(start) :]: t.float() for k, t in tensors.items() if k.startswith(start)}
         )
     else:
-        heads = DirectRows(facts["appearance_channels"])
-    return VolumeField(volume, heads, facts["inverse_std"])
+        decoder = DirectDecoder(facts["appearance_channels"])
+    return VolumeField(volume, decoder, facts["inverse_std"])

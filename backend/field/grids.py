@@ -57,7 +57,7 @@ def distances_by_plane(
     for z in line:
         points = torch.stack([x, y, z.expand_as(x)], -1).view(-1, 3)
         if isinstance(field.volume, DenseVolume):
-            yield points, field.heads.signed_distance(_plane(field.volume, line, z), points)
+            yield points, field.decoder.signed_distance(_plane(field.volume, line, z), points)
         else:
             yield points, field.signed_distance(points)
 

@@ -62,7 +62,7 @@ class Occupancy:
 
 
 @dataclass(frozen=True)
-class Marcher:
+class RaySampler:
     """Samples rays at multiples of one step, counted from the camera."""
 
     half_side: float
@@ -129,7 +129,7 @@ class Marcher:
         return enter, faces.amax(0).amin(1)
 
     def _lattice(self, far: float, like: Tensor) -> Tensor:
-        """0, step, 2 step, ... up to beyond `far`, accumulated in float32 as a marcher does."""
+        """0, step, 2 step, ... up to beyond `far`, accumulated in float32 one step at a time."""
         count = max(0, int(np.ceil(far / self.step))) + 2
         steps = np.full(count, self.step, np.float32)
         steps[0] = 0

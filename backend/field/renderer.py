@@ -17,7 +17,7 @@ from .field import gradient
 
 if TYPE_CHECKING:
     from .field import Field
-    from .ray_sampling import Marcher, Samples
+    from .ray_sampling import RaySampler, Samples
 
 OPAQUE = 0.98  # a ray below this opacity has no surface point of its own
 
@@ -77,16 +77,16 @@ class Absorption:
         return ((self.surface_points() - origins) * forward).sum(-1) * self.valid
 
 
-def absorb(field: Field, origins: Tensor, directions: Tensor, marcher: Marcher) -> Absorption:
+def absorb(field: Field, origins: Tensor, directions: Tensor, sampler: RaySampler) -> Absorption:
     """March rays through a field.
 
     Args:
         field: gives the density.
         origins: [rays, 3] world units of the model.
         directions: [rays, 3] unit length.
-        marcher: where to sample.
+        sampler: where to sample.
     """
-    samples = marcher.sample(origins, directions)
+    samples = sampler.sample(origins, directions)
     thickness = field.density(samples.points) * (samples.end - samples.start)
     return composite(samples, thickness, origins.shape[0])
 

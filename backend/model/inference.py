@@ -18,7 +18,7 @@ from torch import Tensor
 from ..field.density import render_step, step_alpha
 from ..field.field import TwoLevelField, VolumeField
 from ..field.grids import distances_by_plane
-from ..field.ray_sampling import Marcher
+from ..field.ray_sampling import RaySampler
 from ..field.renderer import absorb
 from ..field.volumes import DenseVolume, SparseVolume
 from ..shared.errors import EmptyMask
@@ -92,9 +92,9 @@ def predict_coarse(
     config = stage.config
     inputs = _inputs(stage, views.downsampled(config.image_size), features, tell=tell)
     found = run_dense(stage, inputs, _after_features(stage, tell))
-    volume = DenseVolume(found.volume[0].float(), config.heads.half_side)
+    volume = DenseVolume(found.volume[0].float(), config.decoder.half_side)
     return Coarse(
-        VolumeField(volume, stage.heads.float(), config.inverse_std),
+        VolumeField(volume, stage.decoder.float(), config.inverse_std),
         tuple(feature[0] for feature in found.image_features),
         found.volume_feature[0],
     )
@@ -188,7 +188,7 @@ def predict_fine(
     if not isinstance(volume, DenseVolume):
         raise TypeError("the coarse field must lie in a dense volume")
     fine = SparseVolume(rows.float(), bricks, volume)
-    return TwoLevelField(coarse.field, VolumeField(fine, stage.heads.float(), config.inverse_std))
+    return TwoLevelField(coarse.field, VolumeField(fine, stage.decoder.float(), config.inverse_std))
 
 
 def surface_maps(
@@ -207,14 +207,14 @@ def surface_maps(
     small = views.downsampled(config.dense.image_size)
     origins, directions = (rays.to(device)[wanted] for rays in small.surface_rays(size))
     step = render_step(config.half_side, config.dense.samples_per_ray)
-    marcher = Marcher(config.half_side, step)
+    sampler = RaySampler(config.half_side, step)
     points = origins.new_zeros(*wanted.shape, 3)
     opacity = origins.new_zeros(wanted.shape)
     found = []
     for first in range(0, len(origins), RAYS_AT_ONCE):
         tell(first / len(origins))
         rays = slice(first, first + RAYS_AT_ONCE)
-        light = absorb(coarse.field, origins[rays], directions[rays], marcher)
+        light = absorb(coarse.field, origins[rays], directions[rays], sampler)
         found.append(torch.cat([light.surface_points(), light.opacity[:, None]], 1))
     seen = torch.cat(found)
     points[wanted], opacity[wanted] = seen[:, :3], seen[:, 3]

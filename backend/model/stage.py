@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from kernels.sparse_field import Bricks
 
-from ..field.decoders import Heads
+from ..field.decoders import MlpDecoder
 from .encoder import EncoderInputs, MultiViewEncoder
 from .routing.tokens import Plan, Stream, all_tokens
 from .transformer import Reconstruction, ReconstructionTransformer, unheard
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Stage(nn.Module):
-    """Encoder, transformer and the heads that decode what it predicts."""
+    """Encoder, transformer and the decoder of the features that they predict."""
 
     def __init__(self, config: StageConfig) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Stage(nn.Module):
         dense = config.transformer.attention == "dense"
         self.encoder = MultiViewEncoder(config.encoder, always_norm=dense)
         self.transformer = ReconstructionTransformer(config.transformer)
-        self.heads = Heads(config.heads)
+        self.decoder = MlpDecoder(config.decoder)
 
 
 @dataclass(frozen=True)

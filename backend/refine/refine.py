@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from scipy.spatial import cKDTree
 
-from ..field.decoders import DirectRows
+from ..field.decoders import DirectDecoder
 from ..field.field import VolumeField
 from ..field.grids import grid_points
 from ..shared.errors import NoSurface
@@ -123,7 +123,7 @@ class Refinement:
             rows = fit.run(training, held_out, clock.begin_level(number), progress, clock.report)
             LOGGER.info("refine: level %d, %d rows", number + 1, len(rows.distance))
             grid = band.filled(rows.distance)
-            field = VolumeField(band.volume(rows.joined()), DirectRows(3), level.inverse_std[1])
+            field = VolumeField(band.volume(rows.joined()), DirectDecoder(3), level.inverse_std[1])
             look = field.appearance
         return field
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from kernels.core.segments import enumerate_segments
 
-from ..field.ray_sampling import Marcher, Samples
+from ..field.ray_sampling import RaySampler, Samples
 from ..mesh.photo_projection import without_background
 from ..shared.cameras import pixel_rays
 
@@ -131,7 +131,7 @@ def march(rays: TrainingRays, band: NarrowBand, progress: Progress) -> RaySample
     Every ray has its lattice shifted by a part of a voxel of its own, so that no surface is met
     at the same phase by all rays of a view.
     """
-    marcher = Marcher(band.half_side, band.spacing, band.occupancy)
+    sampler = RaySampler(band.half_side, band.spacing, band.occupancy)
     generator = torch.Generator().manual_seed(0)
     shift = band.spacing * torch.rand(len(rays), 1, generator=generator).to(rays.origins)
     origins = rays.origins + shift * rays.directions
@@ -139,7 +139,7 @@ def march(rays: TrainingRays, band: NarrowBand, progress: Progress) -> RaySample
     for start in range(0, len(rays), CHUNK):
         progress.check()
         part = slice(start, start + CHUNK)
-        found = marcher.sample(origins[part], rays.directions[part])
+        found = sampler.sample(origins[part], rays.directions[part])
         kept = ~_hidden(found, band)
         pieces.append(
             (found.ray[kept] + start, found.start[kept], found.end[kept], found.points[kept])

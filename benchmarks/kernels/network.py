@@ -147,7 +147,7 @@ class RandomWeights(Checkpoint):
         with torch.device(device):
             stage = Stage(self.stage_config(name)).to(dtype)
         if name == "dense":
-            stage.add_module("heads", KnownShape(self.shape))
+            stage.add_module("decoder", KnownShape(self.shape))
         else:
             stage.transformer.register_forward_hook(self._remember)
         return stage.eval().requires_grad_(requires_grad=False)

@@ -39,7 +39,7 @@ class Case:
         Args:
             module: of ours.
             prefix: of the released names, with its dot.
-            kind: "encoder", "transformer" or "heads": which part of the name table is meant.
+            kind: "encoder", "transformer" or "decoder": which part of the name table is meant.
         """
         state = {
             from_release(kind, name.removeprefix(prefix)): tensor

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from backend.field.config import HeadsConfig, Prediction
-from backend.field.decoders import Heads
+from backend.field.config import DecoderConfig, Prediction
+from backend.field.decoders import MlpDecoder
 from backend.field.density import render_step, step_alpha
 from backend.field.field import Field, TwoLevelField, VolumeField
 from backend.field.grids import distances_by_plane, grid_points
-from backend.field.ray_sampling import Marcher, Occupancy
+from backend.field.ray_sampling import Occupancy, RaySampler
 from backend.field.renderer import absorb
 from backend.field.volumes import DenseVolume, SparseVolume
 from backend.mesh.network_surface import EMPTY, REACH
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 def run_volsdf_dense_case(case: Case) -> Produced:
     """One dense volume: features, distances, colors and opacities at points and on grids."""
     config, points = case.config, case.inputs["positions"]
-    heads = _heads(case, "volsdf")
-    half_side, sharp = heads.config.half_side, config["inv_std_dense"]
-    field = VolumeField(DenseVolume(case.inputs["volume"][0], half_side), heads, sharp)
+    decoder = _decoder(case, "volsdf")
+    half_side, sharp = decoder.config.half_side, config["inv_std_dense"]
+    field = VolumeField(DenseVolume(case.inputs["volume"][0], half_side), decoder, sharp)
     with torch.no_grad():
         sdf, image = field.signed_distance(points)[:, None], field.appearance(points)
         zyx = grid_points(half_side, config["grid_N"], "zyx")
@@ -101,17 +101,17 @@ def run_render_case(case: Case) -> Produced:
     with torch.no_grad():
         for name, level in levels.items():
             step = render_step(half_side, case.config[f"samples_{name}"])
-            for key, tensor in _rendered(case, level, Marcher(half_side, step)).items():
+            for key, tensor in _rendered(case, level, RaySampler(half_side, step)).items():
                 tensors[f"{name}.{key}"] = tensor
     return Produced(tensors)
 
 
-def _rendered(case: Case, field: Field, marcher: Marcher) -> dict[str, Tensor]:
+def _rendered(case: Case, field: Field, sampler: RaySampler) -> dict[str, Tensor]:
     views, height, width = case.inputs["rays_o"].shape[:3]
     origins, directions = (case.inputs[name].view(-1, 3) for name in ("rays_o", "rays_d"))
     forward = -case.inputs["cameras"][:, :16].view(-1, 4, 4)[:, :3, 2]
     forward = forward.repeat_interleave(height * width, 0)
-    light = absorb(field, origins, directions, marcher)
+    light = absorb(field, origins, directions, sampler)
     image = 2 * light.over_white(field.appearance(light.samples.points)) - 1
     per_ray = {
         "opacity": light.opacity[:, None],
@@ -130,21 +130,21 @@ def _rendered(case: Case, field: Field, marcher: Marcher) -> dict[str, Tensor]:
 
 
 def _field(case: Case, instance: int) -> TwoLevelField:
-    heads, coarse_heads = _heads(case, "volsdf"), _heads(case, "volsdf_dense")
+    decoder, coarse_decoder = _decoder(case, "volsdf"), _decoder(case, "volsdf_dense")
     first, last = case.inputs["cu_seqlens"][instance : instance + 2].tolist()
-    dense = DenseVolume(case.inputs["dense_feat"][instance], heads.config.half_side)
+    dense = DenseVolume(case.inputs["dense_feat"][instance], decoder.config.half_side)
     rows, index = case.inputs["sparse_feat"][first:last], case.inputs["index_volume"][instance]
     return TwoLevelField(
-        VolumeField(dense, coarse_heads, case.config["inv_std_dense"]),
-        VolumeField(SparseVolume(rows, Bricks(index), dense), heads, case.config["inv_std"]),
+        VolumeField(dense, coarse_decoder, case.config["inv_std_dense"]),
+        VolumeField(SparseVolume(rows, Bricks(index), dense), decoder, case.config["inv_std"]),
     )
 
 
-def _heads(case: Case, module: str) -> Heads:
+def _decoder(case: Case, module: str) -> MlpDecoder:
     given: dict[str, Any] = case.config[module]
     predictions: dict[str, Prediction] = {"rgb": "rgb", "brdf": "pbr", "both": "both"}
-    heads = Heads(
-        HeadsConfig(
+    decoder = MlpDecoder(
+        DecoderConfig(
             input_width=given["input_dim"],
             width=given["dim"],
             sdf_depth=given["sdf_depth"],
@@ -154,5 +154,5 @@ def _heads(case: Case, module: str) -> Heads:
             half_side=given["radius"],
         )
     )
-    case.load(heads, f"{module}.", "heads")
-    return heads
+    case.load(decoder, f"{module}.", "decoder")
+    return decoder

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from backend.field.config import HALF_SIDE, HeadsConfig
+from backend.field.config import HALF_SIDE, DecoderConfig
 from backend.model.config.model_config import EncoderConfig, StageConfig, TransformerConfig
 from backend.model.encoder import EncoderInputs
 from backend.model.routing.routing_tables import SparseTokens
@@ -140,7 +140,7 @@ def _stage(case: Case, attention: Any) -> Stage:
             background=encoder["with_bg"],
         ),
         transformer=transformer_config(decoder, attention),
-        heads=HeadsConfig(decoder["output_dim"], 1, 0, 0, 0, "rgb", HALF_SIDE),
+        decoder=DecoderConfig(decoder["output_dim"], 1, 0, 0, 0, "rgb", HALF_SIDE),
         inverse_std=1.0,
         samples_per_ray=1,
     )

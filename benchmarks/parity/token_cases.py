@@ -130,7 +130,7 @@ def _config(args: dict[str, Any]) -> ModelConfig:
             stage,
             image_size=size,
             encoder=dataclasses.replace(stage.encoder, patch_size=args["patch_size"]),
-            heads=dataclasses.replace(stage.heads, half_side=BOX_MARGIN * args["bbox_radius"]),
+            decoder=dataclasses.replace(stage.decoder, half_side=BOX_MARGIN * args["bbox_radius"]),
         )
         for stage, size in ((base.dense, low), (base.sparse, high))
     )

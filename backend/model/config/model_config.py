@@ -8,7 +8,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ...field.config import BOX_MARGIN, HeadsConfig
+from ...field.config import BOX_MARGIN, DecoderConfig
 from .json_config import read_strictly
 
 
@@ -80,7 +80,7 @@ class StageConfig:
     image_size: int  # pixels per side of the square input views
     encoder: EncoderConfig
     transformer: TransformerConfig
-    heads: HeadsConfig
+    decoder: DecoderConfig
     inverse_std: float  # sharpness of the VolSDF density, 1 / world units
     samples_per_ray: int  # over the diagonal of the box
 
@@ -95,9 +95,9 @@ class StageConfig:
                 f"encoder width {self.encoder.width} and transformer width "
                 f"{self.transformer.width} differ",
             )
-        if self.heads.input_width != self.transformer.output_width:
+        if self.decoder.input_width != self.transformer.output_width:
             raise ValueError(
-                f"heads read {self.heads.input_width} channels, the transformer writes "
+                f"the decoder reads {self.decoder.input_width} channels, the transformer writes "
                 f"{self.transformer.output_width}",
             )
         if self.image_size % self.encoder.patch_size:
@@ -165,7 +165,7 @@ class ModelConfig:
         ):
             raise ValueError("the first stage attends densely, the second one sparsely")
         for stage in (self.dense, self.sparse):
-            if abs(stage.heads.half_side - self.half_side) > 1e-9:
+            if abs(stage.decoder.half_side - self.half_side) > 1e-9:
                 raise ValueError(f"half_side must be {BOX_MARGIN} * radius {self.radius}")
         first, second = self.dense.transformer, self.sparse.transformer
         if second.fuse_prior and (first.width, len(first.skip_links)) != (

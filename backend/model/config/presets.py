@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ...field.config import HALF_SIDE, HeadsConfig
+from ...field.config import HALF_SIDE, DecoderConfig
 from ...shared.cameras import MODEL_RADIUS
 from .model_config import (
     EncoderConfig,
@@ -54,7 +54,7 @@ def _released(name: str) -> ModelConfig:
         axis_positions=True,
         fuse_prior=False,
     )
-    heads = HeadsConfig(
+    decoder = DecoderConfig(
         input_width=32,
         width=32,
         sdf_depth=2,
@@ -63,7 +63,7 @@ def _released(name: str) -> ModelConfig:
         prediction="pbr" if materials else "rgb",
         half_side=HALF_SIDE,
     )
-    dense = StageConfig(256, encoder, transformer, heads, inverse_std=200.0, samples_per_ray=256)
+    dense = StageConfig(256, encoder, transformer, decoder, inverse_std=200.0, samples_per_ray=256)
     sparse_transformer = dataclasses.replace(
         transformer, attention="sparse", volume_resolution=96, fuse_prior=True
     )

@@ -89,7 +89,7 @@ def released_config(dense: Arguments, sparse: Arguments, *, materials: bool) -> 
     Args:
         dense: arguments of stage 1; what is absent has the default of its training program.
         sparse: arguments of stage 2; what is absent is as in the published scripts.
-        materials: whether the heads predict materials instead of colors.
+        materials: whether the decoder predicts materials instead of colors.
 
     Raises:
         CheckpointMismatch: for an architecture that is not built here.
@@ -115,7 +115,7 @@ def released_config(dense: Arguments, sparse: Arguments, *, materials: bool) -> 
 
 
 def _stage(base: StageConfig, found: Arguments) -> StageConfig:
-    transformer, encoder, heads = base.transformer, base.encoder, base.heads
+    transformer, encoder, decoder = base.transformer, base.encoder, base.decoder
     width = found.get("embed_dim", transformer.width)
     channels = found.get("volume_dim", transformer.output_width)
     features = found.get("use_dino", "v3")
@@ -147,12 +147,12 @@ def _stage(base: StageConfig, found: Arguments) -> StageConfig:
             fuse_prior=found.get("fuse_all_layers", transformer.fuse_prior)
             and transformer.attention == "sparse",
         ),
-        heads=replace(
-            heads,
+        decoder=replace(
+            decoder,
             input_width=channels,
-            width=found.get("mlp_dim", heads.width),
-            sdf_depth=found.get("mlp_geo_depth", heads.sdf_depth),
-            rgb_depth=found.get("mlp_depth", heads.rgb_depth),
-            material_depth=found.get("mlp_brdf_depth", heads.material_depth),
+            width=found.get("mlp_dim", decoder.width),
+            sdf_depth=found.get("mlp_geo_depth", decoder.sdf_depth),
+            rgb_depth=found.get("mlp_depth", decoder.rgb_depth),
+            material_depth=found.get("mlp_brdf_depth", decoder.material_depth),
         ),
     )

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The one table between the parameter names of the released checkpoints and ours.
 
-A name is a module of a stage (`encoder`, `transformer`, `heads`), fragments of the table, indices
+A name is a module of a stage (`encoder`, `transformer`, `decoder`), fragments of the table, indices
 and a leaf. Fragments translate one to one, so names can be read in both directions.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-MODULES = {"mvencoder": "encoder", "voldecoder": "transformer", "volsdf": "heads"}
+MODULES = {"mvencoder": "encoder", "voldecoder": "transformer", "volsdf": "decoder"}
 """The modules of a stage: in the release's file, and in `backend.model`."""
 
 _STREAMS = {"x": "volume", "y": "image"}
@@ -39,7 +39,7 @@ _TRANSFORMER = {
     "fc1": "fc1",
     "fc2": "fc2",
 }
-_HEADS = {
+_DECODER = {
     "mlp_sdf": "sdf",
     "mlp_rgb": "rgb",
     "mlp_basecolor": "base_color",
@@ -76,7 +76,7 @@ def _attention_fragments() -> dict[str, str]:
 FRAGMENTS = {
     "encoder": _ENCODER,
     "transformer": _TRANSFORMER | _attention_fragments(),
-    "heads": _HEADS,
+    "decoder": _DECODER,
 }
 """For each of our modules: released fragment to our fragment."""
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Volumes, heads and the renderer against formulas and finite differences."""
+"""Volumes, decoders and the renderer against formulas and finite differences."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from backend.field.config import HALF_SIDE, HeadsConfig
-from backend.field.decoders import DirectRows, Heads
+from backend.field.config import HALF_SIDE, DecoderConfig
+from backend.field.decoders import DirectDecoder, MlpDecoder
 from backend.field.density import density, render_step, step_alpha
 from backend.field.field import TwoLevelField, VolumeField
 from backend.field.grids import evaluate, grid_points
-from backend.field.ray_sampling import Marcher, Occupancy
+from backend.field.ray_sampling import Occupancy, RaySampler
 from backend.field.renderer import absorb
 from backend.field.volumes import DenseVolume, SparseVolume
 from kernels.sparse_field import Bricks
@@ -71,17 +71,18 @@ def test_an_empty_sparse_volume_is_the_nearest_dense_voxel() -> None:
     torch.testing.assert_close(volume.sample(corners), expected, atol=1e-5, rtol=0)
 
 
-def test_heads_start_as_a_small_sphere() -> None:
+def test_decoders_start_as_a_small_sphere() -> None:
     """Zero weights give the sphere of a tenth of the half side, and gray."""
-    heads = Heads(HeadsConfig(4, 8, 2, 3, 3, "both", HALF_SIDE))
-    for parameter in heads.parameters():
+    decoder = MlpDecoder(DecoderConfig(4, 8, 2, 3, 3, "both", HALF_SIDE))
+    for parameter in decoder.parameters():
         parameter.data.zero_()
     points = _points()
-    distance = heads.signed_distance(torch.randn(40, 4), points)
+    distance = decoder.signed_distance(torch.randn(40, 4), points)
     torch.testing.assert_close(distance, points.norm(dim=1) - 0.1 * HALF_SIDE)
-    assert (heads.appearance(torch.randn(40, 4)) == 0.5).all()
-    assert heads.appearance(torch.randn(40, 4)).shape[1] == heads.config.appearance_channels == 8
-    assert [len(getattr(heads, name)) for name in ("sdf", "rgb", "material")] == [5, 7, 7]
+    appearance = decoder.appearance(torch.randn(40, 4))
+    assert appearance.shape[1] == decoder.config.appearance_channels == 8
+    assert (appearance == 0.5).all()
+    assert [len(getattr(decoder, name)) for name in ("sdf", "rgb", "material")] == [5, 7, 7]
 
 
 def test_density_is_a_laplace_distribution() -> None:
@@ -123,7 +124,8 @@ def _rays(count: int = 30) -> tuple[torch.Tensor, torch.Tensor]:
 def test_a_sphere_is_seen_where_it_is() -> None:
     """Surface points of opaque rays lie on the sphere within the width of its density."""
     origins, directions = _rays()
-    light = absorb(Ball(0.3), origins, directions, Marcher(HALF_SIDE, render_step(HALF_SIDE, 1024)))
+    sampler = RaySampler(HALF_SIDE, render_step(HALF_SIDE, 1024))
+    light = absorb(Ball(0.3), origins, directions, sampler)
     assert light.valid.all()
     distance = light.surface_points().norm(dim=1) - 0.3
     assert distance.abs().max() < 3 / 400
@@ -141,7 +143,7 @@ def test_rays_that_miss_have_no_samples() -> None:
     """Beside the cube, away from it, and along a face: no sample, clear, white, depth 0."""
     origins = torch.tensor([[2.0, 2.0, 2.0], [2.0, 0.0, 0.0], [-2.0, HALF_SIDE + 1e-4, 0.0]])
     directions = torch.tensor([[1.0, 0.0, 0.0]]).expand(3, 3)
-    light = absorb(Ball(0.3), origins, directions, Marcher(HALF_SIDE, 0.01))
+    light = absorb(Ball(0.3), origins, directions, RaySampler(HALF_SIDE, 0.01))
     assert light.samples.ray.numel() == 0
     assert light.opacity.tolist() == [0, 0, 0]
     assert (light.over_white(torch.zeros(0, 3)) == 1).all()
@@ -150,7 +152,7 @@ def test_rays_that_miss_have_no_samples() -> None:
 
 def test_no_rays_are_no_error() -> None:
     """An empty bundle of rays gives an empty picture."""
-    light = absorb(Ball(0.3), torch.zeros(0, 3), torch.zeros(0, 3), Marcher(HALF_SIDE, 0.01))
+    light = absorb(Ball(0.3), torch.zeros(0, 3), torch.zeros(0, 3), RaySampler(HALF_SIDE, 0.01))
     assert light.opacity.shape == (0,)
 
 
@@ -159,8 +161,8 @@ def test_samples_lie_on_one_lattice() -> None:
     cells = torch.rand(8, 8, 8, generator=torch.Generator().manual_seed(0)) < 0.3
     occupancy = Occupancy(cells, HALF_SIDE)
     origins, directions = _rays()
-    everything = Marcher(HALF_SIDE, 0.01).sample(origins, directions)
-    some = Marcher(HALF_SIDE, 0.01, occupancy).sample(origins, directions)
+    everything = RaySampler(HALF_SIDE, 0.01).sample(origins, directions)
+    some = RaySampler(HALF_SIDE, 0.01, occupancy).sample(origins, directions)
     kept = occupancy.contains(everything.points)
     assert torch.equal(some.start, everything.start[kept])
     assert torch.equal(some.ray, everything.ray[kept])
@@ -176,20 +178,20 @@ def test_empty_space_may_be_skipped() -> None:
     near = ball.signed_distance(grid_points(HALF_SIDE, 32, "zyx")).abs() < 0.04
     occupancy = Occupancy(near.view(32, 32, 32), HALF_SIDE).dilated(1)
     origins, directions = _rays()
-    full = absorb(ball, origins, directions, Marcher(HALF_SIDE, step))
-    skipped = absorb(ball, origins, directions, Marcher(HALF_SIDE, step, occupancy))
+    full = absorb(ball, origins, directions, RaySampler(HALF_SIDE, step))
+    skipped = absorb(ball, origins, directions, RaySampler(HALF_SIDE, step, occupancy))
     assert len(skipped.samples.ray) < 0.6 * len(full.samples.ray)
     torch.testing.assert_close(skipped.surface_points(), full.surface_points(), atol=1e-4, rtol=0)
 
 
 def test_each_level_answers_for_its_own_points() -> None:
-    """Region, heads and sharpness are those of the level that a point belongs to."""
+    """Region, decoder and sharpness are those of the level that a point belongs to."""
     dense = DenseVolume(torch.full((4, 3, 3, 3), 2.0), HALF_SIDE)
     index = torch.full((6, 6, 6), -1).int()
     index[:, :, 3:] = torch.arange(108).view(6, 6, 3).int()
     fine = SparseVolume(torch.full((108, 4), -0.5), Bricks(index), dense)
-    heads = DirectRows(3)
-    field = TwoLevelField(VolumeField(dense, heads, 10.0), VolumeField(fine, heads, 70.0))
+    decoder = DirectDecoder(3)
+    field = TwoLevelField(VolumeField(dense, decoder, 10.0), VolumeField(fine, decoder, 70.0))
     points = torch.tensor([[0.4, 0.1, 0.2], [-0.4, 0.1, 0.2], [0.45, -0.3, 0.2]])
     assert field.is_fine(points).tolist() == [True, False, True]
     # eight weights that sum to 1 within their rounding
@@ -216,12 +218,12 @@ def test_gradients_of_the_renderer() -> None:
 
     def render(dense: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         volume = DenseVolume(dense.view(4, side, side, side), HALF_SIDE)
-        heads = DirectRows(3)
+        decoder = DirectDecoder(3)
         field = TwoLevelField(
-            VolumeField(volume, heads, 12.0),
-            VolumeField(SparseVolume(rows, Bricks(index), volume), heads, 9.0),
+            VolumeField(volume, decoder, 12.0),
+            VolumeField(SparseVolume(rows, Bricks(index), volume), decoder, 9.0),
         )
-        light = absorb(field, origins, directions, Marcher(HALF_SIDE, 0.11))
+        light = absorb(field, origins, directions, RaySampler(HALF_SIDE, 0.11))
         color = light.over_white(field.appearance(light.samples.points))
         return torch.cat([color, light.surface_points(), light.opacity[:, None]], 1)
 

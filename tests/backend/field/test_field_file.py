@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from backend.field.config import HALF_SIDE, HeadsConfig
-from backend.field.decoders import DirectRows, Heads
+from backend.field.config import HALF_SIDE, DecoderConfig
+from backend.field.decoders import DirectDecoder, MlpDecoder
 from backend.field.field import TwoLevelField, VolumeField
 from backend.field.field_file import PlacedField
 from backend.field.grids import grid_points
@@ -41,7 +41,7 @@ def test_a_fitted_field_comes_back_to_the_bit(tmp_path) -> None:
     band = NarrowBand.around(grid, 3.0, HALF_SIDE)
     look = torch.randn(len(band.voxels), 3, generator=torch.Generator().manual_seed(0))
     rows = torch.cat([band.own_distance()[:, None], look], 1)
-    field = VolumeField(band.volume(rows), DirectRows(3), 300.0)
+    field = VolumeField(band.volume(rows), DirectDecoder(3), 300.0)
     again = _there_and_back(field, tmp_path / "field.safetensors")
     for quantity in ("signed_distance", "appearance", "density"):
         before, after = (getattr(one, quantity)(_points()) for one in (field, again))
@@ -50,7 +50,7 @@ def test_a_fitted_field_comes_back_to_the_bit(tmp_path) -> None:
 
 def test_a_predicted_field_comes_back_in_half_precision(tmp_path) -> None:
     """Both levels with their decoders; the coarse volume, which they share, is stored once."""
-    config = HeadsConfig(8, 16, 1, 1, 1, "both", HALF_SIDE)
+    config = DecoderConfig(8, 16, 1, 1, 1, "both", HALF_SIDE)
     torch.manual_seed(0)
     coarse = DenseVolume(torch.randn(8, 6, 6, 6), HALF_SIDE)
     numbers = torch.full((6,) * 3, -1, dtype=torch.int32)
@@ -58,7 +58,7 @@ def test_a_predicted_field_comes_back_in_half_precision(tmp_path) -> None:
     numbers.view(-1)[kept] = torch.arange(60, dtype=torch.int32)
     fine = SparseVolume(torch.randn(480, 8), Bricks(numbers, 2), coarse)
     field = TwoLevelField(
-        VolumeField(coarse, Heads(config), 60.0), VolumeField(fine, Heads(config), 200.0)
+        VolumeField(coarse, MlpDecoder(config), 60.0), VolumeField(fine, MlpDecoder(config), 200.0)
     )
     again = _there_and_back(field, tmp_path / "field.safetensors")
     assert again.fine.volume.coarse is again.coarse.volume

@@ -14,7 +14,7 @@ from torch.nn.functional import normalize
 
 from backend.field.config import HALF_SIDE
 from backend.field.density import section_thickness
-from backend.field.ray_sampling import Marcher, Occupancy, Samples
+from backend.field.ray_sampling import Occupancy, RaySampler, Samples
 from backend.field.renderer import composite
 
 
@@ -33,16 +33,16 @@ def _rays(seed: int, count: int = 12) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _one_by_one(
-    marcher: Marcher, origins: torch.Tensor, directions: torch.Tensor
+    sampler: RaySampler, origins: torch.Tensor, directions: torch.Tensor
 ) -> list[tuple[int, float, float]]:
     """Ray, start and end of every interval whose middle lies in an occupied cell of the cube."""
-    steps = np.full(4 + math.ceil(3 / marcher.step), marcher.step, np.float32)
+    steps = np.full(4 + math.ceil(3 / sampler.step), sampler.step, np.float32)
     lattice = torch.from_numpy(np.cumsum(np.append(np.float32(0), steps), dtype=np.float32))
     found = []
     for ray, (origin, direction) in enumerate(zip(origins, directions, strict=True)):
         for start, end in itertools.pairwise(lattice):
             point = origin + direction * ((start + end) / 2)
-            if point.abs().max() <= marcher.half_side and _occupied(marcher.occupancy, point):
+            if point.abs().max() <= sampler.half_side and _occupied(sampler.occupancy, point):
                 found.append((ray, float(start), float(end)))
     return found
 
@@ -63,14 +63,14 @@ def test_looking_up_runs_skips_nothing(cells: int, step: float, share: float) ->
     generator = torch.Generator().manual_seed(cells)
     occupied = torch.rand(cells, cells, cells, generator=generator) < share
     occupied[cells // 2, 0, cells - 1] = True
-    marcher = Marcher(HALF_SIDE, step, Occupancy(occupied, HALF_SIDE))
-    _check(marcher, seed=cells)
+    sampler = RaySampler(HALF_SIDE, step, Occupancy(occupied, HALF_SIDE))
+    _check(sampler, seed=cells)
 
 
 @pytest.mark.parametrize("step", [0.013, 0.4])
 def test_the_whole_cube_is_sampled(step: float) -> None:
     """Without an occupancy every interval with its middle in the cube is there."""
-    _check(Marcher(HALF_SIDE, step), seed=3)
+    _check(RaySampler(HALF_SIDE, step), seed=3)
 
 
 @pytest.mark.parametrize(("cells", "step"), [(41, 0.005), (64, 0.02), (67, 0.06)])
@@ -85,18 +85,18 @@ def test_lone_cells_are_found(cells: int, step: float) -> None:
         place = voxel.flip(0) + torch.rand(200, 3, generator=generator)
         targets = place * (2 * HALF_SIDE / cells) - HALF_SIDE
         directions = normalize(targets - origins, dim=1)
-        everything = Marcher(HALF_SIDE, step).sample(origins, directions)
+        everything = RaySampler(HALF_SIDE, step).sample(origins, directions)
         kept = occupancy.contains(everything.points)
-        some = Marcher(HALF_SIDE, step, occupancy).sample(origins, directions)
+        some = RaySampler(HALF_SIDE, step, occupancy).sample(origins, directions)
         assert torch.equal(some.ray, everything.ray[kept])
         assert torch.equal(some.start, everything.start[kept])
 
 
-def _check(marcher: Marcher, seed: int) -> None:
-    """The marcher finds what testing one by one finds, in order, and its points are middles."""
+def _check(sampler: RaySampler, seed: int) -> None:
+    """The sampler finds what testing one by one finds, in order, and its points are middles."""
     origins, directions = _rays(seed)
-    samples = marcher.sample(origins, directions)
-    expected = _one_by_one(marcher, origins, directions)
+    samples = sampler.sample(origins, directions)
+    expected = _one_by_one(sampler, origins, directions)
     columns = samples.ray.tolist(), samples.start.tolist(), samples.end.tolist()
     assert list(zip(*columns, strict=True)) == expected
     middle = (samples.start + samples.end) / 2

@@ -16,7 +16,7 @@ from scipy import ndimage
 from skimage.measure import marching_cubes
 
 from backend.field.config import HALF_SIDE
-from backend.field.decoders import DirectRows
+from backend.field.decoders import DirectDecoder
 from backend.field.density import render_step
 from backend.field.field import TwoLevelField, VolumeField
 from backend.field.grids import distances_by_plane, grid_points
@@ -65,8 +65,8 @@ def two_levels(coarse=lumpy_ball, fine=imagined) -> TwoLevelField:
     rows[:, 0] = fine(grid_points(HALF_SIDE, count, "zyx"))
     index = torch.arange(count**3).view(count, count, count).int()
     index[-3:] = -1
-    heads, sparse = DirectRows(3), SparseVolume(rows, Bricks(index), dense)
-    return TwoLevelField(VolumeField(dense, heads, 60.0), VolumeField(sparse, heads, 200.0))
+    decoder, sparse = DirectDecoder(3), SparseVolume(rows, Bricks(index), dense)
+    return TwoLevelField(VolumeField(dense, decoder, 60.0), VolumeField(sparse, decoder, 200.0))
 
 
 def published(field: TwoLevelField, settings: SurfaceSettings) -> tuple[np.ndarray, np.ndarray]:

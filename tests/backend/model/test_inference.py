@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from backend.field.decoders import DirectRows
+from backend.field.decoders import DirectDecoder
 from backend.field.density import render_step
 from backend.field.field import VolumeField
 from backend.field.grids import evaluate, grid_points
@@ -137,12 +137,12 @@ def _with_hull(
     """Random weights have no surface: let the hull of the silhouettes stand for the dense stage."""
     hull = VisualHull.from_views(views, normalization or _normalization(), torch.device("cpu"))
     rotation = torch.tensor(tensors.frame.rotation).float()
-    size, channels = 32, config.dense.heads.input_width
+    size, channels = 32, config.dense.decoder.input_width
     points = grid_points(config.half_side, size, "zyx")
     features = torch.zeros(channels, size, size, size)
     features[0] = hull.signed_distance(points @ rotation.T).view(size, size, size)
     volume = DenseVolume(features, config.half_side)
-    return dataclasses.replace(coarse, field=VolumeField(volume, DirectRows(3), 200.0))
+    return dataclasses.replace(coarse, field=VolumeField(volume, DirectDecoder(3), 200.0))
 
 
 def test_views_to_mesh_with_random_weights() -> None:
@@ -303,7 +303,7 @@ def test_a_photographed_object_becomes_a_mesh(photographs: tuple[View, ...], siz
     settings = SurfaceSettings(config.half_side, step, resolution=64, cells=128)
     rotation = tensors.frame.rotation
     mesh = extract_network_surface(field, rotation, settings, Progress())
-    assert len(mesh.faces) > 100  # untrained heads decode a small sphere, the hull is around it
+    assert len(mesh.faces) > 100  # an untrained decoder gives a small sphere, the hull is around it
     assert np.linalg.norm(mesh.vertices, axis=1).max() < 0.65
     hull = VisualHull.from_views(photographs, normalization, torch.device("cpu"))
     token = 2 * config.half_side / config.sparse.transformer.volume_resolution

@@ -57,7 +57,7 @@ def write_small(folder, *, prediction="rgb", feature_width=0):
             transformer=dataclasses.replace(
                 stage.transformer, volume_resolution=resolution, **sizes
             ),
-            heads=dataclasses.replace(stage.heads, prediction=prediction),
+            decoder=dataclasses.replace(stage.decoder, prediction=prediction),
             samples_per_ray=48,
         )
 

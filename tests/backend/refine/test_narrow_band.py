@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 
 from backend.field.config import HALF_SIDE
 from backend.field.grids import grid_points
-from backend.field.ray_sampling import Marcher, Samples
+from backend.field.ray_sampling import RaySampler, Samples
 from backend.field.volumes import DenseVolume
 from backend.refine.config import Level, RefineConfig
 from backend.refine.fit import LevelFit, Rows
@@ -188,7 +188,7 @@ def test_rays_end_where_they_go_inside() -> None:
     middle, grazing = 0.01, RADIUS + 0.5 * band.spacing
     rays = _parallel(torch.tensor([middle, grazing]))
     samples = march(rays, band, Progress()).samples
-    everything = Marcher(HALF_SIDE, band.spacing, band.occupancy).sample(
+    everything = RaySampler(HALF_SIDE, band.spacing, band.occupancy).sample(
         rays.origins, rays.directions
     )
     assert (_of(everything, 0) > 0).any()

@@ -14,7 +14,7 @@ import torch
 
 from backend import pipeline
 from backend.field.config import HALF_SIDE
-from backend.field.decoders import DirectRows
+from backend.field.decoders import DirectDecoder
 from backend.field.field import VolumeField
 from backend.field.grids import grid_points
 from backend.mesh.isosurface import extract_surface
@@ -205,7 +205,7 @@ def _field(radius: float) -> VolumeField:
     z, y, x = torch.meshgrid(axis, axis, axis, indexing="ij")
     band = NarrowBand.around(torch.sqrt(x * x + y * y + z * z) - radius, 4.0, HALF_SIDE)
     rows = torch.cat([band.own_distance()[:, None], torch.zeros(len(band.voxels), 3)], 1)
-    return VolumeField(band.volume(rows), DirectRows(3), 100.0)
+    return VolumeField(band.volume(rows), DirectDecoder(3), 100.0)
 
 
 def test_the_judge_rejects_what_is_plainly_worse(ball) -> None:

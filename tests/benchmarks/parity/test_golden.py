@@ -62,7 +62,7 @@ def _parse(*arguments: str) -> argparse.Namespace:
 
 def _tiny_case(folder: Path, error: float) -> Path:
     """A self-made render of nothing: an empty sparse volume around a dense one of zeros."""
-    heads = {
+    weights = {
         f"volsdf.mlp_{kind}.0.weight": torch.zeros(n, 2) for kind, n in (("sdf", 1), ("rgb", 3))
     }
     config: dict[str, object] = {
@@ -87,7 +87,7 @@ def _tiny_case(folder: Path, error: float) -> Path:
     points = torch.tensor([[0.3, 0.0, 0.4]])
     folder.mkdir()
     (folder / "case.json").write_text(json.dumps(document), encoding="utf-8")
-    save_file(heads, folder / "weights.safetensors")
+    save_file(weights, folder / "weights.safetensors")
     inputs = {"positions": points, "volume": torch.zeros(1, 2, 3, 3, 3)}
     save_file(inputs, folder / "inputs.safetensors")
     save_file({"sdf": torch.tensor([[0.45 + error]])}, folder / "outputs.safetensors")

@@ -16,8 +16,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from backend.field.config import HALF_SIDE, HeadsConfig
-from backend.field.decoders import Heads
+from backend.field.config import HALF_SIDE, DecoderConfig
+from backend.field.decoders import MlpDecoder
 from backend.model.config.model_config import EncoderConfig, StageConfig
 from backend.model.release.names import MODULES, to_release
 from backend.model.stage import Stage
@@ -79,7 +79,7 @@ def stage_of(kind: str, encoder: dict, decoder: dict, size: int) -> Stage:
                 background=encoder["with_bg"],
             ),
             transformer=transformer_config(decoder, kind),
-            heads=HeadsConfig(decoder["output_dim"], 1, 0, 0, 0, "rgb", HALF_SIDE),
+            decoder=DecoderConfig(decoder["output_dim"], 1, 0, 0, 0, "rgb", HALF_SIDE),
             inverse_std=1.0,
             samples_per_ray=1,
         )
@@ -377,13 +377,13 @@ VOLSDF = {
 }
 
 
-def heads_of(name: str) -> tuple[dict[str, Any], Heads]:
+def field_decoder_of(name: str) -> tuple[dict[str, Any], MlpDecoder]:
     """A case's settings, and decoders of ours for their names and shapes."""
     prediction, sizes = VOLSDF[name]
     config = sizes | {"prediction_type": prediction, "radius": 0.6}
     ours: Any = {"rgb": "rgb", "brdf": "pbr", "both": "both"}[prediction]
     depths = (sizes["sdf_depth"], sizes["rgb_depth"], sizes["brdf_depth"])
-    return config, Heads(HeadsConfig(sizes["input_dim"], sizes["dim"], *depths, ours, 0.6))
+    return config, MlpDecoder(DecoderConfig(sizes["input_dim"], sizes["dim"], *depths, ours, 0.6))
 
 
 def points_in(count: int, reach: float) -> Tensor:
@@ -395,8 +395,8 @@ def points_in(count: int, reach: float) -> Tensor:
 @pytest.mark.parametrize("name", VOLSDF)
 def test_dense_fields_of_other_sizes(tmp_path: Path, name: str) -> None:
     """Sections 6 and 7: features, distances, colors and one step's opacity."""
-    config, heads = heads_of(name)
-    weights = random_weights(heads, "heads", seed=3)
+    config, decoder = field_decoder_of(name)
+    weights = random_weights(decoder, "decoder", seed=3)
     w, rho = part(weights, "volsdf"), config["radius"]
     volume = torch.randn(
         1, config["input_dim"], 4, 4, 4, generator=torch.Generator().manual_seed(1)
@@ -426,11 +426,11 @@ def test_dense_fields_of_other_sizes(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", VOLSDF)
 def test_two_level_fields_of_other_sizes(tmp_path: Path, name: str) -> None:
-    """Section 12 and 13.1: missing corners, both heads, and which of them a point gets."""
-    config, heads = heads_of(name)
+    """Section 12 and 13.1: missing corners, both decoders, and which of them a point gets."""
+    config, decoder = field_decoder_of(name)
     weights: dict[str, Tensor] = {}
     for seed, module in ((4, "volsdf"), (5, "volsdf_dense")):
-        drawn = random_weights(heads, "heads", seed)
+        drawn = random_weights(decoder, "decoder", seed)
         weights |= {key.replace("volsdf.", f"{module}."): t for key, t in drawn.items()}
     random, rho, side = torch.Generator().manual_seed(2), config["radius"], 9
     dense = torch.randn(1, config["input_dim"], 3, 3, 3, generator=random)

@@ -242,7 +242,7 @@ def test_all_differences_are_listed(release: Path, tmp_path: Path) -> None:
     message = refused(release, tmp_path / "out")
     assert "2 tensors missing: transformer.cross_blocks.{0-1}.mlp_x_1.fc1.bias" in message
     assert "1 tensor unexpected: encoder.surprise" in message
-    assert "heads.mlp_sdf.0.weight (8, 5) instead of (8, 4)" in message
+    assert "decoder.mlp_sdf.0.weight (8, 5) instead of (8, 4)" in message
 
 
 def test_a_truncated_file_is_refused(release: Path, tmp_path: Path) -> None:

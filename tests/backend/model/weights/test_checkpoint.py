@@ -111,14 +111,14 @@ def test_every_difference_is_listed(tmp_path: Path, stages: dict[str, Stage]) ->
     tensors = load_file(path)
     del tensors["encoder.norm.weight"], tensors["encoder.norm.bias"]
     tensors["extra"] = torch.ones(1)
-    tensors["heads.sdf.0.weight"] = torch.ones(3, 3)
+    tensors["decoder.sdf.0.weight"] = torch.ones(3, 3)
     save_file(tensors, path)
     with pytest.raises(CheckpointMismatch) as caught:
         open_checkpoint(str(tmp_path / "a")).check()
     message = caught.value.message
     assert "2 tensors missing: encoder.norm.weight, encoder.norm.bias" in message
     assert "1 tensor unexpected: extra" in message
-    assert "heads.sdf.0.weight (3, 3) instead of (32, 32)" in message
+    assert "decoder.sdf.0.weight (3, 3) instead of (32, 32)" in message
 
 
 def test_damaged_files_are_told(tmp_path: Path, stages: dict[str, Stage]) -> None:
