@@ -36,7 +36,7 @@ BARE_MARK = re.compile(r"\b(?:QUIRK|DEFECT)(?!\w| \d)|\b(?:QUIRKS|DEFECTS)\b")
 ENTRY = re.compile(r"^### (QUIRK|DEFECT) (\d+): ", re.MULTILINE)
 PATH = re.compile(rf"(?<![\w./\-])((?:{'|'.join(ROOMS)})/[\w./\-]*\w/?)")
 MODULE = re.compile(r"`((?:backend|benchmarks|kernels)(?:\.\w+)+)`")
-FILE_NAME = re.compile(r"(?<![\w./\-*])(\w+\.py)\b")
+FILE_NAME = re.compile(r"(?<![\w./\-*])([\w-]+\.(?:py|md|toml))\b")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -137,8 +137,8 @@ def test_paths_exist(repository, texts):
     assert sorted(missing) == []
 
 
-def test_file_names_exist(repository, texts):
-    """A Python file that is named without its folder exists somewhere in the repository."""
+def test_file_names_exist(texts):
+    """A source file or page that is named without its folder exists somewhere in the repository."""
     known = {Path(name).name for name in [*texts, *EXCLUDED]}
     missing = {
         f"{name}: {file}"
@@ -185,7 +185,7 @@ def anchors_of(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
 
 
-def test_every_page_is_linked_from_the_readme(repository, texts):
+def test_every_page_is_linked_from_the_readme(texts):
     """A page that nothing leads to is not read."""
     linked = set(LINK.findall(texts["README.md"]))
     pages = {name for name in texts if name.startswith("docs/") and name.endswith(".md")}
