@@ -6,9 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
-from .core.dispatch import uses_triton
+from .core.dispatch import launch, uses_triton
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,8 +29,8 @@ def blend_rows(rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
     if uses_triton(rows):
         from .gpu.blending import FusedBlend
 
-        with torch.cuda.device_of(rows):  # Triton launches on the current card
-            return FusedBlend.apply(rows, index, weights)  # type: ignore[no-any-return,no-untyped-call]
+        fused: Tensor = launch(FusedBlend.apply, rows, index, weights)
+        return fused
     if len(rows) == 0:  # then every row is missing
         return (rows.sum() + weights.new_zeros(len(index), rows.shape[1])).to(rows.dtype)
     known = index >= 0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .core.dispatch import uses_triton
+from .core.dispatch import launch, uses_triton
 from .core.precision import widened
 from .core.segments import positions
 
@@ -38,8 +38,8 @@ def ray_weights(thickness: Tensor, ray: Tensor, rays: int) -> Tensor:
     if uses_triton(thickness):
         from .gpu.compositing import FusedRayWeights
 
-        with torch.cuda.device_of(thickness):  # Triton launches on the current card
-            return FusedRayWeights.apply(thickness, ray_offsets(ray, rays))  # type: ignore[no-any-return,no-untyped-call]
+        fused: Tensor = launch(FusedRayWeights.apply, thickness, ray_offsets(ray, rays))
+        return fused
     wide = widened(thickness)
     weights = (1 - torch.exp(-wide)) * torch.exp(-_before(wide, ray, rays))
     return weights.to(thickness.dtype)
@@ -57,13 +57,13 @@ def ray_sums(values: Tensor, ray: Tensor, rays: int) -> Tensor:
         [rays, channels]; zeros for a ray without samples.
     """
     offsets = ray_offsets(ray, rays)
-    if not uses_triton(values):
-        sums = torch.segment_reduce(widened(values), "sum", offsets=offsets, initial=0)
-        return sums.to(values.dtype)
-    from .gpu.compositing import FusedRaySums
+    if uses_triton(values):
+        from .gpu.compositing import FusedRaySums
 
-    with torch.cuda.device_of(values):  # Triton launches on the current card
-        return FusedRaySums.apply(values, ray, offsets)  # type: ignore[no-any-return,no-untyped-call]
+        fused: Tensor = launch(FusedRaySums.apply, values, ray, offsets)
+        return fused
+    sums = torch.segment_reduce(widened(values), "sum", offsets=offsets, initial=0)
+    return sums.to(values.dtype)
 
 
 def ray_offsets(ray: Tensor, rays: int) -> Tensor:

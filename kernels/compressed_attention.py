@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from .attention import attention, group_heads, query_chunks
 from .core.dispatch import uses_triton
-from .selected_attention import tile_attention
+from .tile_attention import tile_attention
 
 if TYPE_CHECKING:
     from .core.blocks import Blocks

@@ -4,39 +4,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
 from torch.nn import functional as F
 
-from .core.blocks import block_mean
-from .core.dispatch import uses_triton
-from .layer_norm import normalize
+from .block_mean import block_mean
+from .core.dispatch import launch, uses_triton
+from .layer_norm import layer_norm
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from .core.blocks import Blocks
+    from .reference.definitions import Perceptron
 
 WIDEST = 128  # channels that a program of the kernel can hold
 
 
-class Perceptron(NamedTuple):
-    """Two linear maps of [width] to itself, as of `torch.nn.Linear`."""
-
-    first: Tensor  # [width, width]
-    first_bias: Tensor  # [width]
-    second: Tensor  # [width, width]
-    second_bias: Tensor  # [width]
-
-
-def residual(stream: Tensor, perceptron: Perceptron) -> Tensor:
+def residual_module(stream: Tensor, perceptron: Perceptron) -> Tensor:
     """norm(x + W2 silu(W1 x + b1) + b2), [tokens, width] to the same."""
     hidden = F.silu(F.linear(stream, perceptron.first, perceptron.first_bias))
-    return normalize(stream, F.linear(hidden, perceptron.second, perceptron.second_bias))
+    return layer_norm(stream, F.linear(hidden, perceptron.second, perceptron.second_bias))
 
 
 def compress(stream: Tensor, perceptron: Perceptron, blocks: Blocks) -> Tensor:
-    """The mean of `residual` over each block; the kernel never writes it token by token.
+    """The mean of `residual_module` over each block; the kernel never writes it token by token.
 
     Gradients go through the residual network once more.
 
@@ -52,9 +44,14 @@ def compress(stream: Tensor, perceptron: Perceptron, blocks: Blocks) -> Tensor:
         ValueError: if the blocks hold more or fewer tokens.
     """
     blocks.check(stream)
-    if stream.shape[1] > WIDEST or not uses_triton(stream):
-        return block_mean(residual(stream, perceptron), blocks)
-    from .gpu.compression import FusedCompression
+    if stream.shape[1] <= WIDEST and uses_triton(stream):
+        from .gpu.compression import FusedCompression
 
-    with torch.cuda.device_of(stream):  # Triton launches on the current card
-        return FusedCompression.apply(stream, blocks, *perceptron)  # type: ignore[no-any-return,no-untyped-call]
+        fused: Tensor = launch(FusedCompression.apply, stream, blocks, _in_steps, *perceptron)
+        return fused
+    return _in_steps(stream, perceptron, blocks)
+
+
+def _in_steps(stream: Tensor, perceptron: Perceptron, blocks: Blocks) -> Tensor:
+    """`compress` with the module's output stored for every token."""
+    return block_mean(residual_module(stream, perceptron), blocks)

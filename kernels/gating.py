@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from .core.dispatch import uses_triton
+from .core.dispatch import launch, uses_triton
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,8 +52,8 @@ def gated_sum(logits: Tensor, branches: Sequence[Tensor]) -> Tensor:
         return functools.reduce(torch.add, map(torch.mul, gates, branches))
     from .gpu.gating import FusedGatedSum
 
-    with torch.cuda.device_of(logits):  # Triton launches on the current card
-        return FusedGatedSum.apply(logits, *branches)  # type: ignore[no-any-return,no-untyped-call]
+    fused: Tensor = launch(FusedGatedSum.apply, logits, *branches)
+    return fused
 
 
 def deferred_sum(logits: Tensor, branches: tuple[Tensor, ...]) -> Gated:
@@ -87,9 +87,9 @@ def gated_merge(logits: Tensor, cross: Gated, own: Gated) -> Tensor:
     _check(own.logits, own.branches, 3)
     from .gpu.gated_merge import FusedGatedMerge
 
-    gates = (logits, cross.logits, own.logits)
-    with torch.cuda.device_of(logits):  # Triton launches on the current card
-        return FusedGatedMerge.apply(*gates, *cross.branches, *own.branches)  # type: ignore[no-any-return,no-untyped-call]
+    inner = cross.logits, own.logits, *cross.branches, *own.branches
+    fused: Tensor = launch(FusedGatedMerge.apply, logits, *inner)
+    return fused
 
 
 def _check(logits: Tensor, branches: Sequence[Tensor], count: int = 0) -> None:

@@ -6,19 +6,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
 from torch.nn import functional as F
 
-from .core.dispatch import uses_triton
+from .core.dispatch import launch, uses_triton
 from .core.precision import widened
+from .reference.definitions import LAYER_NORM_EPS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-EPS = 1e-5
 
-
-def normalize(stream: Tensor, update: Tensor | None = None) -> Tensor:
+def layer_norm(stream: Tensor, update: Tensor | None = None) -> Tensor:
     """Zero mean and unit variance over the last axis of stream (+ update).
 
     Args:
@@ -34,10 +32,10 @@ def normalize(stream: Tensor, update: Tensor | None = None) -> Tensor:
     if update is not None and update.shape != stream.shape:
         raise ValueError(f"an update {list(update.shape)} for a stream {list(stream.shape)}")
     if uses_triton(stream):
-        from .gpu.layer_norm import FusedNormalize
+        from .gpu.layer_norm import FusedLayerNorm
 
-        with torch.cuda.device_of(stream):  # Triton launches on the current card
-            return FusedNormalize.apply(stream, update)  # type: ignore[no-any-return,no-untyped-call]
+        fused: Tensor = launch(FusedLayerNorm.apply, stream, update)
+        return fused
     total = stream if update is None else stream + update
     wide = widened(total)
-    return F.layer_norm(wide, wide.shape[-1:], eps=EPS).to(stream.dtype)
+    return F.layer_norm(wide, wide.shape[-1:], eps=LAYER_NORM_EPS).to(stream.dtype)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .attention import batched_attention
 from .core.dispatch import uses_triton
-from .selected_attention import tile_attention
+from .tile_attention import tile_attention
 
 if TYPE_CHECKING:
     from .core.blocks import Blocks

@@ -16,7 +16,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save
 
-from kernels.sparse_field import Bricks
+from kernels.core.sparse_grid import Bricks
 
 from ..shared.cameras import Normalization
 from .config import DecoderConfig

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from torch.nn import functional as F
 
 from kernels.core.precision import widened
-from kernels.sparse_field import Bricks, SparseGrid, corners, decode, decode_features, sample
+from kernels.core.sparse_grid import Bricks, SparseGrid, corners
+from kernels.sparse_field import decode, decode_features, sample
 
 from .gather import gather_rows
 

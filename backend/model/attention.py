@@ -16,10 +16,11 @@ from torch import Tensor, nn
 
 from kernels.attention import attention
 from kernels.compressed_attention import compressed_attention, select_by_score
-from kernels.compression import Perceptron, compress, residual
+from kernels.compression import compress, residual_module
 from kernels.core.routing_plan import RoutingPlan
 from kernels.gating import Gated, deferred_sum, gated_merge, gated_sum
-from kernels.layer_norm import normalize
+from kernels.layer_norm import layer_norm
+from kernels.reference.definitions import Perceptron
 from kernels.selected_attention import selected_attention
 from kernels.window_attention import window_attention
 
@@ -67,11 +68,11 @@ class StreamAttention(nn.Module):
     def project(self, stream: Tensor, layout: Stream) -> Projection:
         """Queries, keys and values of the normed stream [tokens, width]."""
         raw_key = self.key(stream)
-        query = normalize(self._heads(self.query(stream))) if hasattr(self, "query") else None
+        query = layer_norm(self._heads(self.query(stream))) if hasattr(self, "query") else None
         return Projection(
             stream,
             query,
-            normalize(self._heads(raw_key)),
+            layer_norm(self._heads(raw_key)),
             self._heads(self.value(stream)),
             raw_key,
             layout,
@@ -137,7 +138,7 @@ class SparseAttention(nn.Module):
         heads = (-1, *keys.key.shape[1:])
         key = self.key_compression.means(keys.raw_key, keys.blocks)
         value = self.value_compression.means(keys.value.flatten(1), keys.blocks)
-        return normalize(key.reshape(heads)), value.reshape(heads)
+        return layer_norm(key.reshape(heads)), value.reshape(heads)
 
 
 class Compression(nn.Sequential):
@@ -148,7 +149,7 @@ class Compression(nn.Sequential):
 
     def forward(self, stream: Tensor) -> Tensor:
         """[tokens, width] to the same."""
-        return residual(stream, self.perceptron)
+        return residual_module(stream, self.perceptron)
 
     def means(self, stream: Tensor, blocks: Blocks) -> Tensor:
         """The same, averaged over each block, [blocks, width]."""

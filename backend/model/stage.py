@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from kernels.sparse_field import Bricks
+from kernels.core.sparse_grid import Bricks
 
 from ..field.decoders import MlpDecoder
 from .encoder import EncoderInputs, MultiViewEncoder

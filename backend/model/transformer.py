@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from kernels.layer_norm import normalize
+from kernels.layer_norm import layer_norm
 
 from .attention import GatedAttention
 from .layers import LayerNorm, Mlp, linear
@@ -54,7 +54,7 @@ class Block(nn.Module):
 
     def forward(self, volume: Tensor, image: Tensor, plan: Plan) -> tuple[Tensor, Tensor]:
         """Both streams [tokens, width] to the same; a read-only image stream stays as it was."""
-        x, y = normalize(volume), normalize(image)
+        x, y = layer_norm(volume), layer_norm(image)
         learned, image_learned = self.attention(x, y, plan)
         volume = self._update(self.volume_mlp, volume, x, learned)
         if image_learned is not None:
@@ -64,11 +64,11 @@ class Block(nn.Module):
     def _update(self, mlp: nn.Module, stream: Tensor, normed: Tensor, learned: Tensor) -> Tensor:
         # QUIRK 13 (docs/deviations.md): the sparse stage goes on from the normed streams.
         if self.residual_on_norm:
-            stream = normalize(normed, learned)
+            stream = layer_norm(normed, learned)
             update: Tensor = mlp(stream)
         else:
             stream = stream + learned
-            update = mlp(normalize(stream))
+            update = mlp(layer_norm(stream))
         return stream + update
 
 

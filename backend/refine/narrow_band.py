@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kernels.sparse_field import Bricks
+from kernels.core.sparse_grid import Bricks
 
 from ..field.gather import gather_rows
 from ..field.grids import evaluate

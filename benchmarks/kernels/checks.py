@@ -18,18 +18,21 @@ from torch.nn import functional as F
 
 from backend.field.config import HALF_SIDE
 from kernels.blending import blend_rows
+from kernels.block_mean import block_mean
 from kernels.compositing import ray_sums, ray_weights
 from kernels.compressed_attention import compressed_attention
-from kernels.compression import Perceptron, compress
-from kernels.core.blocks import Blocks, block_mean
+from kernels.compression import compress
+from kernels.core.blocks import Blocks
 from kernels.core.dispatch import forced, interpreting
 from kernels.core.precision import wide_type
 from kernels.core.routing_plan import RoutingPlan
+from kernels.core.sparse_grid import Bricks, SparseGrid
 from kernels.gating import Gated, gated_merge, gated_sum
-from kernels.layer_norm import normalize
+from kernels.layer_norm import layer_norm
 from kernels.nearest import Surfaces, nearest, squared_surface_distance
+from kernels.reference.definitions import Perceptron
 from kernels.selected_attention import selected_attention
-from kernels.sparse_field import Bricks, SparseGrid, decode, sample
+from kernels.sparse_field import decode, sample
 from kernels.window_attention import window_attention
 
 if TYPE_CHECKING:
@@ -138,8 +141,8 @@ def layers(device: torch.device) -> dict[str, tuple[Function, list[Tensor]]]:
             lambda x, *network: compress(x, Perceptron(*network), plan.blocks),
             [seen[0].flatten(1), *maps],
         ),
-        "norm": (normalize, [stream, branches[0]]),
-        "norm of heads": (normalize, [asking]),
+        "norm": (layer_norm, [stream, branches[0]]),
+        "norm of heads": (layer_norm, [asking]),
         "both gates": (both_gates, [logits[:, :2048], logits[:, 1024:], logits, *branches, *pair]),
         "gates": (lambda g, *parts: gated_sum(g, parts), [logits, *branches]),
     }

@@ -13,10 +13,11 @@ from backend.model.config.model_config import TransformerConfig
 from backend.model.routing.tokens import Plan, Stream
 from backend.model.transformer import Block
 from kernels.attention import log_sum_exp
+from kernels.block_mean import block_mean
 from kernels.compressed_attention import block_scores, compressed_attention, select_by_score
-from kernels.core.blocks import Blocks, block_mean
+from kernels.core.blocks import Blocks
 from kernels.core.routing_plan import RoutingPlan
-from kernels.layer_norm import normalize
+from kernels.layer_norm import layer_norm
 from kernels.selected_attention import selected_attention
 from kernels.window_attention import window_attention
 
@@ -63,7 +64,7 @@ def _projection(case: Case, query: Tensor, stream: Tensor, layout: Stream) -> Pr
 
     key, value = case.inputs["k_raw"], case.inputs["v_raw"]
     return Projection(
-        stream, normalize(heads(query)), normalize(heads(key)), heads(value), key, layout
+        stream, layer_norm(heads(query)), layer_norm(heads(key)), heads(value), key, layout
     )
 
 
@@ -147,8 +148,8 @@ def _block(case: Case) -> dict[str, Tensor]:
 def _block_trace(case: Case, block: Block, plan: Plan) -> dict[str, Tensor]:
     attention, routes = block.attention, plan.routes
     streams = {
-        "volume": attention.volume.project(normalize(case.inputs["blk.x"]), plan.volume),
-        "image": attention.image.project(normalize(case.inputs["blk.y"]), plan.image),
+        "volume": attention.volume.project(layer_norm(case.inputs["blk.x"]), plan.volume),
+        "image": attention.image.project(layer_norm(case.inputs["blk.y"]), plan.image),
     }
     tensors = {}
     for query, asking in streams.items():

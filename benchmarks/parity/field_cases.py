@@ -17,7 +17,7 @@ from backend.field.ray_sampling import Occupancy, RaySampler
 from backend.field.renderer import absorb
 from backend.field.volumes import DenseVolume, SparseVolume
 from backend.mesh.network_surface import EMPTY, REACH
-from kernels.sparse_field import Bricks
+from kernels.core.sparse_grid import Bricks
 
 from .case import Case, Produced
 

@@ -6,13 +6,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
-from .dispatch import uses_triton
-from .precision import widened
 from .segments import owners_of_offsets
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -43,28 +42,3 @@ class Blocks:
     def owners(self) -> Tensor:
         """The block of every token, [tokens] int64."""
         return owners_of_offsets(self.token_offsets)
-
-
-def block_mean(values: Tensor, blocks: Blocks) -> Tensor:
-    """The mean over the tokens of each block: AvgPool of the compressed branch.
-
-    Args:
-        values: [tokens, channels], block after block.
-        blocks: the blocks of these tokens.
-
-    Returns:
-        [blocks, channels].
-
-    Raises:
-        ValueError: if the blocks hold more or fewer tokens.
-    """
-    blocks.check(values)
-    if uses_triton(values):
-        from ..gpu.block_mean import FusedBlockMean
-
-        with torch.cuda.device_of(values):  # Triton launches on the current card
-            return FusedBlockMean.apply(values, blocks)  # type: ignore[no-any-return,no-untyped-call]
-    # In bfloat16 a sum over 512 tokens would lose whatever is below 1/256 of it.
-    wide = widened(values)
-    total = wide.new_zeros(blocks.count, values.shape[1]).index_add(0, blocks.owners(), wide)
-    return (total / blocks.token_offsets.diff()[:, None]).to(values.dtype)

@@ -14,14 +14,16 @@ import logging
 import os
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor
+
+Result = TypeVar("Result")
 
 LOGGER = logging.getLogger(__name__)
 
@@ -69,6 +71,21 @@ def uses_triton(tensor: Tensor) -> bool:
         raise RuntimeError(f"Triton kernels are forced, but {obstacle}.")
     _announce("reference" if obstacle else "Triton", obstacle or f"tensors on {tensor.device.type}")
     return not obstacle
+
+
+def launch(kernel: Callable[..., Result], first: Tensor, *arguments: Any) -> Result:
+    """Call what launches a Triton kernel, on the CUDA device of its first tensor.
+
+    Operations import their kernel where they call this, so that importing `kernels` does not
+    import Triton.
+
+    Args:
+        kernel: a function of `kernels.gpu`, or `apply` of an autograd function there.
+        first: its first argument.
+        arguments: all others.
+    """
+    with torch.cuda.device_of(first):  # Triton launches on the current device
+        return kernel(first, *arguments)
 
 
 def interpreting() -> bool:

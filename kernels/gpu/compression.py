@@ -12,13 +12,13 @@ import triton.language as tl
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ..compression import Perceptron, residual
-from ..core.blocks import block_mean
-from ..layer_norm import EPS
+from ..reference.definitions import LAYER_NORM_EPS, Perceptron
 from .launch import LEAST_ROWS
 from .tile_attention import load_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..core.blocks import Blocks
 
 TOKENS = 64
@@ -72,18 +72,24 @@ def compress_kernel(
 
 
 class FusedCompression(torch.autograd.Function):
-    """`compression.compress`; on the way back the network runs again, token by token."""
+    """`compression.compress`; the backward runs the network again, in the steps it is given."""
 
     @staticmethod
-    def forward(ctx: Any, stream: Tensor, blocks: Blocks, *network: Tensor) -> Tensor:
+    def forward(
+        ctx: Any,
+        stream: Tensor,
+        blocks: Blocks,
+        in_steps: Callable[[Tensor, Perceptron, Blocks], Tensor],
+        *network: Tensor,
+    ) -> Tensor:
         ctx.save_for_backward(stream, *network)
-        ctx.blocks = blocks
+        ctx.blocks, ctx.in_steps = blocks, in_steps
         stream, width = stream.contiguous(), stream.shape[1]
         pointers = Perceptron(*(each.contiguous() for each in network))
         mean = stream.new_empty((blocks.count, width))
         if blocks.count:
             compress_kernel[(blocks.count,)](
-                stream, pointers, mean, blocks.token_offsets, width, EPS,
+                stream, pointers, mean, blocks.token_offsets, width, LAYER_NORM_EPS,
                 **sizes(width, stream.dtype),
             )  # fmt: skip
         return mean
@@ -93,9 +99,9 @@ class FusedCompression(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         with torch.enable_grad():
             stream, *network = (each.detach().requires_grad_() for each in ctx.saved_tensors)
-            mean = block_mean(residual(stream, Perceptron(*network)), ctx.blocks)
+            mean = ctx.in_steps(stream, Perceptron(*network), ctx.blocks)
         of_stream, *others = torch.autograd.grad(mean, (stream, *network), grad)
-        return of_stream, None, *others
+        return of_stream, None, None, *others
 
 
 def sizes(width: int, dtype: torch.dtype) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import triton.language as tl
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ..layer_norm import EPS
+from ..reference.definitions import LAYER_NORM_EPS
 
 _BLOCK_ELEMENTS = 2048  # of several short rows that one program takes
 
@@ -75,8 +75,8 @@ def backward_kernel(
     tl.store(stream_grad_ptr + offset, result.to(stream_grad_ptr.dtype.element_ty), mask=inside)
 
 
-class FusedNormalize(torch.autograd.Function):
-    """`normalization.normalize`; stream and update share one gradient."""
+class FusedLayerNorm(torch.autograd.Function):
+    """`layer_norm.layer_norm`; stream and update share one gradient."""
 
     @staticmethod
     def forward(ctx: Any, stream: Tensor, update: Tensor | None) -> Tensor:
@@ -89,7 +89,7 @@ class FusedNormalize(torch.autograd.Function):
         if rows:
             sizes = _sizes(width)
             forward_kernel[(triton.cdiv(rows, sizes["ROWS"]),)](
-                stream, added, out, deviation, rows, width, EPS,
+                stream, added, out, deviation, rows, width, LAYER_NORM_EPS,
                 UPDATED=update is not None, **sizes,
             )  # fmt: skip
         ctx.save_for_backward(out, deviation)

@@ -13,8 +13,6 @@ import triton.language as tl
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..nearest import Surfaces
-
 QUERIES = 8  # of a program of the search
 POINTS = 128  # that pass by at once; not fewer than are sought
 PAIRS = 8  # (query, block) of a program of the distances to surfaces
@@ -110,14 +108,16 @@ def sizes(count: int) -> dict[str, int]:
     return {"BEST": best, "QUERIES": QUERIES, "POINTS": max(POINTS, best)}
 
 
-def fused_squared_surface_distance(query: Tensor, near: Tensor, surfaces: Surfaces) -> Tensor:
-    """`nearest.squared_surface_distance`."""
-    query, near, points = query.contiguous(), near.contiguous(), surfaces.points.contiguous()
+def fused_squared_surface_distance(
+    query: Tensor, near: Tensor, points: Tensor, far: float
+) -> Tensor:
+    """`nearest.squared_surface_distance` of the points and the `far` of its `Surfaces`."""
+    query, near, points = query.contiguous(), near.contiguous(), points.contiguous()
     distance = query.new_empty(near.shape)
     if near.numel():
         surface_kernel[(triton.cdiv(near.numel(), PAIRS),)](
             query, near, points, distance,
-            near.numel(), near.shape[1], points.shape[2], surfaces.far**2,
+            near.numel(), near.shape[1], points.shape[2], far**2,
             PAIRS=PAIRS, PIXELS=PIXELS, **EXACT,
         )  # fmt: skip
     return distance

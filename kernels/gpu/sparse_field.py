@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from ..sparse_field import corners
+from ..core.sparse_grid import corners
 from .blending import spread_rows
 from .launch import LEAST_ROWS
 from .tile_attention import load_rows, store_rows
@@ -27,7 +27,7 @@ from .tile_attention import load_rows, store_rows
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..sparse_field import SparseGrid
+    from ..core.sparse_grid import SparseGrid
 
 POINTS = {"decode": 64, "gradient": 16}  # taken at once; more of a gradient spill registers
 PROGRAMS = 1024  # that share the points of a gradient at most

@@ -225,7 +225,7 @@ def forward_kernel(
 
 
 class FusedTileAttention(torch.autograd.Function):
-    """Forward and backward of `selected_attention.tile_attention` in Triton."""
+    """Forward and backward of `tile_attention.tile_attention` in Triton."""
 
     @staticmethod
     def forward(
@@ -247,7 +247,7 @@ class FusedTileAttention(torch.autograd.Function):
 
 
 def forward(query: Tensor, key: Tensor, value: Tensor, tiles: QueryTiles) -> tuple[Tensor, Tensor]:
-    """Launch the forward kernel; see `selected_attention.tile_attention`."""
+    """Launch the forward kernel; see `tile_attention.tile_attention`."""
     launch = launch_of("forward", query, key, tiles.queries.shape[1])
     out = torch.empty_like(query)
     lse = query.new_empty((query.shape[1], query.shape[0]), dtype=torch.float32)

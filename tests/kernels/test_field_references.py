@@ -12,7 +12,8 @@ import torch
 from benchmarks.kernels.checks import fields
 from kernels.blending import blend_rows
 from kernels.compositing import ray_sums, ray_weights
-from kernels.sparse_field import Bricks, SparseGrid, decode, sample
+from kernels.core.sparse_grid import Bricks, SparseGrid
+from kernels.sparse_field import decode, sample
 
 COUNTS = (0, 3, 1, 0, 6)
 RAY = torch.repeat_interleave(torch.arange(5), torch.tensor(COUNTS))

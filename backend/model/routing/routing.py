@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kernels.core.blocks import block_mean
+from kernels.block_mean import block_mean
 from kernels.nearest import Surfaces, nearest, smallest, squared_surface_distance
 
 if TYPE_CHECKING:

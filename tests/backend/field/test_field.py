@@ -18,7 +18,7 @@ from backend.field.grids import evaluate, grid_points
 from backend.field.ray_sampling import Occupancy, RaySampler
 from backend.field.renderer import absorb
 from backend.field.volumes import DenseVolume, SparseVolume
-from kernels.sparse_field import Bricks
+from kernels.core.sparse_grid import Bricks
 
 
 def _linear_volume(count: int, dtype: torch.dtype = torch.float32) -> DenseVolume:

@@ -17,7 +17,7 @@ from backend.field.grids import grid_points
 from backend.field.volumes import DenseVolume, SparseVolume
 from backend.refine.narrow_band import NarrowBand, sample_grid
 from backend.shared.cameras import Normalization
-from kernels.sparse_field import Bricks
+from kernels.core.sparse_grid import Bricks
 
 PLACE = Normalization((1.0, -2.0, 0.5), 0.25)
 TURN = ((0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0))

@@ -32,7 +32,7 @@ from backend.mesh.network_surface import (
 from backend.mesh.triangle_mesh import TriangleMesh
 from backend.shared.errors import Cancelled, NoSurface
 from backend.shared.progress import Progress
-from kernels.sparse_field import Bricks
+from kernels.core.sparse_grid import Bricks
 
 SETTINGS = SurfaceSettings(
     HALF_SIDE, render_step(HALF_SIDE, 1024), resolution=25, cells=34, smoothing=0

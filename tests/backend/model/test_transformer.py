@@ -23,7 +23,7 @@ from backend.model.routing.tokens import (
 from backend.model.stage_fusion import PriorFeatures
 from backend.model.transformer import Block, ReconstructionTransformer
 from kernels.attention import attention
-from kernels.layer_norm import normalize
+from kernels.layer_norm import layer_norm
 
 CONFIG = TransformerConfig(
     attention="sparse",
@@ -87,8 +87,8 @@ def test_selecting_every_block_is_full_attention() -> None:
     _, plan = _scene(every_block=True)
     volume, image = _tokens(plan)
     module = GatedAttention(CONFIG, two_sided=True)
-    x = module.volume.project(normalize(volume), plan.volume)
-    y = module.image.project(normalize(image), plan.image)
+    x = module.volume.project(layer_norm(volume), plan.volume)
+    y = module.image.project(layer_norm(image), plan.image)
     _, selected = module.volume_to_image.branches(x, y, plan.routes.volume_to_image)
     full = attention(x.query, y.key, y.value, plan.volume.offsets, plan.image.offsets).flatten(1)
     torch.testing.assert_close(selected, full, atol=2e-6, rtol=0)
@@ -167,7 +167,7 @@ def _transformer(config: TransformerConfig) -> ReconstructionTransformer:
 
 def _prior(plan: Plan, maps: int) -> PriorFeatures:
     volume, image = _tokens(plan, seed=8)
-    return PriorFeatures(normalize(volume), torch.cat([image] * maps, 1))
+    return PriorFeatures(layer_norm(volume), torch.cat([image] * maps, 1))
 
 
 def test_fused_features_must_be_given() -> None:

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import torch
 
-from kernels.core.blocks import Blocks, block_mean
+from kernels.block_mean import block_mean
+from kernels.core.blocks import Blocks
 
 
 def test_means_by_hand():

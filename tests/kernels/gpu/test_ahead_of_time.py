@@ -16,7 +16,6 @@ triton = pytest.importorskip("triton", reason="Triton is made for Linux and Wind
 from triton.backends.compiler import GPUTarget  # noqa: E402 - only where Triton is
 from triton.compiler import ASTSource  # noqa: E402
 
-from kernels.compression import Perceptron  # noqa: E402
 from kernels.gpu import (  # noqa: E402
     blending,
     block_mean,
@@ -31,6 +30,7 @@ from kernels.gpu import (  # noqa: E402
     tile_attention_backward,
 )
 from kernels.gpu.launch import launch  # noqa: E402
+from kernels.reference.definitions import Perceptron  # noqa: E402
 
 SHARED_KIB = {80: 163, 89: 99, 90: 227, 100: 227, 120: 99}  # of one program, by compute capability
 OPTIONS = ("num_warps", "num_stages", "enable_fp_fusion")

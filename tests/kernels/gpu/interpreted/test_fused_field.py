@@ -10,7 +10,8 @@ import torch
 from kernels.blending import blend_rows
 from kernels.compositing import ray_sums, ray_weights
 from kernels.core.dispatch import forced
-from kernels.sparse_field import Bricks, SparseGrid, decode
+from kernels.core.sparse_grid import Bricks, SparseGrid
+from kernels.sparse_field import decode
 
 EPS = torch.finfo(torch.float32).eps
 COUNTS = torch.tensor([0, 3, 70, 1, 0, 150, 20])  # samples of rays, also none and several pieces

@@ -8,11 +8,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from kernels.compression import Perceptron, compress
-from kernels.core.blocks import Blocks, block_mean
+from kernels.block_mean import block_mean
+from kernels.compression import compress
+from kernels.core.blocks import Blocks
 from kernels.core.dispatch import forced
 from kernels.gating import Gated, gated_merge, gated_sum
-from kernels.layer_norm import EPS, normalize
+from kernels.layer_norm import layer_norm
+from kernels.reference.definitions import LAYER_NORM_EPS, Perceptron
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
 
@@ -57,20 +59,20 @@ def test_norm(shape, updated, dtype):
     the end, and its gradient is made of three products with rounded rows: 8 eps cover it.
     """
     if 0 in shape:
-        assert normalize(random(*shape).to(dtype)).shape == shape
+        assert layer_norm(random(*shape).to(dtype)).shape == shape
         return
     tensors = [3 * random(*shape, seed=seed) + 1 for seed in range(1 + updated)]
-    compare(normalize, tensors, dtype, 8 if dtype is torch.float32 or not updated else 16)
+    compare(layer_norm, tensors, dtype, 8 if dtype is torch.float32 or not updated else 16)
 
 
 def test_constant_rows_are_finite():
     """A row without variance is zero, and so, up to eps, is what it hands back."""
     row = torch.full((2, 8), 7.0, requires_grad=True)
-    out = normalize(row)
+    out = layer_norm(row)
     out.sum().backward()
     assert torch.equal(out, torch.zeros_like(out))
     assert torch.equal(row.grad, torch.zeros_like(row))
-    wanted = F.layer_norm(torch.full((2, 8), 7.0), (8,), eps=EPS)
+    wanted = F.layer_norm(torch.full((2, 8), 7.0), (8,), eps=LAYER_NORM_EPS)
     assert torch.equal(out.detach(), wanted)
 
 
@@ -136,7 +138,7 @@ def test_what_does_not_fit_is_refused():
         with pytest.raises(ValueError, match="5 tokens; the blocks hold 6"):
             wrong()
     with pytest.raises(ValueError, match=r"an update \[4, 8\] for a stream \[5, 8\]"):
-        normalize(stream, stream[:4])
+        layer_norm(stream, stream[:4])
     pair, three = Gated((stream,) * 2, torch.zeros(5, 16)), Gated((stream,) * 3, torch.zeros(5, 24))
     for wrong in (
         lambda: gated_sum(torch.zeros(5, 16), [stream] * 3),
