@@ -48,6 +48,8 @@ _TYPE_NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16
 def read_pickle(path: Path) -> Any:
     """The content of a `.pth` file; tensors stay on disk until they are used.
 
+    DEFECT 17 (docs/deviations.md): the release unpickles without limits, which can run any code.
+
     Raises:
         CheckpointMissing: if there is no such file.
         CheckpointMismatch: if it is damaged, or names anything but tensors and plain data. Nothing
@@ -218,6 +220,8 @@ def load_strictly(
     module: nn.Module, tensors: Mapping[str, Tensor], source: object, remedy: str
 ) -> None:
     """Give a module built on the meta device its tensors, all of them and no others.
+
+    DEFECT 12 (docs/deviations.md): the release loads what fits and says nothing of the rest.
 
     Raises:
         CheckpointMismatch: listing every missing, unexpected or differently shaped tensor.
