@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from backend.shared import errors, exit_codes
+from tests import test_rooms
 
 ROOMS = ("backend", "benchmarks", "docs", "kernels", "lsrm_blender", "tests")
 PRODUCT = ("backend/", "kernels/", "lsrm_blender/")
@@ -190,6 +192,37 @@ def test_every_page_is_linked_from_the_readme(texts):
     linked = set(LINK.findall(texts["README.md"]))
     pages = {name for name in texts if name.startswith("docs/") and name.endswith(".md")}
     assert pages <= linked
+
+
+def test_imports_of_the_architecture(repository, texts):
+    """A room imports the rooms that the page of the architecture lists for it, and no others."""
+    table = texts["docs/architecture.md"]
+    rows = re.findall(r"^\| `([\w/.]+)` \| .+ \| (.+) \|$", table, re.MULTILINE)
+    assert len(rows) > len(test_rooms.ROOMS)
+    wrong = []
+    for room, allowed in rows:
+        if "all of" not in allowed and "everything" not in allowed:
+            known = (room, *re.findall(r"`([\w/]+)`", allowed))
+            imports = imports_of(room, repository)
+            wrong += [each for each in imports if not each.split()[-1].startswith(known)]
+    assert wrong == []
+
+
+def imports_of(room: str, repository: Path) -> list[str]:
+    """The imports of LSRM's own modules in a room, as "PATH imports PATH"."""
+    modules = {
+        path.relative_to(repository).as_posix(): path
+        for each in test_rooms.ROOMS
+        for path in (repository / each).rglob("*.py")
+    }
+    return [
+        f"{name} imports {target}"
+        for name, path in modules.items()
+        if name.startswith(room) and name != test_rooms.BOOTSTRAP
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for target in test_rooms.imported(node, name, modules)
+        if target in modules
+    ]
 
 
 @pytest.mark.parametrize("room", ["backend", "lsrm_blender"])
