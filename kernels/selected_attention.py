@@ -20,7 +20,8 @@ def selected_attention(
 ) -> tuple[Tensor, Tensor]:
     """SelAttn of eqs. (1) and (2): one softmax over all tokens of the selected blocks.
 
-    A block named twice counts twice. A query that names no block gets zeros.
+    A block named twice counts twice. A query that names no block gets zeros (DEFECT 9,
+    docs/deviations.md).
 
     Args:
         query: [queries, query heads, D].
