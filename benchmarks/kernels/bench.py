@@ -16,8 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from backend.shared.errors import LsrmError
 from backend.shared.exit_codes import DONE, FAILED
 from backend.shared.terminal import say
@@ -52,6 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
     """Tables for people, or everything as JSON; 1 if a kernel is wrong."""
+    import torch  # not above: `--help` must answer without it
+
     parts = list(PARTS) if arguments.what == "all" else [arguments.what]
     report: dict[str, Any] = {
         "date": datetime.now(UTC).date().isoformat(),
@@ -80,6 +80,8 @@ def _known(file: Path | None, report: dict[str, Any]) -> dict[str, Any]:
 
 def checks(_: argparse.Namespace) -> dict[str, Any]:
     """Every kernel against its reference; needs a card, or Triton's interpreter."""
+    import torch
+
     from kernels.core.dispatch import interpreting
 
     from .checks import run_checks
@@ -100,6 +102,8 @@ def checks(_: argparse.Namespace) -> dict[str, Any]:
 
 def kernels(arguments: argparse.Namespace) -> dict[str, Any]:
     """The routing of an object, and the times of selected attention on it."""
+    import torch
+
     from .scene import scene_of
     from .timings import BASELINE_MILLISECONDS, baseline_counts, over_query_centric
 
@@ -126,6 +130,8 @@ def kernels(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def network(arguments: argparse.Namespace) -> dict[str, Any]:
     """Both stages through the pipeline; on a CPU at the size of `mini`."""
+    import torch
+
     from .network import full_size, run_network, small_size
 
     cuda = torch.cuda.is_available()
@@ -149,6 +155,8 @@ PARTS = {"checks": checks, "kernels": kernels, "network": network}
 
 def machine() -> dict[str, str]:
     """What a time depends on: processor or card, and versions."""
+    import torch
+
     found = {
         "processor": platform.processor() or platform.machine(),
         "threads": str(torch.get_num_threads()),

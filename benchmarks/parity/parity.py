@@ -8,23 +8,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
 from backend.shared.errors import LsrmError
 from backend.shared.terminal import print_json, say
-
-from .attention_case import run_attention_case
-from .case import Case, Produced, read_case
-from .field_cases import run_render_case, run_volsdf_dense_case, run_volsdf_sparse_case
-from .preprocess_case import run_preprocess_case
-from .stage_cases import run_dense_case, run_sparse_case
-from .token_cases import run_routing_case, run_sparsify_case
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
     from torch import Tensor
+
+    from .case import Case, Produced
 
 
 @dataclass(frozen=True)
@@ -35,17 +28,25 @@ class Kind:
     tolerance: float
 
 
-KINDS = {
-    "dense": Kind(run_dense_case, 1e-4),
-    "sparse": Kind(run_sparse_case, 1e-4),
-    "attention_units": Kind(run_attention_case, 1e-5),
-    "sparsify": Kind(run_sparsify_case, 1e-5),
-    "routing": Kind(run_routing_case, 1e-5),
-    "volsdf_dense": Kind(run_volsdf_dense_case, 1e-5),
-    "volsdf_sparse": Kind(run_volsdf_sparse_case, 1e-5),
-    "render": Kind(run_render_case, 1e-5),
-    "preprocess": Kind(run_preprocess_case, 5e-6),
-}
+def kinds() -> dict[str, Kind]:
+    """The kinds of cases by name. They import PyTorch, which `--help` must not need."""
+    from .attention_case import run_attention_case
+    from .field_cases import run_render_case, run_volsdf_dense_case, run_volsdf_sparse_case
+    from .preprocess_case import run_preprocess_case
+    from .stage_cases import run_dense_case, run_sparse_case
+    from .token_cases import run_routing_case, run_sparsify_case
+
+    return {
+        "dense": Kind(run_dense_case, 1e-4),
+        "sparse": Kind(run_sparse_case, 1e-4),
+        "attention_units": Kind(run_attention_case, 1e-5),
+        "sparsify": Kind(run_sparsify_case, 1e-5),
+        "routing": Kind(run_routing_case, 1e-5),
+        "volsdf_dense": Kind(run_volsdf_dense_case, 1e-5),
+        "volsdf_sparse": Kind(run_volsdf_sparse_case, 1e-5),
+        "render": Kind(run_render_case, 1e-5),
+        "preprocess": Kind(run_preprocess_case, 5e-6),
+    }
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,14 @@ def run_case(folder: Path) -> list[Comparison]:
     Raises:
         LsrmError: if the folder is no case, or of a kind that is unknown here.
     """
-    case = read_case(folder)
-    if case.kind not in KINDS:
+    from .case import read_case
+
+    case, known = read_case(folder), kinds()
+    if case.kind not in known:
         raise LsrmError(
-            f"{folder} is a case of kind {case.kind!r}.", f"Known kinds: {', '.join(KINDS)}."
+            f"{folder} is a case of kind {case.kind!r}.", f"Known kinds: {', '.join(known)}."
         )
-    kind = KINDS[case.kind]
+    kind = known[case.kind]
     produced = kind.run(case)
     return [
         _compare(name, wanted, produced, kind.tolerance)
@@ -129,7 +132,7 @@ def _compare(name: str, wanted: Tensor, produced: Produced, tolerance: float) ->
 
 def _largest(found: Tensor, wanted: Tensor) -> float:
     difference = (found - wanted).abs()
-    difference = torch.where(found == wanted, 0.0, difference)  # equal infinities
+    difference = difference.masked_fill(found == wanted, 0.0)  # equal infinities
     return float(difference.nan_to_num(float("inf")).max()) if wanted.numel() else 0.0
 
 
