@@ -1,20 +1,19 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`python3 -m backend COMMAND`: find or make the right environment, then run the command in it.
+"""`python3 -m backend COMMAND`: check the usage, find or install the environment, run the command.
 
-Standard library only, because on a fresh machine there is nothing else.
+Standard library only: this runs before anything is installed.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from pathlib import Path
 
 from .commands.command_line import check_usage
 from .commands.command_line import main as run_command
-from .setup.bootstrap import become, interpreters, take_blender
+from .setup.bootstrap import extract_blender_option, find_or_install, replace_process
 from .setup.installation import check_python
 from .shared.errors import Cancelled, LsrmError
 from .shared.exit_codes import USAGE
@@ -29,26 +28,25 @@ from .shared.virtual_environments import (
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command line; returns the exit code where it has not become another program."""
+    """Run one command line; returns the exit code, unless another process replaces this one."""
     try:
         check_python()
-        arguments = take_blender(arguments)
-        with contextlib.suppress(ModuleNotFoundError):  # benchmarks cannot be read without torch
-            check_usage(arguments)
+        arguments = extract_blender_option(arguments)
+        check_usage(arguments)
         if arguments[0] == "doctor" and not backend_environment().ready:
             return run_command(arguments)
-        python, *_ = interpreters(*_environments(arguments[0]))
+        python, *_ = find_or_install(*_environments(arguments[0]))
         os.environ["LSRM_BACKEND"] = str(python)
         if arguments[0] == "test":
             os.chdir(ROOT)
-            become([str(python), "-P", "-m", "pytest", *arguments[1:]], child_variables())
+            replace_process([str(python), "-P", "-m", "pytest", *arguments[1:]], child_variables())
         if python == Path(sys.executable):
             return run_command(arguments)
-        become(
+        replace_process(
             [str(python), "-P", "-m", "backend.commands.command_line", *arguments],
             child_variables(),
         )
-    except SystemExit as stop:  # help, or a wrong usage
+    except SystemExit as stop:  # after help or wrong usage
         return stop.code if isinstance(stop.code, int) else USAGE
     except LsrmError as error:
         return fail(error, as_json="--json" in arguments)

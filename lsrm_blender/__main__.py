@@ -16,7 +16,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from backend.setup.bootstrap import become, interpreters, take_blender
+from backend.setup.bootstrap import extract_blender_option, find_or_install, replace_process
 from backend.setup.installation import check_python
 from backend.shared.errors import Cancelled, EnvironmentBroken, LsrmError
 from backend.shared.exit_codes import USAGE
@@ -35,9 +35,9 @@ def main(arguments: list[str]) -> int:
     """Run one command line; returns the exit code where it has not become another program."""
     try:
         check_python()
-        arguments = take_blender(arguments)
+        arguments = extract_blender_option(arguments)
         check_usage(arguments)
-        enter_blender(interpreters(blender_environment())[0], arguments)
+        enter_blender(find_or_install(blender_environment())[0], arguments)
     except SystemExit as stop:  # help, or a wrong usage
         return stop.code if isinstance(stop.code, int) else USAGE
     except LsrmError as error:
@@ -63,11 +63,11 @@ def enter_blender(program: Path, arguments: list[str]) -> NoReturn:
         EnvironmentBroken: if the program is no Blender, or one that is too old.
     """
     if program.name.lower().startswith("python"):
-        become([str(program), "-P", ENTRY, *arguments], child_variables())
+        replace_process([str(program), "-P", ENTRY, *arguments], child_variables())
     check_blender(program)
     options = ["--background", "--factory-startup", "--python-exit-code", "1"]
     command = [str(program), *options, "--python", ENTRY, "--", *arguments]
-    become(command, child_variables(**keep_stdout()))
+    replace_process(command, child_variables(**keep_stdout()))
 
 
 def keep_stdout() -> dict[str, str]:

@@ -1,9 +1,11 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands of `python3 -m backend`: how they are called, what they return, how they fail.
+"""The commands of `python3 -m backend`: their list, arguments, exit codes and errors.
 
 Each command is a module with `add_arguments(parser)` and `run(arguments)`, imported only when it
-is asked for. `run` returns either its answer, which is printed as JSON, or an exit code.
+is called. `run` returns an exit code, or a result that is printed as JSON.
+Standard library only at import, also in the modules of the commands: help and wrong usage are
+answered before anything is installed.
 """
 
 from __future__ import annotations
@@ -39,8 +41,8 @@ class Command:
 
     Attributes:
         summary: what it does, for `--help`.
-        module: what runs it; relative to this package, or absolute in a clone of the repository.
-            None for `test`, which `backend/__main__.py` hands to pytest.
+        module: with `add_arguments` and `run`; relative to this package, or absolute for the
+            benchmarks. None for `test`, which `backend/__main__.py` passes to pytest.
     """
 
     summary: str
@@ -66,13 +68,13 @@ class Command:
 
 
 COMMANDS = {
-    "demo": Command("from nothing to pictures: capture, reconstruct, import, relight", ".demo"),
+    "demo": Command("an example from capture to relit result, with pictures", ".demo"),
     "test": Command("run the test suite; takes pytest's arguments", None),
-    "doctor": Command("check the installation, each finding with a remedy", ".doctor"),
+    "doctor": Command("check the installation, with a remedy for each problem", ".doctor"),
     "reconstruct": Command("posed views to a textured mesh", ".reconstruct"),
-    "metrics": Command("score renders, and a mesh, against the truth", ".metrics"),
+    "metrics": Command("score renders and a mesh against the ground truth", ".metrics"),
     "convert-checkpoint": Command("released weights to safetensors", ".convert_checkpoint"),
-    "serve": Command("jobs by JSON-RPC on stdin and stdout, for the panel in Blender", ".serve"),
+    "serve": Command("run jobs of the panel in Blender by JSON-RPC on stdin and stdout", ".serve"),
     "parity": Command(
         "compare the model with stored numbers, tensor by tensor", "benchmarks.parity.parity"
     ),
@@ -83,14 +85,11 @@ COMMANDS = {
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command line and return its exit code.
-
-    0 done, 1 failed or some items failed, 2 wrong usage, 3 broken environment, 130 interrupted.
-    """
+    """Run one command line; returns its exit code, one of those in `exit_codes`."""
     as_json = "--json" in arguments
-    words = logging.StreamHandler(sys.stderr)
-    words.setLevel(logging.WARNING)  # the rest is for the log of the result folder
-    logging.basicConfig(format="%(message)s", handlers=[words])
+    on_stderr = logging.StreamHandler(sys.stderr)
+    on_stderr.setLevel(logging.WARNING)  # the rest goes to the log of the result folder
+    logging.basicConfig(format="%(message)s", handlers=[on_stderr])
     try:
         return _run(arguments)
     except SystemExit as stop:  # of argparse: 0 after --help, 2 on wrong usage
@@ -99,19 +98,19 @@ def main(arguments: list[str]) -> int:
         return fail(error, as_json=as_json)
     except KeyboardInterrupt:
         return fail(Cancelled("Interrupted.", "Run it again when you are ready."), as_json=as_json)
-    except Exception as error:  # noqa: BLE001 - told with its code, like any other
-        told = as_lsrm_error(error)
-        if not isinstance(told, OutOfMemory):
+    except Exception as error:  # noqa: BLE001 - reported with a code, like any other
+        expected = as_lsrm_error(error)
+        if not isinstance(expected, OutOfMemory):
             traceback.print_exc(file=sys.stderr)
-        return fail(told, as_json=as_json)
+        return fail(expected, as_json=as_json)
 
 
 def check_usage(arguments: list[str]) -> None:
-    """Answer a request for help or a wrong usage, which needs no environment.
+    """Print help, or what is wrong with a command line; return if there is nothing to print.
 
     Raises:
-        SystemExit: with the exit code, if there is nothing to run.
-        ModuleNotFoundError: if the command cannot be imported here.
+        SystemExit: with code 0 after help, 2 after wrong usage.
+        EnvironmentBroken: if the command needs a clone of the repository.
     """
     name, *rest = arguments or ["--help"]
     if name in ("-h", "--help"):
@@ -122,32 +121,35 @@ def check_usage(arguments: list[str]) -> None:
         raise SystemExit(USAGE)
     if name != "test":
         _parse(name, COMMANDS[name].load(), rest)
+    elif rest in (["-h"], ["--help"]):  # pytest's own help would need the environment
+        say(f"usage: {PROGRAM} test [ARGUMENT …]    (all arguments go to pytest)")
+        raise SystemExit(DONE)
 
 
 def _run(arguments: list[str]) -> int:
     check_usage(arguments)
     name, *rest = arguments
     module = COMMANDS[name].load()
-    answer = module.run(_parse(name, module, rest))
-    if isinstance(answer, int):
-        return answer
-    print_json(answer)
+    result = module.run(_parse(name, module, rest))
+    if isinstance(result, int):
+        return result
+    print_json(result)
     return DONE
 
 
-def _parse(name: str, module: ModuleType, words: list[str]) -> argparse.Namespace:
+def _parse(name: str, module: ModuleType, arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog=f"{PROGRAM} {name}",
         description=COMMANDS[name].summary,
         conflict_handler="resolve",  # a command may describe its own --json
     )
-    parser.add_argument("--json", action="store_true", help="answer with one JSON document")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
     module.add_arguments(parser)
-    return parser.parse_args(words)
+    return parser.parse_args(arguments)
 
 
 def _help() -> str:
-    lines = [f"usage: {PROGRAM} COMMAND …    ({PROGRAM} COMMAND --help tells more)", ""]
+    lines = [f"usage: {PROGRAM} COMMAND …    ({PROGRAM} COMMAND --help for more)", ""]
     lines += [f"  {name:<20}{command.summary}" for name, command in COMMANDS.items()]
     return "\n".join(lines)
 

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a command line to a process in the right virtual environment.
+"""Find or install the interpreters of a command, and continue in the right one.
 
-This runs on a fresh machine before anything is installed: standard library only.
+Standard library only: this runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from ..shared.errors import EnvironmentBroken
+from ..shared.exit_codes import USAGE
+from ..shared.terminal import say
 from ..shared.virtual_environments import find_interpreter
 from .installation import install
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from ..shared.virtual_environments import VirtualEnvironment
 
 
-def interpreters(*environments: VirtualEnvironment) -> list[Path]:
-    """The Pythons to use for some environments; installs those that there are not.
+def find_or_install(*environments: VirtualEnvironment) -> list[Path]:
+    """The interpreters of virtual environments, installing the environments that are missing.
 
     Raises:
         EnvironmentBroken: if an environment cannot be used or installed.
@@ -32,25 +33,31 @@ def interpreters(*environments: VirtualEnvironment) -> list[Path]:
     return [find_interpreter(each) or each.python for each in environments]
 
 
-def take_blender(arguments: list[str]) -> list[str]:
-    """Take `--blender PATH` out of a command line, into the variable that names a Blender.
+def extract_blender_option(arguments: list[str]) -> list[str]:
+    """Move `--blender PATH` from a command line to the environment variable LSRM_BLENDER.
 
     Raises:
-        EnvironmentBroken: if the path is missing.
+        SystemExit: with the exit code for wrong usage, if the path is missing.
     """
     if "--blender" not in arguments:
         return arguments
-    place = arguments.index("--blender")
-    if place + 1 == len(arguments):
-        raise EnvironmentBroken(
-            "--blender came without a path.", "Name the program: --blender /path/to/blender"
-        )
-    os.environ["LSRM_BLENDER"] = str(Path(arguments[place + 1]).expanduser().absolute())
-    return arguments[:place] + arguments[place + 2 :]
+    index = arguments.index("--blender")
+    if index + 1 == len(arguments):
+        say("--blender needs a path: --blender /path/to/blender")
+        raise SystemExit(USAGE)
+    os.environ["LSRM_BLENDER"] = str(Path(arguments[index + 1]).expanduser().absolute())
+    return arguments[:index] + arguments[index + 2 :]
 
 
-def become(command: list[str], variables: dict[str, str]) -> NoReturn:
-    """Go on as another program: no parent that could be killed and leave the work orphaned."""
+def replace_process(command: list[str], variables: dict[str, str]) -> NoReturn:
+    """Run another program as this very process: a killed parent would leave it orphaned.
+
+    On Windows, which cannot replace a process, it runs as a child.
+
+    Args:
+        command: the program and its arguments.
+        variables: all its environment variables.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     if os.name == "posix":

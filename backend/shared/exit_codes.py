@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the commands return to the shell, on both sides."""
+"""The exit codes of all commands, of the backend and of the add-on."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from .errors import Cancelled, DeviceUnavailable, EnvironmentBroken, LsrmError
 
 DONE = 0
 FAILED = 1
-"""The work, or some items of it, failed."""
+"""The command, or some of its items, failed."""
 USAGE = 2
 ENVIRONMENT = 3
-"""The machine is not set up for it."""
+"""Something is missing on this computer."""
 INTERRUPTED = 130
-"""Stopped by the user, as shells count it: 128 and the number of SIGINT."""
+"""Stopped by the user; by the convention of shells 128 plus the number of SIGINT."""
 
 
 def exit_code(error: LsrmError) -> int:
-    """The code for a failure."""
+    """The exit code for an error."""
     if isinstance(error, (EnvironmentBroken, DeviceUnavailable)):
         return ENVIRONMENT
     return INTERRUPTED if isinstance(error, Cancelled) else FAILED

@@ -85,7 +85,7 @@ def run_case(folder: Path) -> list[Comparison]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `parity`."""
     parser.add_argument("cases", type=Path, nargs="+", metavar="CASE", help="folder of a case")
-    parser.add_argument("--json", action="store_true", help="answer with one JSON document")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -15,9 +15,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from backend import __main__ as front
+from backend.commands.command_line import COMMANDS
 from backend.setup import bootstrap, installation
 from backend.shared import virtual_environments
 from backend.shared.errors import EnvironmentBroken
+from backend.shared.exit_codes import DONE, ENVIRONMENT, USAGE
 
 FAKE = "lsrm-fake==1.0"
 
@@ -144,13 +147,14 @@ def test_children_keep_the_users_settings(monkeypatch):
 def test_a_named_blender_is_taken_out_of_the_command_line(monkeypatch):
     """`--blender PATH` may stand anywhere; without a path it is an error."""
     monkeypatch.setenv("LSRM_BLENDER", "")
-    assert bootstrap.take_blender(["capture", "--blender", "/opt/blender", "a.glb"]) == [
+    assert bootstrap.extract_blender_option(["capture", "--blender", "/opt/blender", "a.glb"]) == [
         "capture",
         "a.glb",
     ]
     assert Path(os.environ["LSRM_BLENDER"]) == Path("/opt/blender").absolute()
-    with pytest.raises(EnvironmentBroken):
-        bootstrap.take_blender(["capture", "--blender"])
+    with pytest.raises(SystemExit) as caught:
+        bootstrap.extract_blender_option(["capture", "--blender"])
+    assert caught.value.code == USAGE
 
 
 @pytest.mark.usefixtures("offline")
@@ -159,10 +163,10 @@ def test_two_processes_install_once(small):
     code = """if True:
         import sys
         from pathlib import Path
-        from backend.setup.bootstrap import interpreters
+        from backend.setup.bootstrap import find_or_install
         from backend.shared.virtual_environments import VirtualEnvironment
         small = VirtualEnvironment("backend", Path(sys.argv[1]), (sys.argv[2],), "LSRM_SMALL")
-        print(*interpreters(small))
+        print(*find_or_install(small))
     """
     command = [sys.executable, "-P", "-c", code, str(small.folder), FAKE]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -185,7 +189,7 @@ def test_ready_environment_is_left_alone(small, monkeypatch):
     """Once installed, nothing is run again: no pip, no network."""
     monkeypatch.setattr(subprocess, "Popen", None)
     before = small.marker.stat().st_mtime_ns
-    assert bootstrap.interpreters(small) == [small.python]
+    assert bootstrap.find_or_install(small) == [small.python]
     assert small.marker.stat().st_mtime_ns == before
 
 
@@ -197,7 +201,7 @@ def test_interrupted_installation_is_continued(small):
     (site / "lsrm_fake.py").unlink()
     (site / "lsrm_fake-1.0.dist-info" / "INSTALLER").unlink()
     assert not small.ready
-    bootstrap.interpreters(small)
+    bootstrap.find_or_install(small)
     assert small.ready
     assert (site / "lsrm_fake.py").exists()
 
@@ -212,7 +216,7 @@ def test_missing_network_is_told(small, monkeypatch):
         "backend", small.folder, (FAKE, "lsrm-absent==1.0"), "X"
     )
     with pytest.raises(EnvironmentBroken, match=r"lsrm-absent==1\.0") as caught:
-        bootstrap.interpreters(wanting)
+        bootstrap.find_or_install(wanting)
     assert "No package index could be reached" in caught.value.remedy
     assert not wanting.ready
 
@@ -244,11 +248,49 @@ def test_missing_system_libraries_are_told_with_the_command(tmp_path, monkeypatc
     assert caught.value.remedy.endswith("apt-get install -y --no-install-recommends libxi6 libgl1")
 
 
-def test_bootstrap_needs_only_the_standard_library(repository):
-    """Help and the doctor run in a Python without site-packages, as on a fresh machine."""
-    for arguments, codes in ((["--help"], {0}), (["doctor", "--json"], {0, 3}), (["train"], {2})):
-        command = [sys.executable, "-S", "-m", "backend", *arguments]
-        result = subprocess.run(
-            command, cwd=repository, capture_output=True, text=True, check=False
-        )
-        assert result.returncode in codes, result.stderr
+def run_without_packages(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`python3 -m backend ARGUMENTS` in a Python without site-packages, as on a fresh machine."""
+    command = [sys.executable, "-S", "-m", "backend", *arguments]
+    variables = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    return subprocess.run(
+        command, cwd=repository, env=variables, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
+def test_help_needs_no_installation(repository, command):
+    """The help of every command is printed by the standard library alone."""
+    result = run_without_packages(repository, *command, "--help")
+    assert result.returncode == DONE, result.stderr
+    assert "usage: python3 -m backend" in result.stdout + result.stderr
+    assert "First use" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["train"],
+        ["demo", "--blender"],
+        *([name, "--wrong"] for name in COMMANDS if name != "test"),
+    ],
+)
+def test_wrong_usage_needs_no_installation(repository, arguments):
+    """Wrong usage ends with its exit code before anything is installed."""
+    result = run_without_packages(repository, *arguments)
+    assert result.returncode == USAGE, result.stderr
+    assert "First use" not in result.stderr
+
+
+def test_doctor_needs_no_installation(repository):
+    """The doctor examines a computer on which nothing is installed."""
+    result = run_without_packages(repository, "doctor", "--json")
+    assert result.returncode in (DONE, ENVIRONMENT), result.stderr
+
+
+def test_unsupported_python(monkeypatch, capsys):
+    """Every command ends with the exit code of the environment, and both versions are named."""
+    check = installation.check_python
+    monkeypatch.setattr(front, "check_python", lambda: check((3, 12, 1)))
+    assert front.main(["demo"]) == ENVIRONMENT
+    assert "Python 3.11 and 3.13" in capsys.readouterr().err
