@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sizes of the field's small decoders, free of torch so that anything may read them."""
+"""The cube of the field's volumes and the sizes of its decoder, free of torch."""
 
 from __future__ import annotations
 
@@ -20,18 +20,27 @@ HALF_SIDE = BOX_MARGIN * MODEL_RADIUS
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """The bias-free decoders that turn a feature into shape and appearance, eqs. (10)-(12).
+    """The bias-free MLPs that decode a feature into shape and appearance, eqs. (10)-(12).
 
     A depth d means d hidden layers behind the first one: d + 1 linear maps in all.
+
+    Attributes:
+        input_width: channels of the feature volumes.
+        width: channels of the hidden layers.
+        sdf_depth: of the signed distance.
+        rgb_depth: of the color.
+        material_depth: of the base color, and of roughness and metallic.
+        prediction: which appearance is decoded; "both" is the color, then the materials.
+        half_side: the volumes span the cube [-half_side, half_side]^3, world units of the model.
     """
 
-    input_width: int  # channels of the feature volumes
-    width: int  # channels of the hidden layers
+    input_width: int
+    width: int
     sdf_depth: int
     rgb_depth: int
-    material_depth: int  # of the base color decoder and of the (roughness, metallic) decoder
-    prediction: Prediction  # which appearance is decoded, "both" with rgb first
-    half_side: float  # the volumes span the cube [-half_side, half_side]^3, world units
+    material_depth: int
+    prediction: Prediction
+    half_side: float
 
     @property
     def appearance_channels(self) -> int:

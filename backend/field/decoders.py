@@ -1,15 +1,16 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What turns a feature at a point into signed distance and appearance, eqs. (10)-(12).
+"""Decoders: the feature at a point to signed distance and appearance, eqs. (10)-(12).
 
-Two forms behind one interface: the network's small MLPs, and rows that are distance and
-appearance themselves (refinement fits those directly).
+Two of them: the network's small MLPs, and features that are distance and appearance themselves,
+which refinement fits directly.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -20,24 +21,38 @@ if TYPE_CHECKING:
     from kernels.sparse_field import Network
 
     from .config import DecoderConfig
+    from .volumes import FeatureVolume
 
 _DIAGONAL = 1.732  # of the unit cube, with the digits of the released weights
 _SDF_RANGE = 1.5
 _CORE_RADIUS = 0.1  # of the half side: an untrained network starts as this small sphere
 
 
-class Decoder(Protocol):
-    """Features of points to what a renderer needs."""
+class Decoder(ABC):
+    """Features at points to what a renderer needs."""
 
+    @abstractmethod
     def signed_distance(self, feature: Tensor, points: Tensor) -> Tensor:
-        """[points, channels] and [points, 3] to [points], negative inside."""
+        """[points, channels] and [points, 3] to [points] world units, negative inside."""
 
+    @abstractmethod
     def appearance(self, feature: Tensor) -> Tensor:
         """[points, channels] to [points, appearance channels] in 0..1."""
 
+    def sample_distance(self, volume: FeatureVolume, points: Tensor) -> Tensor:
+        """The signed distance that a volume's features decode to, [points, 3] to [points]."""
+        return self.signed_distance(volume.sample(points), points)
 
-class MlpDecoder(nn.Module):
-    """Bias-free MLPs; appearance is rgb, or base color, roughness and metallic, or all of them."""
+    def sample_appearance(self, volume: FeatureVolume, points: Tensor) -> Tensor:
+        """The appearance that a volume's features decode to, [points, 3] to [points, channels]."""
+        return self.appearance(volume.sample(points))
+
+
+class MlpDecoder(nn.Module, Decoder):
+    """Bias-free MLPs; appearance is rgb, or base color, roughness and metallic, or all of them.
+
+    Features are sampled and decoded in one call, which on a GPU need not write them to memory.
+    """
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -59,24 +74,28 @@ class MlpDecoder(nn.Module):
         Returns:
             [points] world units, negative inside.
         """
-        return self.distance_of(self.sdf(feature), points)
+        return self._distance(self.sdf(feature), points)
 
-    def distance_of(self, decoded: Tensor, points: Tensor) -> Tensor:
-        """Eq. (11) from what its MLP gave, [points, 1]."""
+    def appearance(self, feature: Tensor) -> Tensor:
+        """Eq. (12): [points, channels] to [points, 3, 5 or 8] in 0..1, rgb first."""
+        return torch.sigmoid(decode_features(feature, self._appearance_networks()))
+
+    def sample_distance(self, volume: FeatureVolume, points: Tensor) -> Tensor:
+        """The signed distance that a volume's features decode to, [points, 3] to [points]."""
+        return self._distance(volume.decode(points, [_matrices(self.sdf)]), points)
+
+    def sample_appearance(self, volume: FeatureVolume, points: Tensor) -> Tensor:
+        """The appearance that a volume's features decode to, [points, 3] to [points, channels]."""
+        return torch.sigmoid(volume.decode(points, self._appearance_networks()))
+
+    def _distance(self, decoded: Tensor, points: Tensor) -> Tensor:
+        """Eq. (11) from the output [points, 1] of its MLP."""
         reach = self.config.half_side
         offset: Tensor = torch.tanh(decoded[:, 0]) * reach * _DIAGONAL * _SDF_RANGE
         core: Tensor = points.norm(dim=-1) - _CORE_RADIUS * reach
         return offset + core
 
-    def appearance(self, feature: Tensor) -> Tensor:
-        """Eq. (12): [points, channels] to [points, 3, 5 or 8] in 0..1, rgb first."""
-        return torch.sigmoid(decode_features(feature, self.appearance_networks()))
-
-    def sdf_networks(self) -> list[Network]:
-        """The matrices of the MLP behind the signed distance."""
-        return [_matrices(self.sdf)]
-
-    def appearance_networks(self) -> list[Network]:
+    def _appearance_networks(self) -> list[Network]:
         """The matrices of the MLPs behind the appearance, rgb first."""
         names = {"rgb": ("rgb",), "pbr": ("base_color", "material")}
         wanted = names.get(self.config.prediction, ("rgb", "base_color", "material"))
@@ -84,10 +103,14 @@ class MlpDecoder(nn.Module):
 
 
 @dataclass(frozen=True)
-class DirectDecoder:
-    """Rows that hold [signed distance, appearance logits, …]: nothing to decode, all to fit."""
+class DirectDecoder(Decoder):
+    """Features that hold [signed distance, appearance logits, ...]: nothing is learned here.
 
-    appearance_channels: int  # what lies behind them is not read
+    Attributes:
+        appearance_channels: how many logits are read; channels behind them are not.
+    """
+
+    appearance_channels: int
 
     def signed_distance(self, feature: Tensor, _: Tensor) -> Tensor:
         """The first channel, [points]."""
@@ -99,7 +122,7 @@ class DirectDecoder:
 
 
 def _matrices(mlp: nn.Sequential) -> Network:
-    """The weights of an MLP, from the feature on, [outputs, inputs] each."""
+    """The weights of an MLP in the order they are applied, [outputs, inputs] each."""
     return [layer.weight for layer in mlp if isinstance(layer, nn.Linear)]
 
 

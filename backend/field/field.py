@@ -5,19 +5,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-from .decoders import MlpDecoder
 from .density import density
-from .volumes import DenseVolume, SparseVolume
+from .volumes import DenseVolume, FeatureVolume, SparseVolume
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .decoders import Decoder
+
+Volume_co = TypeVar("Volume_co", bound=FeatureVolume, covariant=True)
 
 
 def gradient(quantity: Callable[[Tensor], Tensor], points: Tensor, width: float) -> Tensor:
@@ -28,7 +29,7 @@ def gradient(quantity: Callable[[Tensor], Tensor], points: Tensor, width: float)
 
 
 class Field(Protocol):
-    """What renderers, meshing and baking ask of a field. Points are [points, 3] (x, y, z)."""
+    """What renderers, meshing and baking need of a field. Points are [points, 3] (x, y, z)."""
 
     def signed_distance(self, points: Tensor) -> Tensor:
         """[points] world units of the model, negative inside."""
@@ -41,26 +42,26 @@ class Field(Protocol):
 
 
 @dataclass(frozen=True)
-class VolumeField:
-    """One feature volume and the decoder of its features."""
+class VolumeField(Generic[Volume_co]):
+    """One feature volume and the decoder of its features.
 
-    volume: DenseVolume | SparseVolume
+    Attributes:
+        volume: dense, or sparse over a dense one.
+        decoder: of its features.
+        inverse_std: sharpness of the VolSDF density, 1 / world units.
+    """
+
+    volume: Volume_co
     decoder: Decoder
     inverse_std: float
 
     def signed_distance(self, points: Tensor) -> Tensor:
         """[points, 3] to [points]."""
-        if isinstance(self.decoder, MlpDecoder):
-            decoded = self.volume.decode(points, self.decoder.sdf_networks())
-            return self.decoder.distance_of(decoded, points)
-        return self.decoder.signed_distance(self.volume.sample(points), points)
+        return self.decoder.sample_distance(self.volume, points)
 
     def appearance(self, points: Tensor) -> Tensor:
         """[points, 3] to [points, channels]."""
-        if isinstance(self.decoder, MlpDecoder):
-            networks = self.decoder.appearance_networks()
-            return torch.sigmoid(self.volume.decode(points, networks))
-        return self.decoder.appearance(self.volume.sample(points))
+        return self.decoder.sample_appearance(self.volume, points)
 
     def density(self, points: Tensor) -> Tensor:
         """[points, 3] to [points]."""
@@ -69,36 +70,38 @@ class VolumeField:
 
 @dataclass(frozen=True)
 class TwoLevelField:
-    """The sparse volume near the surface, the coarse one elsewhere, each with its own decoder."""
+    """The sparse volume near the surface, the coarse one elsewhere, each with its own decoder.
 
-    coarse: VolumeField
-    fine: VolumeField  # over a SparseVolume
+    Attributes:
+        coarse: of the dense stage, everywhere in the cube.
+        sparse: of the sparse stage, where its voxels are kept.
+    """
 
-    def is_fine(self, points: Tensor) -> Tensor:
-        """Which points the sparse volume answers for, [points] bool."""
-        volume = self.fine.volume
-        if not isinstance(volume, SparseVolume):
-            raise TypeError("the fine level of a field must be a sparse volume")
-        return volume.contains(points)
+    coarse: VolumeField[DenseVolume]
+    sparse: VolumeField[SparseVolume]
+
+    def in_sparse_volume(self, points: Tensor) -> Tensor:
+        """Which points lie in a kept voxel of the sparse volume, [points] bool."""
+        return self.sparse.volume.contains(points)
 
     def signed_distance(self, points: Tensor) -> Tensor:
         """[points, 3] to [points]."""
-        return self._choose("signed_distance", points)
+        return self._evaluate("signed_distance", points)
 
     def appearance(self, points: Tensor) -> Tensor:
         """[points, 3] to [points, channels]."""
-        return self._choose("appearance", points)
+        return self._evaluate("appearance", points)
 
     def density(self, points: Tensor) -> Tensor:
         """[points, 3] to [points]; each level has its own sharpness."""
-        return self._choose("density", points)
+        return self._evaluate("density", points)
 
-    def _choose(self, quantity: str, points: Tensor) -> Tensor:
-        """Ask each level about its own points only, and put the answers back in order."""
-        fine = self.is_fine(points)
-        order = torch.cat([torch.nonzero(~fine), torch.nonzero(fine)]).flatten()
-        answers = [
+    def _evaluate(self, quantity: str, points: Tensor) -> Tensor:
+        """Evaluate each level at its own points only, and restore the order of the points."""
+        sparse = self.in_sparse_volume(points)
+        order = torch.cat([torch.nonzero(~sparse), torch.nonzero(sparse)]).flatten()
+        values = [
             getattr(level, quantity)(points[rows])
-            for level, rows in ((self.coarse, ~fine), (self.fine, fine))
+            for level, rows in ((self.coarse, ~sparse), (self.sparse, sparse))
         ]
-        return torch.cat(answers)[torch.argsort(order)]
+        return torch.cat(values)[torch.argsort(order)]

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one gather of the field: weighted sums of rows, differentiable in the rows."""
+"""Weighted sums of gathered rows, differentiable in the rows."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def gather_rows(rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
     """Blend rows: result[n] = sum_k weights[n, k] * rows[index[n, k]].
 
     Weights carry no gradient. On the CPU both directions are one sparse matrix product, several
-    times faster than indexing with autograd; elsewhere the kernels answer.
+    times faster than indexing with autograd; on other devices a kernel.
 
     Args:
         rows: [rows, channels] float32.
-        index: [n, k] integer, below `rows`; a negative one stands for a missing row, a zero.
+        index: [n, k] integer, less than the number of rows; negative for a missing row of zeros.
         weights: [n, k] float32.
 
     Returns:
@@ -32,8 +32,8 @@ def gather_rows(rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
     """
     if rows.device.type != "cpu":
         return blend_rows(rows, index, weights)
-    # The sparse product trusts its indices: a negative one would read foreign memory, and so would
-    # the zero that stands in for it if there were no row 0.
+    # The sparse product does not check its indices: a negative one would read outside of the rows,
+    # and so would the zero that replaces it if there were no row 0.
     known = index >= 0
     if len(rows) == 0:
         rows = F.pad(rows, (0, 0, 0, 1))
@@ -44,7 +44,7 @@ def gather_rows(rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
 
 
 class _Gather(torch.autograd.Function):
-    """On the CPU."""
+    """The sparse matrix product on the CPU, and its gradient."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Regular grids over the model's cube, evaluated in bounded pieces."""
+"""Regular grids over the model's cube, evaluated in chunks."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from torch import Tensor
 
 from kernels.core.precision import widened
 
-from .volumes import DenseVolume
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .field import VolumeField
+    from .volumes import DenseVolume
 
-_POINTS_AT_ONCE = 1 << 18
+_POINTS_PER_CHUNK = 1 << 18
 
 
 def grid_points(
@@ -30,7 +29,7 @@ def grid_points(
         half_side: the cube is [-half_side, half_side]^3.
         count: points per side.
         order: which axis runs slowest to fastest; feature grids are "zyx", mesh grids "xyz".
-        device: where the points shall be.
+        device: of the points.
     """
     line = torch.linspace(-half_side, half_side, count, device=device)
     axes = torch.meshgrid(line, line, line, indexing="ij")
@@ -38,14 +37,17 @@ def grid_points(
 
 
 def evaluate(quantity: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:
-    """A field's answer for many points without the memory for all at once; no gradient."""
+    """A quantity at many points [points, 3], in chunks of bounded memory; no gradient."""
     with torch.no_grad():
-        return torch.cat([quantity(piece) for piece in torch.split(points, _POINTS_AT_ONCE)])
+        return torch.cat([quantity(chunk) for chunk in torch.split(points, _POINTS_PER_CHUNK)])
 
 
 @torch.no_grad()
 def distances_by_plane(
-    field: VolumeField, half_side: float, count: int, device: torch.device | None = None
+    field: VolumeField[DenseVolume],
+    half_side: float,
+    count: int,
+    device: torch.device | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Signed distances on the "zyx" grid, one plane of z after the other.
 
@@ -56,30 +58,27 @@ def distances_by_plane(
     y, x = torch.meshgrid(line, line, indexing="ij")
     for z in line:
         points = torch.stack([x, y, z.expand_as(x)], -1).view(-1, 3)
-        if isinstance(field.volume, DenseVolume):
-            yield points, field.decoder.signed_distance(_plane(field.volume, line, z), points)
-        else:
-            yield points, field.signed_distance(points)
+        yield points, field.decoder.signed_distance(_sample_plane(field.volume, line, z), points)
 
 
-def _plane(volume: DenseVolume, line: Tensor, z: Tensor) -> Tensor:
-    """What `volume.sample` gives where x and y are from a line, [len(line)^2, channels], x fastest.
+def _sample_plane(volume: DenseVolume, line: Tensor, z: Tensor) -> Tensor:
+    """`volume.sample` where x and y are from a line, [len(line)^2, channels], x fastest.
 
     One axis at a time: on a CPU far less work than point by point.
     """
     features = widened(volume.features)
-    for axis, places in ((1, z.view(1)), (2, line), (3, line)):
-        features = _along(axis, features, places / volume.half_side)
+    for axis, coordinates in ((1, z.view(1)), (2, line), (3, line)):
+        features = _interpolate(features, axis, coordinates / volume.half_side)
     return features.flatten(1).T.to(volume.features.dtype)
 
 
-def _along(axis: int, features: Tensor, places: Tensor) -> Tensor:
+def _interpolate(features: Tensor, axis: int, coordinates: Tensor) -> Tensor:
     """Linear between the samples of one axis, which span -1..1, and constant beyond its ends."""
     last = features.shape[axis] - 1
-    place = (0.5 * (places + 1)).clamp(0, 1) * last
-    low = place.long()
+    position = (0.5 * (coordinates + 1)).clamp(0, 1) * last
+    low = position.long()
     shape = [-1 if other == axis else 1 for other in range(features.dim())]
-    fraction = (place - low).to(features.dtype).view(shape)
+    fraction = (position - low).to(features.dtype).view(shape)
     below = features.index_select(axis, low)
     above = features.index_select(axis, (low + 1).clamp(max=last))
     return torch.lerp(below, above, fraction)

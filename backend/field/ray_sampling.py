@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where rays are sampled: one fixed lattice of steps, kept where the middle is occupied."""
+"""Samples along rays: one fixed lattice of steps, kept where their middles are occupied."""
 
 from __future__ import annotations
 
@@ -12,39 +12,54 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-RUNS = (64, 8)  # lattice intervals that are looked up together, before each is by itself
-FINENESS = 2  # cells that such a look-up's reach spans, at least
+RUNS = (64, 8)
+"""Lattice intervals that are tested together before each is tested by itself."""
+
+CELLS_PER_REACH = 2
+"""Cells of a coarser occupancy that half a run spans, at least."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Steps along rays, ray after ray, near to far."""
+    """Steps along rays, ray after ray, near to far.
 
-    ray: Tensor  # [samples] int64
-    start: Tensor  # [samples] distance in units of the ray's direction
-    end: Tensor  # [samples]
-    points: Tensor  # [samples, 3] the middles
+    Attributes:
+        ray: [samples] int64, index of the ray.
+        start: [samples], distance from the ray's origin in lengths of its direction.
+        end: [samples], likewise.
+        points: [samples, 3], the middles (x, y, z), world units of the model.
+    """
+
+    ray: Tensor
+    start: Tensor
+    end: Tensor
+    points: Tensor
 
 
 @dataclass(frozen=True)
 class Occupancy:
-    """Cells of the cube [-half_side, half_side]^3 that may hold something."""
+    """Cells of the cube [-half_side, half_side]^3 that may hold something.
 
-    cells: Tensor  # [z, y, x] bool
+    Attributes:
+        cells: [z, y, x] bool.
+        half_side: of the cube, world units of the model.
+    """
+
+    cells: Tensor
     half_side: float
 
     def contains(self, points: Tensor) -> Tensor:
         """Whether the cell of a point (clamped into the cube) is occupied, [points] bool."""
         count = self.cells.shape[0]
-        place = (points + self.half_side) / (2 * self.half_side) * count
-        x, y, z = place.long().clamp(0, count - 1).unbind(1)
+        position = (points + self.half_side) / (2 * self.half_side) * count
+        x, y, z = position.long().clamp(0, count - 1).unbind(1)
         return self.cells[z, y, x]
 
     def neighborhood(self, reach: float) -> Occupancy:
         """A coarser grid whose cell is occupied if any cell within `reach` of its points is."""
         count = self.cells.shape[0]
         cell = 2 * self.half_side / count
-        coarse = max(1, count // max(1, int(reach / (FINENESS * cell))))
+        coarse = max(1, count // max(1, int(reach / (CELLS_PER_REACH * cell))))
         side = 2 * self.half_side / coarse
         grid = F.adaptive_max_pool3d(self.cells[None, None].float(), coarse)[0, 0] > 0
         return Occupancy(grid, self.half_side).dilated(int(np.ceil(reach / side)))
@@ -63,14 +78,20 @@ class Occupancy:
 
 @dataclass(frozen=True)
 class RaySampler:
-    """Samples rays at multiples of one step, counted from the camera."""
+    """Samples rays at multiples of one step, counted from the camera.
+
+    Attributes:
+        half_side: of the cube in which rays are sampled, world units of the model.
+        step: length of a sample, in lengths of the ray's direction.
+        occupancy: where samples are kept; None for the whole cube.
+    """
 
     half_side: float
     step: float
-    occupancy: Occupancy | None = None  # None: the whole cube is occupied
+    occupancy: Occupancy | None = None
 
     def sample(self, origins: Tensor, directions: Tensor) -> Samples:
-        """The samples of some rays; memory grows with rays x steps, so ask in bounded pieces.
+        """The samples of a chunk of rays; memory grows with rays x steps.
 
         Args:
             origins: [rays, 3] world units of the model.
@@ -84,11 +105,11 @@ class RaySampler:
         ray, number, middle = ray[inside], number[inside], middle[inside]
         points = origins[ray] + directions[ray] * middle[:, None]
         samples = Samples(ray, lattice[number], lattice[number + 1], points)
-        return samples if self.occupancy is None else _keep(samples, self.occupancy)
+        return samples if self.occupancy is None else _occupied(samples, self.occupancy)
 
     @cached_property
     def _neighborhoods(self) -> list[Occupancy | None]:
-        """For each of the `RUNS`, where the middle of a run must lie to be worth a look."""
+        """For each of the `RUNS`, where its middle must lie for its samples to be tested."""
         if self.occupancy is None:
             return [None] * len(RUNS)
         return [self.occupancy.neighborhood(0.5 * run * self.step) for run in RUNS]
@@ -136,6 +157,6 @@ class RaySampler:
         return torch.from_numpy(np.cumsum(steps, dtype=np.float32)).to(like)
 
 
-def _keep(samples: Samples, occupancy: Occupancy) -> Samples:
+def _occupied(samples: Samples, occupancy: Occupancy) -> Samples:
     kept = occupancy.contains(samples.points)
     return Samples(samples.ray[kept], samples.start[kept], samples.end[kept], samples.points[kept])

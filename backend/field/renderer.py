@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rays through a field: opacity, surface points, depth, appearance over white; differentiable."""
+"""Volume rendering: opacity, surface points, depth, appearance over white; differentiable."""
 
 from __future__ import annotations
 
@@ -19,17 +19,25 @@ if TYPE_CHECKING:
     from .field import Field
     from .ray_sampling import RaySampler, Samples
 
-OPAQUE = 0.98  # a ray below this opacity has no surface point of its own
+OPAQUE = 0.98
+"""A ray below this opacity has no surface point of its own."""
 
 
 @dataclass(frozen=True)
 class Absorption:
-    """How the light of each ray is spread over its samples."""
+    """How the light of each ray is spread over its samples.
+
+    Attributes:
+        samples: steps along the rays.
+        thickness: [samples], optical thickness of each step.
+        weights: [samples], share of the ray's light that each step absorbs.
+        opacity: [rays], the sum of the weights.
+    """
 
     samples: Samples
-    thickness: Tensor  # [samples] optical thickness of each step
-    weights: Tensor  # [samples] share of the ray's light that ends there
-    opacity: Tensor  # [rays]
+    thickness: Tensor
+    weights: Tensor
+    opacity: Tensor
 
     @property
     def alpha(self) -> Tensor:
@@ -78,13 +86,13 @@ class Absorption:
 
 
 def absorb(field: Field, origins: Tensor, directions: Tensor, sampler: RaySampler) -> Absorption:
-    """March rays through a field.
+    """Sample a field along rays and accumulate its density.
 
     Args:
         field: gives the density.
         origins: [rays, 3] world units of the model.
         directions: [rays, 3] unit length.
-        sampler: where to sample.
+        sampler: of the rays.
     """
     samples = sampler.sample(origins, directions)
     thickness = field.density(samples.points) * (samples.end - samples.start)

@@ -8,7 +8,7 @@ Grid axes are [z, y, x], points (x, y, z). The outermost samples lie on the face
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from torch.nn import functional as F
 
@@ -26,11 +26,26 @@ if TYPE_CHECKING:
     from kernels.sparse_field import Network
 
 
+class FeatureVolume(Protocol):
+    """Features at points (x, y, z), world units of the model."""
+
+    def sample(self, points: Tensor) -> Tensor:
+        """[points, 3] to [points, channels]."""
+
+    def decode(self, points: Tensor, networks: Sequence[Network]) -> Tensor:
+        """What networks compute from the features at points, see `kernels.sparse_field.decode`."""
+
+
 @dataclass(frozen=True)
 class DenseVolume:
-    """Features on a full grid, trilinear between the samples, constant outside of the cube."""
+    """Features on a full grid, trilinear between the samples, constant outside of the cube.
 
-    features: Tensor  # [channels, z, y, x]
+    Attributes:
+        features: [channels, z, y, x].
+        half_side: of the cube, world units of the model.
+    """
+
+    features: Tensor
     half_side: float
 
     def sample(self, points: Tensor) -> Tensor:
@@ -39,26 +54,32 @@ class DenseVolume:
         Computed in float32, returned in the volume's dtype.
         """
         features = widened(self.features[None])
-        places = (points / self.half_side).to(features.dtype).view(1, 1, 1, -1, 3)
-        sampled = F.grid_sample(features, places, padding_mode="border", align_corners=True)
+        positions = (points / self.half_side).to(features.dtype).view(1, 1, 1, -1, 3)
+        sampled = F.grid_sample(features, positions, padding_mode="border", align_corners=True)
         return sampled[0, :, 0, 0].T.to(self.features.dtype)
 
     def decode(self, points: Tensor, networks: Sequence[Network]) -> Tensor:
-        """What networks make of the features at points, see `kernels.sparse_field.decode`."""
+        """What networks compute from the features at points, see `kernels.sparse_field.decode`."""
         return decode_features(self.sample(points), networks)
 
 
 @dataclass(frozen=True)
 class SparseVolume:
-    """Features of the kept voxels on a fine grid, with a dense volume where none are kept."""
+    """Features of the kept voxels on a finer grid, with a dense volume where none are kept.
 
-    rows: Tensor  # [rows, channels]
-    bricks: Bricks  # which voxels these are
+    Attributes:
+        rows: [rows, channels], one per kept voxel.
+        bricks: which voxels these are.
+        coarse: the dense volume.
+    """
+
+    rows: Tensor
+    bricks: Bricks
     coarse: DenseVolume
 
     @property
     def grid(self) -> SparseGrid:
-        """The same as the kernels see it."""
+        """The same as the argument of the kernels."""
         return SparseGrid(self.rows, self.bricks, self.coarse.features, self.coarse.half_side)
 
     def sample(self, points: Tensor) -> Tensor:
@@ -70,13 +91,13 @@ class SparseVolume:
         return sample(points, self.grid, gather_rows)
 
     def decode(self, points: Tensor, networks: Sequence[Network]) -> Tensor:
-        """What networks make of the features at points; on a card without writing those."""
+        """What networks compute from the features at points; on a GPU in one kernel."""
         return decode(points, self.grid, networks, gather_rows)
 
     def corners(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """The rows around points, [points, 8], -1 for missing ones, and their trilinear weights."""
-        places, weights = corners(points, self.bricks.resolution, self.coarse.half_side)
-        return self.bricks.rows(places), weights
+        voxels, weights = corners(points, self.bricks.resolution, self.coarse.half_side)
+        return self.bricks.rows(voxels), weights
 
     def contains(self, points: Tensor) -> Tensor:
         """Whether the voxel of a point is kept, [points] bool.
@@ -84,6 +105,6 @@ class SparseVolume:
         QUIRK 16 (docs/deviations.md): voxels are looked up in the unit cube, five percent smaller
         than the volume.
         """
-        voxel = (points + 0.5).clamp(0, 1) * (self.bricks.resolution - 1)
-        places = voxel.round().int()  # halves to even, as torch rounds
-        return self.bricks.rows(places[:, :, None])[:, 0] >= 0
+        position = (points + 0.5).clamp(0, 1) * (self.bricks.resolution - 1)
+        voxels = position.round().int()  # halves to even, as torch rounds
+        return self.bricks.rows(voxels[:, :, None])[:, 0] >= 0

@@ -20,7 +20,6 @@ from torch import Tensor
 from ..field.density import step_alpha
 from ..field.grids import distances_by_plane, evaluate
 from ..field.ray_sampling import Occupancy
-from ..field.volumes import DenseVolume
 from .isosurface import march
 from .triangle_mesh import TriangleMesh
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..field.field import TwoLevelField, VolumeField
+    from ..field.volumes import DenseVolume
     from ..shared.progress import Progress
 
 EMPTY = 1.0
@@ -92,20 +92,20 @@ def extract_network_surface(
 @torch.no_grad()
 def sample_distances(field: TwoLevelField, settings: SurfaceSettings, progress: Progress) -> Tensor:
     """The field's signed distances on the grid, `[z, y, x]` on the CPU."""
-    device = _dense_volume(field.coarse).features.device
+    device = field.coarse.volume.features.device
     planes: list[Tensor] = []
     for points, distance in distances_by_plane(
         field.coarse, settings.half_side, settings.resolution, device
     ):
         progress.report("mesh", 0.2 * len(planes) / settings.resolution, "sampling the field")
-        fine = field.is_fine(points)
-        distance[fine] = evaluate(field.fine.signed_distance, points[fine])
+        kept = field.in_sparse_volume(points)
+        distance[kept] = evaluate(field.sparse.signed_distance, points[kept])
         planes.append(distance.view(settings.resolution, -1).cpu())
     return torch.stack(planes)
 
 
 def without_floaters(
-    grid: Tensor, coarse: VolumeField, settings: SurfaceSettings, progress: Progress
+    grid: Tensor, coarse: VolumeField[DenseVolume], settings: SurfaceSettings, progress: Progress
 ) -> Tensor:
     """The grid with `EMPTY` where the dense volume knows of nothing within `REACH` cells.
 
@@ -160,7 +160,9 @@ class OccupancySearch:
         asked: which were.
     """
 
-    def __init__(self, coarse: VolumeField, settings: SurfaceSettings, progress: Progress) -> None:
+    def __init__(
+        self, coarse: VolumeField[DenseVolume], settings: SurfaceSettings, progress: Progress
+    ) -> None:
         self._coarse, self._settings, self._progress = coarse, settings, progress
         self.occupied = torch.zeros(*[settings.cells] * 3, dtype=torch.bool)
         self.asked = torch.zeros_like(self.occupied)
@@ -211,15 +213,9 @@ class OccupancySearch:
     def _alpha(self, place: Tensor) -> Tensor:
         """Opacity of one step at places [n, 3] (x, y, z) in 0..1 of the box."""
         points = (2 * place - 1) * self._settings.half_side
-        device = _dense_volume(self._coarse).features.device
+        device = self._coarse.volume.features.device
         distance = evaluate(self._coarse.signed_distance, points.to(device)).cpu()
         return step_alpha(distance, self._coarse.inverse_std, self._settings.step)
-
-
-def _dense_volume(field: VolumeField) -> DenseVolume:
-    if not isinstance(field.volume, DenseVolume):
-        raise TypeError("the coarse level of a field must be a dense volume")
-    return field.volume
 
 
 def fill_cavities(grid: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -60,7 +60,7 @@ SAMPLES_PER_TOKEN = 4  # per side, where the coarse field is asked whether a tok
 class Coarse:
     """What stage 1 knows of the object."""
 
-    field: VolumeField  # over the dense feature volume
+    field: VolumeField[DenseVolume]
     image_features: tuple[Tensor, ...]  # [image tokens, width] each
     volume_feature: Tensor  # [volume tokens, width]
 
@@ -184,10 +184,7 @@ def predict_fine(
     after = _after_features(stage, tell)
     found = run_sparse(stage, inputs, selection.tokens, plan, selection.prior, after)
     rows, bricks = found.of(0)
-    volume = coarse.field.volume
-    if not isinstance(volume, DenseVolume):
-        raise TypeError("the coarse field must lie in a dense volume")
-    fine = SparseVolume(rows.float(), bricks, volume)
+    fine = SparseVolume(rows.float(), bricks, coarse.field.volume)
     return TwoLevelField(coarse.field, VolumeField(fine, stage.decoder.float(), config.inverse_std))
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..field.surface import Quantity
+    from ..field.volumes import SparseVolume
     from ..mesh.triangle_mesh import TriangleMesh
     from ..shared.cameras import Normalization
     from ..shared.progress import Progress
@@ -69,7 +70,7 @@ class Refinement:
         self._training = self._rays(training)
         self._held_out = self._rays(held_out) if held_out else None
 
-    def run(self, start: Quantity | None, progress: Progress) -> VolumeField | None:
+    def run(self, start: Quantity | None, progress: Progress) -> VolumeField[SparseVolume] | None:
         """Fit the field.
 
         Args:
@@ -91,7 +92,7 @@ class Refinement:
             return None
         return field
 
-    def _fit(self, start: Quantity | None, progress: Progress) -> VolumeField | None:
+    def _fit(self, start: Quantity | None, progress: Progress) -> VolumeField[SparseVolume] | None:
         """All levels; nothing if the judge prefers the start."""
         levels = self._config.levels
         clock = _Clock(self._config.seconds, len(levels), progress)
@@ -106,7 +107,7 @@ class Refinement:
         first = levels[0].resolution
         grid = sample_grid(start, grid_points(self._half_side, first, "zyx"), first)
         look = self._colors_of(surface, progress)
-        field: VolumeField | None = None
+        field: VolumeField[SparseVolume] | None = None
         for number, level in enumerate(levels):
             training, held_out = self._training, self._held_out
             if number == len(levels) - 1 and held_out is not None:
@@ -127,7 +128,9 @@ class Refinement:
             look = field.appearance
         return field
 
-    def _gained(self, field: VolumeField, start: Quantity, progress: Progress) -> bool:
+    def _gained(
+        self, field: VolumeField[SparseVolume], start: Quantity, progress: Progress
+    ) -> bool:
         """Whether views that neither was made from look better with the field."""
         before = self._judge.squared_error(start, progress)
         after = self._judge.squared_error(field.signed_distance, progress)

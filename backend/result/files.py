@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from ..field.field_file import PlacedField
+from ..field.field_file import PosedField
 from ..mesh.glb import write_glb
 from ..mesh.preview import render_unlit
 from .scores import ImageScores, mean_scores, score_image
@@ -55,8 +55,8 @@ class Result:
         packed.save(folder / "textures" / "metallic_roughness.png")
         if self.shape.field:
             rotation = np.eye(3) if self.shape.rotation is None else self.shape.rotation
-            placed = PlacedField(self.shape.field, self.normalization, rotation.tolist())
-            placed.write(folder / "field.safetensors")
+            posed = PosedField(self.shape.field, self.normalization, rotation.tolist())
+            posed.write(folder / "field.safetensors")
         report.warnings.extend(self.views.warnings)
         report.counts |= {
             "views": len(self.views.views),

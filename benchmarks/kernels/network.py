@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from backend.field.decoders import Decoder
 from backend.model.config.presets import preset
 from backend.model.stage import Stage
 from backend.model.weights.checkpoint import Checkpoint, StageName
@@ -108,7 +109,7 @@ def small_size() -> ModelConfig:
     )
 
 
-class KnownShape(nn.Module):
+class KnownShape(nn.Module, Decoder):
     """A decoder that knows the distance without its feature."""
 
     def __init__(self, distance: Callable[[Tensor], Tensor]) -> None:

@@ -81,12 +81,12 @@ def run_volsdf_sparse_case(case: Case) -> Produced:
 def _two_levels(field: TwoLevelField, points: Tensor, step: float) -> dict[str, Tensor]:
     sdf, image = field.signed_distance(points)[:, None], field.appearance(points)
     return {
-        "feature": field.fine.volume.sample(points),
-        "sparse_sdf": field.fine.signed_distance(points)[:, None],
-        "sparse_image": field.fine.appearance(points),
+        "feature": field.sparse.volume.sample(points),
+        "sparse_sdf": field.sparse.signed_distance(points)[:, None],
+        "sparse_image": field.sparse.appearance(points),
         "dense_sdf": field.coarse.signed_distance(points)[:, None],
         "dense_image": field.coarse.appearance(points),
-        "is_sparse": field.is_fine(points),
+        "is_sparse": field.in_sparse_volume(points),
         "combined_all": torch.cat([sdf, image], 1),
         "combined_image": image,
         "combined_alpha": (1 - torch.exp(-step * field.density(points)))[:, None],

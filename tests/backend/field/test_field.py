@@ -193,7 +193,7 @@ def test_each_level_answers_for_its_own_points() -> None:
     decoder = DirectDecoder(3)
     field = TwoLevelField(VolumeField(dense, decoder, 10.0), VolumeField(fine, decoder, 70.0))
     points = torch.tensor([[0.4, 0.1, 0.2], [-0.4, 0.1, 0.2], [0.45, -0.3, 0.2]])
-    assert field.is_fine(points).tolist() == [True, False, True]
+    assert field.in_sparse_volume(points).tolist() == [True, False, True]
     # eight weights that sum to 1 within their rounding
     assert field.signed_distance(points).tolist() == pytest.approx([-0.5, 2.0, -0.5], abs=1e-6)
     assert field.density(points)[0].item() == pytest.approx(70.0, rel=1e-4)

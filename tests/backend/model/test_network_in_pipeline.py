@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from backend import pipeline
-from backend.field.field_file import PlacedField
+from backend.field.field_file import PosedField
 from backend.field.surface import Shape
 from backend.mesh.network_surface import SurfaceSettings, extract_network_surface
 from backend.model.config.presets import preset
@@ -132,7 +132,7 @@ def test_a_job_runs_on_a_card(capture, checkpoint, tmp_path, refine):
     assert report.device == "cuda"
     ran = [stage for stage in report.stages if stage.seconds]
     assert all(stage.peak_device_memory_mb is not None for stage in ran)
-    field = PlacedField.read(tmp_path / "out" / "field.safetensors").field
+    field = PosedField.read(tmp_path / "out" / "field.safetensors").field
     assert field.signed_distance(torch.zeros(2, 3)).isfinite().all()
     assert (tmp_path / "out" / "mesh.glb").stat().st_size > 1000
 
