@@ -17,7 +17,7 @@ from .setup.bootstrap import extract_blender_option, find_or_install, replace_pr
 from .setup.installation import check_python
 from .shared.errors import Cancelled, LsrmError
 from .shared.exit_codes import USAGE
-from .shared.terminal import fail
+from .shared.terminal import print_error
 from .shared.virtual_environments import (
     ROOT,
     VirtualEnvironment,
@@ -49,9 +49,9 @@ def main(arguments: list[str]) -> int:
     except SystemExit as stop:  # after help or wrong usage
         return stop.code if isinstance(stop.code, int) else USAGE
     except LsrmError as error:
-        return fail(error, as_json="--json" in arguments)
+        return print_error(error, as_json="--json" in arguments)
     except KeyboardInterrupt:
-        return fail(Cancelled("Interrupted.", "Run it again to go on."), as_json=False)
+        return print_error(Cancelled("Interrupted.", "Run it again to go on."), as_json=False)
 
 
 def _environments(command: str) -> list[VirtualEnvironment]:

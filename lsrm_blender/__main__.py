@@ -20,7 +20,7 @@ from backend.setup.bootstrap import extract_blender_option, find_or_install, rep
 from backend.setup.installation import check_python
 from backend.shared.errors import Cancelled, EnvironmentBroken, LsrmError
 from backend.shared.exit_codes import USAGE
-from backend.shared.terminal import fail
+from backend.shared.terminal import print_error
 from backend.shared.virtual_environments import ROOT, blender_environment, child_variables
 from lsrm_blender.entry import COMMAND_LINE, load_package
 
@@ -41,9 +41,9 @@ def main(arguments: list[str]) -> int:
     except SystemExit as stop:  # help, or a wrong usage
         return stop.code if isinstance(stop.code, int) else USAGE
     except LsrmError as error:
-        return fail(error, as_json="--json" in arguments)
+        return print_error(error, as_json="--json" in arguments)
     except KeyboardInterrupt:
-        return fail(Cancelled("Interrupted.", "Run it again to go on."), as_json=False)
+        return print_error(Cancelled("Interrupted.", "Run it again to go on."), as_json=False)
 
 
 def check_usage(arguments: list[str]) -> None:

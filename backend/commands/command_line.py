@@ -27,7 +27,7 @@ from ..shared.errors import (
     as_lsrm_error,
 )
 from ..shared.exit_codes import DONE, USAGE
-from ..shared.terminal import fail, print_json, say
+from ..shared.terminal import print_error, print_json, say
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -95,14 +95,16 @@ def main(arguments: list[str]) -> int:
     except SystemExit as stop:  # of argparse: 0 after --help, 2 on wrong usage
         return stop.code if isinstance(stop.code, int) else USAGE
     except LsrmError as error:
-        return fail(error, as_json=as_json)
+        return print_error(error, as_json=as_json)
     except KeyboardInterrupt:
-        return fail(Cancelled("Interrupted.", "Run it again when you are ready."), as_json=as_json)
+        return print_error(
+            Cancelled("Interrupted.", "Run it again when you are ready."), as_json=as_json
+        )
     except Exception as error:  # noqa: BLE001 - reported with a code, like any other
         expected = as_lsrm_error(error)
         if not isinstance(expected, OutOfMemory):
             traceback.print_exc(file=sys.stderr)
-        return fail(expected, as_json=as_json)
+        return print_error(expected, as_json=as_json)
 
 
 def check_usage(arguments: list[str]) -> None:

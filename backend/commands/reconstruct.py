@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..shared.arguments import positive_integer, refinement
 from ..shared.exit_codes import DONE
 from ..shared.progress import Progress
-from ..shared.terminal import cancelled_by_interrupt, say
+from ..shared.terminal import cancel_on_interrupt, say
 
 if TYPE_CHECKING:
     import argparse
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
 
     options = {key: value for key, value in vars(arguments).items() if key != "json"}
     progress = Progress(progress_on_terminal())
-    with cancelled_by_interrupt(progress):
+    with cancel_on_interrupt(progress):
         report = reconstruct(ReconstructRequest(**options), progress).to_dict()
     for warning in report["warnings"]:
         say(f"Note: {warning}")

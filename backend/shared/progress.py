@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long work tells where it is, and learns that it should stop."""
+"""Progress reports of a job, and its cancellation."""
 
 from __future__ import annotations
 
@@ -11,16 +11,25 @@ from .errors import Cancelled
 
 
 class ProgressListener(Protocol):
-    """Anything that wants to hear about progress: a bar, a pipe, a test."""
+    """A function that receives progress reports: of a progress bar, a pipe, a test."""
 
     def __call__(self, stage: str, fraction: float, message: str) -> None:
-        """Receive one report."""
+        """Receive one report.
+
+        Args:
+            stage: of the job.
+            fraction: of the stage that is done, 0..1.
+            message: for people; may be empty.
+        """
 
 
 class Progress:
-    """Reports of one job, and its cancel switch.
+    """Passes on the reports of one job, and cancels it.
 
-    Safe to cancel from another thread; the work itself calls `check` between its blocks.
+    `cancel` may be called from another thread; the job calls `report` or `check` regularly.
+
+    Args:
+        listener: receives the reports; without one they are dropped.
     """
 
     def __init__(self, listener: ProgressListener | None = None) -> None:
@@ -28,21 +37,21 @@ class Progress:
         self._cancelled = threading.Event()
 
     def report(self, stage: str, fraction: float, message: str = "") -> None:
-        """Tell the listener how far a stage is, in 0..1.
+        """Report the fraction of a stage that is done, clipped to 0..1.
 
         Raises:
-            Cancelled: if the job was cancelled meanwhile.
+            Cancelled: if `cancel` was called.
         """
         self.check()
         if self._listener is not None:
             self._listener(stage, min(max(fraction, 0.0), 1.0), message)
 
     def cancel(self) -> None:
-        """Ask the work to stop at its next check."""
+        """Make the next `report` or `check` raise `Cancelled`."""
         self._cancelled.set()
 
     def check(self) -> None:
-        """Stop here if asked to.
+        """Raise if the job was cancelled.
 
         Raises:
             Cancelled: if `cancel` was called.

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A child that serves its parent through a pipe: jobs in order, a heartbeat, cancel, a clean end.
+"""The server in a child process: runs the jobs of its parent, one after the other.
 
-The main thread works. One thread listens and answers at once what needs no work; one thread tells
-that the process is alive. Standard library only: Blender's Python runs this too.
+The main thread runs the jobs. A second thread reads requests and answers `status`, `cancel` and
+`shutdown` immediately; a third sends heartbeats. Standard library only: Blender runs this too.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import sys
 import threading
 import time
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import protocol
 from .errors import LsrmError, as_lsrm_error
 from .progress import Progress
-from .protocol import Answer, BadMessage, Failure, Message, Notification, Request
+from .protocol import BadMessage, ErrorResponse, Message, Notification, Request, Response
 from .time_left import TimeLeft
 
 if TYPE_CHECKING:
@@ -33,21 +33,21 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 
-GRACE = 2.0
-"""Seconds that a job has to stop after the parent is gone."""
+GRACE_SECONDS = 2.0
+"""That a job has to stop after the parent has ended."""
 
-REPORT_INTERVAL = 0.05
-"""Seconds between two progress messages of one stage."""
+REPORT_SECONDS = 0.05
+"""Between two progress notifications of one stage, at least."""
 
-TERMINATED, ORPHANED = 143, 1
+TERMINATED_EXIT_CODE, ORPHANED_EXIT_CODE = 143, 1
 
 
 class Pipe:
-    """The two ends of the pipe to the parent.
+    """The connection to the parent.
 
     Args:
-        receiving: file descriptor with the parent's lines.
-        sending: file descriptor for ours.
+        receiving: file descriptor to read the parent's lines from.
+        sending: file descriptor to write lines to.
     """
 
     def __init__(self, receiving: int, sending: int) -> None:
@@ -58,7 +58,7 @@ class Pipe:
 
     @classmethod
     def take_standard_streams(cls) -> Pipe:
-        """Keep stdin and stdout for the protocol: whatever libraries print then goes to stderr."""
+        """Use stdin and stdout for the protocol; whatever libraries print goes to stderr."""
         sys.stdout.flush()
         receiving, sending = os.dup(0), os.dup(1)
         if sys.platform == "win32":
@@ -76,7 +76,7 @@ class Pipe:
         """Write one message.
 
         Raises:
-            OSError: if the parent is gone.
+            OSError: if the parent has ended.
         """
         data = protocol.encode(message)
         with self._lock:
@@ -95,13 +95,21 @@ class Pipe:
 
 @dataclass
 class Job:
-    """A request that needs work, and how to stop it."""
+    """A request in the queue or running.
+
+    Attributes:
+        request: of the parent.
+        progress: stops the job.
+        stage: reported last.
+        fraction: of that stage, 0..1.
+        reported: when that was, in seconds of the monotonic clock.
+    """
 
     request: Request
     progress: Progress
     stage: str = ""
     fraction: float = 0.0
-    told: float = field(default=-1.0)
+    reported: float = -1.0
 
 
 class Server:
@@ -109,9 +117,9 @@ class Server:
 
     Args:
         pipe: to the parent.
-        methods: the work this child can do, each with its parameters and a progress to report to.
-        describe: tells, once, what else the answer to `initialize` shall hold. May be slow.
-        release: frees what is kept for the next job, and tells what that was.
+        methods: functions of the parameters and a `Progress` that return the result, by name.
+        describe: more members for the response to `initialize`; may be slow.
+        release: frees what is kept for the next job; returns the response to `release`.
     """
 
     def __init__(
@@ -130,7 +138,7 @@ class Server:
             },
             protocol.RELEASE: lambda _, __: release(),
         }
-        self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._jobs: dict[int | str, Job] = {}
         self._running: Job | None = None
         self._estimates: dict[str, TimeLeft] = {}
@@ -138,25 +146,25 @@ class Server:
         self._closing = threading.Event()
 
     def serve(self) -> int:
-        """Work until the parent is gone or says `shutdown`; returns the exit code."""
+        """Run jobs until the parent ends or requests `shutdown`; returns the exit code."""
         signal.signal(signal.SIGTERM, _terminate)
-        for work in (self._listen, self._beat):
-            threading.Thread(target=work, daemon=True, name=work.__name__.strip("_")).start()
-        while (job := self._waiting.get()) is not None:
+        for loop in (self._read_requests, self._send_heartbeats):
+            threading.Thread(target=loop, daemon=True, name=loop.__name__.strip("_")).start()
+        while (job := self._queue.get()) is not None:
             self._running = job
-            self._send(self._outcome(job))
+            self._send(self._run_job(job))
             self._jobs.pop(job.request.id, None)
             self._running = None
         return 0
 
-    # The thread that listens.
+    # The thread that reads requests.
 
-    def _listen(self) -> None:
+    def _read_requests(self) -> None:
         while True:
             try:
                 lines = self._pipe.receive()
             except BadMessage as error:
-                self._send(_refusal(error))
+                self._send(_error_response(error))
                 continue
             except OSError:
                 lines = None
@@ -164,23 +172,27 @@ class Server:
                 self._close()
                 return
             for line in lines:
-                self._hear(line)
+                self._handle_line(line)
 
-    def _hear(self, line: bytes) -> None:
-        """Answer a line, or put it to the jobs."""
+    def _handle_line(self, line: bytes) -> None:
+        """Respond to a request, or make a job of it."""
         try:
-            request = _as_request(line)
-            answer = self._at_once(request)
+            request = _decode_request(line)
+            result = self._respond_immediately(request)
         except BadMessage as error:
-            self._send(_refusal(error))
+            self._send(_error_response(error))
             return
-        if answer is not None:
-            self._send(Answer(request.id, answer))
+        if result is not None:
+            self._send(Response(request.id, result))
         if request.method == protocol.SHUTDOWN:
             self._close()
 
-    def _at_once(self, request: Request) -> dict[str, Any] | None:
-        """The answer, if it needs no work; else the request becomes a job."""
+    def _respond_immediately(self, request: Request) -> dict[str, Any] | None:
+        """The result of a request that needs no job; None after queueing a job for any other.
+
+        Raises:
+            BadMessage: if the method is unknown, the id in use, or the versions do not fit.
+        """
         if request.method == protocol.STATUS:
             return self._status()
         if request.method == protocol.CANCEL:
@@ -192,19 +204,19 @@ class Server:
                 f"there is no method {request.method!r}", protocol.UNKNOWN_METHOD, request.id
             )
         if request.id in self._jobs:
-            raise BadMessage("its id is taken", protocol.INVALID_REQUEST, request.id)
+            raise BadMessage("the id is in use", protocol.INVALID_REQUEST, request.id)
         if request.method == protocol.INITIALIZE:
             _check_version(request)
-        self._accept(request)
+        self._enqueue(request)
         return None
 
-    def _accept(self, request: Request) -> None:
+    def _enqueue(self, request: Request) -> None:
         job = Job(request, Progress())
         job.progress = Progress(
-            lambda stage, fraction, text: self._tell(job, stage, fraction, text)
+            lambda stage, fraction, text: self._report(job, stage, fraction, text)
         )
         self._jobs[request.id] = job
-        self._waiting.put(job)
+        self._queue.put(job)
 
     def _cancel(self, identity: Any) -> bool:
         job = self._jobs.get(identity)
@@ -217,24 +229,24 @@ class Server:
         waiting = [identity for identity, job in self._jobs.items() if job is not running]
         if running is None:
             return {"running": None, "waiting": waiting}
-        where = {"stage": running.stage, "fraction": running.fraction}
-        return {"running": running.request.id, **where, "waiting": waiting}
+        reported = {"stage": running.stage, "fraction": running.fraction}
+        return {"running": running.request.id, **reported, "waiting": waiting}
 
     def _close(self) -> None:
-        """End soon: stop the job, drop those that wait, and do not wait long."""
+        """Cancel all jobs, and end the process when they have stopped or GRACE_SECONDS are over."""
         if self._closing.is_set():
             return
         self._closing.set()
         for job in list(self._jobs.values()):
             job.progress.cancel()
-        self._waiting.put(None)
-        deadline = threading.Timer(GRACE, os._exit, (ORPHANED,))
+        self._queue.put(None)
+        deadline = threading.Timer(GRACE_SECONDS, os._exit, (ORPHANED_EXIT_CODE,))
         deadline.daemon = True
         deadline.start()
 
-    # The thread that tells that we are alive.
+    # The thread that sends heartbeats.
 
-    def _beat(self) -> None:
+    def _send_heartbeats(self) -> None:
         while not self._closing.wait(protocol.HEARTBEAT_SECONDS):
             running = self._running
             busy = running.request.id if running else None
@@ -244,8 +256,8 @@ class Server:
 
     # The main thread.
 
-    def _outcome(self, job: Job) -> Answer | Failure:
-        """Do the work of a job; whatever goes wrong becomes its answer."""
+    def _run_job(self, job: Job) -> Response | ErrorResponse:
+        """The response to a job's request: its result, or whatever exception it raises."""
         request = job.request
         estimate = self._estimate_of(request.method)
         estimate.begin()
@@ -253,22 +265,22 @@ class Server:
             job.progress.check()
             result = self._methods[request.method](request.params, job.progress)
         except LsrmError as error:
-            return Failure(request.id, error)
-        except Exception as error:  # noqa: BLE001 - the next job must not suffer
+            return ErrorResponse(request.id, error)
+        except Exception as error:  # noqa: BLE001 - the server must stay alive for the next job
             traceback.print_exc(file=sys.stderr)
-            return Failure(request.id, as_lsrm_error(error), protocol.INTERNAL_ERROR)
+            return ErrorResponse(request.id, as_lsrm_error(error), protocol.INTERNAL_ERROR)
         estimate.finish()
-        return Answer(request.id, result)
+        return Response(request.id, result)
 
     def _estimate_of(self, method: str) -> TimeLeft:
         return self._estimates.setdefault(method, TimeLeft(method))
 
-    def _tell(self, job: Job, stage: str, fraction: float, text: str) -> None:
-        """Pass a report of the running job on to the parent, unless the last one was just now."""
+    def _report(self, job: Job, stage: str, fraction: float, text: str) -> None:
+        """Send the progress of the running job, at most once in REPORT_SECONDS for one stage."""
         now = time.monotonic()
-        if stage == job.stage and fraction < 1.0 and now - job.told < REPORT_INTERVAL:
+        if stage == job.stage and fraction < 1.0 and now - job.reported < REPORT_SECONDS:
             return
-        job.stage, job.fraction, job.told = stage, fraction, now
+        job.stage, job.fraction, job.reported = stage, fraction, now
         whole = self._estimate_of(job.request.method).report(stage, fraction)
         self._send(
             Notification(
@@ -292,7 +304,7 @@ class Server:
 
 
 class LogToParent(logging.Handler):
-    """Sends log records through the pipe, for whoever watches.
+    """Sends log records to the parent as notifications.
 
     Args:
         pipe: to the parent.
@@ -304,12 +316,12 @@ class LogToParent(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send one record."""
-        words = {"level": record.levelname, "message": record.getMessage()}
+        params = {"level": record.levelname, "message": record.getMessage()}
         with contextlib.suppress(OSError):
-            self._pipe.send(Notification(protocol.LOG, words))
+            self._pipe.send(Notification(protocol.LOG, params))
 
 
-def _as_request(line: bytes) -> Request:
+def _decode_request(line: bytes) -> Request:
     message = protocol.decode(line)
     if isinstance(message, Request):
         return message
@@ -317,27 +329,27 @@ def _as_request(line: bytes) -> Request:
 
 
 def _check_version(request: Request) -> None:
-    """Refuse a parent of another version.
+    """Raise for a parent of another protocol version.
 
     Raises:
-        BadMessage: naming both.
+        BadMessage: with both versions.
     """
     theirs = request.params.get("protocol")
     if theirs != protocol.PROTOCOL_VERSION:
         raise BadMessage(
-            f"it speaks protocol {theirs}, and this is {protocol.PROTOCOL_VERSION}",
+            f"its protocol version is {theirs}, this one is {protocol.PROTOCOL_VERSION}",
             protocol.INVALID_PARAMS,
             request.id,
         )
 
 
-def _refusal(error: BadMessage) -> Failure:
-    told = LsrmError(
-        f"The request was refused: {error}.", "Use the extension and backend together."
+def _error_response(error: BadMessage) -> ErrorResponse:
+    refused = LsrmError(
+        f"The request was refused: {error}.", "Use the extension and backend of one version."
     )
-    return Failure(error.id, told, error.number)
+    return ErrorResponse(error.id, refused, error.rpc_code)
 
 
 def _terminate(_number: int, _frame: object) -> NoReturn:
-    """Leave through all context managers, so that no half-written folder stays."""
-    sys.exit(TERMINATED)
+    """Exit through all context managers, which remove unfinished folders."""
+    sys.exit(TERMINATED_EXIT_CODE)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a terminal shows: words and progress on stderr, one JSON document on stdout, Ctrl-C."""
+"""Terminal output: text and progress on stderr, one JSON document on stdout; and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 
 def say(text: str) -> None:
-    """Write a line for people to stderr, at once."""
+    """Print text for people on stderr, unbuffered."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
 
 
 def print_json(document: Any) -> None:
-    """Write a document for programs to stdout."""
+    """Print a JSON document for programs on stdout."""
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
     sys.stdout.flush()
 
 
-def fail(error: LsrmError, *, as_json: bool) -> int:
-    """Report an error to people and, on request, to programs; returns its exit code."""
+def print_error(error: LsrmError, *, as_json: bool) -> int:
+    """Print an error on stderr, and as JSON on stdout if requested; returns its exit code."""
     say(f"{error.code}: {error.message}\n{error.remedy}")
     if as_json:
         print_json({"error": error.to_dict()})
@@ -41,7 +41,7 @@ def fail(error: LsrmError, *, as_json: bool) -> int:
 
 
 class PlainProgress:
-    """A line when a stage begins and one when it ends: for logs and pipes."""
+    """Progress as two lines for each stage, at its beginning and end: for logs and pipes."""
 
     def __init__(self) -> None:
         self._stage = ""
@@ -57,8 +57,8 @@ class PlainProgress:
 
 
 @contextlib.contextmanager
-def cancelled_by_interrupt(progress: Progress) -> Iterator[None]:
-    """Let Ctrl-C or a termination request cancel the job in its own time; a second one ends it."""
+def cancel_on_interrupt(progress: Progress) -> Iterator[None]:
+    """Cancel a job at the first Ctrl-C or SIGTERM; a second one has its usual effect."""
     previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def cancel(_number: int, _frame: object) -> None:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How much of a job is done, and how long the rest will take: learned from the jobs before."""
+"""The overall progress of a job and its remaining time, estimated from earlier jobs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# How long the stages take on two cores, in their order. A stage that is not listed counts as the
-# average one, and after the first job of a process measurements take over.
+# Seconds of the stages on two cores, in their order. A stage that is not listed counts as the
+# average one. After the first job of a process, measurements replace these numbers.
 TYPICAL_SECONDS = {
     "reconstruct": {
         "views": 0.5,
@@ -28,20 +28,20 @@ TYPICAL_SECONDS = {
     },
     "capture": {"open": 1.0, "capture": 10.0},
 }
-EARLIEST = 1.5
-"""Seconds of work before a guess is made."""
+MIN_SECONDS = 1.5
+"""Of a job before its remaining time is estimated."""
 
-LEAST = 0.01
-"""Part of the work before a guess is made."""
+MIN_FRACTION = 0.01
+"""Of a job before its remaining time is estimated."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Where a whole job is.
+    """The progress of a whole job.
 
     Attributes:
         fraction: of the job that is done, 0..1.
-        eta: seconds to its end; None where there is nothing to tell it from.
+        eta: seconds to its end; None too early in the job.
     """
 
     fraction: float
@@ -49,11 +49,11 @@ class Estimate:
 
 
 class TimeLeft:
-    """Turns the reports of stages into estimates for the whole.
+    """Converts the progress of stages to estimates for the whole job.
 
     Args:
-        method: what is done; each has its own stages.
-        clock: seconds, monotonic.
+        method: the kind of job; each has its own stages.
+        clock: monotonic, in seconds.
     """
 
     def __init__(self, method: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -63,13 +63,13 @@ class TimeLeft:
         self.begin()
 
     def begin(self) -> None:
-        """A new job starts."""
+        """Start a new job."""
         self._start = self._stage_start = self._clock()
         self._stage = ""
         self._done: dict[str, float] = {}
 
     def report(self, stage: str, fraction: float) -> Estimate:
-        """The estimate after a stage has told how far it is."""
+        """The estimate after a stage has reported its fraction, 0..1."""
         now = self._clock()
         if stage != self._stage:
             self._close(now)
@@ -77,7 +77,7 @@ class TimeLeft:
         return self._estimate(now, fraction)
 
     def finish(self) -> None:
-        """The job was completed: the next one will be like it."""
+        """End a successful job: its seconds are expected of the next one."""
         self._close(self._clock())
         self._expected = {name: max(seconds, 1e-3) for name, seconds in self._done.items()}
 
@@ -89,7 +89,7 @@ class TimeLeft:
     def _estimate(self, now: float, fraction: float) -> Estimate:
         usual = sum(self._expected.values()) / max(len(self._expected), 1) or 1.0
         names = list(self._expected)
-        # A stage that was passed over will not come: stages keep their order.
+        # Stages keep their order: one that was skipped will not come.
         passed = names[: names.index(self._stage)] if self._stage in names else []
         over = {*self._done} - {self._stage}
         ahead = {*names, self._stage} - {*passed} - over
@@ -99,6 +99,6 @@ class TimeLeft:
         done = sum(seconds[name] for name in over) + fraction * seconds[self._stage]
         share = min(done / sum(seconds.values()), 1.0)
         spent = now - self._start
-        if spent < EARLIEST or share < LEAST:
+        if spent < MIN_SECONDS or share < MIN_FRACTION:
             return Estimate(share, None)
         return Estimate(share, spent * (1.0 - share) / share)

@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from ...backend.shared import protocol
 from ...backend.shared.errors import BackendDied, Cancelled, EnvironmentBroken, LsrmError
-from ...backend.shared.protocol import Answer, BadMessage, Failure, Message, Notification, Request
+from ...backend.shared.protocol import (
+    BadMessage,
+    ErrorResponse,
+    Message,
+    Notification,
+    Request,
+    Response,
+)
 from .child_process import ChildProcess, death
 from .child_watchdog import TimeLimits, Watchdog, stopped
 from .job import Job, JobProgress
@@ -276,7 +283,7 @@ class Client:
             self._greet(message)
         elif self._running is not None and message.id == self._running.id:
             job, self._running = self._running, None
-            if isinstance(message, Answer):
+            if isinstance(message, Response):
                 job.result, job.finished = message.result, True
             else:
                 _fail(job, message.error if job.cancelled_at is None else stopped())
@@ -291,12 +298,12 @@ class Client:
                 job.stage_since = self._now
             job.progress = progress
 
-    def _greet(self, message: Answer | Failure) -> None:
+    def _greet(self, message: Response | ErrorResponse) -> None:
         """The answer to `initialize`: go on if we speak the same language."""
-        if isinstance(message, Failure) and message.number != protocol.INVALID_PARAMS:
+        if isinstance(message, ErrorResponse) and message.rpc_code != protocol.INVALID_PARAMS:
             self._lose(message.error)
             return
-        result = message.result if isinstance(message, Answer) else None
+        result = message.result if isinstance(message, Response) else None
         theirs = result.get("protocol") if isinstance(result, dict) else None
         if theirs == protocol.PROTOCOL_VERSION:
             self._watchdog.ready = True

@@ -271,7 +271,7 @@ def _failed(shown: Shown, error: LsrmError) -> Shown:
 
 
 def _told(error: tuple[str, str, str]) -> LsrmError:
-    from ...backend.shared.protocol import error_of
+    from ...backend.shared.protocol import error_from_dict
 
     code, message, remedy = error
-    return error_of({"code": code, "message": message, "remedy": remedy})
+    return error_from_dict({"code": code, "message": message, "remedy": remedy})

@@ -17,7 +17,7 @@ from backend.commands import command_line, demo
 from backend.commands.command_line import main
 from backend.shared import errors
 from backend.shared.progress import Progress
-from backend.shared.terminal import PlainProgress, cancelled_by_interrupt
+from backend.shared.terminal import PlainProgress, cancel_on_interrupt
 from backend.shared.virtual_environments import child_variables
 
 
@@ -144,7 +144,7 @@ def test_first_interrupt_cancels_and_second_ends():
     # A suite started in the background of a shell inherits an ignored interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     progress = Progress()
-    with cancelled_by_interrupt(progress):
+    with cancel_on_interrupt(progress):
         signal.raise_signal(signal.SIGINT)
         with pytest.raises(errors.Cancelled):
             progress.check()

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The real backend behind the pipe: cancelled and killed in every stage, and it goes on."""
+"""The real backend process: cancelled and killed in every stage, then used again."""
 
 from __future__ import annotations
 
@@ -27,25 +27,26 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 WITHOUT_NETWORK = ("views", "hull", "refine", "mesh", "texture", "write")
 SMALL = {"texture_size": 64, "faces": 400, "refine": "off"}
 STOP_SECONDS = 10.0
-"""What the issue allows from a cancel or a kill to the job's error."""
+"""Allowed between a cancel or a kill and the job's error."""
 
-# The real backend, which waits a moment at the beginning of a stage for what is to happen there.
-WAITING = """
+# The real backend, with a pause at the beginning of one stage, in which the test stops it.
+PAUSING = """
 import sys, time
-from backend import rpc_server, serve
-tell = rpc_server.Server._tell
+from backend.commands import serve
+from backend.shared import rpc_server
+report = rpc_server.Server._report
 
-def tell_and_wait(server, job, stage, fraction, text):
+def report_and_pause(server, job, stage, fraction, text):
     begins = stage != job.stage
-    tell(server, job, stage, fraction, text)
-    if begins and stage == job.request.params.get("wait_in"):
+    report(server, job, stage, fraction, text)
+    if begins and stage == job.request.params.get("pause_in"):
         time.sleep(0.3)
 
 def reconstruct(params, progress):
-    return real({name: value for name, value in params.items() if name != "wait_in"}, progress)
+    return real({name: value for name, value in params.items() if name != "pause_in"}, progress)
 
 real, serve.reconstruct = serve.reconstruct, reconstruct
-rpc_server.Server._tell = tell_and_wait
+rpc_server.Server._report = report_and_pause
 sys.exit(serve.run(None))
 """
 
@@ -58,21 +59,21 @@ def backend(make_client):
 
 
 @pytest.fixture
-def waiting_backend(make_client):
-    """A client of the real backend that waits where it is told."""
-    command = (sys.executable, "-P", "-c", WAITING)
+def pausing_backend(make_client):
+    """A client of the real backend with a pause in one stage."""
+    command = (sys.executable, "-P", "-c", PAUSING)
     return make_client(command, first_message=30.0, silence=20.0, terminate=5.0, kill=9.0)
 
 
 @pytest.fixture(scope="module")
 def views(make_capture, tmp_path_factory) -> Path:
-    """A tiny capture."""
+    """A small capture."""
     return make_capture(tmp_path_factory.mktemp("capture") / "views", views=8, size=48)
 
 
 @pytest.fixture(scope="module")
 def finished(views, tmp_path_factory) -> Path:
-    """A result of it."""
+    """The result of reconstructing it."""
     output = tmp_path_factory.mktemp("finished") / "result"
     reconstruct(ReconstructRequest(views, output, **SMALL), Progress())
     return output
@@ -80,7 +81,7 @@ def finished(views, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory) -> Path:
-    """A checkpoint of the preset `mini`, with hardly any width and random weights."""
+    """A checkpoint of the preset `mini`, made narrow, with random weights."""
     import torch
 
     from backend.model.config.presets import preset
@@ -110,7 +111,7 @@ def weights(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def small(views, weights, tmp_path):
-    """A function: the parameters of a quick reconstruction that passes through a stage."""
+    """A function that returns the parameters of a quick reconstruction with a certain stage."""
 
     def make(stage: str = "") -> dict:
         return {
@@ -125,8 +126,8 @@ def small(views, weights, tmp_path):
 
 
 def stop_in(client, stage: str, params: dict, how: str) -> tuple[str, float]:
-    """Have a job stopped in a stage: its error's code, and the seconds until that was told."""
-    job = client.submit("reconstruct", {**params, "wait_in": stage})
+    """Stop a job in a stage: the code of its error, and the seconds until it arrived."""
+    job = client.submit("reconstruct", {**params, "pause_in": stage})
     pump_until(client, lambda: job.finished or job.progress.stage == stage, 120)
     assert not job.finished, job.error
     pid, start = client.child.pid, time.monotonic()
@@ -147,24 +148,24 @@ EVERY_STAGE = [
 
 
 @pytest.mark.parametrize("stage", EVERY_STAGE)
-def test_stopped_in_a_stage_nothing_is_lost(waiting_backend, small, finished, tmp_path, stage):
-    """Cancelled and killed there: told in time, the previous result intact, the next job works."""
+def test_stopped_in_a_stage(pausing_backend, small, finished, tmp_path, stage):
+    """Cancel and kill are reported in time and keep the previous result; the next job works."""
     shutil.copytree(finished, tmp_path / "jobs" / "result")
-    code, seconds = stop_in(waiting_backend, stage, small(stage), "cancel")
+    code, seconds = stop_in(pausing_backend, stage, small(stage), "cancel")
     assert (code, seconds < STOP_SECONDS) == ("CANCELLED", True)
     assert files_of(tmp_path / "jobs" / "result") == files_of(finished)
-    code, seconds = stop_in(waiting_backend, stage, small(stage), "kill")
+    code, seconds = stop_in(pausing_backend, stage, small(stage), "kill")
     assert (code, seconds < STOP_SECONDS) == ("BACKEND_DIED", True)
-    assert waiting_backend.child is None
+    assert pausing_backend.child is None
     assert files_of(tmp_path / "jobs" / "result") == files_of(finished)
-    again = waiting_backend.submit("reconstruct", {**small(), "wait_in": ""})
-    assert pumped(waiting_backend, again, 120) == "done"
-    # What the killed job had left half done is gone as well.
+    again = pausing_backend.submit("reconstruct", {**small(), "pause_in": ""})
+    assert pumped(pausing_backend, again, 120) == "done"
+    # The unfinished folder of the killed job is removed as well.
     assert [path.name for path in (tmp_path / "jobs").iterdir()] == ["result"]
 
 
-def test_bad_views_are_told_with_their_code(backend, make_capture, small, tmp_path):
-    """The backend's own errors cross the pipe; a wrong parameter is told too."""
+def test_errors_of_the_backend_have_their_code(backend, make_capture, small, tmp_path):
+    """Errors of the views and of the parameters arrive with code and message."""
     views = make_capture(tmp_path / "views", views=6, size=48)
     (views / "images" / "0002.png").unlink()
     job = backend.submit("check", {"views": str(views)})
@@ -179,24 +180,24 @@ def test_bad_views_are_told_with_their_code(backend, make_capture, small, tmp_pa
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_two_hundred_kills(backend, small, tmp_path):
-    """Killed at two hundred random moments, nothing is lost but the job at hand."""
+    """A kill at two hundred random moments costs nothing but the running job."""
     output = tmp_path / "jobs"
     assert pumped(backend, backend.submit("reconstruct", small()), 120) == "done"
-    dice = random.Random(7)  # noqa: S311 - a test's dice
+    generator = random.Random(7)  # noqa: S311 - not for cryptography
     stages: dict[str, int] = {}
     for _ in range(200):
         before = files_of(output / "result")
-        params = small(dice.choice(("refine", "sparse stage", "")))
+        params = small(generator.choice(("refine", "sparse stage", "")))
         job = backend.submit("reconstruct", params)
-        end = time.monotonic() + dice.uniform(0.0, 12.0)
+        end = time.monotonic() + generator.uniform(0.0, 12.0)
         while time.monotonic() < end and not job.finished:
             backend.pump()
             time.sleep(0.002)
         if backend.child is not None:
             os.kill(backend.child.pid, signal.SIGKILL)
         state = pumped(backend, job, 20)
-        where = "done" if state == "done" else job.progress.stage
-        stages[where] = stages.get(where, 0) + 1
+        stage = "done" if state == "done" else job.progress.stage
+        stages[stage] = stages.get(stage, 0) + 1
         assert state in ("BACKEND_DIED", "ENVIRONMENT_BROKEN", "done")
         after = files_of(output / "result")
         assert set(after) == set(before)
