@@ -1,14 +1,14 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Blender side of LSRM: what is registered when the extension is enabled."""
+"""The Blender side of LSRM: registration of the panel, its operators and the command line."""
 
 from __future__ import annotations
 
 import importlib
 from typing import Any
 
-# In the order in which one needs the other; they go in the reverse order.
-MODULES = ("ui.properties", "preferences", "ui.operators", "ui.setup_operators", "ui.panel")
+# Registered in this order, since later ones use earlier ones; unregistered in the reverse order.
+MODULES = ("properties", "addon_preferences", "operators", "setup_operators", "panel")
 
 _commands: list[Any] = []
 
@@ -31,13 +31,13 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """Remove what `register` added, last things first; no process of ours stays."""
+    """Remove what `register` added, in the reverse order, and end all child processes."""
     import bpy
 
-    from .ui import window
+    from .ui import session_timer
     from .ui.properties import detach
 
-    window.unregister()
+    session_timer.unregister()
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
     bpy.app.translations.unregister(__package__)
@@ -47,6 +47,6 @@ def unregister() -> None:
 
 
 def _classes() -> list[type]:
-    """What our modules want to have registered."""
-    modules = [importlib.import_module(f".{name}", __package__) for name in MODULES]
+    """The classes that the modules of `ui` register."""
+    modules = [importlib.import_module(f".ui.{name}", __package__) for name in MODULES]
     return [each for module in modules for each in module.CLASSES]

@@ -15,7 +15,7 @@ from ...backend.shared.exit_codes import USAGE
 from ...backend.shared.terminal import say
 from .. import child_commands, preferences
 from ..jobs.backend_client import Client
-from ..jobs.batch import LOG, Batch, BatchLog, BatchSettings, Children, only_one
+from ..jobs.batch import LOG, Batch, BatchLog, BatchSettings, Children, locked
 from ..jobs.batch_items import Item, NoSuchInput, find_items
 from ..jobs.checkpoints import NONE
 from ..jobs.child_watchdog import BLENDER_FIRST_MESSAGE, TimeLimits
@@ -53,7 +53,7 @@ def convert_all(arguments: argparse.Namespace, progress: Progress) -> dict[str, 
     if settings.dry_run:
         return run_batch(items, output, settings, arguments, progress)
     try:
-        with only_one(output):
+        with locked(output):
             return run_batch(items, output, settings, arguments, progress)
     except OSError as error:
         raise write_failure(output, error) from error

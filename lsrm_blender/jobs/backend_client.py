@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The parent's end of the pipe: hands out jobs, watches over the child, never waits for it.
+"""The parent's end of the pipe: starts a child process, sends it jobs, watches over it.
 
-The same object serves a window, where a timer calls `pump`, and a script, where `wait` does. Every
-job ends: with a result, or with an error that says what to do. No bpy in here.
+The same object serves a window, where a timer calls `pump`, and a script, where `wait` does.
+Neither blocks on the child. Every job ends: with a result, or with an error that has a remedy.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from ...backend.shared.protocol import (
     Request,
     Response,
 )
-from .child_process import ChildProcess, death
-from .child_watchdog import TimeLimits, Watchdog, stopped
+from .child_process import ChildProcess, exit_error
+from .child_watchdog import TimeLimits, Watchdog, cancelled_error
 from .job import Job, JobProgress
 
 if TYPE_CHECKING:
@@ -37,24 +37,28 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 
 LONGEST_STEP = 1.0
-"""Seconds that one pump counts at most: time in which we did not listen is not the child's."""
+"""Seconds that one pump counts at most: a parent that slept does not blame the child for it."""
 
 PUMP_BUDGET = 0.005
 """Seconds that one pump may take: it runs between two frames of the interface."""
 
 WAIT_INTERVAL = 0.02
-TELL_INTERVAL = 1.0
-BANNER = 1 << 16
-"""Bytes that a child may print to the pipe before it speaks the protocol: Blender says hello."""
+REPORT_INTERVAL = 1.0
+BANNER_BYTES = 1 << 16
+"""What a child may print to the pipe before its first message: Blender prints a banner."""
 
 
 class Client:
-    """One child at a time, started when there is work, replaced when it dies.
+    """One child process at a time, started when there is a job, replaced when it dies.
 
     Args:
         make_command: returns the command of the child; called at each start.
         limits: how long the client waits for the child.
         clock: seconds, monotonic.
+
+    Attributes:
+        limits: the time limits.
+        child: the running child, if there is one.
     """
 
     def __init__(
@@ -70,48 +74,48 @@ class Client:
         self._last_pump = clock()
         self._now = 0.0
         self._next_id = 0
-        self._waiting: deque[Job] = deque()
-        self._leaving: list[tuple[ChildProcess, float]] = []
+        self._queue: deque[Job] = deque()
+        self._stopping: list[tuple[ChildProcess, float]] = []
         self._running: Job | None = None
         self._lines = protocol.LineSplitter()
         self._watchdog = Watchdog(self.limits, 0.0)
-        self._hello = 0
-        self._banner = 0
+        self._initialize_id = 0
+        self._invalid_bytes = 0
 
     # What a user of this class calls.
 
     def submit(self, method: str, params: dict[str, Any] | None = None) -> Job:
-        """Queue work; `pump` does the rest."""
+        """Queue a job; `pump` does the rest."""
         job = Job(self._new_id(), method, params or {})
-        self._waiting.append(job)
+        self._queue.append(job)
         return job
 
     def cancel(self, job: Job, *, now: bool = False) -> None:
-        """Stop a job: ask the child, which is ended if it does not listen; or end it `now`."""
+        """Stop a job: by a request, after which the watchdog ends the child, or by a kill `now`."""
         if job.finished:
             return
         if job is not self._running:
-            self._waiting.remove(job)
-            _fail(job, stopped())
+            self._queue.remove(job)
+            _fail(job, cancelled_error())
             return
         if job.cancelled_at is None:
             job.cancelled_at = self._now
             self._send(Request(self._new_id(), protocol.CANCEL, {"id": job.id}))
         if now:
-            self._lose(stopped())
+            self._kill_child(cancelled_error())
 
     @property
-    def watching(self) -> bool:
-        """Whether there is a child to look after."""
-        return self.child is not None or bool(self._leaving)
+    def has_child(self) -> bool:
+        """Whether a child runs, or still has to end."""
+        return self.child is not None or bool(self._stopping)
 
     @property
     def busy(self) -> bool:
         """Whether a job is not finished."""
-        return self._running is not None or bool(self._waiting)
+        return self._running is not None or bool(self._queue)
 
     def pump(self) -> bool:
-        """Do what is to be done now, within milliseconds.
+        """Start, read from, check and feed the child, within milliseconds.
 
         Returns:
             Whether a job has changed.
@@ -119,23 +123,23 @@ class Client:
         clock = self._clock()
         self._now += min(clock - self._last_pump, LONGEST_STEP)
         self._last_pump = clock
-        before = self._picture()
-        self._see_off()
-        if self.child is None and self._waiting:
-            self._start()
+        before = self._visible_state()
+        self._reap_stopping()
+        if self.child is None and self._queue:
+            self._start_child()
         if self.child is not None:
-            self._listen()
+            self._receive()
         if self.child is not None:
-            self._judge()
-        self._next()
-        return self._picture() != before
+            self._check_child()
+        self._send_next_job()
+        return self._visible_state() != before
 
     def wait(self, job: Job, progress: Progress) -> Any:
         """Pump until a job is finished, for scripts.
 
         Args:
             job: to wait for.
-            progress: told how far the job is; if it is cancelled, so is the job.
+            progress: receives the progress of the job; if it is cancelled, so is the job.
 
         Returns:
             The child's answer.
@@ -143,14 +147,14 @@ class Client:
         Raises:
             LsrmError: the job's error.
         """
-        shown, told = job.progress, 0.0
+        reported, reported_at = job.progress, 0.0
         while not job.finished:
             self.pump()
             try:
                 progress.check()
-                if _worth_telling(job.progress, shown, self._now - told):
-                    shown, told = job.progress, self._now
-                    progress.report(shown.stage, shown.fraction, shown.message)
+                if _worth_reporting(job.progress, reported, self._now - reported_at):
+                    reported, reported_at = job.progress, self._now
+                    progress.report(reported.stage, reported.fraction, reported.message)
             except Cancelled:
                 self.cancel(job)
             except BaseException:
@@ -161,187 +165,186 @@ class Client:
             raise job.error
         return job.result
 
-    def dismiss(self) -> None:
-        """Let an idle child go; `pump` sees that it does."""
+    def stop_idle(self) -> None:
+        """Request an idle child to end, without waiting; `pump` kills it if it does not."""
         if self.child is not None and not self.busy:
             self._send(Request(self._new_id(), protocol.SHUTDOWN))
-            self.child.hang_up()
-            self._leaving.append((self.child, self._now + self.limits.terminate))
+            self.child.close_stdin()
+            self._stopping.append((self.child, self._now + self.limits.terminate))
             self._forget_child()
 
     def close(self) -> None:
         """End the child and all jobs; takes two seconds at most. A new job starts a new child."""
-        jobs = [*self._waiting, *([self._running] if self._running else [])]
-        self._waiting.clear()
+        jobs = [*self._queue, *([self._running] if self._running else [])]
+        self._queue.clear()
         self._running = None
         for job in jobs:
-            _fail(job, stopped())
+            _fail(job, cancelled_error())
         if self.child is not None:
             self._send(Request(self._new_id(), protocol.SHUTDOWN))
             self.child.close()
             self._forget_child()
-        self._see_off(now=True)
+        self._reap_stopping(now=True)
 
-    # The life of the child.
+    # Start and end of the child.
 
-    def _start(self) -> None:
+    def _start_child(self) -> None:
         try:
             self.child = ChildProcess(self._make_command())
         except (LsrmError, OSError) as error:
-            self._fail_all(error if isinstance(error, LsrmError) else _no_log(error))
+            self._fail_queue(error if isinstance(error, LsrmError) else _log_error(error))
             return
         atexit.register(self.close)
         self._lines = protocol.LineSplitter()
         self._watchdog = Watchdog(self.limits, self._now)
-        self._banner = 0
-        self._hello = self._new_id()
-        words = {"protocol": protocol.PROTOCOL_VERSION}
-        self._send(Request(self._hello, protocol.INITIALIZE, words))
+        self._invalid_bytes = 0
+        self._initialize_id = self._new_id()
+        params = {"protocol": protocol.PROTOCOL_VERSION}
+        self._send(Request(self._initialize_id, protocol.INITIALIZE, params))
 
-    def _see_off(self, *, now: bool = False) -> None:
-        """Clean up after children that have gone, and kill those that do not go."""
-        for leaving in list(self._leaving):
-            child, deadline = leaving
+    def _reap_stopping(self, *, now: bool = False) -> None:
+        """Clean up after children that have ended; kill those past their deadline, or all `now`."""
+        for entry in list(self._stopping):
+            child, deadline = entry
             if now or child.exit_code is not None or self._now > deadline:
                 child.kill()
-                self._leaving.remove(leaving)
+                self._stopping.remove(entry)
 
     def _forget_child(self) -> None:
         self.child = None
         atexit.unregister(self.close)
 
-    def _lose(self, error: LsrmError) -> None:
-        """The child is of no use any more: end it, and tell its job why."""
+    def _kill_child(self, error: LsrmError) -> None:
+        """End a child that cannot be used any more; its job fails with the error."""
         child, job = self.child, self._running
         if child is not None:
             child.kill()
             self._forget_child()
         self._running = None
         if job is not None:
-            _fail(job, stopped() if job.cancelled_at is not None else error)
+            _fail(job, cancelled_error() if job.cancelled_at is not None else error)
         if not self._watchdog.ready:  # the next one would not start either
-            self._fail_all(error)
+            self._fail_queue(error)
 
-    def _fail_all(self, error: LsrmError) -> None:
-        while self._waiting:
-            _fail(self._waiting.popleft(), error)
+    def _fail_queue(self, error: LsrmError) -> None:
+        while self._queue:
+            _fail(self._queue.popleft(), error)
 
-    def _next(self) -> None:
-        """Give the child its next job, if it has none."""
+    def _send_next_job(self) -> None:
         if self.child is None or not self._watchdog.ready or self._running is not None:
             return
-        if self._waiting:
-            job = self._running = self._waiting.popleft()
+        if self._queue:
+            job = self._running = self._queue.popleft()
             job.stage_since = self._now
             self._send(Request(job.id, job.method, job.params))
 
-    # What the child says.
+    # Messages from the child.
 
-    def _listen(self) -> None:
+    def _receive(self) -> None:
         deadline = time.perf_counter() + PUMP_BUDGET
         for line in self._received_lines():
-            self._hear(line)
+            self._handle_line(line)
             if self.child is None or time.perf_counter() > deadline:
                 return
 
     def _received_lines(self) -> Iterator[bytes]:
-        while self.child is not None and (piece := self.child.received()) is not None:
+        while self.child is not None and (data := self.child.received()) is not None:
             try:
-                yield from self._lines.feed(piece)
+                yield from self._lines.feed(data)
             except BadMessage as error:
-                self._garbage(str(error).encode())
+                self._handle_invalid(str(error).encode())
 
-    def _hear(self, line: bytes) -> None:
+    def _handle_line(self, line: bytes) -> None:
         try:
             message = protocol.decode(line)
-            self._understand(message)
+            self._handle_message(message)
         except (BadMessage, ValueError, TypeError):
-            self._garbage(line)
+            self._handle_invalid(line)
             return
         if self.child is not None:
-            self._watchdog.hear(self.child, self._now)
+            self._watchdog.message_received(self.child, self._now)
 
-    def _garbage(self, line: bytes) -> None:
-        """A line that is no message: a banner at first, later a sign of a broken child."""
-        self._banner += len(line)
-        if self.child is None or (not self._watchdog.spoken and self._banner < BANNER):
+    def _handle_invalid(self, line: bytes) -> None:
+        """A line that is no message: part of a banner at first, later a sign of a broken child."""
+        self._invalid_bytes += len(line)
+        banner = not self._watchdog.has_received and self._invalid_bytes < BANNER_BYTES
+        if self.child is None or banner:
             return
-        words = line[:60].decode("utf-8", "replace")
-        self._lose(
+        text = line[:60].decode("utf-8", "replace")
+        self._kill_child(
             BackendDied(
-                f"{self.child.command.name} wrote what is no message: {words!r}.",
-                "Install the backend again; if it stays so, report it with the log.",
+                f"{self.child.command.name} sent a line that is no message: {text!r}.",
+                "Install the backend again; if it happens again, report it with the log.",
             )
         )
 
-    def _understand(self, message: Message) -> None:
+    def _handle_message(self, message: Message) -> None:
         if isinstance(message, Notification):
-            self._take_note(message)
+            self._handle_notification(message)
         elif isinstance(message, Request):
-            raise BadMessage("a child asks nothing", protocol.INVALID_REQUEST)
-        elif message.id == self._hello:
-            self._greet(message)
+            raise BadMessage("a child sends no requests", protocol.INVALID_REQUEST)
+        elif message.id == self._initialize_id:
+            self._handle_initialized(message)
         elif self._running is not None and message.id == self._running.id:
             job, self._running = self._running, None
             if isinstance(message, Response):
                 job.result, job.finished = message.result, True
             else:
-                _fail(job, message.error if job.cancelled_at is None else stopped())
+                _fail(job, message.error if job.cancelled_at is None else cancelled_error())
 
-    def _take_note(self, told: Notification) -> None:
+    def _handle_notification(self, message: Notification) -> None:
         job = self._running
-        if told.method == protocol.LOG:
-            LOGGER.info("%s", told.params.get("message", ""))
-        elif told.method == protocol.PROGRESS and job and told.params.get("id") == job.id:
-            progress = JobProgress.of(told.params)
+        if message.method == protocol.LOG:
+            LOGGER.info("%s", message.params.get("message", ""))
+        elif message.method == protocol.PROGRESS and job and message.params.get("id") == job.id:
+            progress = JobProgress.from_params(message.params)
             if progress.stage != job.progress.stage:
                 job.stage_since = self._now
             job.progress = progress
 
-    def _greet(self, message: Response | ErrorResponse) -> None:
-        """The answer to `initialize`: go on if we speak the same language."""
+    def _handle_initialized(self, message: Response | ErrorResponse) -> None:
+        """The answer to `initialize`: the child is ready if it has the same protocol version."""
         if isinstance(message, ErrorResponse) and message.rpc_code != protocol.INVALID_PARAMS:
-            self._lose(message.error)
+            self._kill_child(message.error)
             return
         result = message.result if isinstance(message, Response) else None
-        theirs = result.get("protocol") if isinstance(result, dict) else None
-        if theirs == protocol.PROTOCOL_VERSION:
+        version = result.get("protocol") if isinstance(result, dict) else None
+        if version == protocol.PROTOCOL_VERSION:
             self._watchdog.ready = True
             return
         name = self.child.command.name if self.child else "The child"
-        self._lose(
+        self._kill_child(
             EnvironmentBroken(
-                f"{name} is of another version than the extension: protocol {theirs or 'unknown'}, "
-                f"not {protocol.PROTOCOL_VERSION}.",
+                f"{name} is of another version than the extension: "
+                f"protocol {version or 'unknown'}, not {protocol.PROTOCOL_VERSION}.",
                 "Install the backend that came with this extension.",
             )
         )
 
-    # What the child does not say.
+    # The state of the child.
 
-    def _judge(self) -> None:
-        """Notice a child that is dead, silent, stuck, deaf or too loud."""
+    def _check_child(self) -> None:
+        """End the job of a child that is dead, silent, too slow or too verbose."""
         child = self.child
         if child is None:
             return
         code = child.exit_code
         if code is not None:
-            self._bury(child, code)
+            self._handle_exit(child, code)
             return
         problem = self._watchdog.problem(child, self._running, self._now)
         if problem is not None:
-            self._lose(problem)
+            self._kill_child(problem)
 
-    def _bury(self, child: ChildProcess, code: int) -> None:
-        """The child has ended; perhaps its last words are still in the pipe."""
+    def _handle_exit(self, child: ChildProcess, code: int) -> None:
+        """The child has ended; its last messages may still be in the pipe."""
         child.kill()
         for line in self._received_lines():
-            self._hear(line)
+            self._handle_line(line)
         if self.child is not None:
-            name, log = child.command.name, child.command.log
-            self._lose(death(name, code, child.log_tail(), log))
+            self._kill_child(exit_error(child.command, code, child.log_tail()))
 
-    # Small things.
+    # Helpers.
 
     def _send(self, message: Message) -> None:
         if self.child is not None:
@@ -351,21 +354,21 @@ class Client:
         self._next_id += 1
         return self._next_id
 
-    def _picture(self) -> tuple[Any, ...]:
+    def _visible_state(self) -> tuple[Any, ...]:
         """What a user of this object can see."""
         job = self._running
         where = (job.id, job.progress) if job else None
-        return where, len(self._waiting), self.child is None
+        return where, len(self._queue), self.child is None
 
 
-def _worth_telling(now: JobProgress, shown: JobProgress, seconds: float) -> bool:
-    """Whether people at a terminal want to read it: stages, and a line a second."""
-    return now.stage != shown.stage or (now != shown and seconds > TELL_INTERVAL)
+def _worth_reporting(now: JobProgress, reported: JobProgress, seconds: float) -> bool:
+    """Whether a terminal should show it: every new stage, otherwise once a second."""
+    return now.stage != reported.stage or (now != reported and seconds > REPORT_INTERVAL)
 
 
 def _fail(job: Job, error: LsrmError) -> None:
     job.error, job.finished = error, True
 
 
-def _no_log(error: OSError) -> LsrmError:
+def _log_error(error: OSError) -> LsrmError:
     return EnvironmentBroken(f"The log cannot be written: {error}.", "Choose another folder.")

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Many assets to many results: one bad file costs itself, and what is done is not done again.
+"""Many assets to many results: a failing item does not stop the rest, a finished one is skipped.
 
-A second Blender captures and one backend reconstructs; both are children, so neither a file that
-crashes Blender nor one that fills the memory ends the batch.
+A second Blender captures and one backend reconstructs. Both are child processes, so neither a file
+that crashes Blender nor one that fills the memory ends the batch.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from .backend_client import Client
 
 ITEMS_PER_BLENDER = 50
-"""Files after which the capturing Blender is replaced: importers do not give all memory back."""
+"""Items after which the capturing Blender is replaced: importers do not free all memory."""
 
 SKIPPED = "skipped"
 LOG, SUMMARY, LOCK = "log.jsonl", "summary.json", ".lock"
@@ -47,13 +47,13 @@ class BatchSettings:
     """How a batch is converted.
 
     Attributes:
-        capture: parameters of `capture`, those of every item alike.
-        reconstruct: parameters of `reconstruct`, likewise.
-        retries: how often an item is tried again after a child died over it.
-        retry_failed: try again what failed in an earlier run.
-        force: do again what is done.
+        capture: parameters of `capture` that all items share.
+        reconstruct: parameters of `reconstruct` that all items share.
+        retries: how often an item is tried again after a child process died.
+        retry_failed: try items again that failed in an earlier run.
+        force: convert finished items again.
         fail_fast: stop at the first failure.
-        dry_run: only tell what would be done.
+        dry_run: only list what would be done.
     """
 
     capture: dict[str, Any] = field(default_factory=dict)
@@ -66,12 +66,12 @@ class BatchSettings:
 
     @property
     def results(self) -> dict[str, Any]:
-        """What results depend on.
+        """The settings that results depend on, as input of their fingerprint.
 
         Raises:
             OSError: if the environment cannot be read.
         """
-        found = {"capture": self.capture, "reconstruct": self.reconstruct}
+        found: dict[str, Any] = {"capture": self.capture, "reconstruct": self.reconstruct}
         environment = Path(self.capture.get("environment") or "")
         if environment.is_file():
             found["environment"] = batch_items.digest(environment)
@@ -80,45 +80,46 @@ class BatchSettings:
 
 @dataclass(frozen=True)
 class Children:
-    """Who does the work: a Blender that captures, a backend that reconstructs."""
+    """The child processes of a batch.
+
+    Attributes:
+        blender: captures.
+        backend: reconstructs.
+    """
 
     blender: Client
     backend: Client
 
 
 class BatchLog:
-    """Tells people in lines and programs in JSON lines.
+    """The log of a batch: JSON lines in a file, and lines of text for people.
 
     Args:
-        path: of the JSON lines; None keeps none.
-        tell: takes a line for people.
+        path: of the JSON lines; None writes none.
+        print_line: receives a line for people.
     """
 
-    def __init__(self, path: Path | None, tell: Callable[[str], None]) -> None:
+    def __init__(self, path: Path | None, print_line: Callable[[str], None]) -> None:
+        self.say = print_line
         self._path = path
-        self._tell = tell
 
     def event(self, name: str, **facts: Any) -> None:
-        """Note something for programs."""
+        """Write a JSON line."""
         if self._path is not None:
             line = json.dumps({"time": round(time.time(), 3), "event": name, **facts})
             with self._path.open("a", encoding="utf-8") as log:
                 log.write(line + "\n")
-
-    def say(self, text: str) -> None:
-        """Note something for people."""
-        self._tell(text)
 
 
 class Batch:
     """Converts items one after the other.
 
     Args:
-        items: what.
-        output: the folder in which each item has its own.
-        settings: how.
-        children: who does the work.
-        log: told of everything.
+        items: the files to convert.
+        output: the folder in which each item has a folder.
+        settings: how they are converted.
+        children: the child processes.
+        log: receives every event.
     """
 
     def __init__(
@@ -140,13 +141,13 @@ class Batch:
         """Convert all items.
 
         Args:
-            progress: if it is cancelled, the item at hand is marked as interrupted.
+            progress: if it is cancelled, the current item is marked as interrupted.
 
         Returns:
-            The summary, with its `exit_code`: 0 all is done, 1 some failed, 130 it was stopped.
+            The summary, with its `exit_code`: 0 all are done, 1 some failed, 130 stopped.
 
         Raises:
-            EnvironmentBroken: if a child cannot be started; nothing else would work either.
+            EnvironmentBroken: if a child process cannot be started; no item would succeed.
         """
         start = time.monotonic()
         states: list[dict[str, Any]] = []
@@ -155,7 +156,7 @@ class Batch:
         try:
             for number, item in enumerate(self._items, start=1):
                 label = f"[{number}/{len(self._items)}] {item.name}"
-                states.append(self._do(item, label, progress))
+                states.append(self._process(item, label, progress))
                 if self._settings.fail_fast and states[-1]["state"] == FAILED:
                     break
         except Cancelled:
@@ -164,67 +165,67 @@ class Batch:
             summary = self._summary(states, time.monotonic() - start, interrupted=interrupted)
         return summary
 
-    def _do(self, item: Item, label: str, progress: Progress) -> dict[str, Any]:
-        """Convert one item, unless there is no need to."""
+    def _process(self, item: Item, label: str, progress: Progress) -> dict[str, Any]:
+        """Convert one item, unless an earlier run has finished it."""
         progress.check()
         folder = self._output / item.name
         try:
-            hashed = batch_items.fingerprint(item.source, self._settings.results)
+            fingerprint = batch_items.fingerprint(item.source, self._settings.results)
         except OSError as error:
             return self._cannot_read(item, label, error)
         previous = batch_items.read_status(folder)
-        if previous is not None and self._settled(previous, hashed, folder):
-            words = {DONE: "is done already", FAILED: "failed before"}[previous.state]
-            self._log.say(f"{label} {words}")
+        if previous is not None and self._is_finished(previous, fingerprint, folder):
+            outcome = {DONE: "is done already", FAILED: "failed before"}[previous.state]
+            self._log.say(f"{label} {outcome}")
             state = SKIPPED if previous.state == DONE else FAILED
             return _entry(item, replace(previous, state=state))
         if self._settings.dry_run:
             self._log.say(f"{label} would be converted")
-            return _entry(item, Status(WAITING, str(item.source), hashed))
-        status = self._convert(item, hashed, label, progress)
+            return _entry(item, Status(WAITING, str(item.source), fingerprint))
+        status = self._convert(item, fingerprint, label, progress)
         return _entry(item, status)
 
     def _cannot_read(self, item: Item, label: str, error: OSError) -> dict[str, Any]:
-        told = {"code": "BAD_ASSET", "message": f"{error}", "remedy": "Check the file."}
+        details = {"code": "BAD_ASSET", "message": f"{error}", "remedy": "Check the file."}
         self._log.say(f"{label} cannot be read: {error}")
-        return _entry(item, Status(FAILED, str(item.source), "", error=told))
+        return _entry(item, Status(FAILED, str(item.source), "", error=details))
 
-    def _settled(self, previous: Status, hashed: str, folder: Path) -> bool:
-        """Whether an earlier run has said the last word about an item."""
-        if self._settings.force or previous.fingerprint != hashed:
+    def _is_finished(self, previous: Status, fingerprint: str, folder: Path) -> bool:
+        """Whether an earlier run has finished an item, so that it is not converted again."""
+        if self._settings.force or previous.fingerprint != fingerprint:
             return False
         if previous.state == DONE:
             return batch_items.is_complete(folder)
         return previous.state == FAILED and not self._settings.retry_failed
 
-    def _convert(self, item: Item, hashed: str, label: str, progress: Progress) -> Status:
-        """Convert one item and store what became of it."""
+    def _convert(self, item: Item, fingerprint: str, label: str, progress: Progress) -> Status:
+        """Convert one item and store its status."""
         folder = self._output / item.name
-        status = Status(RUNNING, str(item.source), hashed)
+        status = Status(RUNNING, str(item.source), fingerprint)
         batch_items.write_status(folder, status)
         self._log.event("start", item=item.name, source=str(item.source))
         start = time.monotonic()
         try:
-            status = self._try(item, status, progress)
+            status = self._convert_with_retries(item, status, progress)
         except (Cancelled, EnvironmentBroken) as error:
             status = replace(status, state=INTERRUPTED, error=error.to_dict())
             raise
         finally:
-            _tidy(folder)
+            _remove_leftovers(folder)
             if status.state == RUNNING:
                 status = replace(status, state=INTERRUPTED)
             status = replace(status, seconds=round(time.monotonic() - start, 1))
             batch_items.write_status(folder, status)
             self._log.event("end", item=item.name, state=status.state, error=status.error)
-            self._log.say(f"{label} {_words(status)}")
+            self._log.say(f"{label} {_outcome(status)}")
         return status
 
-    def _try(self, item: Item, status: Status, progress: Progress) -> Status:
-        """Try an item, and again if a child died over it."""
+    def _convert_with_retries(self, item: Item, status: Status, progress: Progress) -> Status:
+        """Convert one item, again if a child process died."""
         for attempt in range(1, self._settings.retries + 2):
             status = replace(status, tries=attempt)
             try:
-                result = self._work(item, progress)
+                result = self._capture_and_reconstruct(item, progress)
             except (Cancelled, EnvironmentBroken):
                 raise
             except LsrmError as error:
@@ -236,29 +237,28 @@ class Batch:
                 return replace(status, state=DONE, error=None, result=result)
         return status
 
-    def _work(self, item: Item, progress: Progress) -> dict[str, Any]:
+    def _capture_and_reconstruct(self, item: Item, progress: Progress) -> dict[str, Any]:
         """Capture and reconstruct one item."""
         folder = self._output / item.name
-        _tidy(folder)
+        _remove_leftovers(folder)
         if item.source.stat().st_size == 0:
             raise BadAsset(f"{item.source.name} is empty.", "Check the file.")
         blender, backend = self._children.blender, self._children.backend
         views, output = folder / CAPTURE, folder / RESULT
-        where = {"asset": str(item.source), "output": str(views)}
-        blender.wait(blender.submit("capture", {**self._settings.capture, **where}), progress)
+        params = {**self._settings.capture, "asset": str(item.source), "output": str(views)}
+        blender.wait(blender.submit("capture", params), progress)
         self._captured += 1
         if self._captured % ITEMS_PER_BLENDER == 0:
             blender.close()
-        where = {"views": str(views), "output": str(output)}
-        job = backend.submit("reconstruct", {**self._settings.reconstruct, **where})
-        report = backend.wait(job, progress)["report"]
+        params = {**self._settings.reconstruct, "views": str(views), "output": str(output)}
+        report = backend.wait(backend.submit("reconstruct", params), progress)["report"]
         check_mesh(output / "mesh.glb")
         return {key: report[key] for key in ("counts", "metrics", "seconds", "warnings")}
 
     def _summary(
         self, states: list[dict[str, Any]], seconds: float, *, interrupted: bool
     ) -> dict[str, Any]:
-        """Count what became of the items, and store it."""
+        """Count the outcomes of the items, and store the summary."""
         names = (DONE, SKIPPED, FAILED, WAITING)
         counts = {name: sum(entry["state"] == name for entry in states) for name in names}
         code = exit_codes.FAILED if counts[FAILED] else exit_codes.DONE
@@ -273,24 +273,24 @@ class Batch:
         self._log.event("summary", **{**summary, "items": len(states)})
         if not self._settings.dry_run:
             batch_items.write_json(self._output / SUMMARY, summary)
-        told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        text = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         left = len(self._items) - len(states)
-        self._log.say(f"{told or 'nothing'}{f', {left} left' if left else ''} in {seconds:.0f} s")
+        self._log.say(f"{text or 'nothing'}{f', {left} left' if left else ''} in {seconds:.0f} s")
         return summary
 
 
-def _tidy(folder: Path) -> None:
-    """Remove what a killed child of ours has left in an item's folder."""
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what a killed child process has left in an item's folder."""
     for name in (CAPTURE, RESULT):
         remove_unfinished(folder / name)
 
 
 @contextlib.contextmanager
-def only_one(output: Path) -> Iterator[None]:
-    """Hold an output folder, so that no second batch writes there.
+def locked(output: Path) -> Iterator[None]:
+    """Lock an output folder against a second batch.
 
     Raises:
-        LsrmError: if another one does.
+        LsrmError: if another batch has locked it.
         OutputNotWritable: if it cannot be written.
     """
     output.mkdir(parents=True, exist_ok=True)
@@ -312,7 +312,7 @@ def only_one(output: Path) -> Iterator[None]:
 
 
 def _entry(item: Item, status: Status) -> dict[str, Any]:
-    """An item's line in the summary."""
+    """An item's entry in the summary."""
     return {
         "name": item.name,
         "source": status.source,
@@ -322,12 +322,12 @@ def _entry(item: Item, status: Status) -> dict[str, Any]:
     }
 
 
-def _words(status: Status) -> str:
-    """What became of an item, for people."""
+def _outcome(status: Status) -> str:
+    """The outcome of an item, for people."""
     if status.state == DONE and status.result is not None:
         faces = status.result["counts"].get("faces", 0)
         return f"done in {status.seconds:.0f} s: {faces} faces"
     if status.state == FAILED and status.error is not None:
-        told = status.error
-        return f"failed, {told['code']}: {told['message']} {told['remedy']}"
+        error = status.error
+        return f"failed, {error['code']}: {error['message']} {error['remedy']}"
     return status.state

@@ -1,9 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The items of a batch: which files, under which names, done when, of what exactly.
-
-No bpy in here.
-"""
+"""The items of a batch: their files, names, fingerprints and status."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ...backend.shared.errors import LsrmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 STATUS = "status.json"
 CAPTURE, RESULT = "capture", "result"
@@ -33,7 +30,7 @@ DIGITS = re.compile(r"(\d+)")
 
 
 class NoSuchInput(LsrmError):
-    """The command line names nothing that is there."""
+    """An input of the command line that matches no file."""
 
     code = "BAD_ASSET"
 
@@ -44,7 +41,7 @@ class Item:
 
     Attributes:
         source: the 3D file.
-        name: of its folder in the output; unique.
+        name: of its folder in the output; unique in the batch.
     """
 
     source: Path
@@ -53,16 +50,16 @@ class Item:
 
 @dataclass(frozen=True)
 class Status:
-    """What is known of an item, in its `status.json`.
+    """The status of an item, as stored in its `status.json`.
 
     Attributes:
-        state: one of the five words above.
+        state: one of the five states above.
         source: the 3D file.
-        fingerprint: of the file, what it refers to, and the settings.
-        seconds: that it took.
-        tries: that it took.
+        fingerprint: of the file, the files it refers to, and the settings.
+        seconds: that the conversion took.
+        tries: that the conversion took.
         error: code, message and remedy, if it failed.
-        result: sizes and scores, if it is done.
+        result: counts, metrics, seconds and warnings of the report, if it is done.
     """
 
     state: str
@@ -75,15 +72,15 @@ class Status:
 
 
 def find_items(inputs: Sequence[str], suffixes: Iterable[str], output: Path) -> list[Item]:
-    """The 3D files that are meant by files, folders and patterns, each once, in natural order.
+    """The 3D files of some files, folders and patterns, each once, in natural order.
 
     Args:
         inputs: as on the command line.
-        suffixes: that count in folders; a file that is named itself always counts.
-        output: is left out where a folder contains it.
+        suffixes: of the files that are taken from folders; a file given by path is always taken.
+        output: a folder that is not searched.
 
     Raises:
-        NoSuchInput: listing all inputs that name nothing.
+        NoSuchInput: listing all inputs that match no file.
     """
     found: dict[Path, str] = {}
     missing = []
@@ -99,18 +96,18 @@ def find_items(inputs: Sequence[str], suffixes: Iterable[str], output: Path) -> 
             f"Nothing to convert in: {', '.join(missing) or 'the command line'}.",
             f"Give files, folders or patterns; in folders these count: {' '.join(known)}.",
         )
-    return _named(found)
+    return _with_unique_names(found)
 
 
 def _files_of(text: str, suffixes: tuple[str, ...], output: Path) -> dict[Path, str]:
-    """The files that one input means, each with the name it would like."""
+    """The files of one input, each with its preferred name."""
     path = Path(text)
     if path.is_file():
         return {path.absolute(): path.stem}
     root = path.absolute()
-    matches = sorted(glob.glob(text, recursive=True), key=natural)  # noqa: PTH207 - a user's pattern
+    matches = sorted(glob.glob(text, recursive=True), key=natural_key)  # noqa: PTH207 - a user's pattern
     if path.is_dir():
-        matches = sorted((str(each) for each in root.rglob("*")), key=natural)
+        matches = sorted((str(each) for each in root.rglob("*")), key=natural_key)
     else:
         root = Path(text.split("*", maxsplit=1)[0]).absolute().parent
     files = [Path(match).absolute() for match in matches]
@@ -121,15 +118,19 @@ def _files_of(text: str, suffixes: tuple[str, ...], output: Path) -> dict[Path, 
     }
 
 
-def _named(found: dict[Path, str]) -> list[Item]:
-    """Give every file a folder name that no other has, and that any system can write."""
-    names: dict[Path, str] = {path: _clean(name) for path, name in found.items()}
-    more = (
-        lambda path: f"{_clean(found[path])}_{path.suffix[1:].lower()}",
-        lambda path: f"{_clean(path.parent.name)}_{_clean(found[path])}{path.suffix.lower()}",
-        lambda path: f"{_clean(found[path])}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}",
+def _with_unique_names(found: dict[Path, str]) -> list[Item]:
+    """Give every file a folder name that is unique, in any case, and valid on any system."""
+    names: dict[Path, str] = {path: _valid_name(name) for path, name in found.items()}
+    longer_names: tuple[Callable[[Path], str], ...] = (
+        lambda path: f"{_valid_name(found[path])}_{path.suffix[1:].lower()}",
+        lambda path: (
+            f"{_valid_name(path.parent.name)}_{_valid_name(found[path])}{path.suffix.lower()}"
+        ),
+        lambda path: (
+            f"{_valid_name(found[path])}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+        ),
     )
-    for longer in more:
+    for longer in longer_names:
         taken = [name.casefold() for name in names.values()]
         for path, name in names.items():
             if taken.count(name.casefold()) > 1:
@@ -137,30 +138,30 @@ def _named(found: dict[Path, str]) -> list[Item]:
     return [Item(path, name) for path, name in names.items()]
 
 
-def _clean(name: str) -> str:
+def _valid_name(name: str) -> str:
     return FORBIDDEN.sub("_", name).strip(" .") or "item"
 
 
-def natural(text: str) -> list[Any]:
+def natural_key(text: str) -> list[Any]:
     """A key that sorts chair2 before chair10."""
     return [int(part) if part.isdigit() else part.casefold() for part in DIGITS.split(text)]
 
 
 def fingerprint(source: Path, settings: dict[str, Any]) -> str:
-    """A hash of all that a result depends on.
+    """A hash of everything that a result depends on.
 
     Raises:
         OSError: if the source cannot be read.
     """
     total = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for path in (source, *_referred(source)):
+    for path in (source, *_referenced_files(source)):
         total.update(path.name.encode())
         total.update(bytes.fromhex(digest(path)))
     return total.hexdigest()
 
 
 def digest(path: Path) -> str:
-    """The SHA-256 of what a file holds.
+    """The SHA-256 of a file's content.
 
     Raises:
         OSError: if it cannot be read.
@@ -169,8 +170,8 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _referred(source: Path) -> list[Path]:
-    """The files beside a text format that belong to it."""
+def _referenced_files(source: Path) -> list[Path]:
+    """The files that a .gltf or .obj file refers to."""
     kind = source.suffix.lower()
     try:
         if kind == ".gltf":
@@ -178,28 +179,28 @@ def _referred(source: Path) -> list[Path]:
             parts = [*document.get("buffers", []), *document.get("images", [])]
             names = [part.get("uri", "") for part in parts]
         elif kind == ".obj":
-            names = _words_after(source, "mtllib")
+            names = _values_after(source, "mtllib")
             for library in [source.parent / name for name in names]:
-                names = names + _words_after(library, "map_")
+                names = names + _values_after(library, "map_")
         else:
             names = []
     except (OSError, ValueError, AttributeError):
-        return []  # a broken file has only itself
+        return []  # the capture will say what is wrong with the file
     paths = {source.parent / name for name in names if name and not name.startswith("data:")}
     return sorted(path for path in paths if path.is_file())
 
 
-def _words_after(path: Path, beginning: str) -> list[str]:
-    """The rest of all lines of a text file that begin like this; the last word of options."""
+def _values_after(path: Path, keyword: str) -> list[str]:
+    """The last word of every line of a text file that starts with a keyword."""
     if not path.is_file():
         return []
     with path.open("rb") as file:
         lines = [line.decode("utf-8", "replace").split() for line in file]
-    return [line[-1] for line in lines if len(line) > 1 and line[0].startswith(beginning)]
+    return [line[-1] for line in lines if len(line) > 1 and line[0].startswith(keyword)]
 
 
 def read_status(folder: Path) -> Status | None:
-    """The status of an item, or None if there is none that can be understood."""
+    """The status of an item, or None if it is missing or invalid."""
     try:
         return Status(**json.loads((folder / STATUS).read_text("utf-8")))
     except (OSError, ValueError, TypeError):
@@ -207,13 +208,13 @@ def read_status(folder: Path) -> Status | None:
 
 
 def write_status(folder: Path, status: Status) -> None:
-    """Store a status, whole or not at all."""
+    """Store a status atomically."""
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / STATUS, asdict(status))
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Store a JSON document, whole or not at all."""
+    """Store a JSON document atomically."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     part.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
     part.replace(path)

@@ -1,9 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which weights a job uses, and the license under which the released ones may be used.
-
-No bpy in here.
-"""
+"""The choice of weights, and the license of the released ones."""
 
 from __future__ import annotations
 
@@ -43,8 +40,14 @@ LICENSE = (
 )
 
 
-class Chosen(Protocol):
-    """The settings of a scene that are about weights."""
+class CheckpointSettings(Protocol):
+    """The settings of a scene that choose weights.
+
+    Attributes:
+        checkpoint: one of `CHOICES`.
+        checkpoint_folder: a folder of weights.
+        material: "rgb" or "pbr".
+    """
 
     checkpoint: str
     checkpoint_folder: str
@@ -52,7 +55,7 @@ class Chosen(Protocol):
 
 
 def has_license(checkpoint: str) -> bool:
-    """Whether a choice is of the weights that others have released."""
+    """Whether a choice is one of the released weights, which have a license."""
     return checkpoint in (RGB, PBR)
 
 
@@ -61,12 +64,14 @@ def has_materials(checkpoint: str) -> bool:
     return checkpoint in (PBR, MINI, FOLDER)
 
 
-def weights_of(chosen: Chosen, folder: Path, *, accepted: bool) -> dict[str, str]:
-    """The choice as parameters of a job.
+def checkpoint_params(
+    settings: CheckpointSettings, folder: Path, *, accepted: bool
+) -> dict[str, str]:
+    """The choice as parameters of `reconstruct`.
 
     Args:
-        chosen: the settings.
-        folder: the chosen folder as an absolute path; counts if the choice is a folder.
+        settings: of the scene.
+        folder: the checkpoint folder as an absolute path; used if the choice is FOLDER.
         accepted: whether the user has accepted the license of the released weights.
 
     Raises:
@@ -74,21 +79,21 @@ def weights_of(chosen: Chosen, folder: Path, *, accepted: bool) -> dict[str, str
         LicenseNotAccepted: if the weights have a license that was not accepted.
         CheckpointMissing: if they, or the image features they need, are not on this computer.
     """
-    name = chosen.checkpoint
+    name = settings.checkpoint
     if name == FOLDER:
-        if not chosen.checkpoint_folder:
+        if not settings.checkpoint_folder:
             raise BadRequest("No folder of weights is chosen.", "Choose one in the settings.")
         name = str(folder)
     if has_license(name) and not accepted:
         raise _not_accepted()
     if name != NONE:
-        _look_for(name, accepted=accepted)
-    material = chosen.material if has_materials(chosen.checkpoint) else "rgb"
+        _check_available(name, accepted=accepted)
+    material = settings.material if has_materials(settings.checkpoint) else "rgb"
     return {"checkpoint": name, "material": material}
 
 
-def _look_for(name: str, *, accepted: bool) -> None:
-    """Find all that weights need now, and not after minutes of capturing.
+def _check_available(name: str, *, accepted: bool) -> None:
+    """Look for the files of the weights now, and not after minutes of capturing.
 
     Raises:
         LicenseNotAccepted, CheckpointMissing: as above.
@@ -99,7 +104,7 @@ def _look_for(name: str, *, accepted: bool) -> None:
         raise CheckpointMissing(error.message, _remedy(name, error)) from error
     if (found / LICENSE_FILE).is_file() and not accepted:
         raise _not_accepted()
-    with suppress(CheckpointMismatch):  # what cannot be read the backend will refuse
+    with suppress(CheckpointMismatch):  # the backend reports what cannot be read
         if needs_dinov3(found):
             find_dinov3()
 
@@ -112,7 +117,7 @@ def _not_accepted() -> LicenseNotAccepted:
 
 
 def _remedy(name: str, error: CheckpointMissing) -> str:
-    """The backend's, where choices are made in a panel and not with options."""
+    """The backend's remedy, with the panel's terms for command-line options."""
     if name not in (RGB, PBR, MINI):
         return f"Choose a folder with a {CONFIG}, or no checkpoint."
     return error.remedy.replace("use --checkpoint none", "choose no checkpoint")

@@ -1,9 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A child process with a pipe: started cleanly, read without waiting, ended with all its children.
-
-No bpy in here.
-"""
+"""A child process with a pipe: read without blocking, and killed with its whole process group."""
 
 from __future__ import annotations
 
@@ -26,27 +23,27 @@ if TYPE_CHECKING:
 
     from ...backend.shared.errors import LsrmError
 
-PIECES = 256
-"""How many unread pieces of output are kept; the child has to wait beyond that."""
+MOST_UNREAD = 256
+"""Unread pieces of output that are kept; the child blocks beyond that."""
 
 JOIN_SECONDS = 2.0
 TAIL_BYTES = 4000
 CLOCK_TICKS = 100
 """Ticks per second in /proc, on every Linux there is."""
 
-# Windows says how a process ended with numbers of its own.
+# The large ones are Windows' own.
 OUT_OF_MEMORY_CODES = {-9, 137, 3221225495}
 CRASH_CODES = {-11, -7, -6, -4, 139, 134, 135, 132, 3221225477, 3221225725}
 
 
 @dataclass(frozen=True)
 class ChildCommand:
-    """How to start a child.
+    """How a child process is started.
 
     Attributes:
-        name: of the child, in sentences.
+        name: of the child, in messages.
         arguments: the program and its arguments; there is no shell.
-        log: the file for everything it prints beside the protocol.
+        log: the file for everything it prints to stderr.
         variables: its environment.
         folder: its working directory; None takes that of the log.
     """
@@ -59,10 +56,13 @@ class ChildCommand:
 
 
 class ChildProcess:
-    """A running child.
+    """A running child process.
 
     Args:
-        command: how to start it.
+        command: how it is started.
+
+    Attributes:
+        command: the same.
 
     Raises:
         EnvironmentBroken: if it cannot be started.
@@ -70,8 +70,8 @@ class ChildProcess:
 
     def __init__(self, command: ChildCommand) -> None:
         self.command = command
-        self._pieces: queue.Queue[bytes] = queue.Queue(PIECES)
-        self._unwanted = threading.Event()
+        self._received: queue.Queue[bytes] = queue.Queue(MOST_UNREAD)
+        self._closing = threading.Event()
         try:
             self._process = _start(command)
         except OSError as error:
@@ -93,9 +93,9 @@ class ChildProcess:
         return self._process.poll()
 
     def send(self, data: bytes) -> None:
-        """Write to the child; if it is gone, its exit code will tell.
+        """Write to the child's stdin; one that has ended is noticed by its exit code.
 
-        What is sent must be small: nobody promises that the child reads it soon.
+        The data must be small, because the write blocks while the pipe is full.
         """
         if self._process.stdin is not None:
             with contextlib.suppress(OSError, ValueError):
@@ -103,28 +103,28 @@ class ChildProcess:
                 self._process.stdin.flush()
 
     def received(self) -> bytes | None:
-        """A piece of what the child has written, or None if there is none yet."""
+        """Some of what the child has written to stdout, or None if there is nothing new."""
         try:
-            return self._pieces.get_nowait()
+            return self._received.get_nowait()
         except queue.Empty:
             return None
 
     def log_tail(self) -> str:
-        """The end of what it printed."""
+        """The end of its log."""
         with contextlib.suppress(OSError), self.command.log.open("rb") as log:
             log.seek(max(0, self.log_size() - TAIL_BYTES))
             return log.read().decode("utf-8", "replace").strip()
         return ""
 
     def log_size(self) -> int:
-        """Bytes of what it printed."""
+        """The size of its log, in bytes."""
         try:
             return self.command.log.stat().st_size
         except OSError:
             return 0
 
     def cpu_seconds(self) -> float | None:
-        """Processor time that it has used, where the system tells cheaply."""
+        """Processor time that it has used; None where there is no /proc."""
         try:
             fields = Path(f"/proc/{self.pid}/stat").read_text("ascii").rpartition(")")[2].split()
         except OSError:
@@ -133,7 +133,7 @@ class ChildProcess:
 
     @property
     def wants_to_run(self) -> bool:
-        """Whether one of its threads waits for a processor or a disk, where the system tells."""
+        """Whether one of its threads waits for a processor or a disk; False without /proc."""
         for thread in Path(f"/proc/{self.pid}/task").glob("*/stat"):
             with contextlib.suppress(OSError):
                 if thread.read_text("ascii", "replace").rpartition(")")[2].split()[0] in "RD":
@@ -141,38 +141,39 @@ class ChildProcess:
         return False
 
     def terminate(self) -> None:
-        """Ask the whole group to end."""
+        """Send SIGTERM to the process group."""
         if self.exit_code is None:
             self._signal_group(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End the whole group now, and wait for that."""
+        """Kill the process group, and wait for the child."""
         if self.exit_code is None:
             _kill_tree(self._process)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(JOIN_SECONDS)
-        self._tidy()
+        self._clean_up()
 
-    def hang_up(self) -> None:
-        """Tell the child to end, without waiting for it."""
+    def close_stdin(self) -> None:
+        """Close the child's stdin, on which it ends; does not wait for that."""
         if self._process.stdin is not None:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
 
-    def close(self, patience: float = 1.0) -> None:
-        """End the child in good order: hang up, then ask, then kill. Takes 2 * patience at most."""
-        self.hang_up()
-        for ask in (lambda: None, self.terminate):
-            ask()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(patience)
+    def close(self, timeout: float = 1.0) -> None:
+        """Close stdin, then terminate, then kill the child; takes 2 * timeout seconds at most."""
+        self.close_stdin()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout)
+        self.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout)
         self.kill()
 
-    def _tidy(self) -> None:
-        """End what the child has left behind, and our reader."""
+    def _clean_up(self) -> None:
+        """Kill what is left of the process group, and end the reading thread."""
         if sys.platform != "win32":
             self._signal_group(signal.SIGKILL)
-        self._unwanted.set()
+        self._closing.set()
         self._reader.join(JOIN_SECONDS)
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None and not self._reader.is_alive():
@@ -187,46 +188,53 @@ class ChildProcess:
             os.killpg(self.pid, number)
 
     def _read(self) -> None:
-        """Move bytes from the pipe to the queue, and nothing else: this is a thread."""
+        """Move bytes from the pipe to the queue; runs in a thread of its own."""
         assert self._process.stdout is not None  # noqa: S101 - for the type checker
-        end = self._process.stdout.fileno()
-        while not self._unwanted.is_set():
+        pipe = self._process.stdout.fileno()
+        while not self._closing.is_set():
             try:
-                piece = os.read(end, 1 << 16)
+                data = os.read(pipe, 1 << 16)
             except OSError:
                 return
-            if not piece:
+            if not data:
                 return
-            self._hand_over(piece)
+            self._enqueue(data)
 
-    def _hand_over(self, piece: bytes) -> None:
-        while not self._unwanted.is_set():
+    def _enqueue(self, data: bytes) -> None:
+        while not self._closing.is_set():
             with contextlib.suppress(queue.Full):
-                self._pieces.put(piece, timeout=0.2)
+                self._received.put(data, timeout=0.2)
                 return
 
 
-def death(name: str, code: int, log_tail: str, log: Path) -> LsrmError:
-    """What it means that a child ended with this code."""
-    look = f"Try again; if it happens again, look at the log {log}."
+def exit_error(command: ChildCommand, code: int, log_tail: str) -> LsrmError:
+    """The error that explains why a child ended.
+
+    Args:
+        command: of the child.
+        code: its exit code.
+        log_tail: the end of its log.
+    """
+    name = command.name
+    remedy = f"Try again; if it happens again, look at the log {command.log}."
     if code in OUT_OF_MEMORY_CODES:
         return BackendDied(
             f"{name} was killed by the system ({code}), probably because memory ran out.",
             "Close other programs, or use fewer views and a smaller texture.",
         )
     if code in CRASH_CODES:
-        return BackendDied(f"{name} crashed ({code}).", look)
-    last = (log_tail.splitlines() or ["it said nothing"])[-1]
+        return BackendDied(f"{name} crashed ({code}).", remedy)
+    last = (log_tail.splitlines() or ["its log is empty"])[-1]
     if code == ENVIRONMENT or "ModuleNotFoundError" in last or "ImportError" in last:
         return EnvironmentBroken(
             f"{name} is not complete: {last}.", "Install the backend again in the preferences."
         )
-    return BackendDied(f"{name} ended by itself ({code}): {last}.", look)
+    return BackendDied(f"{name} ended by itself ({code}): {last}.", remedy)
 
 
 def _start(command: ChildCommand) -> subprocess.Popen[bytes]:
     command.log.parent.mkdir(parents=True, exist_ok=True)
-    # On Windows somebody may hold the old one open; then it is written over.
+    # On Windows another process may hold the old one open; then it is overwritten.
     with contextlib.suppress(OSError):
         command.log.replace(command.log.with_suffix(".previous" + command.log.suffix))
     own_group: dict[str, Any] = {"start_new_session": True}

@@ -1,9 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long a parent waits for its child, and how it finds out that waiting is in vain.
-
-No bpy in here.
-"""
+"""How long a parent waits for its child process, and when it gives the child up."""
 
 from __future__ import annotations
 
@@ -22,22 +19,22 @@ BLENDER_FIRST_MESSAGE = 60.0
 """Seconds until the first message of a Blender: its first start on a computer is slow."""
 
 WORKING_SHARE = 0.05
-"""Of the time, that a silent child must have spent computing to be taken for alive."""
+"""The fraction of its silence that a child must have computed to count as alive."""
 
 
 @dataclass(frozen=True)
 class TimeLimits:
-    """How long things may take, in seconds.
+    """How long a child may take, in seconds.
 
     Attributes:
-        first_message: from the start of the child until it says anything.
-        silence: between two signs of life.
-        busy: the same, while the child is seen to compute, or where that cannot be seen.
-        ready: until `initialize` is answered.
-        stage: one stage of a job.
-        terminate: after a cancel, until the child is asked to end.
-        kill: after a cancel, until it is killed.
-        log_megabytes: that the child may print.
+        first_message: from its start to its first message.
+        silence: between two messages.
+        busy: between two messages, while it computes or its processor time is unknown.
+        ready: from its start to the answer to `initialize`.
+        stage: for one stage of a job.
+        terminate: from a cancel until the child is terminated.
+        kill: from a cancel until the child is killed.
+        log_megabytes: the size of its log, in MiB.
     """
 
     first_message: float = 10.0
@@ -54,36 +51,36 @@ class Watchdog:
     """Watches over one child, from its start to its end; times are on the client's clock.
 
     Args:
-        limits: time limits.
+        limits: the time limits.
         now: when the child was started.
 
     Attributes:
-        spoken: whether it has said anything.
-        ready: whether it has answered `initialize`.
+        has_received: whether a message of the child has come.
+        ready: whether the child has answered `initialize`.
     """
 
     def __init__(self, limits: TimeLimits, now: float) -> None:
-        self.spoken = False
+        self.has_received = False
         self.ready = False
         self._limits = limits
-        self._started = self._heard = now
+        self._started = self._last_message = now
         self._cpu = 0.0
         self._terminated = False
 
-    def hear(self, child: ChildProcess, now: float) -> None:
-        """Take note of a sign of life."""
-        self.spoken = True
-        self._heard = now
+    def message_received(self, child: ChildProcess, now: float) -> None:
+        """Note that the child is alive."""
+        self.has_received = True
+        self._last_message = now
         self._cpu = child.cpu_seconds() or 0.0
 
     def problem(self, child: ChildProcess, job: Job | None, now: float) -> LsrmError | None:
-        """What is wrong with a child that runs, if anything is."""
+        """Why a running child has to be given up, if it has to."""
         if job is not None and job.cancelled_at is not None:
-            return self._deaf(child, now - job.cancelled_at)
+            return self._cancel_ignored(child, now - job.cancelled_at)
         limits, name = self._limits, child.command.name
         remedy = f"Try again; if it happens again, look at the log {child.command.log}."
-        if self._silent(child, now - self._heard):
-            seconds = now - self._heard
+        if self._silent(child, now - self._last_message):
+            seconds = now - self._last_message
             return BackendDied(f"{name} gave no sign of life for {seconds:.0f} s.", remedy)
         if not self.ready and now - self._started > limits.ready:
             return BackendDied(f"{name} was not ready in {limits.ready:.0f} s.", remedy)
@@ -92,10 +89,10 @@ class Watchdog:
             return BackendDied(f"{name} filled its log with {size} MB.", remedy)
         return self._overdue(job, now) if job is not None else None
 
-    def _deaf(self, child: ChildProcess, since: float) -> LsrmError | None:
-        """A cancel was asked for: have the child end, then killed, if it does not listen."""
+    def _cancel_ignored(self, child: ChildProcess, since: float) -> LsrmError | None:
+        """Terminate a child that has not answered a cancel in time; give it up if that fails."""
         if since > self._limits.kill:
-            return stopped()
+            return cancelled_error()
         if since > self._limits.terminate and not self._terminated:
             self._terminated = True
             child.terminate()
@@ -103,7 +100,7 @@ class Watchdog:
 
     def _silent(self, child: ChildProcess, silence: float) -> bool:
         limits = self._limits
-        if silence <= (limits.silence if self.spoken else limits.first_message):
+        if silence <= (limits.silence if self.has_received else limits.first_message):
             return False
         used = child.cpu_seconds()
         computing = used is None or used - self._cpu > WORKING_SHARE * silence
@@ -122,6 +119,6 @@ class Watchdog:
         )
 
 
-def stopped() -> Cancelled:
-    """What becomes of a job that was cancelled, however it ended."""
+def cancelled_error() -> Cancelled:
+    """The error of a cancelled job, however it ended."""
     return Cancelled("The job was stopped.", "Start it again when you are ready.")

@@ -1,9 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Work for a child, as its parent sees it: what was asked, how far it is, what became of it.
-
-No bpy in here.
-"""
+"""A job of a child process as its parent sees it: the request, its progress, its outcome."""
 
 from __future__ import annotations
 
@@ -16,13 +13,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class JobProgress:
-    """Where a job is: the whole, the stage, the detail.
+    """How far a job is.
 
     Attributes:
         stage: its name.
         fraction: of the stage, 0..1.
-        message: what is done just now.
-        overall: of the job, 0..1.
+        message: a detail of the stage.
+        overall: fraction of the job, 0..1.
         eta: seconds to the end of the job, if known.
     """
 
@@ -33,11 +30,11 @@ class JobProgress:
     eta: float | None = None
 
     @classmethod
-    def of(cls, params: dict[str, Any]) -> JobProgress:
-        """From a progress message.
+    def from_params(cls, params: dict[str, Any]) -> JobProgress:
+        """From the parameters of a progress notification.
 
         Raises:
-            ValueError, TypeError: if it holds something else.
+            ValueError, TypeError: if one of them has another type.
         """
         eta = params.get("eta")
         return cls(
@@ -50,17 +47,18 @@ class JobProgress:
 
 
 class Job:
-    """Work for a child, and what became of it.
+    """A request to a child, and its outcome.
 
     Attributes:
-        method: what to do.
-        params: with what.
+        id: of the request.
+        method: of the request.
+        params: of the request.
         progress: how far it is.
         result: the child's answer, once it is there.
         error: why there is none.
-        finished: whether one of the two is there.
-        cancelled_at: when it was asked to stop, on the client's clock.
-        stage_since: when its stage began, on the client's clock.
+        finished: whether there is a result or an error.
+        cancelled_at: when the cancel was requested, on the client's clock.
+        stage_since: when the stage began, on the client's clock.
     """
 
     def __init__(self, identity: int, method: str, params: dict[str, Any]) -> None:

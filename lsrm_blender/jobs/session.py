@@ -1,10 +1,9 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is going on: the plan at work, the children it uses, what the panel shows of it.
+"""The UI task that runs, the child processes it uses, and the state that the panel shows.
 
-A plan is a generator that yields steps for children and does its own part, which needs Blender,
-between them. In a window a timer takes it from step to step; a script runs it to the end. No bpy
-in here.
+A task is a generator: it yields steps for child processes, and between them does what needs Blender
+in this process. In a window a timer advances it; a script runs it to the end.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ BUSY_INTERVAL, IDLE_INTERVAL = 0.1, 1.0
 
 @dataclass(frozen=True)
 class Step:
-    """Work for a child.
+    """A request of a task to a child process.
 
     Attributes:
-        child: which one: "blender", "backend" or "install".
-        method: what it shall do.
-        params: with what.
-        title: for the artist.
-        weight: its share of the plan's time.
+        child: "blender", "backend" or "install".
+        method: of the request.
+        params: of the request.
+        title: shown in the panel.
+        weight: its share of the task's time.
     """
 
     child: str
@@ -46,40 +45,40 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Something the artist asked for.
+class Task:
+    """What a button starts.
 
     Attributes:
-        title: for the artist.
-        work: yields steps, is sent their results, returns a sentence about what came of it.
+        title: shown in the panel.
+        steps: yields steps, is sent their results, returns a sentence about the outcome.
         weight: the sum of the weights of all its steps.
-        operator: the button that begins it, and would begin it again.
+        operator: the `bl_idname` of the operator that starts it.
     """
 
     title: str
-    work: Generator[Step, Any, str]
+    steps: Generator[Step, Any, str]
     weight: float = 1.0
     operator: str = ""
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What the panel shows; nothing else is known to it.
+class SessionState:
+    """What the panel shows.
 
     Attributes:
-        running: whether a plan is at work.
-        title: of the plan.
-        step: what its child does.
+        running: whether a task runs.
+        title: of the task.
+        step: the title of its step.
         stage: of the step.
-        message: the detail.
-        overall: of the plan, 0..1.
+        message: a detail of the stage.
+        overall: fraction of the task, 0..1.
         fraction: of the stage, 0..1.
         eta: seconds to the end of the step, or -1.
-        stopping: whether a cancel is under way.
-        note: what came of the last plan.
-        error: why nothing came of it: code, message, remedy.
-        log: the file to look at.
-        operator: the button that has begun the plan.
+        stopping: whether a cancel has been requested.
+        note: the outcome of the last task.
+        error: code, message and remedy, if the last task failed.
+        log: the path of the last child's log.
+        operator: the `bl_idname` of the operator that has started the task.
     """
 
     running: bool = False
@@ -98,180 +97,184 @@ class Shown:
 
 
 class Session:
-    """One plan at a time, and the children that stay warm between plans.
+    """Runs one task at a time, with child processes that stay alive between tasks.
 
     Args:
-        make_client: makes the client of a child by its name.
+        make_client: makes the client of a child process from its name.
+
+    Attributes:
+        state: what the panel shows.
     """
 
     def __init__(self, make_client: Callable[[str], Client]) -> None:
-        self.shown = Shown()
+        self.state = SessionState()
         self._make_client = make_client
         self._clients: dict[str, Client] = {}
-        self._plan: Plan | None = None
+        self._task: Task | None = None
         self._step: Step | None = None
         self._job: Job | None = None
-        self._done = 0.0
+        self._finished_weight = 0.0
 
-    def start(self, plan: Plan) -> None:
-        """Begin a plan; `pump` does the rest.
+    def start(self, task: Task) -> None:
+        """Start a task; `pump` advances it.
 
         Raises:
-            LsrmError: if another one is at work, or this one fails before its first step.
+            LsrmError: if another task runs, or this one fails before its first step.
         """
-        if self._plan is not None:
-            plan.work.close()
-            raise LsrmError(f"{self._plan.title} is still at work.", "Wait for it, or cancel it.")
-        self._plan, self._done = plan, 0.0
-        self.shown = Shown(running=True, title=plan.title, operator=plan.operator)
+        if self._task is not None:
+            task.steps.close()
+            raise LsrmError(f"{self._task.title} is still running.", "Wait for it, or cancel it.")
+        self._task, self._finished_weight = task, 0.0
+        self.state = SessionState(running=True, title=task.title, operator=task.operator)
         self._advance(None)
-        if self.shown.error is not None:
-            raise _told(self.shown.error)
+        if self.state.error is not None:
+            raise _error_from(self.state.error)
 
-    def run(self, plan: Plan, progress: Progress) -> str:
-        """Begin a plan and stay with it until its end, for scripts.
+    def run(self, task: Task, progress: Progress) -> str:
+        """Start a task and wait for its end, for scripts.
 
         Returns:
-            What came of it.
+            A sentence about the outcome.
 
         Raises:
             LsrmError: if it fails.
         """
-        self.start(plan)
-        told = 0.0
-        while self.shown.running:
-            if self.pump() and time.monotonic() - told > IDLE_INTERVAL:
-                told = time.monotonic()
-                progress.report(self.shown.step, self.shown.overall, self.shown.stage)
+        self.start(task)
+        reported_at = 0.0
+        while self.state.running:
+            if self.pump() and time.monotonic() - reported_at > IDLE_INTERVAL:
+                reported_at = time.monotonic()
+                progress.report(self.state.step, self.state.overall, self.state.stage)
             time.sleep(0.02)
-        if self.shown.error is not None:
-            raise _told(self.shown.error)
-        return self.shown.note
+        if self.state.error is not None:
+            raise _error_from(self.state.error)
+        return self.state.note
 
     def pump(self) -> bool:
-        """Do what is to be done now.
+        """Pump the clients of all children, and advance the task.
 
         Returns:
-            Whether there is something new to show.
+            Whether the state has changed.
         """
-        before = self.shown
+        before = self.state
         for client in list(self._clients.values()):
             client.pump()
         if self._job is not None:
-            self._look(self._job)
-        return self.shown != before
+            self._update(self._job)
+        return self.state != before
 
     @property
     def interval(self) -> float | None:
-        """Seconds to the next pump; None if there is nothing to watch over."""
-        if self._plan is not None:
+        """Seconds to the next pump; None if no child process is left."""
+        if self._task is not None:
             return BUSY_INTERVAL
-        warm = any(client.watching for client in self._clients.values())
-        return IDLE_INTERVAL if warm else None
+        alive = any(client.has_child for client in self._clients.values())
+        return IDLE_INTERVAL if alive else None
 
     def cancel(self, *, now: bool = False) -> None:
-        """Stop the plan: ask its child, or end it `now`."""
+        """Stop the task: by a request to its child, or by killing the child `now`."""
         if self._job is not None and self._step is not None:
-            self.shown = replace(self.shown, stopping=True)
+            self.state = replace(self.state, stopping=True)
             self._clients[self._step.child].cancel(self._job, now=now)
 
     def release(self, *, wait: bool = True) -> None:
-        """End the children that have nothing to do; the next plan starts new ones."""
+        """End the idle children; the next task starts new ones."""
         for client in self._clients.values():
             if wait and not client.busy:
                 client.close()
-            client.dismiss()
+            client.stop_idle()
 
-    def refuse(self, title: str, operator: str, error: LsrmError) -> None:
-        """Show why a plan could not be made."""
-        if not self.shown.running:
-            self.shown = _failed(Shown(title=title, operator=operator, log=self.shown.log), error)
+    def show_error(self, title: str, operator: str, error: LsrmError) -> None:
+        """Show why a task could not be started."""
+        if not self.state.running:
+            state = SessionState(title=title, operator=operator, log=self.state.log)
+            self.state = _failed(state, error)
 
     def dismiss(self) -> None:
-        """Forget what came of the last plan."""
-        if not self.shown.running:
-            self.shown = Shown(log=self.shown.log)
+        """Remove the outcome of the last task from the state."""
+        if not self.state.running:
+            self.state = SessionState(log=self.state.log)
 
     def close(self) -> None:
-        """Stop everything."""
-        if self._plan is not None:
-            self._plan.work.close()
-        self._plan = self._job = None
+        """End the task and all children."""
+        if self._task is not None:
+            self._task.steps.close()
+        self._task = self._job = None
         for client in self._clients.values():
             client.close()
         self._clients.clear()
-        self.shown = Shown()
+        self.state = SessionState()
 
-    def _look(self, job: Job) -> None:
-        """Show where a job is, and go on if it is finished."""
+    def _update(self, job: Job) -> None:
+        """Show the progress of a job; advance the task once the job is finished."""
         if not job.finished:
             self._show_progress(job)
             return
         if self._step is not None:
-            self._done += self._step.weight
+            self._finished_weight += self._step.weight
         self._job = None
         self._advance(job)
 
     def _show_progress(self, job: Job) -> None:
-        plan, step, where = self._plan, self._step, job.progress
-        if plan is None or step is None:
+        task, step, progress = self._task, self._step, job.progress
+        if task is None or step is None:
             return
-        self.shown = replace(
-            self.shown,
-            stage=where.stage,
-            message=where.message,
-            fraction=where.fraction,
-            overall=min((self._done + step.weight * where.overall) / plan.weight, 1.0),
-            eta=-1.0 if where.eta is None else where.eta,
+        weight = self._finished_weight + step.weight * progress.overall
+        self.state = replace(
+            self.state,
+            stage=progress.stage,
+            message=progress.message,
+            fraction=progress.fraction,
+            overall=min(weight / task.weight, 1.0),
+            eta=-1.0 if progress.eta is None else progress.eta,
             log=self._log_of(step),
         )
 
     def _log_of(self, step: Step) -> str:
         child = self._clients[step.child].child
-        return str(child.command.log) if child is not None else self.shown.log
+        return str(child.command.log) if child is not None else self.state.log
 
     def _advance(self, finished: Job | None) -> None:
-        """Give a plan the outcome of its step, and take the next one from it."""
-        plan = self._plan
-        if plan is None:
+        """Send the outcome of a step into the task, and start the next step."""
+        task = self._task
+        if task is None:
             return
         try:
             if finished is not None and finished.error is not None:
-                step = plan.work.throw(finished.error)
+                step = task.steps.throw(finished.error)
             else:
-                step = plan.work.send(finished.result if finished is not None else None)
+                step = task.steps.send(finished.result if finished is not None else None)
         except StopIteration as end:
-            self._finish(
-                Shown(note=end.value or "", log=self.shown.log, operator=self.shown.operator)
-            )
+            state = self.state
+            self._finish(SessionState(note=end.value or "", log=state.log, operator=state.operator))
         except LsrmError as error:
-            self._finish(_failed(self.shown, error))
+            self._finish(_failed(self.state, error))
         except Exception as error:
-            self._finish(_failed(self.shown, as_lsrm_error(error)))
+            self._finish(_failed(self.state, as_lsrm_error(error)))
             raise
         else:
-            self._begin(step)
+            self._start_step(step)
 
-    def _begin(self, step: Step) -> None:
+    def _start_step(self, step: Step) -> None:
         self._step = step
         if step.child not in self._clients:
             self._clients[step.child] = self._make_client(step.child)
         self._job = self._clients[step.child].submit(step.method, step.params)
-        self.shown = replace(self.shown, step=step.title, stage="", message="", eta=-1.0)
+        self.state = replace(self.state, step=step.title, stage="", message="", eta=-1.0)
 
-    def _finish(self, shown: Shown) -> None:
-        self._plan = self._step = self._job = None
-        self.shown = shown
-
-
-def _failed(shown: Shown, error: LsrmError) -> Shown:
-    """What is shown of a plan after its end."""
-    told = (error.code, error.message, error.remedy)
-    return Shown(title=shown.title, error=told, log=shown.log, operator=shown.operator)
+    def _finish(self, state: SessionState) -> None:
+        self._task = self._step = self._job = None
+        self.state = state
 
 
-def _told(error: tuple[str, str, str]) -> LsrmError:
+def _failed(state: SessionState, error: LsrmError) -> SessionState:
+    """The state after a task has failed."""
+    details = (error.code, error.message, error.remedy)
+    return SessionState(title=state.title, error=details, log=state.log, operator=state.operator)
+
+
+def _error_from(details: tuple[str, str, str]) -> LsrmError:
     from ...backend.shared.protocol import error_from_dict
 
-    code, message, remedy = error
+    code, message, remedy = details
     return error_from_dict({"code": code, "message": message, "remedy": remedy})

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The operators: a script that calls one waits for its end, a button does not."""
+"""The operators: a script that calls one waits for its end, a button does not wait."""
 
 from __future__ import annotations
 
@@ -17,68 +17,68 @@ from ..scene import relight
 from ..scene.import_views import VIEW, look_through, show_views
 from ..scene.lighting import Environment
 from ..scene.result_import import originals_of, results_in
-from . import tasks, window
+from . import session_timer, tasks
 
 if TYPE_CHECKING:
-    from ..jobs.session import Plan
+    from ..jobs.session import Task
 
 
-class PlanOperator:
-    """What the operators have in common that take their time."""
+class TaskOperator:
+    """Base of the operators that start a task of the session."""
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        """Only one plan at a time."""
-        if window.SESSION.shown.running:
+        """Only one task at a time."""
+        if session_timer.SESSION.state.running:
             cls.poll_message_set("Another job is at work")
             return False
         return True
 
-    def plan(self, context: bpy.types.Context) -> Plan:
-        """What to do.
+    def task(self, context: bpy.types.Context) -> Task:
+        """The task to start.
 
         Raises:
-            LsrmError: if there is nothing to do it with.
+            LsrmError: if something it needs is missing.
         """
         raise NotImplementedError
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Do it, and return when it is done."""
+        """Run the task, and return when it is finished."""
         try:
-            self.report({"INFO"}, window.run(self.plan(context)))
+            self.report({"INFO"}, session_timer.run(self.task(context)))
         except LsrmError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        """Begin it, and return at once; the panel shows how it goes on."""
+        """Start the task, and return at once; the panel shows its progress."""
         if bpy.app.background:
             return self.execute(context)
         try:
-            window.start(self.plan(context))
+            session_timer.start(self.task(context))
         except LsrmError as error:
-            # Not as an error: that would pop up in front of the panel, which says it all.
-            window.refuse(self.bl_label, type(self).bl_idname, error)
+            # Not as an error: that would pop up in front of the panel, which shows it already.
+            session_timer.show_error(self.bl_label, type(self).bl_idname, error)
             self.report({"WARNING"}, str(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
 
-class LSRM_OT_capture(PlanOperator, bpy.types.Operator):
+class LSRM_OT_capture(TaskOperator, bpy.types.Operator):
     """Photograph the selected objects from all around, with all cameras known."""
 
     bl_idname = "lsrm.capture"
     bl_label = "Capture"
     bl_description = "Photograph the selected objects from all around, with all cameras known"
 
-    def plan(self, context: bpy.types.Context) -> Plan:
-        """Of the selected objects."""
+    def task(self, context: bpy.types.Context) -> Task:
+        """For the selected objects."""
         folder = preferences.work_folder(context.scene)
-        return tasks.capture(context.scene, tasks.target_of(_selected(context), folder))
+        return tasks.capture(context.scene, tasks.make_target(_selected(context), folder))
 
 
-class LSRM_OT_reconstruct(PlanOperator, bpy.types.Operator):
+class LSRM_OT_reconstruct(TaskOperator, bpy.types.Operator):
     """Make a textured mesh of the source and put it into the scene, where it belongs."""
 
     bl_idname = "lsrm.reconstruct"
@@ -87,20 +87,20 @@ class LSRM_OT_reconstruct(PlanOperator, bpy.types.Operator):
         "Make a textured mesh of the source and put it into the scene, where it belongs"
     )
 
-    def plan(self, context: bpy.types.Context) -> Plan:
-        """Of the selected objects, or of views."""
-        scene, device = context.scene, preferences.chosen().device
+    def task(self, context: bpy.types.Context) -> Task:
+        """For the selected objects, or for the chosen views."""
+        scene, device = context.scene, preferences.current().device
         folder = preferences.work_folder(scene)
         if scene.lsrm.source == "OBJECTS":
-            target = tasks.target_of(_selected(context), folder)
+            target = tasks.make_target(_selected(context), folder)
             return tasks.reconstruct_objects(scene, target, device)
         views = tasks.views_folder(scene.lsrm)
-        place = views if views.is_dir() else views.parent
-        name = place.parent.name if place.name == "capture" else place.name
+        source = views if views.is_dir() else views.parent
+        name = source.parent.name if source.name == "capture" else source.name
         return tasks.reconstruct_views(scene, views, folder / name / "result", device)
 
 
-class LSRM_OT_check_views(PlanOperator, bpy.types.Operator):
+class LSRM_OT_check_views(TaskOperator, bpy.types.Operator):
     """Show the cameras of the views in the scene, and look for mistakes in them."""
 
     bl_idname = "lsrm.check_views"
@@ -108,8 +108,8 @@ class LSRM_OT_check_views(PlanOperator, bpy.types.Operator):
     bl_description = "Show the cameras of the views in the scene, and look for mistakes in them"
     bl_options = {"REGISTER", "UNDO"}
 
-    def plan(self, context: bpy.types.Context) -> Plan:
-        """Of the chosen views."""
+    def task(self, context: bpy.types.Context) -> Task:
+        """For the chosen views."""
         return tasks.check_views(context.scene, tasks.views_folder(context.scene.lsrm))
 
 
@@ -124,7 +124,7 @@ class LSRM_OT_import_views(bpy.types.Operator):
     filepath: StringProperty(subtype="FILE_PATH")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Of a capture folder or transforms.json; the source is set to it, too."""
+        """Show a capture folder or transforms.json, and set it as the source."""
         path = Path(bpy.path.abspath(self.filepath or context.scene.lsrm.views_folder))
         try:
             made = show_views(path, context.scene)
@@ -137,7 +137,7 @@ class LSRM_OT_import_views(bpy.types.Operator):
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        """Ask for the file."""
+        """Open the file browser."""
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
@@ -152,11 +152,11 @@ class LSRM_OT_look_through(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with the camera of a view."""
+        """Only if the active object is the camera of a view."""
         return context.object is not None and VIEW in context.object.keys()  # noqa: SIM118  RNA
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """In this 3D view."""
+        """Set the scene's camera, and show it in this 3D view."""
         look_through(context.object, context.scene)
         if context.space_data is not None and context.space_data.type == "VIEW_3D":
             context.space_data.region_3d.view_perspective = "CAMERA"
@@ -174,7 +174,7 @@ class LSRM_OT_import_result(bpy.types.Operator):
     directory: StringProperty(subtype="DIR_PATH")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Of a result folder."""
+        """Import a result folder."""
         folder = Path(bpy.path.abspath(self.directory or context.scene.lsrm.result_folder))
         try:
             note = tasks.import_folder(folder, context.scene)
@@ -185,7 +185,7 @@ class LSRM_OT_import_result(bpy.types.Operator):
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        """Ask for the folder."""
+        """Open the file browser."""
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
@@ -203,15 +203,15 @@ class LSRM_OT_cancel(bpy.types.Operator):
 
     @classmethod
     def description(cls, _context: bpy.types.Context, properties: LSRM_OT_cancel) -> str:
-        """Both ways of stopping, explained."""
+        """A tooltip for each way of stopping."""
         if properties.now:
             return "End the process at once; its memory is free then, and the next job starts anew"
         return "Stop at the next opportunity; the backend stays ready for the next job"
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        """Ask the child, or end it."""
-        window.SESSION.cancel(now=self.now)
-        window.tick()
+        """Request the child to stop, or kill it."""
+        session_timer.SESSION.cancel(now=self.now)
+        session_timer.tick()
         return {"FINISHED"}
 
 
@@ -223,13 +223,13 @@ class LSRM_OT_release(bpy.types.Operator):
     bl_description = "End the idle backend, which frees its memory; the next job starts it again"
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        """End the idle children, and wait until they have gone."""
-        window.SESSION.release()
+        """End the idle children, and wait until they have ended."""
+        session_timer.SESSION.release()
         return {"FINISHED"}
 
     def invoke(self, _context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        """Let them go, and return at once."""
-        window.SESSION.release(wait=False)
+        """End the idle children, and return at once."""
+        session_timer.SESSION.release(wait=False)
         return {"FINISHED"}
 
 
@@ -247,10 +247,10 @@ class LSRM_OT_relight(bpy.types.Operator):
     )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """By the environment that was named or chosen."""
+        """Use the environment light of the property, or of the settings."""
         settings = context.scene.lsrm
-        named = settings.light if settings.light != "FILE" else settings.light_file
-        source = self.environment or named
+        chosen = settings.light if settings.light != "FILE" else settings.light_file
+        source = self.environment or chosen
         rotation = math.degrees(settings.light_rotation)
         if Path(bpy.path.abspath(source)).is_file():
             source = bpy.path.abspath(source)
@@ -273,14 +273,14 @@ class LSRM_OT_restore_world(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Only what was relit can be restored."""
+        """Only if the scene was relit."""
         if relight.PREVIOUS_WORLD in context.scene.keys():  # noqa: SIM118  RNA
             return True
         cls.poll_message_set("The scene has not been relit")
         return False
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Take the previous world."""
+        """Set the previous world."""
         relight.restore_world(context.scene)
         return {"FINISHED"}
 
@@ -295,11 +295,11 @@ class LSRM_OT_compare(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a result."""
+        """Only if the scene has a result."""
         return bool(results_in(context.scene))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Swap what is visible in this view layer."""
+        """Swap the visibility in this view layer."""
         results = results_in(context.scene)
         hide = not results[-1].hide_get()
         for result in results:
@@ -319,7 +319,7 @@ class LSRM_OT_convert(bpy.types.Operator):
     bl_options = {"INTERNAL"}
 
     inputs: StringProperty(description="Files, folders or patterns, one on each line")
-    output: StringProperty(subtype="DIR_PATH", description="Where each has its folder")
+    output: StringProperty(subtype="DIR_PATH", description="The folder of all results")
     views: IntProperty(default=16, min=1)
     size: IntProperty(default=256, min=1)
     samples: IntProperty(default=32, min=1)
@@ -332,25 +332,26 @@ class LSRM_OT_convert(bpy.types.Operator):
     retry_failed: BoolProperty(default=False)
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        """The command `convert` with these words."""
+        """Run the command `convert` with these properties."""
         from ..commands.command_line import main
 
-        code = main(["convert", *self._words()])
+        code = main(["convert", *self._arguments()])
         if code:
             self.report({"ERROR"}, f"Not all was converted (exit code {code}): see summary.json")
             return {"CANCELLED"}
         return {"FINISHED"}
 
-    def _words(self) -> list[str]:
+    def _arguments(self) -> list[str]:
         """The properties as a command line."""
         names = ("views", "size", "samples", "texture_size", "faces", "refine", "material")
-        words = [bpy.path.abspath(line) for line in self.inputs.splitlines()]
-        words += ["-o", bpy.path.abspath(self.output)]
-        words += [f"--{name.replace('_', '-')}={getattr(self, name)}" for name in names]
-        words += [f"--checkpoint={bpy.path.abspath(self.checkpoint)}"]
+        arguments = [bpy.path.abspath(line) for line in self.inputs.splitlines()]
+        arguments += ["-o", bpy.path.abspath(self.output)]
+        arguments += [f"--{name.replace('_', '-')}={getattr(self, name)}" for name in names]
+        arguments += [f"--checkpoint={bpy.path.abspath(self.checkpoint)}"]
         switches = {"--force": self.force, "--retry-failed": self.retry_failed}
-        words += [word for word, chosen in switches.items() if chosen]
-        return [*words, f"--device={preferences.chosen().device}", f"--backend-python={_python()}"]
+        arguments += [switch for switch, chosen in switches.items() if chosen]
+        arguments += [f"--device={preferences.current().device}"]
+        return [*arguments, f"--backend-python={_backend_python()}"]
 
 
 def _selected(context: bpy.types.Context) -> list[bpy.types.Object]:
@@ -365,8 +366,8 @@ def _selected(context: bpy.types.Context) -> list[bpy.types.Object]:
     return chosen
 
 
-def _python() -> str:
-    """The backend's Python, or nothing where the batch shall say what is missing."""
+def _backend_python() -> str:
+    """The backend's Python; empty if there is none, which the batch then reports."""
     try:
         return str(preferences.backend_python())
     except LsrmError:

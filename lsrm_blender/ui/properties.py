@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the extension keeps: settings in the scene, the state of the work in the window manager."""
+"""The extension's properties: settings in the scene, the session's state in the window manager."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..jobs.checkpoints import CHOICES
 from ..scene.lighting import BUNDLED
 
 if TYPE_CHECKING:
-    from ..jobs.session import Shown
+    from ..jobs.session import SessionState
 
 LIGHTS = (
     *((name, name.capitalize(), f"Blender's studio light «{name}»") for name in BUNDLED),
@@ -29,7 +29,7 @@ LIGHTS = (
 
 
 class LSRM_PG_settings(bpy.types.PropertyGroup):
-    """What shall be reconstructed, and how."""
+    """The source of a reconstruction, and how it is made."""
 
     source: EnumProperty(
         name="Source",
@@ -125,7 +125,7 @@ class LSRM_PG_settings(bpy.types.PropertyGroup):
 
 
 class LSRM_PG_run(bpy.types.PropertyGroup):
-    """What is going on; not saved in the file."""
+    """The state of the session; not saved in the file."""
 
     running: BoolProperty()
     stopping: BoolProperty()
@@ -143,13 +143,13 @@ class LSRM_PG_run(bpy.types.PropertyGroup):
     log: StringProperty()
     operator: StringProperty()
 
-    def show(self, shown: Shown) -> None:
-        """Take over what the session shows."""
-        words = ("title", "step", "stage", "message", "note", "log", "operator")
-        for name in ("running", "stopping", *words):
-            setattr(self, name, getattr(shown, name))
-        self.overall, self.fraction, self.eta = shown.overall, shown.fraction, shown.eta
-        error = shown.error or ("", "", "")
+    def show(self, state: SessionState) -> None:
+        """Copy the state of the session."""
+        texts = ("title", "step", "stage", "message", "note", "log", "operator")
+        for name in ("running", "stopping", *texts):
+            setattr(self, name, getattr(state, name))
+        self.overall, self.fraction, self.eta = state.overall, state.fraction, state.eta
+        error = state.error or ("", "", "")
         self.error_code, self.error_message, self.error_remedy = error
 
 
@@ -157,12 +157,12 @@ CLASSES = (LSRM_PG_settings, LSRM_PG_run)
 
 
 def attach() -> None:
-    """One pointer on the scene, one on the window manager; the classes are registered by then."""
+    """Add the pointers to scene and window manager, after the classes are registered."""
     bpy.types.Scene.lsrm = PointerProperty(type=LSRM_PG_settings)
     bpy.types.WindowManager.lsrm = PointerProperty(type=LSRM_PG_run)
 
 
 def detach() -> None:
-    """The reverse."""
+    """Remove the pointers."""
     del bpy.types.WindowManager.lsrm
     del bpy.types.Scene.lsrm

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The operators that mend: the backend's installation, the log, too little memory."""
+"""Operators for setup and repair: installation, preferences, the log, less memory, messages."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import bpy
 
 from ...backend.shared.errors import EnvironmentBroken, LsrmError
 from .. import preferences
-from . import tasks, window
-from .operators import PlanOperator
+from . import session_timer, tasks
+from .operators import TaskOperator
 
 if TYPE_CHECKING:
-    from ..jobs.session import Plan
+    from ..jobs.session import Task
     from .properties import LSRM_PG_settings
 
 SMALLEST_TEXTURE, SMALLEST_VIEW = 256, 32
 """Sides in texels and pixels below which nothing is halved."""
 
 SHOWN_LINES = 30
-"""Of the end of a log."""
+"""Lines at the end of a log that are scrolled into view."""
 
 
-class LSRM_OT_install_backend(PlanOperator, bpy.types.Operator):
+class LSRM_OT_install_backend(TaskOperator, bpy.types.Operator):
     """Download and install the backend's packages, once, apart from Blender's own Python."""
 
     bl_idname = "lsrm.install_backend"
@@ -34,7 +34,7 @@ class LSRM_OT_install_backend(PlanOperator, bpy.types.Operator):
         "Download and install the backend's packages, once, apart from Blender's own Python"
     )
 
-    def plan(self, _context: bpy.types.Context) -> Plan:
+    def task(self, _context: bpy.types.Context) -> Task:
         """The installation, if downloads are allowed."""
         if not bpy.app.online_access:
             forced = bpy.app.online_access_override
@@ -54,15 +54,15 @@ class LSRM_OT_find_backend(bpy.types.Operator):
     bl_label = "Find Backend"
     bl_description = "Look for an installed backend"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Say which Python will be used."""
-        addon = context.preferences.addons.get(preferences.PACKAGE)
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        """Report which Python will be used."""
+        stored = preferences.addon_preferences()
         try:
             found = f"The backend runs in {preferences.backend_python()}"
         except LsrmError as error:
             found = f"{error.message} {error.remedy}"
-        if addon is not None:
-            addon.preferences.found = found
+        if stored is not None:
+            stored.found = found
         self.report({"INFO"}, found)
         return {"FINISHED"}
 
@@ -75,7 +75,7 @@ class LSRM_OT_open_preferences(bpy.types.Operator):
     bl_description = "Show the preferences of LSRM"
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        """In Blender's own editor."""
+        """Open Blender's preferences at this extension."""
         bpy.ops.preferences.addon_show(module=preferences.PACKAGE)
         return {"FINISHED"}
 
@@ -88,8 +88,8 @@ class LSRM_OT_open_log(bpy.types.Operator):
     bl_description = "Show the log of the last job in a text editor"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """As a text of this file, in a window of its own where there are windows."""
-        path = Path(window.SESSION.shown.log)
+        """Load the log as a text of this file; show it in a text editor if there are windows."""
+        path = Path(session_timer.SESSION.state.log)
         if not path.is_file():
             self.report({"WARNING"}, "There is no log yet.")
             return {"CANCELLED"}
@@ -131,24 +131,24 @@ class LSRM_OT_use_less(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Only while there is something to halve."""
+        """Only if a size can be halved."""
         if _halved(context.scene.lsrm):
             return True
         cls.poll_message_set("Textures and views are as small as they get")
         return False
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """For the next job."""
+        """Halve the settings, for the next job."""
         settings = context.scene.lsrm
         for name, value in _halved(settings).items():
             setattr(settings, name, value)
-        window.SESSION.dismiss()
-        window.show()
+        session_timer.SESSION.dismiss()
+        session_timer.show()
         return {"FINISHED"}
 
 
 def _halved(settings: LSRM_PG_settings) -> dict[str, str | int]:
-    """The settings that would be smaller, with their values then."""
+    """The settings that can be halved, with their new values."""
     smaller: dict[str, str | int] = {}
     if (texture_size := int(settings.texture_size)) > SMALLEST_TEXTURE:
         smaller["texture_size"] = str(texture_size // 2)
@@ -158,17 +158,17 @@ def _halved(settings: LSRM_PG_settings) -> dict[str, str | int]:
 
 
 class LSRM_OT_dismiss(bpy.types.Operator):
-    """Put the message away."""
+    """Remove the message from the panel."""
 
     bl_idname = "lsrm.dismiss"
     bl_label = "Dismiss"
-    bl_description = "Put the message away"
+    bl_description = "Remove the message from the panel"
     bl_options = {"INTERNAL"}
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        """It stays in the log."""
-        window.SESSION.dismiss()
-        window.show()
+        """Clear the outcome of the last task; the log keeps it."""
+        session_timer.SESSION.dismiss()
+        session_timer.show()
         return {"FINISHED"}
 
 

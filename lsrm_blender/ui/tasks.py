@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the buttons do, as plans: steps for the children, and Blender's own part between them."""
+"""The tasks that the buttons start: steps for child processes, and work in Blender between them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ import bpy
 from ...backend.shared.atomic_folder import remove_unfinished
 from ...backend.shared.errors import BadAsset, BadCapture, Cancelled, LsrmError, write_failure
 from .. import preferences
-from ..jobs.checkpoints import weights_of
+from ..jobs.checkpoints import checkpoint_params
 from ..jobs.mesh_check import check_mesh
-from ..jobs.session import Plan, Step
+from ..jobs.session import Step, Task
 from ..scene.asset_import import common_name
 from ..scene.import_views import show_views
 from ..scene.result_import import append_result, import_result, read_result
+from .addon_preferences import INSTALL
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -34,22 +35,22 @@ CAPTURE_WEIGHT, RECONSTRUCT_WEIGHT, IMPORT_WEIGHT = 0.3, 0.65, 0.05
 RESULT_WEIGHT = RECONSTRUCT_WEIGHT + IMPORT_WEIGHT
 RECONSTRUCT = "lsrm.reconstruct"
 PREPARED = ".result.blend"
-UNFIT = re.compile(r"[^\w .-]")
+FORBIDDEN = re.compile(r"[^\w .-]")
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a plan was begun: the user may undo, rename, or open another file before it ends.
+class SceneReference:
+    """The scene of a task: the user may undo, rename, or open another file before the task ends.
 
     Attributes:
-        uid: by which Blender knows the scene for as long as its file is open.
+        uid: Blender's identifier of the scene while its file is open.
     """
 
     uid: int
 
     @classmethod
-    def of(cls, scene: bpy.types.Scene) -> Place:
-        """The place of a scene."""
+    def to(cls, scene: bpy.types.Scene) -> SceneReference:
+        """A reference to a scene."""
         return cls(scene.session_uid)
 
     def find(self) -> bpy.types.Scene | None:
@@ -59,12 +60,12 @@ class Place:
 
 @dataclass(frozen=True)
 class Target:
-    """What to capture, and where to put what comes of it.
+    """The objects to capture, and the folder of the outcome.
 
     Attributes:
         names: of the objects.
-        name: for them all.
-        folder: for capture and result.
+        name: that stands for all of them.
+        folder: of capture and result.
     """
 
     names: tuple[str, ...]
@@ -77,119 +78,119 @@ class Target:
         return self.folder / "capture"
 
 
-def target_of(objects: Sequence[bpy.types.Object], folder: Path) -> Target:
-    """What the selected objects are as a target, below a folder.
+def make_target(objects: Sequence[bpy.types.Object], folder: Path) -> Target:
+    """The target of some selected objects, below a folder.
 
     Raises:
-        BadAsset: if nothing is selected that could be captured.
+        BadAsset: if none of them can be captured.
     """
     shown = [each for root in objects for each in (root, *root.children_recursive)]
     names = tuple(dict.fromkeys(each.name for each in shown if each.type != "CAMERA"))
     if not names:
         raise BadAsset("No object is selected.", "Select the objects to reconstruct.")
     name = common_name(list(objects), Path("selection"))
-    return Target(names, name, folder / (UNFIT.sub("_", name).strip(" .") or "object"))
+    return Target(names, name, folder / (FORBIDDEN.sub("_", name).strip(" .") or "object"))
 
 
-def capture(scene: bpy.types.Scene, target: Target) -> Plan:
-    """Photograph objects, then use the views as source."""
-    place = Place.of(scene)
+def capture(scene: bpy.types.Scene, target: Target) -> Task:
+    """Capture objects, then use the views as the source."""
+    reference = SceneReference.to(scene)
     params = _capture_params(scene.lsrm, target)
 
     def work() -> Generator[Step, Any, str]:
-        info = yield from _captured(target, params)
-        if found := place.find():
+        info = yield from _capture_copy(target, params)
+        if found := reference.find():
             found.lsrm.views_folder = str(target.views)
             found.lsrm.source = "VIEWS"
         return _with_warnings(f"{params['views']} views are in {target.views}", info)
 
-    return Plan(f"Capture {target.name}", work(), CAPTURE_WEIGHT, "lsrm.capture")
+    return Task(f"Capture {target.name}", work(), CAPTURE_WEIGHT, "lsrm.capture")
 
 
-def reconstruct_objects(scene: bpy.types.Scene, target: Target, device: str) -> Plan:
-    """Photograph objects, reconstruct them, and put the result in their place."""
-    place = Place.of(scene)
+def reconstruct_objects(scene: bpy.types.Scene, target: Target, device: str) -> Task:
+    """Capture objects, reconstruct them, and import the result at their position."""
+    reference = SceneReference.to(scene)
     params = _capture_params(scene.lsrm, target)
-    asked = _reconstruct_params(scene.lsrm, target.views, target.folder / "result", device)
+    request = _reconstruct_params(scene.lsrm, target.views, target.folder / "result", device)
 
     def work() -> Generator[Step, Any, str]:
-        yield from _captured(target, params)
-        return (yield from _reconstructed(asked, place))
+        yield from _capture_copy(target, params)
+        return (yield from _reconstruct_and_import(request, reference))
 
-    return Plan(f"Reconstruct {target.name}", work(), CAPTURE_WEIGHT + RESULT_WEIGHT, RECONSTRUCT)
+    return Task(f"Reconstruct {target.name}", work(), CAPTURE_WEIGHT + RESULT_WEIGHT, RECONSTRUCT)
 
 
-def reconstruct_views(scene: bpy.types.Scene, views: Path, folder: Path, device: str) -> Plan:
-    """Reconstruct from views that are there already."""
-    place = Place.of(scene)
-    asked = _reconstruct_params(scene.lsrm, views, folder, device)
+def reconstruct_views(scene: bpy.types.Scene, views: Path, folder: Path, device: str) -> Task:
+    """Reconstruct from existing views."""
+    reference = SceneReference.to(scene)
+    request = _reconstruct_params(scene.lsrm, views, folder, device)
 
     def work() -> Generator[Step, Any, str]:
-        return (yield from _reconstructed(asked, place))
+        return (yield from _reconstruct_and_import(request, reference))
 
-    return Plan(f"Reconstruct {views.name}", work(), RESULT_WEIGHT, RECONSTRUCT)
+    return Task(f"Reconstruct {views.name}", work(), RESULT_WEIGHT, RECONSTRUCT)
 
 
-def check_views(scene: bpy.types.Scene, views: Path) -> Plan:
-    """Show the cameras of some views, and have the backend look for mistakes in them."""
+def check_views(scene: bpy.types.Scene, views: Path) -> Task:
+    """Show the cameras of views, and have the backend check them."""
 
     def work() -> Generator[Step, Any, str]:
         show_views(views, scene)
         found = yield Step("backend", "check", {"views": str(views)}, "Checking the views")
         return _with_warnings(f"{found['views']} views are good", found)
 
-    return Plan(f"Check {views.name}", work(), operator="lsrm.check_views")
+    return Task(f"Check {views.name}", work(), operator="lsrm.check_views")
 
 
-def install_backend() -> Plan:
+def install_backend() -> Task:
     """Install the backend's packages."""
 
     def work() -> Generator[Step, Any, str]:
         done = yield Step("install", "install", {}, "Installing the backend")
         return f"The backend is installed: {done['python']}"
 
-    return Plan("Install the backend", work(), operator=preferences.INSTALL)
+    return Task("Install the backend", work(), operator=INSTALL)
 
 
 def import_folder(folder: Path, scene: bpy.types.Scene) -> str:
-    """Put a finished result into a scene, at once.
+    """Import a finished result into a scene, in this process.
 
     Raises:
-        LsrmError: if it is none.
+        LsrmError: if the folder is no result.
     """
     check_mesh(folder / "mesh.glb")
     with _window_of(scene), _same_selection(scene):
         made = import_result(read_result(folder), scene)
         for each in made:
             each.select_set(state=False)
-    return _is_in_the_scene(made)
+    return _finish_import(made)
 
 
-def _is_in_the_scene(made: Sequence[bpy.types.Object]) -> str:
-    """One step for undo, and a sentence."""
+def _finish_import(made: Sequence[bpy.types.Object]) -> str:
+    """Push one undo step; returns a sentence about the outcome."""
     if not bpy.app.background:
         bpy.ops.ed.undo_push(message="LSRM: import result")
     return f"{', '.join(each.name for each in made)} is in the scene"
 
 
 def views_folder(settings: LSRM_PG_settings) -> Path:
-    """The views that the user chose.
+    """The views of the settings.
 
     Raises:
-        BadCapture: if none were chosen.
+        BadCapture: if none are chosen.
     """
     if not settings.views_folder:
         raise BadCapture("No views are chosen.", "Choose a capture folder or a transforms.json.")
     return Path(bpy.path.abspath(settings.views_folder))
 
 
-def _captured(target: Target, params: dict[str, Any]) -> Generator[Step, Any, dict[str, Any]]:
-    """Have a copy of the open file captured."""
+def _capture_copy(target: Target, params: dict[str, Any]) -> Generator[Step, Any, dict[str, Any]]:
+    """Have the second Blender capture a copy of the open file."""
     copy = target.folder / "scene.blend"
     _save_copy(copy)
     try:
-        where = {"asset": str(copy), "output": str(target.views)}
-        step = Step("blender", "capture", {**params, **where}, "Capturing views", CAPTURE_WEIGHT)
+        params = {**params, "asset": str(copy), "output": str(target.views)}
+        step = Step("blender", "capture", params, "Capturing views", CAPTURE_WEIGHT)
         info: dict[str, Any] = yield step
     finally:
         copy.unlink(missing_ok=True)
@@ -198,7 +199,7 @@ def _captured(target: Target, params: dict[str, Any]) -> Generator[Step, Any, di
 
 
 def _save_copy(path: Path) -> None:
-    """Store the open file elsewhere, fast: the interface waits for it.
+    """Save a copy of the open file, fast: it blocks the interface.
 
     Raises:
         OutputNotWritable, DiskFull: as they say.
@@ -218,39 +219,42 @@ def _save_copy(path: Path) -> None:
         bpy.context.preferences.is_dirty = changed
 
 
-def _reconstructed(params: dict[str, Any], place: Place) -> Generator[Step, Any, str]:
-    """Have views reconstructed, and import the result where the plan was begun."""
+def _reconstruct_and_import(
+    params: dict[str, Any], reference: SceneReference
+) -> Generator[Step, Any, str]:
+    """Have the backend reconstruct views, and import the result into the scene of the task."""
     folder = Path(params["output"])
     try:
         answer = yield Step("backend", "reconstruct", params, "Reconstructing", RECONSTRUCT_WEIGHT)
     finally:
         remove_unfinished(folder)
-    sentence = yield from _imported(folder, place)
+    sentence = yield from _import_prepared(folder, reference)
     return _with_warnings(sentence, answer["report"])
 
 
-def _imported(folder: Path, place: Place) -> Generator[Step, Any, str]:
-    """Put a result into the scene where the plan was begun, without holding up the window.
+def _import_prepared(folder: Path, reference: SceneReference) -> Generator[Step, Any, str]:
+    """Import a result into the scene of the task without blocking the window.
 
-    The other Blender imports it; if that one fails, this one does, as the button Import would.
+    The second Blender imports it and stores a .blend, from which it is appended here. If the second
+    Blender fails, it is imported here, as the button Import does.
     """
     blend = folder.with_name(PREPARED)
     _remove_prepared(blend)
     try:
-        yield from _prepared(folder, blend)
-        scene = place.find()
+        yield from _prepare_import(folder, blend)
+        scene = reference.find()
         if scene is None:
             return f"Another file is open now. The result is in {folder}"
         scene.lsrm.result_folder = str(folder)
         if not blend.is_file():
             return import_folder(folder, scene)
-        return _is_in_the_scene(append_result(read_result(folder), blend, scene))
+        return _finish_import(append_result(read_result(folder), blend, scene))
     finally:
         _remove_prepared(blend)
 
 
-def _prepared(folder: Path, blend: Path) -> Generator[Step, Any, None]:
-    """Have the other Blender import a result and store it; without it if that fails."""
+def _prepare_import(folder: Path, blend: Path) -> Generator[Step, Any, None]:
+    """Have the second Blender import a result and store it; failures are logged only."""
     params = {"result": str(folder), "output": str(blend)}
     try:
         yield Step("blender", "prepare", params, "Importing", IMPORT_WEIGHT)
@@ -261,7 +265,7 @@ def _prepared(folder: Path, blend: Path) -> Generator[Step, Any, None]:
 
 
 def _remove_prepared(blend: Path) -> None:
-    """Remove a prepared import, also one that a killed Blender has not finished."""
+    """Remove a prepared import, finished or not."""
     for path in blend.parent.glob(f"{blend.name}*"):
         path.unlink(missing_ok=True)
 
@@ -285,14 +289,14 @@ def _reconstruct_params(
     """The parameters of `reconstruct`.
 
     Raises:
-        LsrmError: if the chosen weights may not be used.
+        LsrmError: if the chosen weights are missing, or their license is not accepted.
     """
     folder = Path(bpy.path.abspath(settings.checkpoint_folder))
-    accepted = preferences.chosen().license_accepted
+    accepted = preferences.current().license_accepted
     return {
         "views": str(views),
         "output": str(output),
-        **weights_of(settings, folder, accepted=accepted),
+        **checkpoint_params(settings, folder, accepted=accepted),
         "refine": settings.refine,
         "texture_size": int(settings.texture_size),
         "faces": settings.faces,
@@ -309,7 +313,7 @@ def _with_warnings(sentence: str, answer: dict[str, Any]) -> str:
 
 @contextmanager
 def _window_of(scene: bpy.types.Scene) -> Iterator[None]:
-    """A context with a window, which a timer has not, showing the scene.
+    """Override the context with a window that shows the scene: a timer has none.
 
     Raises:
         LsrmError: if no window shows it.
@@ -329,7 +333,7 @@ def _window_of(scene: bpy.types.Scene) -> Iterator[None]:
 
 @contextmanager
 def _same_selection(scene: bpy.types.Scene) -> Iterator[None]:
-    """Let the body select what it likes; afterwards it is as before."""
+    """Restore the selection afterwards."""
     layer = bpy.context.view_layer
     selected, active = (
         [each.name for each in layer.objects if each.select_get()],

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The panel's words in other languages; what the backend says stays as it is."""
+"""Translations of the texts of panel and preferences; messages of the backend stay English."""
 
 from __future__ import annotations
 
@@ -123,15 +123,15 @@ GERMAN = {
     "What the backend computes on": "Womit das Backend rechnet",
     "The graphics card if there is one that works": "Die Grafikkarte, falls es eine gibt",
     "Processor": "Prozessor",
-    "Slower, and always there": "Langsamer, und immer da",
+    "Slower, and always available": "Langsamer, aber immer verfügbar",
     "CUDA": "CUDA",
     "An NVIDIA graphics card": "Eine NVIDIA-Grafikkarte",
     "For captures and results of files that were never saved": (
         "Für Aufnahmen und Ergebnisse nie gespeicherter Dateien"
     ),
     "Time Limit": "Zeitgrenze",
-    "Seconds after which a stage of a job is given up": (
-        "Sekunden, nach denen eine Stufe aufgegeben wird"
+    "Seconds after which a stage of a job is stopped": (
+        "Sekunden, nach denen eine Stufe abgebrochen wird"
     ),
     "Accept License": "Lizenz annehmen",
     # What the buttons do.
@@ -195,12 +195,14 @@ GERMAN = {
         "Die Größe der Texturen halbieren, und die der Ansichten, wo sie erst aufgenommen werden"
     ),
     "Dismiss": "Wegräumen",
-    "Put the message away": "Die Meldung wegräumen",
+    "Remove the message from the panel": "Die Meldung aus dem Panel entfernen",
 }
 
 CONTEXTS = ("*", "Operator")
-"""Where Blender looks: buttons have a context of their own."""
+"""The translation contexts: buttons have their own."""
 
 TRANSLATIONS = {
-    "de_DE": {(context, said): text for said, text in GERMAN.items() for context in CONTEXTS}
+    "de_DE": {
+        (context, english): german for english, german in GERMAN.items() for context in CONTEXTS
+    }
 }

@@ -32,9 +32,9 @@ def test_unexpected_exceptions_in_blender_reach_the_panel(lsrm, error, code):
 
     current = session.Session(lambda _: None)
     with pytest.raises(type(error)):
-        current.start(session.Plan("T", work()))
-    assert current.shown.error[0] == code
-    assert not current.shown.running
+        current.start(session.Task("T", work()))
+    assert current.state.error[0] == code
+    assert not current.state.running
 
 
 def test_expected_errors_stay_unchanged(lsrm):

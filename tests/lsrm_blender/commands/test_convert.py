@@ -215,9 +215,9 @@ def test_without_a_backend_nothing_is_tried(run_batch, lsrm):
 def test_only_one_batch_writes_to_a_folder(lsrm, tmp_path):
     """A second one is refused while the first one runs, and welcome afterwards."""
     convert = lsrm("lsrm_blender.jobs.batch")
-    with convert.only_one(tmp_path), pytest.raises(lsrm("backend.shared.errors").LsrmError):
-        convert.only_one(tmp_path).__enter__()
-    with convert.only_one(tmp_path):
+    with convert.locked(tmp_path), pytest.raises(lsrm("backend.shared.errors").LsrmError):
+        convert.locked(tmp_path).__enter__()
+    with convert.locked(tmp_path):
         pass
 
 

@@ -240,10 +240,10 @@ def test_an_idle_child_is_let_go_without_waiting(make_test_client, what):
     client = make_test_client(what)
     assert pumped(client, client.submit("work", {"what": "count"})) == "done"
     pid, start = client.child.pid, time.monotonic()
-    client.dismiss()
+    client.stop_idle()
     assert time.monotonic() - start < 0.1
-    assert client.watching
-    pump_until(client, lambda: not client.watching)
+    assert client.has_child
+    pump_until(client, lambda: not client.has_child)
     assert gone(pid)
     assert pumped(client, client.submit("work", {"what": "count"})) == "done"
 

@@ -25,10 +25,10 @@ def weights_of(lsrm, tmp_path, monkeypatch):
     """A function that turns a choice into parameters, on a computer without any weights."""
     monkeypatch.setenv("LSRM_CHECKPOINTS", str(tmp_path / "checkpoints"))
     monkeypatch.delenv("LSRM_DINOV3", raising=False)
-    of = lsrm("lsrm_blender.jobs.checkpoints").weights_of
+    find = lsrm("lsrm_blender.jobs.checkpoints").checkpoint_params
 
     def ask(checkpoint: str, folder: str = "", *, accepted: bool = True):
-        return of(Chosen(checkpoint, folder), Path(folder), accepted=accepted)
+        return find(Chosen(checkpoint, folder), Path(folder), accepted=accepted)
 
     return ask
 

@@ -29,7 +29,7 @@ import bpy
 bpy.ops.wm.read_factory_settings()
 package.register()
 of = lambda name: importlib.import_module(f"lsrm.lsrm_blender.{name}")
-window, said = of("ui.window"), {}
+timer, said = of("ui.session_timer"), {}
 scene, settings = bpy.context.scene, bpy.context.scene.lsrm
 settings.view_count, settings.view_size, settings.samples = 4, 48, 2
 settings.texture_size, settings.faces, settings.refine = "256", 400, "off"
@@ -62,7 +62,7 @@ def ticked(until, seconds=200.0):
     while not until():
         assert time.monotonic() < end, "it did not come to that"
         start = time.monotonic()
-        window.tick()
+        timer.tick()
         slowest = max(slowest, time.monotonic() - start)
         time.sleep(0.01)
     return slowest
@@ -94,7 +94,7 @@ bpy.data.objects["Cube"].select_set(True)
 said["capture"] = call(bpy.ops.lsrm.capture)
 said["source"] = [settings.source, settings.views_folder]
 said["check"] = call(bpy.ops.lsrm.check_views)
-checking = of("ui.tasks").check_views(scene, Path(settings.views_folder)).work
+checking = of("ui.tasks").check_views(scene, Path(settings.views_folder)).steps
 checking.send(None)
 try:
     checking.send({"views": 3, "warnings": ["One was left out."]})
@@ -112,8 +112,8 @@ settings.light = "sunset"
 said["relight"] = call(bpy.ops.lsrm.relight) + [scene.world.name]
 said["restore"] = call(bpy.ops.lsrm.restore_world) + [scene.world.name]
 said["log"] = call(bpy.ops.lsrm.open_log) + [len(bpy.data.texts["LSRM log"].lines) > 1]
-pids = [each.child.pid for each in window.SESSION._clients.values()]
-said["logs"] = sorted(each.child.command.log.name for each in window.SESSION._clients.values())
+pids = [each.child.pid for each in timer.SESSION._clients.values()]
+said["logs"] = sorted(each.child.command.log.name for each in timer.SESSION._clients.values())
 said["pid"] = os.getpid()
 said["warm"] = [alive(pid) for pid in pids]
 said["release"] = call(bpy.ops.lsrm.release)
@@ -143,15 +143,15 @@ said["no weights chosen"] = call(bpy.ops.lsrm.reconstruct)
 settings.checkpoint_folder = str(work / "weights")
 said["no such weights"] = call(bpy.ops.lsrm.reconstruct)
 preferences = of("preferences")
-chosen, refused = preferences.chosen, preferences.Chosen(license_accepted=False)
-preferences.chosen = lambda: refused
+current, refused = preferences.current, preferences.Preferences(license_accepted=False)
+preferences.current = lambda: refused
 (work / "weights").mkdir()
 (work / "weights" / "LICENSE.txt").touch()
 (work / "weights" / "config.json").touch()
 said["license of a folder"] = call(bpy.ops.lsrm.reconstruct)
 settings.checkpoint = "lsrm-pbr"
 said["license"] = call(bpy.ops.lsrm.reconstruct)
-preferences.chosen = chosen
+preferences.current = current
 said["not here"] = call(bpy.ops.lsrm.reconstruct)
 settings.checkpoint = "none"
 settings.texture_size = "1024"
@@ -170,9 +170,9 @@ said["shown"] = [run.error_code, run.running]
 """
 
 TIMER = """
-plans, preferences, operators = of("ui.tasks"), of("preferences"), of("ui.operators")
-target = plans.target_of([bpy.data.objects["Cube"]], work / "jobs")
-begin = lambda: window.start(plans.reconstruct_objects(scene, target, "cpu"))
+tasks = of("ui.tasks")
+target = tasks.make_target([bpy.data.objects["Cube"]], work / "jobs")
+begin = lambda: timer.start(tasks.reconstruct_objects(scene, target, "cpu"))
 stages, slowest = [], 0.0
 
 def step():
@@ -184,11 +184,11 @@ begin()
 said["busy"] = call(bpy.ops.lsrm.reconstruct)
 said["slowest"] = ticked(step)
 said["stages"] = stages
-said["end"] = [run.note, run.overall, window.SESSION.interval]
+said["end"] = [run.note, run.overall, timer.SESSION.interval]
 before = sorted(each.name for each in bpy.data.objects)
 mesh = (work / "jobs" / "Cube" / "result" / "mesh.glb").read_bytes()
 outcomes = said["outcomes"] = {}
-backend = lambda: window.SESSION._clients["backend"]
+backend = lambda: timer.SESSION._clients["backend"]
 for name in ("stop", "stop now", "kill"):
     begin()
     ticked(lambda: run.stage == "mesh")
@@ -205,7 +205,7 @@ said["intact"] = (work / "jobs" / "Cube" / "result" / "mesh.glb").read_bytes() =
 said["same objects"] = sorted(each.name for each in bpy.data.objects) == before
 begin()
 ticked(lambda: run.step == "Importing")
-os.kill(window.SESSION._clients["blender"].child.pid, 9)
+os.kill(timer.SESSION._clients["blender"].child.pid, 9)
 ticked(lambda: not run.running)
 said["imported here"] = run.note
 said["nothing left"] = sorted(each.name for each in (work / "jobs" / "Cube").iterdir())
@@ -213,14 +213,14 @@ begin()
 ticked(lambda: run.stage == "mesh")
 bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True, load_ui=False)
 run = bpy.context.window_manager.lsrm
-ticked(lambda: not window.SESSION.shown.running)
-said["other file"] = [window.SESSION.shown.note, len(bpy.data.objects)]
+ticked(lambda: not timer.SESSION.state.running)
+said["other file"] = [timer.SESSION.state.note, len(bpy.data.objects)]
 bpy.ops.wm.read_factory_settings()
 package.register() if not hasattr(bpy.types.Scene, "lsrm") else None
 scene = bpy.context.scene
 begin()
-ticked(lambda: window.SESSION.shown.stage == "capture")
-pids = [each.child.pid for each in window.SESSION._clients.values() if each.child]
+ticked(lambda: timer.SESSION.state.stage == "capture")
+pids = [each.child.pid for each in timer.SESSION._clients.values() if each.child]
 package.unregister()
 time.sleep(0.5)
 said["orphans"] = [alive(pid) for pid in pids]
@@ -251,17 +251,17 @@ class Context:
 
 panel, session = of("ui.panel"), of("jobs.session")
 errors = importlib.import_module("lsrm.backend.shared.errors")
-panel.preferences.registered = lambda: type("Preferences", (), {"license_accepted": False})
+panel.preferences.addon_preferences = lambda: type("Preferences", (), {"license_accepted": False})
 codes = [kind.code for kind in errors.LsrmError.__subclasses__()] + ["ERROR"]
-states = [session.Shown(), session.Shown(note="Done.\\nOne warning.", log="/tmp/x")]
+states = [session.SessionState(), session.SessionState(note="Done.\\nOne warning.", log="/tmp/x")]
 for code in codes:
-    told = {"title": "T", "log": "/tmp/x", "operator": "lsrm.capture"}
-    states.append(session.Shown(error=(code, "What.", "Remedy."), **told))
+    task = {"title": "T", "log": "/tmp/x", "operator": "lsrm.capture"}
+    states.append(session.SessionState(error=(code, "What.", "Remedy."), **task))
 for eta in (-1.0, 0.0, 7.0, 4000.0):
-    states.append(session.Shown(running=True, title="T", step="S", stage="mesh", eta=eta))
-states.append(session.Shown(running=True, stopping=True))
-for shown in states:
-    run.show(shown)
+    states.append(session.SessionState(running=True, title="T", step="S", stage="mesh", eta=eta))
+states.append(session.SessionState(running=True, stopping=True))
+for state in states:
+    run.show(state)
     for source, weights in (("OBJECTS", "none"), ("VIEWS", "lsrm-pbr"), ("VIEWS", "FOLDER")):
         settings.source, settings.checkpoint = source, weights
         for objects in ([], [scene.objects["Cube"]], list(scene.objects)):
@@ -276,19 +276,19 @@ def drawn(kind, **properties):
     return Layout
 
 def failed(code, operator):
-    run.show(session.Shown(error=(code, "What.", "Remedy."), title="T", operator=operator))
+    run.show(session.SessionState(error=(code, "What.", "Remedy."), title="T", operator=operator))
     return drawn(panel.LSRM_PT_main).drawn
 
 settings.source, settings.checkpoint = "OBJECTS", "FOLDER"
 said["again"] = "lsrm.check_views" in failed("BACKEND_DIED", "lsrm.check_views")
 missing = failed("CHECKPOINT_MISSING", "lsrm.reconstruct")
 said["weights"] = [each in missing for each in ("checkpoint_folder", "lsrm.open_preferences")]
-said["names"] = [each.bl_idname for each in of("ui.operators").PlanOperator.__subclasses__()]
-kind = of("preferences").LSRM_AP_preferences
+said["names"] = [each.bl_idname for each in of("ui.operators").TaskOperator.__subclasses__()]
+kind = of("ui.addon_preferences").LSRM_AP_preferences
 fields = {**dict.fromkeys(kind.__annotations__, ""), "found": ""}
 said["in the preferences"] = []
 for operator in ("lsrm.reconstruct", "lsrm.install_backend"):
-    run.show(session.Shown(note="Done.", operator=operator))
+    run.show(session.SessionState(note="Done.", operator=operator))
     said["in the preferences"].append("Done." in drawn(kind, **fields).words)
 said["clock"] = [panel.clock(seconds) for seconds in (0.2, 59.4, 60, 3661)]
 """
@@ -325,7 +325,7 @@ said["taken"] = [each.name for each in scene.collection.children if each == own(
 WORDS = """
 german, words = of("ui.translations").GERMAN, set()
 for module in package.lsrm_blender.MODULES:
-    for kind in of(module).CLASSES:
+    for kind in of(f"ui.{module}").CLASSES:
         if kind.__name__ == "LSRM_PG_run":
             continue  # never drawn by name
         words |= {getattr(kind, "bl_label", ""), getattr(kind, "bl_description", "")}

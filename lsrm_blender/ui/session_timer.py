@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The session in a window: a timer that goes on with the work and redraws when there is news."""
+"""The session of this Blender, and the timer that pumps it and redraws the panel."""
 
 from __future__ import annotations
 
@@ -12,52 +12,52 @@ from ...backend.shared.errors import LsrmError
 from .. import preferences
 from ..jobs.backend_client import Client
 from ..jobs.child_watchdog import BLENDER_FIRST_MESSAGE, TimeLimits
-from ..jobs.session import Plan, Session
+from ..jobs.session import Session, Task
 
 LOGGER = logging.getLogger(__name__)
-NEVER = 7.0 * 24 * 3600
-"""Seconds for the installation, whose speed is the network's."""
+INSTALLATION_SECONDS = 7.0 * 24 * 3600
+"""The limit of the installation: its speed is that of the network."""
 
 
 def _make_client(child: str) -> Client:
-    limit = preferences.chosen().time_limit
+    limit = preferences.current().time_limit
     limits = {
         "blender": TimeLimits(stage=limit, first_message=BLENDER_FIRST_MESSAGE),
-        "install": TimeLimits(stage=NEVER),
+        "install": TimeLimits(stage=INSTALLATION_SECONDS),
     }.get(child, TimeLimits(stage=limit))
     return Client(lambda: preferences.child_command(child), limits)
 
 
 SESSION = Session(_make_client)
-"""The one of this Blender: timers and operators have no other place in common."""
+"""The only one of this Blender, shared by the timer and the operators."""
 
 
-def start(plan: Plan) -> None:
-    """Begin a plan, and let the timer go on with it.
+def start(task: Task) -> None:
+    """Start a task; the timer advances it.
 
     Raises:
-        LsrmError: if it cannot begin.
+        LsrmError: if it cannot be started.
     """
     try:
-        SESSION.start(plan)
+        SESSION.start(task)
     finally:
         show()
         if not bpy.app.timers.is_registered(tick):
             bpy.app.timers.register(tick, persistent=True)
 
 
-def refuse(title: str, operator: str, error: LsrmError) -> None:
-    """Show why nothing was begun by a button."""
-    SESSION.refuse(title, operator, error)
+def show_error(title: str, operator: str, error: LsrmError) -> None:
+    """Show why an operator could not start a task."""
+    SESSION.show_error(title, operator, error)
     show()
 
 
 def tick() -> float | None:
-    """Go on with the work; called by Blender, told when to call again."""
+    """Pump the session; the callback of Blender's timer, which returns its next interval."""
     try:
         changed = SESSION.pump()
     except Exception:
-        LOGGER.exception("A plan failed")  # the timer must live: it watches over processes
+        LOGGER.exception("A task failed")  # the timer must go on: it watches over processes
         changed = True
     if changed:
         show()
@@ -65,18 +65,18 @@ def tick() -> float | None:
 
 
 def show() -> None:
-    """Let the panel show the state of the session."""
+    """Copy the state of the session to the window manager, and redraw the panel."""
     manager = bpy.context.window_manager
     if manager is None or not hasattr(manager, "lsrm"):
         return
-    manager.lsrm.show(SESSION.shown)
+    manager.lsrm.show(SESSION.state)
     for window in manager.windows:
         for area in window.screen.areas:
             _redraw(area)
 
 
 def _redraw(area: bpy.types.Area) -> None:
-    """Redraw what shows the session, and not the 3D view beside it, which may take long."""
+    """Redraw the sidebar and the preferences, not the 3D view, which may be slow."""
     if area.type == "PREFERENCES":
         area.tag_redraw()
     if area.type == "VIEW_3D":
@@ -85,8 +85,8 @@ def _redraw(area: bpy.types.Area) -> None:
                 region.tag_redraw()
 
 
-def run(plan: Plan) -> str:
-    """Begin a plan and stay with it, for scripts; returns what came of it.
+def run(task: Task) -> str:
+    """Start a task and wait for its end, for scripts; returns a sentence about the outcome.
 
     Raises:
         LsrmError: if it fails.
@@ -94,7 +94,7 @@ def run(plan: Plan) -> str:
     from ...backend.shared.progress import Progress
 
     try:
-        return SESSION.run(plan, Progress())
+        return SESSION.run(task, Progress())
     except LsrmError:
         raise
     except BaseException:
@@ -106,7 +106,7 @@ def run(plan: Plan) -> str:
 
 
 def unregister() -> None:
-    """End the timer and all children."""
+    """End the timer and all child processes."""
     if bpy.app.timers.is_registered(tick):
         bpy.app.timers.unregister(tick)
     SESSION.close()
