@@ -43,14 +43,15 @@ def blender_server(program: str, log: Path) -> ChildCommand:
             which then is started again.
         log: the file for what it prints.
     """
+    arguments: tuple[str, ...]
     if program:
         options = ("--background", "--factory-startup", "--python-exit-code", "1")
-        arguments = (program, *options, "--python", str(ENTRY), "--", "serve")
+        arguments = (program, *options, "--python", str(ENTRY), "--")
     else:
-        arguments = (sys.executable, "-P", str(ENTRY), "serve")
+        arguments = (sys.executable, "-P", str(ENTRY))
     variables = child_variables(PYTHONUTF8="1")
-    del variables["PYTHONPATH"]  # Blender must not find `backend` beside our package
-    return ChildCommand("The second Blender", arguments, log, variables)
+    del variables["PYTHONPATH"]  # Blender must not find `backend` as a top-level package
+    return ChildCommand("The second Blender", (*arguments, "serve"), log, variables)
 
 
 def install_server(folder: Path, log: Path) -> ChildCommand:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Results under other lights: the scene's world, stills and turntables."""
+"""Results under other lights: the scene's world, still images and turntables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 from ...backend.shared import cameras
 from ...backend.shared.capture_format import BoundingSphere, read_capture, read_capture_json
 from ...backend.shared.errors import BadCapture
-from .lighting import Environment, world_of
+from .lighting import EnvironmentLight, make_world
 from .pixels import render_pixels, srgb_with_alpha, to_srgb, write_png
 from .render_settings import RenderSettings, use_cycles, use_true_colors
 from .rendered_geometry import bounding_sphere, rendered_geometry
@@ -41,7 +41,7 @@ PREVIOUS_WORLD = "lsrm_previous_world"
 
 @dataclass(frozen=True)
 class RelightSettings:
-    """How pictures under other lights are made.
+    """How images under other lights are rendered.
 
     Attributes:
         environments: the lights, one after the other.
@@ -51,20 +51,20 @@ class RelightSettings:
         from_view: a capture folder and the index of the view to take instead.
     """
 
-    environments: tuple[Environment, ...]
+    environments: tuple[EnvironmentLight, ...]
     render: RenderSettings = field(default_factory=lambda: RenderSettings(samples=64))
     framing: Framing = field(default_factory=lambda: Framing(512, 35.0))
     frames: int = 0
     from_view: tuple[Path, int] | None = None
 
 
-def set_environment(scene: bpy.types.Scene, environment: Environment) -> bpy.types.World:
-    """Light a scene by an environment; the world it had before stays in the file.
+def set_environment(scene: bpy.types.Scene, environment: EnvironmentLight) -> bpy.types.World:
+    """Light a scene by an environment light; the previous world stays in the file.
 
     Raises:
-        BadAsset: if nothing goes by that name.
+        BadAsset: if nothing has that name.
     """
-    world = world_of(environment)
+    world = make_world(environment)
     if PREVIOUS_WORLD not in scene:
         if scene.world is not None:
             scene.world.use_fake_user = True
@@ -74,7 +74,7 @@ def set_environment(scene: bpy.types.Scene, environment: Environment) -> bpy.typ
 
 
 def restore_world(scene: bpy.types.Scene) -> None:
-    """Give a scene the world back that it had before it was first relit."""
+    """Set the world that a scene had before it was first relit."""
     if PREVIOUS_WORLD in scene:
         scene.world = bpy.data.worlds.get(scene[PREVIOUS_WORLD])
         del scene[PREVIOUS_WORLD]
@@ -89,11 +89,12 @@ def relight(
     """Render objects alone, under one light after the other.
 
     Returns:
-        The pictures: `<output>/<light>.png`, or `<output>/<light>/<frame>.png` of a turntable.
+        The images: `<output>/<light>.png`, or `<output>/<light>/<frame>.png` of a turntable.
 
     Raises:
-        BadAsset: if an environment is unknown.
-        OutputNotWritable, DiskFull, Cancelled: as they say.
+        BadAsset: if an environment light is unknown.
+        OutputNotWritable, DiskFull: if an image cannot be written.
+        Cancelled: if the user stopped it.
     """
     with working_scene("LSRM relight", shown) as scene:
         add_camera(scene)
@@ -109,10 +110,10 @@ def relight_scene(
     settings: RelightSettings,
     progress: Progress,
 ) -> list[Path]:
-    """Render a whole scene under one light after the other, seen by its own colors and camera.
+    """Render a whole scene under one light after the other, with its own colors and camera.
 
-    What was reconstructed is left out, since the result stands in its place. Without a camera of
-    its own, or with a turntable or `from_view`, the camera looks at the objects `shown`.
+    The source objects are hidden, since the result replaces them. If the scene has no camera, or
+    with a turntable or `from_view`, the camera looks at the objects `shown`.
     """
     with copied_scene(original, "LSRM relight") as scene, _without_sources(shown):
         views: list[Viewpoint] | None = None
@@ -126,7 +127,7 @@ def relight_scene(
 
 
 def _resize(scene: bpy.types.Scene, size: int) -> None:
-    """Scale the longer side of a scene's pictures to a number of pixels."""
+    """Scale the longer side of a scene's renders to a number of pixels."""
     render = scene.render
     factor = size / max(render.resolution_x, render.resolution_y)
     render.resolution_x = max(4, round(render.resolution_x * factor))
@@ -136,7 +137,7 @@ def _resize(scene: bpy.types.Scene, size: int) -> None:
 
 @contextmanager
 def _without_sources(shown: Sequence[bpy.types.Object]) -> Iterator[None]:
-    """Hide the originals of results from renders for a while."""
+    """Hide the source objects of results from renders, until the end of the block."""
     originals = {original for result in shown for original in originals_of(result)}
     hidden = [original for original in originals if not original.hide_render]
     try:
@@ -149,7 +150,7 @@ def _without_sources(shown: Sequence[bpy.types.Object]) -> Iterator[None]:
 
 
 def _viewpoints(scene: bpy.types.Scene, settings: RelightSettings) -> list[Viewpoint]:
-    """The cameras of a still or a turntable around all that a scene of ours shows."""
+    """The cameras of a still image or a turntable around everything in a working scene."""
     if settings.from_view is not None:
         return [captured_viewpoint(*settings.from_view)]
     vertices = rendered_geometry(scene).vertices
@@ -157,7 +158,7 @@ def _viewpoints(scene: bpy.types.Scene, settings: RelightSettings) -> list[Viewp
     count = max(settings.frames, 1)
     turns = [2.0 * math.pi * index / count for index in range(count)]
     directions = [portrait_direction(turn) for turn in turns]
-    # One distance for all, or the object would pulse as it turns.
+    # One distance for all, or the size of the object would change as it turns.
     distance = max(filling_distance(vertices, sphere, d, settings.framing) for d in directions)
     return [
         _orbit(sphere, direction, distance, settings.framing, f"{index:04d}")
@@ -196,18 +197,20 @@ def _render_all(
     settings: RelightSettings,
     progress: Progress,
 ) -> list[Path]:
-    """Render every view under every light; without views, what the scene's camera sees."""
+    """Render every view under every light; without views, the scene's own camera."""
     use_cycles(scene, settings.render)
-    written = []
+    written: list[Path] = []
+    targets: list[Viewpoint | None] = [*views] if views else [None]
     for index, environment in enumerate(settings.environments):
-        scene.world = world_of(environment)
-        for view in views or [None]:
-            done = (index + len(written) / max(len(views or [1]), 1)) / len(settings.environments)
+        scene.world = make_world(environment)
+        for view in targets:
+            done = (index + len(written) / len(targets)) / len(settings.environments)
             progress.report("relight", min(done, 1.0), environment.name)
             if view is not None:
                 point_camera(scene, view)
-            turning = settings.frames > 0 and view is not None
-            name = f"{environment.name}/{view.name}" if turning else environment.name
+            name = environment.name
+            if settings.frames > 0 and view is not None:
+                name = f"{environment.name}/{view.name}"
             written.append(output / f"{name}.png")
             _store(written[-1], render_pixels(scene), transparent=settings.render.transparent)
     return written

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
@@ -15,22 +15,30 @@ from ...backend.shared.errors import BadAsset, LsrmError
 from .. import preferences
 from ..scene import relight
 from ..scene.import_views import VIEW, look_through, show_views
-from ..scene.lighting import Environment
+from ..scene.lighting import EnvironmentLight
 from ..scene.result_import import originals_of, results_in
 from . import session_timer, tasks
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..jobs.session import Task
 
 
 class TaskOperator:
     """Base of the operators that start a task of the session."""
 
+    if TYPE_CHECKING:  # inherited from the other base, bpy.types.Operator
+        bl_idname: ClassVar[str]
+        bl_label: ClassVar[str]
+        poll_message_set: ClassVar[Callable[..., None]]
+        report: Callable[[set[str], str], None]
+
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         """Only one task at a time."""
         if session_timer.SESSION.state.running:
-            cls.poll_message_set("Another job is at work")
+            cls.poll_message_set("Another job is running")
             return False
         return True
 
@@ -164,11 +172,11 @@ class LSRM_OT_look_through(bpy.types.Operator):
 
 
 class LSRM_OT_import_result(bpy.types.Operator):
-    """Put a finished result into the scene, in the place of its source."""
+    """Put a finished result into the scene, at the position of its source."""
 
     bl_idname = "lsrm.import_result"
     bl_label = "Import Result"
-    bl_description = "Put a finished result into the scene, in the place of its source"
+    bl_description = "Put a finished result into the scene, at the position of its source"
     bl_options = {"REGISTER", "UNDO"}
 
     directory: StringProperty(subtype="DIR_PATH")
@@ -255,7 +263,7 @@ class LSRM_OT_relight(bpy.types.Operator):
         if Path(bpy.path.abspath(source)).is_file():
             source = bpy.path.abspath(source)
         try:
-            light = Environment(source, settings.light_strength, rotation)
+            light = EnvironmentLight(source, settings.light_strength, rotation)
             relight.set_environment(context.scene, light)
         except LsrmError as error:
             self.report({"ERROR"}, str(error))
