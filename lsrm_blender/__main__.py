@@ -32,7 +32,7 @@ OLDEST_BLENDER = (4, 2)
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command line; returns the exit code where it has not become another program."""
+    """Run one command line; returns the exit code unless another program takes over."""
     try:
         check_python()
         arguments = extract_blender_option(arguments)
@@ -95,7 +95,7 @@ def check_blender(program: Path) -> None:
         raise EnvironmentBroken(f"{program} cannot be started: {error}.", remedy) from error
     found = re.search(r"Blender (\d+)\.(\d+)", output)
     if found is None:
-        raise EnvironmentBroken(f"{program} does not say that it is Blender.", remedy)
+        raise EnvironmentBroken(f"{program} is no Blender.", remedy)
     if (int(found[1]), int(found[2])) < OLDEST_BLENDER:
         raise EnvironmentBroken(f"{program} is {found[0]}, which is too old.", remedy)
 

@@ -82,7 +82,7 @@ def work_folder(scene: bpy.types.Scene) -> Path:
     return Path(current().folder) if current().folder else user_folder("results")
 
 
-def environments() -> Path:
+def environment_folder() -> Path:
     """The folder into which the button installs the backend's virtual environment."""
     return user_folder("environment")
 
@@ -93,7 +93,7 @@ def backend_python() -> Path:
     Raises:
         EnvironmentBroken: if there is none.
     """
-    return child_commands.backend_python(current().backend_python, [environments()])
+    return child_commands.backend_python(current().backend_python, [environment_folder()])
 
 
 def child_command(child: str) -> ChildCommand:
@@ -109,7 +109,7 @@ def child_command(child: str) -> ChildCommand:
     if child == "blender":
         return child_commands.blender_server(bpy.app.binary_path, log)
     if child == "install":
-        return child_commands.install_server(environments(), log)
+        return child_commands.install_server(environment_folder(), log)
     return child_commands.backend_server(backend_python(), log)
 
 

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What each command does: words of the command line to settings, and settings to work.
+"""The handlers of the commands: parsed arguments to settings, and settings to work.
 
-Every handler takes the parsed arguments and a progress, and returns what `--json` prints.
+Every handler takes the parsed arguments and a progress, and returns the document of `--json`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..scene import demo_asset as demo
 from ..scene import relight as relighting
 from ..scene.asset_import import AssetChoice, common_name, open_asset, open_empty, open_file
 from ..scene.import_views import is_capture, show_views
-from ..scene.lighting import Environment
+from ..scene.lighting import EnvironmentLight
 from ..scene.render_settings import RenderSettings
 from ..scene.result_import import import_result, read_result, results_in, save_blend
 from ..scene.scene_cameras import Framing
@@ -36,7 +36,7 @@ def capture(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]
     """Asset to capture folder."""
     environment = None
     if arguments.environment is not None:
-        environment = Environment(
+        environment = EnvironmentLight(
             arguments.environment, arguments.environment_strength, arguments.environment_rotation
         )
     settings = capturing.CaptureSettings(
@@ -45,7 +45,7 @@ def capture(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]
         framing=Framing(arguments.size, arguments.field_of_view, arguments.distance),
         render=RenderSettings(arguments.samples, arguments.seed, threads=arguments.threads),
         environment=environment,
-        relight=tuple(Environment(source) for source in arguments.relight),
+        relight=tuple(EnvironmentLight(source) for source in arguments.relight),
         passes=arguments.passes,
         normalize=arguments.normalize,
         panorama_width=arguments.environment_size,
@@ -87,9 +87,9 @@ def _import_views(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def relight(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
-    """Result to pictures under other lights."""
+    """Result to images under other lights."""
     environments = tuple(
-        Environment(source, arguments.strength, arguments.rotation)
+        EnvironmentLight(source, arguments.strength, arguments.rotation)
         for source in arguments.environment
     )
     settings = relighting.RelightSettings(
@@ -108,19 +108,18 @@ def relight(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]
     _open_scene(arguments.scene)
     scene = bpy.context.scene
     shown = results_in(scene) or import_result(result, scene)
-    to = (arguments.output, settings, progress)
     if arguments.scene is None:
-        pictures = relighting.relight(shown, *to)
+        images = relighting.relight(shown, arguments.output, settings, progress)
     else:
-        pictures = relighting.relight_scene(scene, shown, *to)
+        images = relighting.relight_scene(scene, shown, arguments.output, settings, progress)
     if arguments.save is not None:
         relighting.set_environment(scene, environments[-1])
         save_blend(arguments.save)
-    return {"images": [str(picture) for picture in pictures]}
+    return {"images": [str(image) for image in images]}
 
 
 def _open_scene(path: Path | None) -> None:
-    """Open a scene, or begin with an empty scene."""
+    """Open a file, or an empty scene."""
     if path is None:
         open_empty()
     else:
@@ -128,21 +127,23 @@ def _open_scene(path: Path | None) -> None:
 
 
 def _from_view(text: str | None) -> tuple[Path, int] | None:
-    """VIEWS:INDEX.
+    """The capture folder and the index in a text VIEWS:INDEX.
 
     Raises:
-        BadCapture: if it is not of that form.
+        BadCapture: if the text is not of that form.
     """
     if text is None:
         return None
     folder, _, index = text.rpartition(":")
     if not folder or not index.isdecimal():
-        raise BadCapture(f"{text!r} names no view.", "Write it as VIEWS:INDEX, say views:3.")
+        raise BadCapture(
+            f"{text!r} is no view of a capture.", "Write it as VIEWS:INDEX, for example views:3."
+        )
     return Path(folder), int(index)
 
 
 def evaluate(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
-    """Scores on the held-out views, also as words."""
+    """Scores on the held-out views, printed and as JSON."""
     mesh = arguments.mesh or read_result(arguments.result).mesh
     scores = evaluating.evaluate(
         arguments.views, mesh, arguments.shading, arguments.write_comparison, progress
@@ -161,7 +162,7 @@ def demo_asset(arguments: argparse.Namespace, _progress: Progress) -> dict[str, 
 
 
 def doctor(_arguments: argparse.Namespace, _progress: Progress) -> dict[str, Any]:
-    """What this Blender can do, as a list with marks."""
+    """Checks of this Blender, printed as a list."""
     findings = self_check.findings()
     for finding in findings:
         say(finding.line)

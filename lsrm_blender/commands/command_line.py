@@ -73,7 +73,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     arguments = program.parse_args(argv)
     of_test_views = arguments.handler == "capture" and (arguments.relight or arguments.passes)
     if of_test_views and not arguments.test_views:
-        program.error("--relight and --passes need test views: add --test-views 8, say")
+        program.error("--relight and --passes need test views: add --test-views 8, for example")
     return arguments
 
 
@@ -181,7 +181,7 @@ def _add_import(commands: Any) -> None:
     add("result", type=Path, help="a result, a capture folder, or a transforms.json")
     add("-o", "--output", type=Path, required=True, metavar="SCENE.blend")
     add("--into", type=Path, metavar="SCENE.blend", help="default: an empty scene")
-    add("--views", type=Path, help="the capture it was made from; default: as its report says")
+    add("--views", type=Path, help="the capture it was made from; default: from its report")
 
 
 def _add_relight(commands: Any) -> None:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command `convert`: words of the command line to a batch."""
+"""The command `convert`: many assets to results."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from ...backend.shared.progress import Progress
     from ..jobs.child_process import ChildCommand
 
-CAPTURE_WORDS = ("views", "size", "samples", "seed", "threads", "environment")
-RECONSTRUCT_WORDS = ("checkpoint", "refine", "device", "texture_size", "faces", "material")
+CAPTURE_OPTIONS = ("views", "size", "samples", "seed", "threads", "environment")
+RECONSTRUCT_OPTIONS = ("checkpoint", "refine", "device", "texture_size", "faces", "material")
 
 
 def convert_all(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
@@ -40,10 +40,10 @@ def convert_all(arguments: argparse.Namespace, progress: Progress) -> dict[str, 
     except NoSuchInput as error:
         say(f"{error.message} {error.remedy}")
         return {"error": error.to_dict(), "exit_code": USAGE}
-    words = {**vars(arguments), **_found_from_anywhere(arguments)}
+    options = {**vars(arguments), **_absolute_paths(arguments)}
     settings = BatchSettings(
-        capture={name: words[name] for name in CAPTURE_WORDS},
-        reconstruct={name: words[name] for name in RECONSTRUCT_WORDS},
+        capture={name: options[name] for name in CAPTURE_OPTIONS},
+        reconstruct={name: options[name] for name in RECONSTRUCT_OPTIONS},
         retries=arguments.retries,
         retry_failed=arguments.retry_failed,
         force=arguments.force,
@@ -59,8 +59,8 @@ def convert_all(arguments: argparse.Namespace, progress: Progress) -> dict[str, 
         raise write_failure(output, error) from error
 
 
-def _found_from_anywhere(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The words that name files, for children that work in another folder; others are names."""
+def _absolute_paths(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The options that may be files, as absolute paths: children run in another folder."""
     environment, checkpoint = arguments.environment, arguments.checkpoint
     if environment and Path(environment).is_file():
         environment = str(Path(environment).absolute())
@@ -76,7 +76,7 @@ def run_batch(
     arguments: argparse.Namespace,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Convert items with children of our own, which are gone afterwards."""
+    """Convert items with child processes that end afterwards."""
     logs = output / "logs"
     limits = TimeLimits(stage=arguments.time_limit)
     children = Children(
@@ -84,7 +84,7 @@ def run_batch(
             lambda: child_commands.blender_server(bpy.app.binary_path, logs / "blender.txt"),
             TimeLimits(stage=arguments.time_limit, first_message=BLENDER_FIRST_MESSAGE),
         ),
-        Client(lambda: _backend(arguments.backend_python, logs / "backend.txt"), limits),
+        Client(lambda: _backend_server(arguments.backend_python, logs / "backend.txt"), limits),
     )
     log = BatchLog(None if settings.dry_run else output / LOG, say)
     try:
@@ -94,6 +94,6 @@ def run_batch(
         children.backend.close()
 
 
-def _backend(python: str, log: Path) -> ChildCommand:
+def _backend_server(python: str, log: Path) -> ChildCommand:
     found = child_commands.backend_python(python, ()) if python else preferences.backend_python()
     return child_commands.backend_server(found, log)

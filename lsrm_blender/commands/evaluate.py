@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How good a result is: rendered at the held-out cameras, scored by the backend."""
+"""The command `evaluate`: renders at the held-out cameras, scored by the backend."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...backend.shared.errors import BackendDied, BadCapture
 from ...backend.shared.virtual_environments import ROOT, backend_command, child_variables
 from ..scene.asset_import import AssetChoice, open_asset
 from ..scene.capture import ENVIRONMENT, REFERENCE_MESH
-from ..scene.lighting import Environment, world_of
+from ..scene.lighting import EnvironmentLight, make_world
 from ..scene.passes import unlit
 from ..scene.pixels import read_stored, render_pixels, srgb_with_alpha, write_png
 from ..scene.render_settings import RenderSettings, use_cycles, use_true_colors
@@ -40,9 +40,9 @@ def evaluate(
     Args:
         views: the capture folder; it must have a `test` folder.
         mesh: any 3D file, in the capture's coordinates.
-        shading: "unlit" shows the base color as it is, "lit" lights it as the capture was.
-        comparison: where to store the true views and the renders side by side; None does not.
-        progress: told of every view.
+        shading: "unlit" renders the base color, "lit" uses the light of the capture.
+        comparison: the file for the true views and the renders side by side, if any.
+        progress: receives every view.
 
     Returns:
         The backend's scores.
@@ -55,7 +55,7 @@ def evaluate(
     test = views / "test"
     if not test.is_dir():
         raise BadCapture(
-            f"{views} has no held-out views.", "Capture again with --test-views 8, say."
+            f"{views} has no held-out views.", "Capture again with --test-views 8, for example."
         )
     capture = read_capture(test)
     objects = open_asset(AssetChoice(mesh))
@@ -66,7 +66,7 @@ def evaluate(
             use_cycles(scene, RenderSettings())
             use_true_colors(scene)
             if shading == "lit":
-                scene.world = world_of(Environment(str(views / ENVIRONMENT)))
+                scene.world = make_world(EnvironmentLight(str(views / ENVIRONMENT)))
                 render_views(scene, capture, renders, progress)
             else:
                 with unlit(scene, "base_color"):
@@ -79,7 +79,7 @@ def evaluate(
 def render_views(
     scene: bpy.types.Scene, capture: Capture, folder: Path, progress: Progress
 ) -> None:
-    """Render a scene of ours at the cameras of a capture, into `<view>.png`, straight alpha."""
+    """Render a working scene at the cameras of a capture to `<view>.png`, straight alpha."""
     for index, frame in enumerate(capture.frames):
         progress.report("evaluate", index / len(capture.frames), f"view {frame.name}")
         point_camera(scene, Viewpoint(frame.name, frame.intrinsics, frame.camera_to_world))
@@ -87,7 +87,7 @@ def render_views(
 
 
 def _scores(renders: Path, test: Path, mesh: Path) -> dict[str, Any]:
-    """Let the backend score renders; it has the libraries that Blender's Python lacks."""
+    """Scores of renders by the backend: Blender's Python has not the libraries for them."""
     command = backend_command("metrics", str(renders), str(test.absolute()), "--json")
     reference = test / REFERENCE_MESH
     if reference.is_file():
@@ -100,16 +100,16 @@ def _scores(renders: Path, test: Path, mesh: Path) -> dict[str, Any]:
     except ValueError:
         scores = {}
     if done.returncode != 0 or "error" in scores or not scores:
-        words = scores.get("error", {}).get("message") or done.stderr.strip()[-500:]
+        message = scores.get("error", {}).get("message") or done.stderr.strip()[-500:]
         raise BackendDied(
-            f"Scoring failed with exit code {done.returncode}: {words}",
+            f"Scoring failed with exit code {done.returncode}: {message}",
             "Run `python3 -m backend doctor`.",
         )
     return scores
 
 
 def write_comparison(capture: Capture, renders: Path, path: Path) -> None:
-    """Store one picture: a row for every view, the true one left, the render right, over white."""
+    """Store one image with a row for every view: the true one left, the render right."""
     rows = []
     for frame in capture.frames:
         pair = (read_stored(frame.image_path), read_stored(renders / f"{frame.name}.png"))
@@ -122,7 +122,7 @@ def _over_white(image: np.ndarray) -> np.ndarray:
 
 
 def _same_width(rows: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Pad rows [h, w, 3] with white to the widest."""
+    """Pad rows [height, width, 3] with white to the widest."""
     width = max(row.shape[1] for row in rows)
     return [
         np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=1.0)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What this Blender can do, tried rather than assumed."""
+"""The command `doctor`: checks of this Blender, by trying what LSRM uses."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ POINT = (0.1, 0.05, 0.02)
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at.
+    """The outcome of one check.
 
     Attributes:
-        name: of the thing.
-        text: what was found.
-        remedy: what to do if it is not good.
-        good: whether it is as it should be.
+        name: of the check.
+        text: the outcome.
+        remedy: what to do if the check failed.
+        good: whether the check passed.
         needed: whether LSRM's commands fail without it.
     """
 
@@ -46,18 +46,18 @@ class Finding:
 
     @property
     def line(self) -> str:
-        """For a person to read."""
-        words = self.text if self.good else f"{self.text} {self.remedy}"
-        return f"{'✓' if self.good else '✗'} {self.name}: {words}"
+        """The finding for people."""
+        text = self.text if self.good else f"{self.text} {self.remedy}"
+        return f"{'✓' if self.good else '✗'} {self.name}: {text}"
 
     def to_dict(self) -> dict[str, Any]:
-        """For programs."""
+        """The finding as JSON."""
         return asdict(self)
 
 
 def findings() -> list[Finding]:
-    """Look at everything the commands lean on."""
-    return [_version(), _renderer(), _denoiser(), _environments()]
+    """Run all checks."""
+    return [_version(), _renderer(), _denoiser(), _environment_lights()]
 
 
 def exit_code(found: list[Finding]) -> int:
@@ -72,7 +72,7 @@ def _version() -> Finding:
 
 
 def _renderer() -> Finding:
-    """Render a small glowing ball and look where it appears."""
+    """Render a small ball and compare its position with the camera formulas."""
     name, remedy = "Cycles and cameras", "Enable the Cycles add-on, or use another Blender build."
     try:
         error = marker_error()
@@ -83,7 +83,7 @@ def _renderer() -> Finding:
 
 
 def marker_error() -> float:
-    """How far a rendered marker lies from where our camera formulas put it, in pixels."""
+    """The distance of a rendered marker from its projection by `shared.cameras`, in pixels."""
     intrinsics = cameras.Intrinsics(96, 64, 120.0, 120.0, 40.0, 30.0)
     view = Viewpoint("marker", intrinsics, cameras.look_at((1.0, -2.0, 0.7), (0.0, 0.0, 0.0)))
     with working_scene("LSRM marker", []) as scene:
@@ -96,20 +96,20 @@ def marker_error() -> float:
     return math.dist(found, predicted[0])
 
 
-def add_marker(scene: bpy.types.Scene, place: tuple[float, float, float], radius: float) -> None:
-    """Put a small ball into a scene of ours."""
+def add_marker(scene: bpy.types.Scene, center: tuple[float, float, float], radius: float) -> None:
+    """Add a small ball to a working scene."""
     mesh = bpy.data.meshes.new("LSRM marker")
     ball = bmesh.new()
     bmesh.ops.create_icosphere(ball, subdivisions=3, radius=radius)
     ball.to_mesh(mesh)
     ball.free()
     marker = bpy.data.objects.new("LSRM marker", mesh)
-    marker.location = place
+    marker.location = center
     scene.collection.objects.link(marker)
 
 
 def centroid(coverage: np.ndarray) -> tuple[float, float]:
-    """The mean pixel coordinates (u, v) of a mask [h, w]."""
+    """The mean pixel coordinates (u, v) of a mask [height, width]."""
     rows, columns = np.mgrid[: coverage.shape[0], : coverage.shape[1]] + 0.5
     total = coverage.sum()
     return float((columns * coverage).sum() / total), float((rows * coverage).sum() / total)
@@ -118,14 +118,14 @@ def centroid(coverage: np.ndarray) -> tuple[float, float]:
 def _denoiser() -> Finding:
     with working_scene("LSRM denoiser", []) as scene:
         good = can_denoise(scene)
-    text = "Open Image Denoise is there." if good else "This build has no Open Image Denoise."
+    text = "Open Image Denoise was found." if good else "This build has no Open Image Denoise."
     remedy = "Captures will be noisier; use more --samples."
     return Finding("Denoiser", text, remedy, good=good, needed=False)
 
 
-def _environments() -> Finding:
+def _environment_lights() -> Finding:
     there = [name for name in BUNDLED if bundled_file(name) is not None]
     good = len(there) == len(BUNDLED)
-    text = f"{len(there)} of {len(BUNDLED)} bundled lights are there."
+    text = f"{len(there)} of {len(BUNDLED)} bundled lights were found."
     remedy = "Give HDR files instead of names."
-    return Finding("Environments", text, remedy, good=good, needed=False)
+    return Finding("Environment lights", text, remedy, good=good, needed=False)

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command `serve`: a Blender without a window that works for one with a window.
+"""The command `serve`: a second Blender, without a window, that captures and imports on request.
 
-Rendering and importing in the artist's own Blender would freeze it, and a broken file could take
-it along.
+Rendering and importing in the artist's own Blender would block it, and a broken file could crash
+it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ...backend.shared.rpc_server import Pipe, Server
 from ..jobs.mesh_check import check_mesh
 from ..scene import capture as capturing
 from ..scene.asset_import import AssetChoice, common_name, open_asset, open_empty
-from ..scene.lighting import Environment
+from ..scene.lighting import EnvironmentLight
 from ..scene.render_settings import RenderSettings
 from ..scene.result_import import read_result, store_import
 from ..scene.scene_cameras import Framing
@@ -34,7 +34,7 @@ def serve() -> int:
 
 
 def describe() -> dict[str, Any]:
-    """What this Blender is."""
+    """The version of this Blender."""
     return {"version": bpy.app.version_string}
 
 
@@ -42,13 +42,13 @@ def capture(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Asset to capture folder.
 
     Args:
-        params: `asset` and `output`; `objects` (names) for some of a file only; `source` for
-            another answer to where they come from; `views`, `size`, `samples`, `seed`,
+        params: `asset` and `output`; `objects` limits the capture to these names; `source`
+            replaces the entry `source` of capture.json; `views`, `size`, `samples`, `seed`,
             `environment` as in the command `capture`.
         progress: of the job.
 
     Returns:
-        What capture.json holds.
+        The content of capture.json.
 
     Raises:
         LsrmError: as `capture` does.
@@ -57,7 +57,7 @@ def capture(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
     progress.report("open", 0.0, asset.name)
     objects = open_asset(AssetChoice(asset))
     if names := params.get("objects"):
-        objects = _named(objects, names)
+        objects = _select(objects, names)
     source = params.get("source") or {
         "file": str(asset.absolute()),
         "name": common_name(objects, asset),
@@ -70,13 +70,13 @@ def capture(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
         render=RenderSettings(
             params.get("samples", 32), params.get("seed", 0), threads=params.get("threads", 0)
         ),
-        environment=Environment(params["environment"]) if params.get("environment") else None,
+        environment=EnvironmentLight(params["environment"]) if params.get("environment") else None,
     )
     return capturing.capture(objects, source, Path(params["output"]), settings, progress)
 
 
 def prepare(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Result folder to a .blend that a window can load at once.
+    """Result folder to a .blend that another Blender appends fast.
 
     Args:
         params: `result` and `output`.
@@ -86,7 +86,7 @@ def prepare(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
         The path of the .blend.
 
     Raises:
-        LsrmError: if the result is none, or the .blend cannot be written.
+        LsrmError: if the folder is no result, or the .blend cannot be written.
     """
     folder, blend = Path(params["result"]), Path(params["output"])
     progress.report("import", 0.0, folder.name)
@@ -97,8 +97,8 @@ def prepare(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
     return {"output": str(blend)}
 
 
-def _named(objects: list[bpy.types.Object], names: list[str]) -> list[bpy.types.Object]:
-    """Those of the objects that were asked for.
+def _select(objects: list[bpy.types.Object], names: list[str]) -> list[bpy.types.Object]:
+    """The objects with the given names.
 
     Raises:
         BadAsset: if none of them can be captured.

@@ -25,13 +25,13 @@ SUFFIXES = (
 
 @dataclass(frozen=True)
 class AssetChoice:
-    """What to open, and what of it to look at.
+    """The file to open, and the objects in it to capture.
 
     Attributes:
         path: of the file.
-        object_name: this object with its children only.
-        collection_name: the objects of this collection only.
-        up_axis: "Y", "Z" or "auto", for formats that do not say.
+        object_name: limits the choice to this object and its children.
+        collection_name: limits the choice to the objects of this collection.
+        up_axis: "Y", "Z" or "auto", for formats without a convention.
     """
 
     path: Path
@@ -67,7 +67,7 @@ def open_file(path: Path, up_axis: str = "auto") -> None:
     try:
         _load(path, up_axis)
     except (RuntimeError, ValueError, KeyError, TypeError, OSError) as error:
-        # Blender's importers are many people's Python: a broken file may raise any of these.
+        # Blender's importers are Python add-ons: a broken file may raise any of these.
         reason = str(error).strip().splitlines()[-1:] or ["no reason given"]
         raise BadAsset(
             f"Blender cannot open {path.name}: {reason[0]}", "Check the file."
@@ -75,7 +75,7 @@ def open_file(path: Path, up_axis: str = "auto") -> None:
 
 
 def open_empty() -> None:
-    """Replace the open file by one with nothing in it."""
+    """Replace the open file by an empty one."""
     # Not read_factory_settings: that would unload this very extension.
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True, load_ui=False)
 
@@ -112,7 +112,7 @@ def _importer(suffix: str, up_axis: str) -> Callable[..., set[str]]:
 
 
 def _show_vertex_colors(mesh: bpy.types.Mesh) -> None:
-    """Scans often carry their color in the vertices, without a material that shows it."""
+    """Add a material that shows vertex colors: scans often have these alone."""
     if any(mesh.materials) or not mesh.color_attributes:
         return
     material = bpy.data.materials.new("Vertex colors")
@@ -181,7 +181,7 @@ def _can_show(shown: bpy.types.Object) -> bool:
 
 
 def common_name(objects: list[bpy.types.Object], path: Path) -> str:
-    """One name for all: the object's, that of what they all hang on, or the file's."""
+    """One name for all: that of their common root object, or that of the file."""
     roots = set()
     for shown in objects:
         root = shown

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Photograph objects from all around, with everything known about every picture."""
+"""Captures: rendered views of objects from all around, with cameras, masks and light."""
 
 from __future__ import annotations
 
@@ -48,14 +48,15 @@ class CaptureSettings:
     """How a capture is made.
 
     Attributes:
-        views: how many input views, on a Fibonacci sphere.
-        test_views: how many held-out views, as far from those as can be.
+        views: the number of input views, on a Fibonacci sphere.
+        test_views: the number of held-out views, as far from the input views as possible.
         framing: size, field of view, distance.
         render: samples, seed, threads.
         environment: the light; None takes the file's own world and lamps.
         relight: other lights for the test views.
-        passes: also store the materials of the test views.
-        normalize: write everything as if the object had radius 0.5 and stood at the origin.
+        passes: whether to store the materials of the test views, too.
+        normalize: whether to write coordinates in which the bounding sphere has radius 0.5 and
+            its center at the origin.
         panorama_width: of environment.hdr, in pixels.
     """
 
@@ -63,8 +64,8 @@ class CaptureSettings:
     test_views: int = 0
     framing: Framing = field(default_factory=Framing)
     render: RenderSettings = field(default_factory=RenderSettings)
-    environment: lighting.Environment | None = None
-    relight: tuple[lighting.Environment, ...] = ()
+    environment: lighting.EnvironmentLight | None = None
+    relight: tuple[lighting.EnvironmentLight, ...] = ()
     passes: bool = False
     normalize: bool = False
     panorama_width: int = 1024
@@ -72,14 +73,14 @@ class CaptureSettings:
 
 @dataclass(frozen=True)
 class Studio:
-    """A lit object, ready to be photographed.
+    """A working scene with everything that its views need.
 
     Attributes:
-        scene: ours, with the user's objects.
+        scene: the working scene with the user's objects.
         lamps: the copies of the user's lamps in it.
-        geometry: what a render shows.
-        sphere: around it.
-        panorama: the light, [h, w, 3].
+        geometry: the surface that a render shows.
+        sphere: the bounding sphere of the geometry.
+        panorama: the light, [height, width, 3].
         normalization: from the scene's coordinates to those written.
     """
 
@@ -98,21 +99,21 @@ def capture(
     settings: CaptureSettings,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Capture objects of the open file into a folder; the file stays as it is.
+    """Capture objects of the open file into a folder; the file is not changed.
 
     Args:
-        objects: what to show; nothing else will be seen, or cast a shadow.
-        source: what capture.json shall say about where they come from.
-        output: the capture folder to make; a previous one is replaced when all is done.
-        settings: how.
-        progress: told of every view, asked before every view.
+        objects: to render; others are neither seen nor cast shadows.
+        source: the entry of capture.json about the asset.
+        output: the capture folder; an existing one is replaced at the end.
+        settings: how the capture is made.
+        progress: receives every view; checked before every view.
 
     Returns:
-        What capture.json holds.
+        The content of capture.json.
 
     Raises:
-        BadAsset: if the objects show no surface, or an environment is unknown.
-        OutputNotWritable, DiskFull: as they say.
+        BadAsset: if the objects show no surface, or an environment light is unknown.
+        OutputNotWritable, DiskFull: if the folder cannot be written.
         Cancelled: if the user stopped it.
     """
     original = bpy.context.scene
@@ -122,14 +123,14 @@ def capture(
             progress.report("capture", 0.0, "measuring the object")
             studio = _set_up(scene, original, settings)
             info = {"source": source, **_description(studio, original, settings)}
-            _photograph(studio, settings, folder, progress)
+            _render_views(studio, settings, folder, progress)
         write_capture_json(folder, info)
     progress.report("capture", 1.0, f"{settings.views} views in {output}")
     return info
 
 
 def _set_up(scene: bpy.types.Scene, original: bpy.types.Scene, settings: CaptureSettings) -> Studio:
-    """Measure the objects of our scene, light them, and give the scene its camera."""
+    """Measure the objects of the working scene, light them, and add a camera."""
     scene_cameras.add_camera(scene)
     geometry = rendered_geometry(scene)
     sphere = bounding_sphere(geometry.vertices)
@@ -153,7 +154,7 @@ def _light(
 ) -> tuple[bpy.types.World | None, list[bpy.types.Object]]:
     """The world and the lamps that light the capture."""
     if settings.environment is not None:
-        return lighting.world_of(settings.environment), []
+        return lighting.make_world(settings.environment), []
     lamps = lights(original)
     if original.world is None and not lamps:
         return lighting.uniform_world(), []
@@ -166,10 +167,10 @@ def _normalization(sphere: BoundingSphere, settings: CaptureSettings) -> cameras
     return cameras.Normalization((0.0, 0.0, 0.0), 1.0)
 
 
-def _photograph(
+def _render_views(
     studio: Studio, settings: CaptureSettings, folder: Path, progress: Progress
 ) -> None:
-    """Take and store all pictures of a capture."""
+    """Render and store all views of a capture."""
     radiance_hdr.write_hdr(folder / ENVIRONMENT, studio.panorama)
     directions = scene_cameras.even_directions(settings.views)
     aim = studio.geometry.vertices, studio.sphere, settings.framing
@@ -181,22 +182,22 @@ def _photograph(
     if settings.test_views:
         held_out = scene_cameras.farthest_directions(directions, settings.test_views)
         views = scene_cameras.viewpoints(held_out, *aim)
-        _take_test_views(studio, views, settings, folder / "test", progress)
+        _render_test_views(studio, views, settings, folder / "test", progress)
 
 
 def _input_view(studio: Studio, view: Viewpoint, seed: int, folder: Path) -> Frame:
-    """One picture over its background, and its mask."""
-    rendered = _shoot(studio.scene, view, seed)
+    """Render and store one view over its background, and its mask."""
+    rendered = _render_view(studio.scene, view, seed)
     _, directions = cameras.pixel_rays(view.intrinsics, view.camera_to_world)
-    background = lighting.look_up(studio.panorama, directions)
+    background = lighting.sample_panorama(studio.panorama, directions)
     frame = _frame(studio, view, folder)
     write_png(frame.image_path, to_srgb(over(rendered, background)))
     write_png(folder / "masks" / f"{view.name}.png", np.clip(rendered[..., 3:], 0.0, 1.0))
     return frame
 
 
-def _shoot(scene: bpy.types.Scene, view: Viewpoint, seed: int) -> np.ndarray:
-    """Render one view: linear, premultiplied [h, w, 4]."""
+def _render_view(scene: bpy.types.Scene, view: Viewpoint, seed: int) -> np.ndarray:
+    """Render one view: linear, premultiplied [height, width, 4]."""
     point_camera(scene, view)
     scene.cycles.seed = seed
     return render_pixels(scene)
@@ -213,19 +214,19 @@ def _frame(studio: Studio, view: Viewpoint, folder: Path) -> Frame:
     )
 
 
-def _take_test_views(
+def _render_test_views(
     studio: Studio,
     views: list[Viewpoint],
     settings: CaptureSettings,
     folder: Path,
     progress: Progress,
 ) -> None:
-    """The held-out views: under this light and others, their materials, the true mesh."""
+    """Render and store the held-out views, relit ones, their materials, and the true mesh."""
     seed = settings.render.seed + settings.views
     frames = []
     for index, view in enumerate(views):
         progress.report("test views", index / len(views), f"test view {index + 1}/{len(views)}")
-        rendered = _shoot(studio.scene, view, seed + index)
+        rendered = _render_view(studio.scene, view, seed + index)
         frames.append(_frame(studio, view, folder))
         write_png(frames[-1].image_path, srgb_with_alpha(rendered))
         write_png(folder / "masks" / f"{view.name}.png", np.clip(rendered[..., 3:], 0.0, 1.0))
@@ -243,18 +244,20 @@ def _take_test_views(
 def _relight(
     studio: Studio,
     views: list[Viewpoint],
-    environment: lighting.Environment,
+    environment: lighting.EnvironmentLight,
     folder: Path,
     progress: Progress,
 ) -> None:
-    """The test views again, lit by another environment and by nothing else."""
+    """Render and store the test views under another environment light alone."""
     before = studio.scene.world
-    studio.scene.world = lighting.world_of(environment)
+    studio.scene.world = lighting.make_world(environment)
     for lamp in studio.lamps:
         lamp.hide_render = True
     for index, view in enumerate(views):
         progress.report("relit views", index / len(views), f"{environment.name}, view {index + 1}")
-        write_png(folder / f"{view.name}.png", srgb_with_alpha(_shoot(studio.scene, view, index)))
+        write_png(
+            folder / f"{view.name}.png", srgb_with_alpha(_render_view(studio.scene, view, index))
+        )
     for lamp in studio.lamps:
         lamp.hide_render = False
     studio.scene.world = before
@@ -263,7 +266,7 @@ def _relight(
 def _description(
     studio: Studio, original: bpy.types.Scene, settings: CaptureSettings
 ) -> dict[str, Any]:
-    """What capture.json says beside the source."""
+    """The entries of capture.json beside the source."""
     center = studio.normalization.apply(studio.sphere.center).tolist()
     return {
         "bounding_sphere": {
@@ -297,7 +300,7 @@ def _lighting_description(
 
 
 def missing_images() -> list[str]:
-    """Textures whose files are gone; Blender renders them pink."""
+    """Textures whose files are missing; Blender renders them pink."""
     return [
         image.filepath
         for image in bpy.data.images

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The demo's object: a tin toy rocket, made of nothing but Blender's own.
+"""The demo's object: a tin toy rocket, built by Blender's mesh operators.
 
-It has what makes reconstruction interesting: letters, checks, metal, a thin antenna and fins, a
+It has features that are hard to reconstruct: letters, checks, metal, a thin antenna and fins, a
 hollow nozzle and sunk windows.
 """
 
@@ -29,7 +29,7 @@ SEGMENTS = 112
 NOSE_HEIGHT, BAND_HEIGHT, BAND_HALF = 1.2, 0.5, 0.07
 WINDOW_HEIGHT, WINDOW_RADIUS = 1.0, 0.115
 LETTERS_HEIGHT = 0.72
-# Turned towards the photographer, so that the first view of a capture can be read.
+# Towards the first camera of a capture, so that the letters can be read in view 0.
 FRONT = PORTRAIT_AZIMUTH
 BACK = FRONT + math.pi
 
@@ -38,7 +38,7 @@ def build(scene: bpy.types.Scene) -> bpy.types.Object:
     """Put the rocket into a scene, with its own light and a camera.
 
     Returns:
-        The empty object that all its parts hang on.
+        The empty object that is the parent of all parts.
     """
     palette = make_palette()
     collection = bpy.data.collections.new("Rocket")
@@ -155,8 +155,8 @@ def _ring(name: str, height: float, minor: float, metal: bpy.types.Material) -> 
 
 def _window(azimuth: float, palette: Palette) -> list[bpy.types.Object]:
     """A brass ring and, sunk into it, a hollow pane."""
-    place = _on_body(WINDOW_HEIGHT, azimuth, 0.012)
-    turn = _outward(WINDOW_HEIGHT, azimuth).to_track_quat("Z", "Y").to_matrix().to_4x4()
+    center = _on_body(WINDOW_HEIGHT, azimuth, 0.012)
+    rotation = _outward(WINDOW_HEIGHT, azimuth).to_track_quat("Z", "Y").to_matrix().to_4x4()
     radii = np.linspace(WINDOW_RADIUS, 1e-3, 16)
     # A paraboloid: level with the ring at its rim, almost at the body's skin in the middle.
     pane = _lathe(np.stack([radii, 0.03 * (radii / WINDOW_RADIUS) ** 2 - 0.002], axis=1))
@@ -165,7 +165,7 @@ def _window(azimuth: float, palette: Palette) -> list[bpy.types.Object]:
         _object("Window pane", pane, (palette.glass,)),
     ]
     for part in parts:
-        part.matrix_world = Matrix.Translation(place) @ turn
+        part.matrix_world = Matrix.Translation(center) @ rotation
     return parts
 
 
@@ -212,14 +212,14 @@ def _antenna(palette: Palette) -> list[bpy.types.Object]:
 
 
 def _letters(
-    words: str, height: float, azimuth: float, paint: bpy.types.Material
+    text: str, height: float, azimuth: float, paint: bpy.types.Material
 ) -> bpy.types.Object:
     """Raised letters, bent around the body."""
-    text = bpy.data.curves.new("Letters", "FONT")
-    text.body, text.size, text.extrude = words, 0.27, 0.014
-    text.align_x, text.align_y = "CENTER", "CENTER"
+    curve = bpy.data.curves.new("Letters", "FONT")
+    curve.body, curve.size, curve.extrude = text, 0.27, 0.014
+    curve.align_x, curve.align_y = "CENTER", "CENTER"
     # No `offset` to embolden them: Blender then fills the notches of the M.
-    source = bpy.data.objects.new("Letters", text)
+    source = bpy.data.objects.new("Letters", curve)
     shape = bmesh.new()
     flat = source.to_mesh()
     shape.from_mesh(flat)
@@ -231,8 +231,8 @@ def _letters(
         turn = azimuth + across / float(_radius_at(height))
         vertex.co = _on_body(level, turn, out + 0.006)
     bpy.data.objects.remove(source)
-    bpy.data.curves.remove(text)
-    letters = _object(words, shape, (paint,))
+    bpy.data.curves.remove(curve)
+    letters = _object(text, shape, (paint,))
     letters.data.shade_flat()
     return letters
 
@@ -247,7 +247,7 @@ def _refine(shape: bmesh.types.BMesh) -> None:
 
 
 def _add_camera(scene: bpy.types.Scene) -> None:
-    """A camera at the height of a child's eyes, for square pictures."""
+    """Add a camera that looks slightly down, for square images."""
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
     camera.data.lens = 70.0
     middle = np.array((0.0, 0.0, 0.9))

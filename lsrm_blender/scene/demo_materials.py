@@ -59,15 +59,15 @@ def _rgba(color: Color, factor: float = 1.0) -> tuple[float, float, float, float
 def _clouds(
     tree: bpy.types.NodeTree, scale: float, low: tuple[float, ...], high: tuple[float, ...]
 ) -> bpy.types.NodeSocket:
-    """A color that wanders between two, as hand-laid paint and worn metal do."""
-    place = tree.nodes.new("ShaderNodeTexCoord")
+    """A noise color between two, for hand-laid paint and worn metal."""
+    coordinates = tree.nodes.new("ShaderNodeTexCoord")
     noise = tree.nodes.new("ShaderNodeTexNoise")
     noise.inputs["Scale"].default_value = scale
     noise.inputs["Detail"].default_value = 6.0
     ramp = tree.nodes.new("ShaderNodeValToRGB")
     ramp.color_ramp.elements[0].position, ramp.color_ramp.elements[1].position = 0.35, 0.65
     ramp.color_ramp.elements[0].color, ramp.color_ramp.elements[1].color = low, high
-    tree.links.new(place.outputs["Object"], noise.inputs["Vector"])
+    tree.links.new(coordinates.outputs["Object"], noise.inputs["Vector"])
     tree.links.new(noise.outputs["Fac" if "Fac" in noise.outputs else 0], ramp.inputs["Fac"])
     return ramp.outputs["Color"]
 
@@ -85,14 +85,14 @@ def _checkered(name: str) -> bpy.types.Material:
     """Cream and teal checks; the mesh's u runs around the body, v along it."""
     material, tree, shader = _principled(name)
     cream = _clouds(tree, 4.0, _rgba(CREAM, 0.95), _rgba(CREAM, 1.02))
-    place = tree.nodes.new("ShaderNodeUVMap")
+    coordinates = tree.nodes.new("ShaderNodeUVMap")
     checker = tree.nodes.new("ShaderNodeTexChecker")
     checker.inputs["Scale"].default_value = 1.0
     checker.inputs["Color2"].default_value = _rgba(TEAL)
     stretch = tree.nodes.new("ShaderNodeMapping")
     stretch.inputs["Scale"].default_value = (28.0, 14.0, 0.0)
     stretch.inputs["Location"].default_value = (0.001, 0.001, 0.5)
-    tree.links.new(place.outputs["UV"], stretch.inputs["Vector"])
+    tree.links.new(coordinates.outputs["UV"], stretch.inputs["Vector"])
     tree.links.new(stretch.outputs["Vector"], checker.inputs["Vector"])
     tree.links.new(cream, checker.inputs["Color1"])
     tree.links.new(checker.outputs["Color"], shader.inputs["Base Color"])
@@ -125,7 +125,7 @@ def make_sky() -> bpy.types.World:
         world.use_nodes = True
     tree = world.node_tree
     background = next(node for node in tree.nodes if node.type == "BACKGROUND")
-    place = tree.nodes.new("ShaderNodeTexCoord")
+    coordinates = tree.nodes.new("ShaderNodeTexCoord")
     parts = tree.nodes.new("ShaderNodeSeparateXYZ")
     height = tree.nodes.new("ShaderNodeMapRange")
     height.inputs["From Min"].default_value = -1.0
@@ -133,7 +133,7 @@ def make_sky() -> bpy.types.World:
     elements = ramp.color_ramp.elements
     elements[0].color, elements[1].color = (0.34, 0.29, 0.24, 1.0), (0.62, 0.80, 1.15, 1.0)
     elements.new(0.5).color = (1.0, 0.96, 0.9, 1.0)
-    tree.links.new(place.outputs["Generated"], parts.inputs["Vector"])
+    tree.links.new(coordinates.outputs["Generated"], parts.inputs["Vector"])
     tree.links.new(parts.outputs["Z"], height.inputs["Value"])
     tree.links.new(height.outputs["Result"], ramp.inputs["Fac"])
     tree.links.new(ramp.outputs["Color"], background.inputs["Color"])

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Posed views in a scene: their cameras, each with its picture behind what it sees."""
+"""Posed views in a scene: their cameras, each with its image as the background."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ if TYPE_CHECKING:
 
 VIEW, RESOLUTION = "lsrm_view", "lsrm_resolution"
 DISPLAY_SHARE = 0.08
-"""Of a camera's distance to the middle of all: how large it is drawn."""
+"""The drawn size of a camera, relative to the mean distance from the center of all cameras."""
 
 
 def is_capture(path: Path) -> bool:
-    """Whether a path names posed views, and not a result."""
+    """Whether a path is one of posed views, and not of a result."""
     if path.is_dir():
         return any((path / name).is_file() for name in TRANSFORMS_NAMES)
     return path.suffix.lower() == ".json"
 
 
 def show_views(path: Path, scene: bpy.types.Scene) -> list[bpy.types.Object]:
-    """Show the cameras of a capture in a collection of their own; nothing else changes.
+    """Add the cameras of a capture to a collection of their own; nothing else changes.
 
-    Views that were shown before, of the same capture, are replaced.
+    The cameras of an earlier call for the same capture are replaced.
 
     Args:
         path: a capture folder or transforms.json, in any dialect that the backend reads.
-        scene: to show them in.
+        scene: that gets the cameras.
 
     Returns:
-        The cameras, with size and pixel aspect of their pictures in a custom property: those
-        belong to the scene in Blender, and this leaves it alone.
+        The cameras. The size and pixel aspect of their images are in a custom property: in
+        Blender these belong to the scene, which is not changed here.
 
     Raises:
         BadCapture, BadCamera, BadImage, TooFewViews: if the views cannot be read.
@@ -55,7 +55,7 @@ def show_views(path: Path, scene: bpy.types.Scene) -> list[bpy.types.Object]:
     to_scene = normalization_of(read_capture_json(folder))
     centers = np.array([to_scene.invert(frame.camera_to_world[:3, 3]) for frame in frames])
     size = DISPLAY_SHARE * float(np.linalg.norm(centers - centers.mean(axis=0), axis=1).mean())
-    collection = _fresh_collection(f"Views of {folder.name}", scene)
+    collection = _emptied_collection(f"Views of {folder.name}", scene)
     made = []
     for frame, center in zip(frames, centers, strict=True):
         camera = camera_of(frame, center)
@@ -66,16 +66,16 @@ def show_views(path: Path, scene: bpy.types.Scene) -> list[bpy.types.Object]:
 
 
 def camera_of(frame: Frame, center: np.ndarray) -> bpy.types.Object:
-    """A Blender camera for a view, standing at a center [3] in the scene's coordinates."""
+    """A Blender camera for a view, at a center [3] in the scene's coordinates."""
     data = bpy.data.cameras.new(frame.name)
     settings = blender_from_intrinsics(frame.intrinsics)
     for name in ("sensor_fit", "sensor_width", "sensor_height", "lens", "shift_x", "shift_y"):
         setattr(data, name, getattr(settings, name))
     data.show_background_images = True
-    behind = data.background_images.new()
-    behind.image = bpy.data.images.load(str(frame.image_path), check_existing=True)
-    behind.alpha = 0.5
-    behind.display_depth = "FRONT"
+    background = data.background_images.new()
+    background.image = bpy.data.images.load(str(frame.image_path), check_existing=True)
+    background.alpha = 0.5
+    background.display_depth = "FRONT"
     camera = bpy.data.objects.new(frame.name, data)
     pose = frame.camera_to_world.copy()
     pose[:3, 3] = center
@@ -89,7 +89,7 @@ def camera_of(frame: Frame, center: np.ndarray) -> bpy.types.Object:
 
 
 def look_through(camera: bpy.types.Object, scene: bpy.types.Scene) -> None:
-    """Let a scene's camera be that of a view, with the size of its picture, to compare the two."""
+    """Make the camera of a view the scene's camera, with the resolution of its image."""
     render = scene.render
     scene.camera = camera
     width, height, render.pixel_aspect_x, render.pixel_aspect_y = camera[RESOLUTION]
@@ -97,14 +97,14 @@ def look_through(camera: bpy.types.Object, scene: bpy.types.Scene) -> None:
     render.resolution_percentage = 100
 
 
-def _fresh_collection(name: str, scene: bpy.types.Scene) -> bpy.types.Collection:
-    """An empty collection of the scene; what one of this name held before is removed."""
+def _emptied_collection(name: str, scene: bpy.types.Scene) -> bpy.types.Collection:
+    """A collection of the scene by name, without the views of an earlier call."""
     found = next((each for each in scene.collection.children if each.name == name), None)
     if found is None:
         found = bpy.data.collections.new(name)
         scene.collection.children.link(found)
     old = [each for each in found.objects if VIEW in each.keys()]  # noqa: SIM118  RNA
-    pictures = {behind.image for each in old for behind in each.data.background_images}
+    images = {item.image for each in old for item in each.data.background_images}
     bpy.data.batch_remove([block for each in old for block in (each, each.data)])
-    bpy.data.batch_remove([each for each in pictures if each is not None and each.users == 0])
+    bpy.data.batch_remove([each for each in images if each is not None and each.users == 0])
     return found

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Worlds: from HDR images, from the file's own, and seen as one panorama."""
+"""Environment light: Blender worlds from HDR images or other worlds, and their panoramas."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ PANORAMA_SAMPLES = 8
 
 
 @dataclass(frozen=True)
-class Environment:
-    """A choice of light from all around.
+class EnvironmentLight:
+    """A choice of environment light.
 
     Attributes:
-        source: an image file, a world or image of the open file, or one of Blender's own.
+        source: an image file, a world or image of the open file, or one of `BUNDLED`.
         strength: a factor on its radiance.
         rotation: in degrees about +z, counter-clockwise seen from above.
     """
@@ -40,26 +40,26 @@ class Environment:
 
     @property
     def name(self) -> str:
-        """Short, and fit for a folder's name."""
+        """Short, and valid as the name of a folder."""
         stem = Path(self.source).stem
         return "".join(letter if letter.isalnum() else "_" for letter in stem)
 
     def to_dict(self) -> dict[str, Any]:
-        """As it stands in capture.json."""
+        """The light as capture.json describes it."""
         return {"kind": "environment", **asdict(self)}
 
 
-def world_of(environment: Environment) -> bpy.types.World:
+def make_world(environment: EnvironmentLight) -> bpy.types.World:
     """A new world with the chosen light.
 
     Raises:
-        BadAsset: if nothing goes by that name.
+        BadAsset: if nothing has that name.
     """
     source = environment.source
     if Path(source).is_file():
         return image_world(_load_image(Path(source)), environment)
     if source in bpy.data.worlds:
-        return turned_world(bpy.data.worlds[source], environment)
+        return rotated_world(bpy.data.worlds[source], environment)
     if source in bpy.data.images:
         return image_world(bpy.data.images[source], environment)
     bundled = bundled_file(source)
@@ -72,7 +72,7 @@ def world_of(environment: Environment) -> bpy.types.World:
 
 
 def bundled_file(name: str) -> Path | None:
-    """One of the environments that come with every Blender."""
+    """The file of an environment light that comes with Blender, if it is there."""
     for kind in ("LOCAL", "SYSTEM"):
         root = bpy.utils.resource_path(kind)
         path = Path(root) / "datafiles" / "studiolights" / "world" / f"{name}.exr"
@@ -92,7 +92,7 @@ def _load_image(path: Path) -> bpy.types.Image:
 
 
 def _empty_world(name: str) -> tuple[bpy.types.World, bpy.types.Node, bpy.types.NodeTree]:
-    """A new world with nothing but a Background: the world, that node, their tree."""
+    """A new world with a Background node only: the world, that node, their tree."""
     world = bpy.data.worlds.new(name)
     if world.node_tree is None:
         world.use_nodes = True
@@ -105,26 +105,26 @@ def _empty_world(name: str) -> tuple[bpy.types.World, bpy.types.Node, bpy.types.
 
 
 def uniform_world(radiance: float = 1.0) -> bpy.types.World:
-    """The same white light from everywhere."""
+    """A world with the same white light from every direction."""
     world, background, _ = _empty_world("LSRM neutral")
     background.inputs["Color"].default_value = (1.0, 1.0, 1.0, 1.0)
     background.inputs["Strength"].default_value = radiance
     return world
 
 
-def image_world(image: bpy.types.Image, environment: Environment) -> bpy.types.World:
+def image_world(image: bpy.types.Image, environment: EnvironmentLight) -> bpy.types.World:
     """A world lit by an equirectangular image."""
     world, background, tree = _empty_world(f"LSRM {environment.name}")
     texture = tree.nodes.new("ShaderNodeTexEnvironment")
     texture.image = image
     tree.links.new(texture.outputs["Color"], background.inputs["Color"])
     background.inputs["Strength"].default_value = environment.strength
-    _turn_texture(tree, texture, environment.rotation)
+    _rotate_texture(tree, texture, environment.rotation)
     return world
 
 
-def turned_world(original: bpy.types.World, environment: Environment) -> bpy.types.World:
-    """A copy of a world, made stronger and turned; the original stays."""
+def rotated_world(original: bpy.types.World, environment: EnvironmentLight) -> bpy.types.World:
+    """A copy of a world with another strength and rotation."""
     world = original.copy()
     world.name = f"LSRM {environment.name}"
     if world.node_tree is None:
@@ -133,14 +133,14 @@ def turned_world(original: bpy.types.World, environment: Environment) -> bpy.typ
         if node.type == "BACKGROUND" and not node.inputs["Strength"].is_linked:
             node.inputs["Strength"].default_value *= environment.strength
         elif node.type in ("TEX_ENVIRONMENT", "TEX_SKY"):
-            _turn_texture(world.node_tree, node, environment.rotation)
+            _rotate_texture(world.node_tree, node, environment.rotation)
     return world
 
 
-def _turn_texture(tree: bpy.types.NodeTree, texture: bpy.types.Node, degrees: float) -> None:
-    """Turn what a world texture shows about +z, after whatever mapping it has already."""
+def _rotate_texture(tree: bpy.types.NodeTree, texture: bpy.types.Node, degrees: float) -> None:
+    """Rotate a world texture about +z, in addition to any mapping it already has."""
     mapping = tree.nodes.new("ShaderNodeMapping")
-    # TEXTURE applies the inverse to the direction that is looked up, so the picture itself turns.
+    # TEXTURE applies the inverse to the direction that is looked up, so the image itself rotates.
     mapping.vector_type = "TEXTURE"
     mapping.inputs["Rotation"].default_value = (0.0, 0.0, math.radians(degrees))
     vector = texture.inputs["Vector"]
@@ -153,7 +153,7 @@ def _turn_texture(tree: bpy.types.NodeTree, texture: bpy.types.Node, degrees: fl
 
 
 def add_lamps(scene: bpy.types.Scene, lamps: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
-    """Copies of lamps in a scene of ours; they light, but no camera sees them."""
+    """Copies of lamps in a working scene; they light it, and no camera sees them."""
     copies = []
     for lamp in lamps:
         copy = lamp.copy()
@@ -169,10 +169,10 @@ def panorama(
     center: tuple[float, float, float],
     width: int = 1024,
 ) -> np.ndarray:
-    """All light that reaches a point, [width / 2, width, 3], linear, Blender's mapping.
+    """All light that reaches a point, [width / 2, width, 3], linear, in Blender's mapping.
 
     The column is 0.5 - atan2(y, x) / 2 pi of the width, the row 0.5 - asin(z) / pi of the height.
-    Lamps with a size are in it; suns, which have none that a camera sees, are not.
+    Lamps with a size are included; suns, which a camera does not see, are not.
     """
     scene = bpy.data.scenes.new("LSRM panorama")
     use_cycles(scene, RenderSettings(PANORAMA_SAMPLES, denoise=False, transparent=False))
@@ -190,9 +190,9 @@ def panorama(
 def _add_panoramic_camera(scene: bpy.types.Scene, center: tuple[float, float, float]) -> None:
     data = bpy.data.cameras.new("LSRM panorama")
     data.type = "PANO"
-    # Cycles kept its camera settings apart until Blender 4.5.
-    holder = data if hasattr(data, "panorama_type") else data.cycles
-    holder.panorama_type = "EQUIRECTANGULAR"
+    # Until Blender 4.5 the settings of Cycles' cameras lay in a group of their own.
+    settings = data if hasattr(data, "panorama_type") else data.cycles
+    settings.panorama_type = "EQUIRECTANGULAR"
     camera = bpy.data.objects.new("LSRM panorama", data)
     camera.location = center
     # The middle of Blender's environment images lies in the direction +x, their top in +z.
@@ -201,8 +201,8 @@ def _add_panoramic_camera(scene: bpy.types.Scene, center: tuple[float, float, fl
     scene.camera = camera
 
 
-def look_up(panorama_pixels: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """Light from directions [..., 3] (any length) of a panorama [h, w, 3], bilinear."""
+def sample_panorama(panorama_pixels: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """The light of a panorama [height, width, 3] from directions [..., 3], bilinear."""
     height, width = panorama_pixels.shape[:2]
     x, y, z = np.moveaxis(directions, -1, 0)
     column = (0.5 - np.arctan2(y, x) / (2.0 * np.pi)) * width - 0.5

@@ -25,7 +25,7 @@ INPUTS = {
     "metallic": ("Metallic",),
 }
 FULLY_METALLIC = frozenset({"BSDF_GLOSSY", "BSDF_ANISOTROPIC", "BSDF_METALLIC"})
-# These let light through or add none: what they cover keeps its place in the mixture.
+# These transmit light or add none: the mixture keeps its weight for what they cover.
 KEPT = frozenset({"BSDF_TRANSPARENT", "HOLDOUT", "MIX_SHADER", "ADD_SHADER", "GROUP", "REROUTE"})
 # Their "Roughness" means another thing, or they have none and scatter like chalk.
 ROUGH = frozenset({"BSDF_DIFFUSE", "EMISSION", "BACKGROUND", "BSDF_TRANSLUCENT"})
@@ -37,8 +37,8 @@ PLAIN_COLOR = (0.8, 0.8, 0.8, 1.0)
 def showing(channel: str) -> Iterator[None]:
     """Let every material of the open file emit one of CHANNELS while the body runs.
 
-    Copies take the materials' place, so the materials themselves are never edited. The copies are
-    removed by the `no_trace` around every scene of ours.
+    Copies replace the materials, which themselves are never edited. The copies are removed by the
+    `no_trace` around every working scene.
     """
     swapped: list[tuple[bpy.types.Material, bpy.types.Material]] = []
     bare = [mesh for mesh in bpy.data.meshes if len(mesh.materials) == 0 and mesh.users]
@@ -74,7 +74,7 @@ def _plain_material(channel: str) -> bpy.types.Material:
 
 
 def _replace_closures(tree: bpy.types.NodeTree, channel: str) -> None:
-    """Replace the closures of a tree that is ours to edit, and of copies of the groups in it."""
+    """Replace the closures of a copied tree, and of copies of the groups in it."""
     for node in list(tree.nodes):
         if node.type == "GROUP" and node.node_tree is not None:
             node.node_tree = node.node_tree.copy()

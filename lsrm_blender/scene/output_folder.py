@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Folders of ours that replace only folders of ours."""
+"""Output folders that replace only folders of the same kind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class MarkedFolder(AtomicFolder):
-    """A folder that is known as ours by a file in it.
+    """An output folder that is recognized by a marker file in it.
 
     Args:
         destination: the folder to make or replace.
@@ -49,9 +49,9 @@ class MarkedFolder(AtomicFolder):
             OutputNotWritable: if the destination holds anything else.
         """
         target = self.destination
-        ours = (target / self._marker).is_file() or is_empty_folder(target)
-        if target.exists() and not ours:
+        replaceable = (target / self._marker).is_file() or is_empty_folder(target)
+        if target.exists() and not replaceable:
             raise OutputNotWritable(
-                f"{target} exists and has no {self._marker}, so it is not ours to replace.",
+                f"{target} exists and has no {self._marker}, so LSRM does not replace it.",
                 "Choose a new folder.",
             )

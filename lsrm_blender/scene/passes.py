@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ground truth of materials: base color, roughness, metallic and normal as pictures."""
+"""Ground truth of materials: renders of base color, roughness, metallic and normal."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def write_passes(
 
 @contextmanager
 def unlit(scene: bpy.types.Scene, channel: str) -> Iterator[None]:
-    """Let a scene of ours show a channel of its materials, and no light."""
+    """Make a working scene show a channel of its materials, unlit."""
     before = scene.world, scene.cycles.samples, scene.cycles.use_denoising
     scene.world = uniform_world(0.0)
     scene.cycles.samples, scene.cycles.use_denoising = SAMPLES, False

@@ -36,7 +36,7 @@ def read_image(path: Path) -> np.ndarray:
 
 
 def read_stored(path: Path) -> np.ndarray:
-    """The numbers of an 8- or 16-bit image as the file holds them, 0..1, straight alpha [h, w, 4].
+    """The stored values of an 8- or 16-bit image, 0..1, straight alpha, [height, width, 4].
 
     Raises:
         BadImage: if Blender cannot read it.
@@ -72,7 +72,7 @@ def image_pixels(image: bpy.types.Image) -> np.ndarray:
 
 
 def render_pixels(scene: bpy.types.Scene) -> np.ndarray:
-    """Render a scene of ours: linear, premultiplied RGBA [height, width, 4].
+    """Render a working scene: linear, premultiplied RGBA [height, width, 4].
 
     Raises:
         Cancelled: if the render was stopped.
@@ -88,7 +88,7 @@ def render_pixels(scene: bpy.types.Scene) -> np.ndarray:
 
 
 def remove_abandoned_renders() -> None:
-    """Remove what Blenders that were killed in `render_pixels` have left."""
+    """Remove the folders of Blenders that were killed in `render_pixels`."""
     remove_abandoned(Path(tempfile.gettempdir()), RENDER_PREFIX)
 
 
@@ -98,28 +98,28 @@ def to_srgb(linear: np.ndarray) -> np.ndarray:
 
 
 def straight(premultiplied: np.ndarray) -> np.ndarray:
-    """Divide color by alpha [h, w, 4]; where nothing was covered the color is black."""
+    """Divide color by alpha, [height, width, 4]; where alpha is 0 the color is black."""
     color, alpha = premultiplied[..., :3], premultiplied[..., 3:]
     shown = color / np.maximum(alpha, ALPHA_FLOOR) * (alpha > ALPHA_FLOOR)
     return np.concatenate([shown, alpha], axis=-1)
 
 
 def srgb_with_alpha(premultiplied: np.ndarray) -> np.ndarray:
-    """A linear premultiplied render as a PNG stores it: sRGB, straight alpha [h, w, 4]."""
+    """A linear premultiplied render as PNG stores it: sRGB, straight alpha, [height, width, 4]."""
     shown = straight(premultiplied)
     return np.concatenate([to_srgb(shown[..., :3]), shown[..., 3:]], axis=-1)
 
 
 def over(premultiplied: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """Lay a linear premultiplied render [h, w, 4] over linear light [h, w, 3]."""
+    """A linear premultiplied render [height, width, 4] over a background [height, width, 3]."""
     return premultiplied[..., :3] + (1.0 - premultiplied[..., 3:]) * background
 
 
 def write_png(path: Path, values: np.ndarray, bits: int = 8) -> None:
-    """Store values 0..1, shape [h, w, 1 | 3 | 4], exactly as they are; alpha is straight.
+    """Store values 0..1, [height, width, 1 | 3 | 4], without conversion; alpha is straight.
 
     Raises:
-        DiskFull: if there is no room left.
+        DiskFull: if the disk is full.
         OutputNotWritable: if Blender could not write there for another reason.
     """
     height, width, channels = values.shape
@@ -146,7 +146,7 @@ def write_png(path: Path, values: np.ndarray, bits: int = 8) -> None:
 
 
 def _use_plain_png(scene: bpy.types.Scene, channels: int, bits: int) -> None:
-    """Make a scene's output settings store numbers without a look at their meaning."""
+    """Set a scene's output to PNG without any color management."""
     scene.view_settings.view_transform = "Raw"
     scene.view_settings.look = "None"
     scene.render.dither_intensity = 0.0

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How our own scenes are rendered: Cycles, true colors, the same pixels every time."""
+"""Render settings of working scenes: Cycles, unchanged colors, reproducible pixels."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class RenderSettings:
 
 
 def can_denoise(scene: bpy.types.Scene) -> bool:
-    """Give a scene of ours the denoiser, and say whether this build of Blender has it.
+    """Enable the denoiser in a working scene, and return whether this build of Blender has it.
 
-    Debian's has not, and tells so only when asked to use it.
+    Debian's build has not, which shows only when it is enabled.
     """
     try:
         scene.cycles.denoiser = DENOISER
@@ -54,7 +54,7 @@ def _device() -> str:
 
 
 def use_cycles(scene: bpy.types.Scene, settings: RenderSettings) -> None:
-    """Let a scene of ours be rendered by Cycles.
+    """Set Cycles as the renderer of a working scene.
 
     Raises:
         EnvironmentBroken: if this Blender was built or started without Cycles.

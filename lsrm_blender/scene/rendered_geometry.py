@@ -93,10 +93,10 @@ def _collector(parts: list[Geometry]) -> type[bpy.types.RenderEngine]:
 
 
 def rendered_geometry(scene: bpy.types.Scene) -> Geometry:
-    """What a render of a scene of ours shows, with render-level modifiers and instances.
+    """The surface that a render of a working scene shows, with modifiers and instances.
 
     Raises:
-        BadAsset: if that is nothing.
+        BadAsset: if there is none.
     """
     parts: list[Geometry] = []
     engine = _collector(parts)
@@ -119,15 +119,15 @@ def rendered_geometry(scene: bpy.types.Scene) -> Geometry:
 def bounding_sphere(points: np.ndarray) -> BoundingSphere:
     """The smallest sphere around points [n, 3].
 
-    It is held by at most four of them. We keep those, and as long as a point lies outside, add the
-    farthest one and drop whoever no longer holds the sphere; the radius grows at every step.
+    At most four of them lie on it and determine it. While a point lies outside, the farthest one is
+    added to these, and those no longer needed are dropped; the radius grows at every step.
 
     Raises:
-        BadAsset: if the points lie in one place, or are not finite.
+        BadAsset: if all points coincide, or are not finite.
     """
     if not np.isfinite(points).all():
         raise BadAsset("The asset has vertices that are not finite.", "Repair its mesh.")
-    held = points[:1]
+    support = points[:1]
     center, radius = points[0], 0.0
     while True:
         distances = np.linalg.norm(points - center, axis=1)
@@ -135,27 +135,27 @@ def bounding_sphere(points: np.ndarray) -> BoundingSphere:
         if distances[farthest] <= radius * (1.0 + SPHERE_TOLERANCE) + np.finfo(float).tiny:
             break
         previous = radius
-        held, center, radius = _sphere_around(np.vstack([held, points[farthest]]))
-        if radius <= previous:  # rounding has the last word
+        support, center, radius = _sphere_around(np.vstack([support, points[farthest]]))
+        if radius <= previous:  # no progress beyond rounding errors
             radius = max(previous, float(distances[farthest]))
             break
     if radius == 0.0:
-        raise BadAsset("All vertices of the asset lie in one place.", "Check its scale.")
+        raise BadAsset("All vertices of the asset coincide.", "Check its scale.")
     x, y, z = center.tolist()
     return BoundingSphere((x, y, z), float(radius))
 
 
 def _sphere_around(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """The smallest sphere around at most five points: who holds it, its center, its radius."""
+    """The smallest sphere around at most five points: its support, center and radius."""
     best: tuple[np.ndarray, np.ndarray, float] | None = None
     for count in range(1, min(len(points), 4) + 1):
         for chosen in combinations(range(len(points)), count):
-            held = points[list(chosen)]
-            center = _equidistant(held)
-            radius = float(np.linalg.norm(held - center, axis=1).max())
+            support = points[list(chosen)]
+            center = _equidistant(support)
+            radius = float(np.linalg.norm(support - center, axis=1).max())
             reach = float(np.linalg.norm(points - center, axis=1).max())
             if reach <= radius * (1.0 + SPHERE_TOLERANCE) and (best is None or radius < best[2]):
-                best = held, center, radius
+                best = support, center, radius
     if best is not None:
         return best
     center = points.mean(axis=0)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Results in a scene: the reconstructed mesh at the place of what it was made from."""
+"""Results in a scene: the reconstructed mesh at the position of its source objects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ...backend.shared.errors import BadAsset, write_failure
 
 COLLECTION = "LSRM"
 OWN_NAME = re.compile(rf"{COLLECTION}(\.\d+)?")
-"""As Blender numbers it where the name is taken, by another scene for one."""
+"""With the number that Blender adds if the name exists, for example in another scene."""
 
 # Custom properties of imported objects.
 REPORT = "lsrm_report"
@@ -30,12 +30,12 @@ SOURCE_OBJECTS = "lsrm_source_objects"
 
 @dataclass(frozen=True)
 class Result:
-    """What a result folder says about itself.
+    """A result folder.
 
     Attributes:
         mesh: the GLB file.
-        report: report.json, empty for a bare GLB.
-        capture: capture.json of the views it was made from, empty if they are gone.
+        report: report.json; empty for a GLB file alone.
+        capture: capture.json of the input views; empty if they are missing.
     """
 
     mesh: Path
@@ -49,7 +49,7 @@ class Result:
 
     @property
     def source(self) -> dict[str, Any]:
-        """What was captured: its `file`, the names of its `objects`, and a `name` for them all."""
+        """The captured asset: its `file`, the names of its `objects`, and a `name` for all."""
         source: dict[str, Any] = self.capture.get("source", {})
         return source
 
@@ -65,7 +65,7 @@ def read_result(path: Path, views: Path | None = None) -> Result:
 
     Args:
         path: of the folder or file.
-        views: the capture it was made from; None asks its report.
+        views: the capture of the input views; None takes it from the report.
 
     Raises:
         BadAsset: if there is no mesh, or the report is broken.
@@ -85,7 +85,7 @@ def read_result(path: Path, views: Path | None = None) -> Result:
 
 
 def normalization_of(capture: dict[str, Any]) -> Normalization:
-    """How the coordinates of a capture differ from those of the scene that was captured."""
+    """The normalization from the captured scene's coordinates to those of the capture."""
     written = capture.get("normalization")
     if written is None:
         return Normalization((0.0, 0.0, 0.0), 1.0)
@@ -94,10 +94,10 @@ def normalization_of(capture: dict[str, Any]) -> Normalization:
 
 
 def import_result(result: Result, scene: bpy.types.Scene) -> list[bpy.types.Object]:
-    """Bring a result into a scene, in its own collection; nothing else changes.
+    """Import a result into a collection of a scene; nothing else changes.
 
-    The mesh lies where the captured object lies, the object itself stays as it is. Custom
-    properties say where the result comes from.
+    The mesh has the position of the captured object, which is not changed. Custom properties
+    store the source of the result.
 
     Raises:
         BadAsset: if Blender cannot read the mesh.
@@ -113,17 +113,17 @@ def import_result(result: Result, scene: bpy.types.Scene) -> list[bpy.types.Obje
         raise BadAsset(f"{result.mesh} holds no mesh.", "Reconstruct again.")
     for made in imported:
         if made.parent is None:
-            made.matrix_world = _placement(result.normalization) @ made.matrix_world
-    _settle(imported, result, scene)
+            made.matrix_world = _to_scene_matrix(result.normalization) @ made.matrix_world
+    _add_to_scene(imported, result, scene)
     return meshes
 
 
 def store_import(result: Result, blend: Path) -> None:
-    """Import a result into the open file and store it for `append_result`, quick to load.
+    """Import a result into the open file, and store it as a .blend for `append_result`.
 
     Raises:
         BadAsset: if Blender cannot read the mesh.
-        OutputNotWritable, DiskFull: as they say.
+        OutputNotWritable, DiskFull: if the .blend cannot be written.
     """
     made = import_result(result, bpy.context.scene)
     for each in bpy.context.selected_objects:
@@ -136,9 +136,9 @@ def store_import(result: Result, blend: Path) -> None:
 
 
 def append_result(result: Result, blend: Path, scene: bpy.types.Scene) -> list[bpy.types.Object]:
-    """Bring what `store_import` has stored into a scene, as `import_result` would.
+    """Append what `store_import` has stored to a scene, with the outcome of `import_result`.
 
-    Importing takes Blender's window some tenths of a second, and this takes hundredths.
+    Importing a GLB blocks Blender's window for some tenths of a second, this for hundredths.
 
     Raises:
         BadAsset: if it cannot be loaded.
@@ -148,17 +148,17 @@ def append_result(result: Result, blend: Path, scene: bpy.types.Scene) -> list[b
             wanted.objects = stored.objects
     except (OSError, RuntimeError) as error:
         raise BadAsset(f"Blender cannot load {blend}.", "Import the result by hand.") from error
-    _settle(wanted.objects, result, scene)
+    _add_to_scene(wanted.objects, result, scene)
     return [made for made in wanted.objects if made.type == "MESH"]
 
 
-def _settle(imported: list[bpy.types.Object], result: Result, scene: bpy.types.Scene) -> None:
-    """Put imported objects into their collection, and write down where they come from."""
+def _add_to_scene(imported: list[bpy.types.Object], result: Result, scene: bpy.types.Scene) -> None:
+    """Move imported objects into their collection, and store their source."""
     collection, originals = _own_collection(scene), result.originals
     for made in imported:
         _move(made, collection)
         if made.type == "MESH":
-            _note_origin(made, result, originals)
+            _store_source(made, result, originals)
     bpy.context.view_layer.update()
 
 
@@ -174,7 +174,7 @@ def _own_collection(scene: bpy.types.Scene) -> bpy.types.Collection:
 
 
 def _move(made: bpy.types.Object, collection: bpy.types.Collection) -> None:
-    """Let an object be in one collection only."""
+    """Move an object to a collection, out of all others."""
     if made.name not in collection.objects:
         collection.objects.link(made)
     for other in list(made.users_collection):
@@ -182,25 +182,27 @@ def _move(made: bpy.types.Object, collection: bpy.types.Collection) -> None:
             other.objects.unlink(made)
 
 
-def _placement(normalization: Normalization) -> Matrix:
-    """The matrix that takes the mesh's coordinates to the scene's."""
+def _to_scene_matrix(normalization: Normalization) -> Matrix:
+    """The matrix from the mesh's coordinates to the scene's."""
     matrix = np.eye(4)
     matrix[:3, :3] /= normalization.scale
     matrix[:3, 3] = normalization.center
     return Matrix(matrix.tolist())
 
 
-def _note_origin(made: bpy.types.Object, result: Result, originals: list[bpy.types.Object]) -> None:
-    """Write where an object comes from into its custom properties."""
+def _store_source(
+    made: bpy.types.Object, result: Result, originals: list[bpy.types.Object]
+) -> None:
+    """Store the source of an object in its custom properties."""
     made.name = made.data.name = f"{result.source.get('name', 'Result')} (LSRM)"
     made[SOURCE] = result.source.get("file", "")
     made[REPORT] = json.dumps(result.report)
-    # Pointers and not names: they survive renaming.
+    # Pointers instead of names: they survive renaming.
     made[SOURCE_OBJECTS] = {str(index): original for index, original in enumerate(originals)}
 
 
 def originals_of(made: bpy.types.Object) -> list[bpy.types.Object]:
-    """The objects of the file that an imported result was made from."""
+    """The source objects of an imported result."""
     return [original for original in made.get(SOURCE_OBJECTS, {}).values() if original is not None]
 
 
@@ -210,10 +212,10 @@ def results_in(scene: bpy.types.Scene) -> list[bpy.types.Object]:
 
 
 def save_blend(path: Path) -> None:
-    """Store the open file as .blend, whole or not at all.
+    """Save the open file as .blend, atomically.
 
     Raises:
-        OutputNotWritable, DiskFull: as they say.
+        OutputNotWritable, DiskFull: if it cannot be written.
     """
     path = path.absolute()
     part = path.with_name(f".{path.stem}.part.blend")

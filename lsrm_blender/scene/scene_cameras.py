@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the cameras of a capture stand, and Blender's cameras made from them."""
+"""The poses of a capture's cameras, and the Blender cameras that are made from them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FRAME_MARGIN = 0.06
 # Closer than this to the center, in radii, the near parts of long objects would be distorted.
 NEAREST = 2.0
 DENSE_DIRECTIONS = 1024
-# Where a portrait photographer would stand: to the right of the front (-y), and above.
+# The direction of a portrait: from the right of the front (-y), and from above.
 PORTRAIT_AZIMUTH, PORTRAIT_ELEVATION = math.radians(-50.0), math.radians(20.0)
 
 
@@ -57,7 +57,7 @@ class Framing:
 
     @property
     def intrinsics(self) -> cameras.Intrinsics:
-        """The camera that all views share."""
+        """The intrinsics that all views share."""
         return cameras.intrinsics_from_fov(self.size, self.size, math.radians(self.field_of_view))
 
 
@@ -66,7 +66,7 @@ def filling_distance(
 ) -> float:
     """The least distance from the sphere's center at which no vertex [n, 3] is cut.
 
-    A vertex at (x, y, z) in the camera's axes, z towards it, stays in a square frame if
+    A vertex at (x, y, z) in the camera's axes, z towards the camera, stays in a square frame if
     max(|x|, |y|) <= tan(field_of_view / 2) * (distance - z).
     """
     pose = cameras.look_at(np.asarray(sphere.center) + direction, sphere.center)
@@ -92,7 +92,7 @@ def viewpoints(
 
 
 def portrait_direction(turn: float = 0.0) -> np.ndarray:
-    """The unit vector [3] towards the photographer, who may have walked on by an angle."""
+    """The unit vector [3] towards the camera of a portrait, rotated about +z by `turn` radians."""
     azimuth, level = PORTRAIT_AZIMUTH + turn, math.cos(PORTRAIT_ELEVATION)
     return np.array(
         (level * math.cos(azimuth), level * math.sin(azimuth), math.sin(PORTRAIT_ELEVATION))
@@ -100,13 +100,13 @@ def portrait_direction(turn: float = 0.0) -> np.ndarray:
 
 
 def even_directions(count: int) -> np.ndarray:
-    """A Fibonacci sphere [count, 3] that begins with its best portrait: view 0 stands for all."""
+    """A Fibonacci sphere [count, 3] that starts with its best portrait: view 0 is the preview."""
     directions = cameras.fibonacci_sphere(count)
     return np.roll(directions, -int((directions @ portrait_direction()).argmax()), axis=0)
 
 
 def farthest_directions(taken: np.ndarray, count: int) -> np.ndarray:
-    """Unit vectors [count, 3], each as far as can be from those taken [n, 3] and each other."""
+    """Unit vectors [count, 3], each as far as possible from `taken` [n, 3] and each other."""
     dense = cameras.fibonacci_sphere(DENSE_DIRECTIONS)
     nearness = (dense @ taken.T).max(axis=1)
     chosen = []
@@ -117,7 +117,7 @@ def farthest_directions(taken: np.ndarray, count: int) -> np.ndarray:
 
 
 def add_camera(scene: bpy.types.Scene) -> bpy.types.Object:
-    """A new perspective camera, the scene's own from now on."""
+    """Add a perspective camera to a working scene, as the scene's camera."""
     camera = bpy.data.objects.new("LSRM camera", bpy.data.cameras.new("LSRM camera"))
     scene.collection.objects.link(camera)
     scene.camera = camera
@@ -125,7 +125,7 @@ def add_camera(scene: bpy.types.Scene) -> bpy.types.Object:
 
 
 def point_camera(scene: bpy.types.Scene, viewpoint: Viewpoint) -> None:
-    """Let the scene's camera take a view."""
+    """Give the scene's camera the pose and intrinsics of a view."""
     use_intrinsics(scene, viewpoint.intrinsics)
     scene.camera.matrix_world = Matrix(viewpoint.camera_to_world.tolist())
     reach = float(np.linalg.norm(viewpoint.camera_to_world[:3, 3]))
@@ -133,7 +133,7 @@ def point_camera(scene: bpy.types.Scene, viewpoint: Viewpoint) -> None:
 
 
 def use_intrinsics(scene: bpy.types.Scene, intrinsics: cameras.Intrinsics) -> None:
-    """Give a scene of ours and its camera these intrinsics, exactly."""
+    """Give a working scene and its camera these intrinsics, exactly."""
     settings = blender_from_intrinsics(intrinsics)
     camera, render = scene.camera.data, scene.render
     camera.type = "PERSP"

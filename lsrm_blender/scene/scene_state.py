@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Work in the user's file that leaves it as it was.
+"""Working scenes: work in the user's file that leaves the file unchanged.
 
-Nothing here saves settings in order to put them back. The work happens in a scene of its own that
-borrows the user's objects, so the user's scene is never touched and there is nothing to restore.
+No settings are saved and restored. The work happens in a temporary scene that links the user's
+objects, so the user's scene is never changed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _is_render_result(block: bpy.types.ID) -> bool:
 def no_trace() -> Iterator[None]:
     """Remove, at the end, every data-block that was made inside, also after an error.
 
-    Scenes, cameras, worlds, images, copies of materials: whoever makes them need not clean up.
+    Code that makes scenes, cameras, worlds, images or copies of materials need not clean up.
     """
     before = {block.session_uid for block in _all_blocks()}
     try:
@@ -45,7 +45,7 @@ def no_trace() -> Iterator[None]:
 
 @contextmanager
 def working_scene(name: str, objects: Iterable[bpy.types.Object]) -> Iterator[bpy.types.Scene]:
-    """A scene of our own that shows the user's objects; it is gone afterwards, with all in it."""
+    """A temporary scene with the user's objects; it is removed afterwards, with all made for it."""
     frame = bpy.context.scene.frame_current
     with no_trace():
         scene = bpy.data.scenes.new(name)
@@ -57,7 +57,7 @@ def working_scene(name: str, objects: Iterable[bpy.types.Object]) -> Iterator[bp
 
 @contextmanager
 def copied_scene(original: bpy.types.Scene, name: str) -> Iterator[bpy.types.Scene]:
-    """The user's scene again, with its objects, but with render settings to spoil."""
+    """A temporary copy of the user's scene, with its objects, whose settings may be changed."""
     with no_trace():
         scene = original.copy()
         scene.name = name

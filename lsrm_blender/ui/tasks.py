@@ -202,7 +202,7 @@ def _save_copy(path: Path) -> None:
     """Save a copy of the open file, fast: it blocks the interface.
 
     Raises:
-        OutputNotWritable, DiskFull: as they say.
+        OutputNotWritable, DiskFull: if the copy cannot be written.
     """
     paths = bpy.context.preferences.filepaths
     preview, changed = paths.file_preview_type, bpy.context.preferences.is_dirty

@@ -154,7 +154,7 @@ GERMAN = {
         "Durch die Kamera der aktiven Ansicht sehen; die Rendergröße wird die ihres Bildes"
     ),
     "Import Result": "Ergebnis importieren",
-    "Put a finished result into the scene, in the place of its source": (
+    "Put a finished result into the scene, at the position of its source": (
         "Ein fertiges Ergebnis an den Platz seiner Quelle in die Szene setzen"
     ),
     "Stop the job": "Den Auftrag anhalten",

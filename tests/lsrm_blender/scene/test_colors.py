@@ -93,14 +93,14 @@ def _background_of(path, rotation):
     with working_scene("test", []) as scene:
         add_camera(scene)
         use_cycles(scene, RenderSettings(64, denoise=False, transparent=False))
-        scene.world = lighting.world_of(lighting.Environment(path, 1.5, rotation))
+        scene.world = lighting.make_world(lighting.EnvironmentLight(path, 1.5, rotation))
         panorama = lighting.panorama(scene.world, [], (0.0, 0.0, 0.0), 256)
         for place in ((3.0, 1.0, 1.0), (-1.0, 2.0, -1.5)):
             pose = cameras.look_at(place, (0.0, 0.0, 0.0))
             point_camera(scene, Viewpoint("v", intrinsics, pose))
             shown = render_pixels(scene)[..., :3]
             _, rays = cameras.pixel_rays(intrinsics, pose)
-            expected = lighting.look_up(panorama, rays)
+            expected = lighting.sample_panorama(panorama, rays)
             answers.append([float(np.abs(shown - expected).max()), float(shown.max())])
     return answers
 
@@ -125,7 +125,7 @@ def _turned_patch(path, rotation):
     from lsrm.lsrm_blender.scene.scene_state import no_trace
 
     with no_trace():
-        world = lighting.world_of(lighting.Environment(path, 1.0, rotation))
+        world = lighting.make_world(lighting.EnvironmentLight(path, 1.0, rotation))
         panorama = lighting.panorama(world, [], (0.0, 0.0, 0.0), 128)
     row, column = np.unravel_index(panorama[..., 0].argmax(), panorama.shape[:2])
     return [360.0 * (0.5 - (column + 0.5) / 128), 180.0 * (0.5 - (row + 0.5) / 64)]

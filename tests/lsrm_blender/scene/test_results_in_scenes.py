@@ -117,7 +117,7 @@ def _relight_and_restore():
     """The world of a scene through two changes and back."""
     import bpy
     from lsrm.lsrm_blender.scene.asset_import import open_empty
-    from lsrm.lsrm_blender.scene.lighting import Environment
+    from lsrm.lsrm_blender.scene.lighting import EnvironmentLight
     from lsrm.lsrm_blender.scene.relight import restore_world, set_environment
 
     open_empty()
@@ -125,7 +125,7 @@ def _relight_and_restore():
     scene.world = bpy.data.worlds.new("Mine")
     names = []
     for light in ("forest", "sunset"):
-        set_environment(scene, Environment(light))
+        set_environment(scene, EnvironmentLight(light))
         names.append(scene.world.name)
     restore_world(scene)
     return [*names, scene.world.name]

@@ -18,7 +18,7 @@ def _dump_around_a_capture(path, stop_at, output):
     from lsrm.backend.shared.errors import Cancelled
     from lsrm.backend.shared.progress import Progress
     from lsrm.lsrm_blender.scene.capture import CaptureSettings, capture
-    from lsrm.lsrm_blender.scene.lighting import Environment
+    from lsrm.lsrm_blender.scene.lighting import EnvironmentLight
     from lsrm.lsrm_blender.scene.render_settings import RenderSettings
     from lsrm.lsrm_blender.scene.scene_cameras import Framing
 
@@ -78,8 +78,8 @@ def _dump_around_a_capture(path, stop_at, output):
         test_views=1,
         framing=Framing(16),
         render=RenderSettings(1),
-        environment=Environment("forest"),
-        relight=(Environment("city"),),
+        environment=EnvironmentLight("forest"),
+        relight=(EnvironmentLight("city"),),
         passes=True,
         panorama_width=16,
     )

@@ -119,7 +119,7 @@ said["warm"] = [alive(pid) for pid in pids]
 said["release"] = call(bpy.ops.lsrm.release)
 said["after release"] = [alive(pid) for pid in pids]
 pictures = len(bpy.data.images)
-of("scene.import_views")._fresh_collection("Views of capture", scene)
+of("scene.import_views")._emptied_collection("Views of capture", scene)
 said["pictures gone"] = pictures - len(bpy.data.images)
 """
 
@@ -303,7 +303,7 @@ said["convert"] = call(bpy.ops.lsrm.convert, **names)
 (work / "city").touch()
 (work / "mine").mkdir()
 (work / "mini").mkdir()
-anywhere = of("commands.convert")._found_from_anywhere
+anywhere = of("commands.convert")._absolute_paths
 said["found"] = [
     list(anywhere(argparse.Namespace(environment=light, checkpoint=weights)).values())
     for light, weights in ((None, "mini"), ("city", "mine"), ("night", "none"))
