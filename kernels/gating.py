@@ -1,88 +1,81 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Gates: branches of attention weighed channel by channel and summed, in one pass.
+"""Gated sums: branches of attention weighed channel by channel and added, eqs. (2), (7) and (8).
 
-The sparse stage has two levels of them: the branches of each direction, then the directions.
+A sparse layer nests two of them: eq. (2) sums the branches of each direction, eqs. (7) and (8) sum
+the two directions. Both have the form that `reference.definitions.gated_sum` defines. On CUDA the
+inner sums are deferred, so that one kernel computes both levels and never stores an inner sum.
 """
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
 from .core.dispatch import launch, uses_triton
+from .reference import definitions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from torch import Tensor
+
 
 @dataclass(frozen=True)
-class Gated:
-    """What one direction of attention learned, before its gates."""
+class GatedSum:
+    """A gated sum: computed, or deferred until its result or a sum around it is computed.
 
-    branches: tuple[Tensor, ...]  # [tokens, width] each
-    logits: Tensor | None = None  # [tokens, branches * width]; None for one branch without a gate
+    Attributes:
+        branches: [tokens, width] each; one alone, without logits, is the computed sum.
+        logits: [tokens, branches * width], or None.
+    """
 
-    def total(self) -> Tensor:
-        """The gated sum, [tokens, width]."""
-        return self.branches[0] if self.logits is None else gated_sum(self.logits, self.branches)
+    branches: tuple[Tensor, ...]
+    logits: Tensor | None = None
+
+    def compute(self) -> Tensor:
+        """The sum, [tokens, width]."""
+        if self.logits is None:
+            return self.branches[0]
+        from .gpu.gating import FusedGatedSum
+
+        fused: Tensor = launch(FusedGatedSum.apply, self.logits, *self.branches)
+        return fused
 
 
-def gated_sum(logits: Tensor, branches: Sequence[Tensor]) -> Tensor:
-    """sigmoid(l_1) * b_1 + sigmoid(l_2) * b_2 (+ sigmoid(l_3) * b_3), as in eqs. (2), (7), (8).
+def gated_sum(logits: Tensor, branches: Sequence[Tensor]) -> GatedSum:
+    """Eq. (2), as `reference.definitions.gated_sum` defines it: deferred where Triton runs.
+
+    A deferred sum on a CPU would only keep the branches in memory for longer.
 
     Args:
-        logits: [tokens, branches * width], what the gate's linear map says: for the first
+        logits: [tokens, branches * width], the output of the gate's linear map: for the first
             branch, then for the next.
-        branches: two or three of [tokens, width].
-
-    Returns:
-        [tokens, width].
+        branches: two or three, [tokens, width] each.
 
     Raises:
         ValueError: if there is not one logit per element of each branch.
     """
-    _check(logits, branches)
-    if not uses_triton(logits):
-        gates = torch.sigmoid(logits).chunk(len(branches), dim=-1)
-        return functools.reduce(torch.add, map(torch.mul, gates, branches))
-    from .gpu.gating import FusedGatedSum
-
-    fused: Tensor = launch(FusedGatedSum.apply, logits, *branches)
-    return fused
-
-
-def deferred_sum(logits: Tensor, branches: tuple[Tensor, ...]) -> Gated:
-    """A gated sum that the kernel of `gated_merge` takes in parts; elsewhere it is taken at once.
-
-    Arguments as for `gated_sum`. The reference would only keep the parts in memory for longer.
-    """
+    _check(logits, branches, len(branches))
     if uses_triton(logits):
-        return Gated(branches, logits)
-    return Gated((gated_sum(logits, branches),))
+        return GatedSum(tuple(branches), logits)
+    return GatedSum((definitions.gated_sum(logits, branches),))
 
 
-def gated_merge(logits: Tensor, cross: Gated, own: Gated) -> Tensor:
-    """The gated sum of two gated sums, none of which is written: eqs. (2) and (7), or (8).
+def gated_merge(logits: Tensor, cross: GatedSum, own: GatedSum) -> Tensor:
+    """Eqs. (7) and (8): the gated sum of the two directions of a stream, [tokens, width].
 
     Args:
-        logits: [tokens, 2 * width], for the other stream and the own one.
-        cross: what was learned from the other stream: two branches, or one without a gate.
-        own: what was learned from the own stream: three branches, or one without a gate.
-
-    Returns:
-        [tokens, width].
+        logits: [tokens, 2 * width], for the other stream, then for the own one.
+        cross: attention to the other stream: two branches, or a computed sum.
+        own: attention to the own stream: three branches, or a computed sum.
 
     Raises:
         ValueError: if there is not one logit per element of each branch.
     """
-    if cross.logits is None or own.logits is None or not uses_triton(logits):
-        return gated_sum(logits, (cross.total(), own.total()))
-    _check(logits, (cross.branches[0], own.branches[0]))
+    if cross.logits is None or own.logits is None:
+        return gated_sum(logits, (cross.compute(), own.compute())).compute()
+    _check(logits, (cross.branches[0], own.branches[0]), 2)
     _check(cross.logits, cross.branches, 2)
     _check(own.logits, own.branches, 3)
     from .gpu.gated_merge import FusedGatedMerge
@@ -92,10 +85,10 @@ def gated_merge(logits: Tensor, cross: Gated, own: Gated) -> Tensor:
     return fused
 
 
-def _check(logits: Tensor, branches: Sequence[Tensor], count: int = 0) -> None:
-    """A kernel would read outside of tensors that do not fit."""
+def _check(logits: Tensor, branches: Sequence[Tensor], count: int) -> None:
+    """Raise ValueError for shapes with which a kernel would read outside of a tensor."""
     shapes = [list(branch.shape) for branch in branches]
     *tokens, width = shapes[0]
-    wanted = [*tokens, (count or len(shapes)) * width]
+    wanted = [*tokens, count * width]
     if shapes.count(shapes[0]) != len(shapes) or list(logits.shape) != wanted:
         raise ValueError(f"logits {list(logits.shape)} for branches {shapes}")

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from .config.model_config import ModelConfig, StageConfig
     from .preprocess import ViewTensors
-    from .routing.tokens import Plan
+    from .routing.routes import Plan
     from .stage import Stage
 
     # Images [views, 3, size, size] in -1..1 to features [views, patches, channels].

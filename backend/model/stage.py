@@ -14,7 +14,8 @@ from kernels.core.sparse_grid import Bricks
 
 from ..field.decoders import MlpDecoder
 from .encoder import EncoderInputs, MultiViewEncoder
-from .routing.tokens import Plan, Stream, all_tokens
+from .routing.routes import Plan
+from .routing.tokens import Stream, all_tokens
 from .transformer import Reconstruction, ReconstructionTransformer, unheard
 
 if TYPE_CHECKING:

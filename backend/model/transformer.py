@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from kernels.layer_norm import layer_norm
 
-from .attention import GatedAttention
+from .attention import OneSidedAttention, TwoSidedAttention
 from .layers import LayerNorm, Mlp, linear
 from .stage_fusion import PriorFeatures, make_prior
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .config.model_config import TransformerConfig
-    from .routing.tokens import Plan
+    from .routing.routes import Plan
 
 
 def unheard(_fraction: float) -> None:
@@ -46,7 +46,7 @@ class Block(nn.Module):
     def __init__(self, config: TransformerConfig, *, two_sided: bool) -> None:
         super().__init__()
         self.residual_on_norm = config.attention == "sparse"
-        self.attention = GatedAttention(config, two_sided=two_sided)
+        self.attention = (TwoSidedAttention if two_sided else OneSidedAttention)(config)
         hidden = int(config.width * config.mlp_ratio)
         self.volume_mlp = Mlp(config.width, hidden, weight_norm=config.weight_norm)
         if two_sided:

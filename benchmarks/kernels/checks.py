@@ -27,7 +27,7 @@ from kernels.core.dispatch import forced, interpreting
 from kernels.core.precision import wide_type
 from kernels.core.routing_plan import RoutingPlan
 from kernels.core.sparse_grid import Bricks, SparseGrid
-from kernels.gating import Gated, gated_merge, gated_sum
+from kernels.gating import gated_merge, gated_sum
 from kernels.layer_norm import layer_norm
 from kernels.nearest import Surfaces, nearest, squared_surface_distance
 from kernels.reference.definitions import Perceptron
@@ -144,7 +144,7 @@ def layers(device: torch.device) -> dict[str, tuple[Function, list[Tensor]]]:
         "norm": (layer_norm, [stream, branches[0]]),
         "norm of heads": (layer_norm, [asking]),
         "both gates": (both_gates, [logits[:, :2048], logits[:, 1024:], logits, *branches, *pair]),
-        "gates": (lambda g, *parts: gated_sum(g, parts), [logits, *branches]),
+        "gates": (lambda g, *parts: gated_sum(g, parts).compute(), [logits, *branches]),
     }
 
 
@@ -195,7 +195,7 @@ def off_kinks(points: Tensor, grid: SparseGrid, network: tuple[Tensor, ...]) -> 
 
 def both_gates(merge: Tensor, cross: Tensor, own: Tensor, *branches: Tensor) -> Tensor:
     """Five branches as tensors of their own."""
-    return gated_merge(merge, Gated(branches[:2], cross), Gated(branches[2:], own))
+    return gated_merge(merge, gated_sum(cross, branches[:2]), gated_sum(own, branches[2:]))
 
 
 def rough_plan(device: torch.device) -> RoutingPlan:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from backend.model.config.model_config import ModelConfig, StageConfig
-    from backend.model.routing.tokens import Plan
+    from backend.model.routing.routes import Plan
     from backend.shared.cameras import Normalization
     from backend.views.views import Views
 
@@ -163,9 +163,9 @@ class RandomWeights(Checkpoint):
         both = config.depth + len(config.skip_links)
         for names, layers in ((_OF_VOLUME, both), (_OF_IMAGE, config.depth)):
             for name in names:
-                route = getattr(routes, name)
-                tiles = [*route.selected, route.compressed]
-                tiles += [route.window] if name in _SELF else []
+                plan = getattr(routes, name).plan
+                tiles = [*plan.selected, plan.compressed]
+                tiles += [plan.window] if name in _SELF else []
                 pairs += layers * sum(statistics(each).pairs for each in tiles)
         return pairs * config.query_heads
 

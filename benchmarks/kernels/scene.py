@@ -93,7 +93,7 @@ def scene_of(views: Views, name: str, resolution: int = 96, device: torch.device
     maps = surface_of(tensors, hull, resolution, device)
     begin = _now(device)
     plan = plan_by_geometry(tokens, maps, (cameras,), config)
-    plans = {each: getattr(plan.routes, each) for each in DIRECTIONS}
+    plans = {each: getattr(plan.routes, each).plan for each in DIRECTIONS}
     return Scene(name, plans, _now(device) - begin)
 
 

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from backend.model.attention import Projection, SparseAttention
+from backend.model.attention import QueryKeyValue, SparseAttention, TwoSidedAttention
 from backend.model.config.model_config import TransformerConfig
-from backend.model.routing.tokens import Plan, Stream
+from backend.model.routing.routes import Plan, PlannedRoute, ScoreRoute
+from backend.model.routing.tokens import Stream
 from backend.model.transformer import Block
 from kernels.attention import log_sum_exp
-from kernels.block_mean import block_mean
-from kernels.compressed_attention import block_scores, compressed_attention, select_by_score
+from kernels.compressed_attention import block_scores
+from kernels.compression import residual_module
 from kernels.core.blocks import Blocks
 from kernels.core.routing_plan import RoutingPlan
+from kernels.gating import gated_sum
 from kernels.layer_norm import layer_norm
 from kernels.selected_attention import selected_attention
 from kernels.window_attention import window_attention
@@ -55,16 +57,21 @@ def _config(case: Case) -> TransformerConfig:
     )
 
 
-def _projection(case: Case, query: Tensor, stream: Tensor, layout: Stream) -> Projection:
-    """Given raw queries with the given raw keys and values."""
+def _projection(case: Case, query: Tensor, tokens: Tensor, layout: Stream) -> QueryKeyValue:
+    """The given raw queries, with the given raw keys and values."""
     width = _config(case).head_width
 
     def heads(tensor: Tensor) -> Tensor:
         return tensor.reshape(tensor.shape[0], -1, width)
 
     key, value = case.inputs["k_raw"], case.inputs["v_raw"]
-    return Projection(
-        stream, layer_norm(heads(query)), layer_norm(heads(key)), heads(value), key, layout
+    return QueryKeyValue(
+        key=layer_norm(heads(key)),
+        value=heads(value),
+        raw_key=key,
+        layout=layout,
+        query=layer_norm(heads(query)),
+        tokens=tokens,
     )
 
 
@@ -76,52 +83,67 @@ def _units(case: Case) -> dict[str, Tensor]:
         _load_unit(case, unit, out)
     blocks = Blocks(given["cu_block_include_tokens"], given["cu_seqblocks"])
     of_keys = Stream(blocks.token_offsets[blocks.instance_offsets.long()], blocks)
+    of_queries = Stream(given["cu_seqlens_q"], None)
     own = _projection(case, given["qw_raw"], given["x_tokens_k"], of_keys)
-    asking = _projection(
-        case, given["q_raw"], given["x_tokens_q"], Stream(given["cu_seqlens_q"], None)
-    )
-    query, offsets = asking.query, given["cu_seqlens_q"]
-    if query is None or own.query is None:
-        raise TypeError("both projections were given queries")
-    residual = self_unit.key_compression(given["k_raw"])
-    coarse_key, coarse_value = self_unit.compress(own)
-    tables = {"": given["block_topk"], "_duplicates": given["block_topk_dup"]}
-    plan, itself = RoutingPlan(offsets, blocks), RoutingPlan(of_keys.offsets, blocks)
-    selected = {
-        name: selected_attention(query, own.key, own.value, RoutingPlan(offsets, blocks, table))
-        for name, table in tables.items()
-    }
-    compressed = compressed_attention(query, coarse_key, coarse_value, plan).flatten(1)
-    window = window_attention(own.query, own.key, own.value, itself).flatten(1)
-    cross = compressed, selected[""][0].flatten(1)
-    own_branches = given["comp_for_gate"], given["sel_for_gate"], window
+    cross = _projection(case, given["q_raw"], given["x_tokens_q"], of_queries)
+    route = PlannedRoute(RoutingPlan(of_queries.offsets, blocks, given["block_topk"]))
+    compressed, selected = cross_unit.branches(cross, own, route)
+    window = window_attention(own.query, own.key, own.value, RoutingPlan(of_keys.offsets, blocks))
+    own_branches = given["comp_for_gate"], given["sel_for_gate"], window.flatten(1)
     tensors = {
-        "res_block_key": residual,
-        "compressed_k": block_mean(residual, blocks),
-        "compressed_v": coarse_value.flatten(1),
-        "q_norm": query.flatten(1),
+        "q_norm": cross.query.flatten(1),
         "k_norm": own.key.flatten(1),
         "qw_norm": own.query.flatten(1),
-        "compressed_k_norm": coarse_key.flatten(1),
-        "selected_lse_log2": selected[""][1],
         "compressed_attn": compressed,
-        "compressed_lse": log_sum_exp(query, coarse_key, offsets, blocks.instance_offsets),
-        "score_block_topk": select_by_score(
-            query, coarse_key, offsets, blocks, case.config["topk"]
-        ),
-        "window_attn": window,
-        "gate3_out": self_unit.mix(given["x_tokens_k"], own_branches),
-        "gate2_out": cross_unit.mix(given["x_tokens_q"], cross),
+        "selected_attn": selected,
+        "window_attn": window.flatten(1),
+        "gate2_out": cross_unit(cross, own, route).compute(),
+        "gate3_out": gated_sum(self_unit.gate(own.tokens), own_branches).compute(),
     }
-    tensors |= {f"selected_attn{name}": out.flatten(1) for name, (out, _) in selected.items()}
-    return tensors | _scores(query, coarse_key, offsets, blocks)
+    return tensors | _compression(self_unit, own) | _lookups(case, self_unit, cross, own)
+
+
+def _compression(unit: SparseAttention, keys: QueryKeyValue) -> dict[str, Tensor]:
+    """The steps from tokens to one key and one value per block."""
+    block_key, block_value = unit.compress(keys)
+    return {
+        "res_block_key": residual_module(keys.raw_key, unit.key_compression.perceptron),
+        "compressed_k": unit.key_compression.means(keys.raw_key, keys.blocks),
+        "compressed_k_norm": block_key.flatten(1),
+        "compressed_v": block_value.flatten(1),
+    }
+
+
+def _lookups(
+    case: Case, unit: SparseAttention, queries: QueryKeyValue, keys: QueryKeyValue
+) -> dict[str, Tensor]:
+    """Softmax denominators, a table that names blocks twice, and routing by score."""
+    query, offsets, blocks = queries.query, queries.layout.offsets, keys.blocks
+    block_key, _ = unit.compress(keys)
+    selected = {
+        name: selected_attention(query, keys.key, keys.value, RoutingPlan(offsets, blocks, table))
+        for name, table in (
+            ("once", case.inputs["block_topk"]),
+            ("twice", case.inputs["block_topk_dup"]),
+        )
+    }
+    route = ScoreRoute(queries.layout, keys.layout, case.config["topk"])
+    table = route.plan_for(query, block_key).table
+    if table is None:
+        raise TypeError("a route by score has a block table")
+    return {
+        "selected_lse_log2": selected["once"][1],
+        "selected_attn_duplicates": selected["twice"][0].flatten(1),
+        "compressed_lse": log_sum_exp(query, block_key, offsets, blocks.instance_offsets),
+        "score_block_topk": table,
+    } | _scores(query, block_key, offsets, blocks)
 
 
 def _load_unit(case: Case, unit: SparseAttention, out: str) -> None:
-    """Compression and gate of a lone direction; the release keeps them in two modules."""
-    place = "cross_blocks.0.crs_attn.x_2_x_attn_"
-    places = {"attn_in.": f"{place}in.", out: f"{place}out."}
-    case.load_part(unit, places, "blocks.0.attention.volume_to_volume.")
+    """Compression and gate of one direction; the release keeps them in two modules."""
+    released = "cross_blocks.0.crs_attn.x_2_x_attn_"
+    prefixes = {"attn_in.": f"{released}in.", out: f"{released}out."}
+    case.load_part(unit, prefixes, "blocks.0.attention.volume_to_volume.")
 
 
 def _scores(query: Tensor, key: Tensor, offsets: Tensor, blocks: Blocks) -> dict[str, Tensor]:
@@ -147,23 +169,24 @@ def _block(case: Case) -> dict[str, Tensor]:
 
 def _block_trace(case: Case, block: Block, plan: Plan) -> dict[str, Tensor]:
     attention, routes = block.attention, plan.routes
+    if not isinstance(attention, TwoSidedAttention):
+        raise TypeError("the stored block is two-sided")
     streams = {
         "volume": attention.volume.project(layer_norm(case.inputs["blk.x"]), plan.volume),
         "image": attention.image.project(layer_norm(case.inputs["blk.y"]), plan.image),
     }
-    tensors = {}
-    for query, asking in streams.items():
+    tensors: dict[str, Tensor] = {}
+    for query, queries in streams.items():
         letter = _LETTERS[query]
-        if asking.query is not None:
-            tensors[f"q_{letter}"] = asking.query
-        tensors |= {f"k_{letter}": asking.key, f"v_{letter}": asking.value}
-        for key, seen in streams.items():
+        tensors |= {f"q_{letter}": queries.query, f"k_{letter}": queries.key}
+        tensors[f"v_{letter}"] = queries.value
+        for key, keys in streams.items():
             unit = getattr(attention, f"{query}_to_{key}")
             route = getattr(routes, f"{query}_to_{key}")
             name = f"{letter}_2_{_LETTERS[key]}"
-            tensors[f"compressed_k_{name}"], tensors[f"compressed_v_{name}"] = unit.compress(seen)
-            found = unit.branches(asking, seen, route)
+            tensors[f"compressed_k_{name}"], tensors[f"compressed_v_{name}"] = unit.compress(keys)
+            found = unit.branches(queries, keys, route)
             tensors |= {f"{name}.compressed": found[0], f"{name}.selection": found[1]}
             side = "self" if query == key else "cross"
-            tensors[f"{letter}_{side}"] = unit(asking, seen, route).total()
+            tensors[f"{letter}_{side}"] = unit(queries, keys, route).compute()
     return {f"blk.trace.{name}": tensor.flatten(1) for name, tensor in tensors.items()}

@@ -12,11 +12,11 @@ import torch
 from backend.field.config import HALF_SIDE, DecoderConfig
 from backend.model.config.model_config import EncoderConfig, StageConfig, TransformerConfig
 from backend.model.encoder import EncoderInputs
+from backend.model.routing.routes import Plan, Routes
 from backend.model.routing.routing_tables import SparseTokens
-from backend.model.routing.tokens import Plan, Routes, Stream, instance_offsets
+from backend.model.routing.tokens import Stream, instance_offsets
 from backend.model.stage import SparseResult, Stage, run_dense, run_sparse
 from backend.model.stage_fusion import PriorFeatures
-from kernels.compressed_attention import select_by_score
 from kernels.core.blocks import Blocks
 
 from .case import Case, Produced
@@ -68,7 +68,7 @@ def run_sparse_case(case: Case) -> Produced:
     tensors = {f"trace.{name}": value for name, value in trace.values.items()}
     return Produced(
         tensors
-        | trace.score_tables
+        | trace.tables
         | {
             "tokens": trace.values["tokens"],
             "sparse_feat": result.rows,
@@ -90,42 +90,43 @@ def _row_of_every_voxel(result: SparseResult) -> Tensor:
 
 
 class _Trace:
-    """Listens to the modules of a stage while it runs."""
+    """Records the outputs of a stage's modules while it runs, by forward hooks.
+
+    Attributes:
+        values: outputs by the names that cases store them under.
+        tables: the block tables of the first block of a sparse stage.
+    """
 
     def __init__(self, stage: Stage) -> None:
         self.values: dict[str, Tensor] = {}
-        self.score_tables: dict[str, Tensor] = {}
+        self.tables: dict[str, Tensor] = {}
         transformer = stage.transformer
-        self._listen(stage.encoder, "tokens")
-        self._listen(transformer.positions, "x_init")
-        self._listen(transformer.norm, "x_final_normed")
+        self._record(stage.encoder, "tokens")
+        self._record(transformer.positions, "x_init")
+        self._record(transformer.norm, "x_final_normed")
         for number, block in enumerate(transformer.blocks):
-            self._listen(block, f"block{number}.x", f"block{number}.y")
+            self._record(block, f"block{number}.x", f"block{number}.y")
         for number, block in enumerate(transformer.skip_blocks):
-            self._listen(block, f"skip{number}.x")
+            self._record(block, f"skip{number}.x")
         if stage.config.transformer.attention == "sparse":
-            for ours, stored in DIRECTIONS.items():
-                direction = getattr(transformer.blocks[0].attention, ours)
-                direction.register_forward_hook(self._score_listener(stored))
+            for name, stored in DIRECTIONS.items():
+                direction = getattr(transformer.blocks[0].attention, name)
+                self._record_table(direction, f"block0.score_topk.{stored}")
 
-    def _listen(self, module: torch.nn.Module, *names: str) -> None:
-        def hear(_module: torch.nn.Module, _arguments: Any, output: Any) -> None:
+    def _record(self, module: torch.nn.Module, *names: str) -> None:
+        def record(_module: torch.nn.Module, _arguments: Any, output: Any) -> None:
             outputs = output if isinstance(output, tuple) else (output,)
             self.values |= dict(zip(names, outputs, strict=False))
 
-        module.register_forward_hook(hear)
+        module.register_forward_hook(record)
 
-    def _score_listener(self, stored: str) -> Any:
-        def hear(module: Any, arguments: Any, _output: Any) -> None:
+    def _record_table(self, direction: torch.nn.Module, name: str) -> None:
+        def record(module: Any, arguments: Any, _output: Any) -> None:
             queries, keys, route = arguments
-            if isinstance(route, int):
-                key, _ = module.compress(keys)
-                table = select_by_score(
-                    queries.query, key, queries.layout.offsets, keys.blocks, route
-                )
-                self.score_tables[f"block0.score_topk.{stored}"] = table
+            block_key, _ = module.compress(keys)
+            self.tables[name] = route.plan_for(queries.query, block_key).table
 
-        return hear
+        direction.register_forward_hook(record)
 
 
 def _stage(case: Case, attention: Any) -> Stage:
@@ -205,6 +206,6 @@ def stored_routes(case: Case, volume: Stream, image: Stream, prefix: str = "") -
     if names[0] not in case.inputs:
         of_volume = case.config["decoder"]["topk_volume"]
         of_image = case.config["decoder"]["topk_multiimage"] * case.config["im_num"]
-        return Routes(of_volume, of_image, of_image, of_volume)
+        return Routes.by_score(volume, image, volume_blocks=of_volume, image_blocks=of_image)
     a, b, c, d = (case.inputs[name].view(-1, *case.inputs[name].shape[-2:]) for name in names)
     return Routes.from_tables(volume, image, (a, b, c, d))

@@ -110,7 +110,7 @@ def run_routing_case(case: Case) -> Produced:
     for ours, stored in DIRECTIONS.items():
         blocks = blocks_in(plan.volume if ours.endswith("volume") else plan.image)
         tensors |= {
-            f"{stored}_attn.block_topk": getattr(plan.routes, ours).table[0],
+            f"{stored}_attn.block_topk": getattr(plan.routes, ours).plan.table[0],
             f"{stored}_attn.cu_seqblocks": blocks.instance_offsets,
             f"{stored}_attn.cu_block_include_tokens": blocks.token_offsets,
         }

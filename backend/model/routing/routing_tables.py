@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from .routes import Plan, Routes, Tables
 from .routing import SurfaceMaps, image_points, image_router, nearest_volume_blocks, volume_points
-from .tokens import Plan, Routes, Stream, Tables, blocks_of, instance_offsets, tile_order
+from .tokens import Stream, blocks_of, instance_offsets, tile_order
 
 if TYPE_CHECKING:
     from ..config.model_config import ModelConfig
@@ -54,16 +55,21 @@ def layout(tokens: SparseTokens, block_size: int) -> tuple[Stream, Stream]:
 
 
 def plan_by_score(tokens: SparseTokens, config: ModelConfig) -> Plan:
-    """Leave the choice of blocks to the attention scores of every layer."""
+    """Select blocks by the attention scores of every layer."""
     volume, image = layout(tokens, config.selection.block_size)
-    of_volume, of_image = config.routing.volume_blocks, config.routing.image_blocks
-    return Plan(volume, image, Routes(of_volume, of_image, of_image, of_volume))
+    routes = Routes.by_score(
+        volume,
+        image,
+        volume_blocks=config.routing.volume_blocks,
+        image_blocks=config.routing.image_blocks,
+    )
+    return Plan(volume, image, routes)
 
 
 def plan_by_geometry(
     tokens: SparseTokens, maps: SurfaceMaps, cameras: tuple[Cameras, ...], config: ModelConfig
 ) -> Plan:
-    """Choose blocks by 3D distance, once for all layers.
+    """Select blocks by 3D distance, once for all layers.
 
     Args:
         tokens: of all instances, in block order.

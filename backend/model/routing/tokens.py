@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Packed token streams: index rows, their block order, offsets, and the plan of who sees whom.
+"""Packed token streams: index rows, their block order, and offsets.
 
-A token is an index row (instance, view, row, column) or (instance, z, y, x); a stream is all tokens
-of all instances, one behind the other. "All tokens active" is the dense stage.
+A token is an index row (instance, view, row, column) or (instance, z, y, x). A stream is the tokens
+of all instances, one instance after the other.
 """
 
 from __future__ import annotations
@@ -14,14 +14,7 @@ import torch
 from torch import Tensor
 
 from kernels.core.blocks import Blocks
-from kernels.core.routing_plan import RoutingPlan
 from kernels.core.segments import offsets_of_owners, offsets_of_sizes
-
-Route = RoutingPlan | int
-"""Chosen blocks, laid out for the kernels; or K: the K blocks of highest score, layer by layer."""
-
-Tables = tuple[Tensor, Tensor, Tensor, Tensor]
-"""Block tables of the four directions, in the order of `Routes`."""
 
 
 def all_tokens(*sizes: int, device: torch.device | None = None) -> Tensor:
@@ -41,7 +34,7 @@ def instance_offsets(index: Tensor, instances: int) -> Tensor:
 def block_order(index: Tensor, block_size: int, *, volume: bool) -> Tensor:
     """The permutation from raster order to block order, [tokens] int64.
 
-    Order: instance, (view,) block, place inside the block; blocks and places in raster order.
+    Order: instance, (view,) block, position inside the block; blocks and positions in raster order.
 
     Args:
         index: [tokens, 4] int index rows, in raster order.
@@ -64,11 +57,11 @@ def tile_order(index: Tensor, block_size: int, *, volume: bool) -> Tensor:
         block_size: tokens per side of a block.
         volume: blocks span the last three axes, otherwise the last two.
     """
-    places = [column % block_size for column in index.T[1 if volume else 2 :]]
-    curve = torch.zeros_like(places[0])
+    coordinates = [column % block_size for column in index.T[1 if volume else 2 :]]
+    curve = torch.zeros_like(coordinates[0])
     for bit in reversed(range((block_size - 1).bit_length())):
-        for place in places:
-            curve = 2 * curve + (place >> bit & 1)
+        for coordinate in coordinates:
+            curve = 2 * curve + (coordinate >> bit & 1)
     return _lexicographic([*_block_keys(index, block_size, volume=volume), curve])
 
 
@@ -98,37 +91,22 @@ def _lexicographic(keys: list[Tensor]) -> Tensor:
 
 @dataclass(frozen=True)
 class Stream:
-    """Where the tokens of one stream begin, and the blocks they fall into."""
+    """Offsets and blocks of one token stream.
 
-    offsets: Tensor  # [instances + 1] int, tokens before each instance
-    blocks: Blocks | None  # None: all tokens see each other
-    order: Tensor | None = None  # [tokens] int64, in which to take queries: neighbors together
+    Attributes:
+        offsets: [instances + 1] int, tokens before each instance.
+        blocks: None for dense attention, where tokens attend to all tokens of their instance.
+        order: [tokens] int64, the order in which queries are cut into tiles, see `tile_order`.
+    """
+
+    offsets: Tensor
+    blocks: Blocks | None
+    order: Tensor | None = None
 
     @classmethod
     def dense(cls, instances: int, tokens: int, device: torch.device | None = None) -> Stream:
         """Equally long instances without blocks."""
         return cls(torch.arange(instances + 1, device=device) * tokens, None)
-
-
-@dataclass(frozen=True)
-class Routes:
-    """Which blocks a query of the first named stream sees in the second one."""
-
-    volume_to_volume: Route
-    volume_to_image: Route
-    image_to_image: Route
-    image_to_volume: Route
-
-    @classmethod
-    def from_tables(cls, volume: Stream, image: Stream, tables: Tables) -> Routes:
-        """Lay block tables [1 or key/value heads, queries, K] out, in the order of the fields."""
-        ends = ((volume, volume), (volume, image), (image, image), (image, volume))
-        return cls(
-            *(
-                RoutingPlan(queries.offsets, blocks_in(keys), table, order=queries.order)
-                for (queries, keys), table in zip(ends, tables, strict=True)
-            )
-        )
 
 
 def blocks_in(stream: Stream) -> Blocks:
@@ -140,12 +118,3 @@ def blocks_in(stream: Stream) -> Blocks:
     if stream.blocks is None:
         raise ValueError("sparse attention needs a stream that is laid out in blocks")
     return stream.blocks
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Everything the attention layers must know of the geometry, made once per object."""
-
-    volume: Stream
-    image: Stream
-    routes: Routes | None  # None for the dense stage

@@ -195,7 +195,7 @@ def test_routing_asks_no_pixel_outside_of_kept_blocks(monkeypatch: pytest.Monkey
     monkeypatch.setattr(inference, "_pixels_of_blocks", lambda *_: everything)
     full = route_tokens(coarse, selection, tensors, config)
     for field in dataclasses.fields(some.routes):
-        tables = [getattr(plan.routes, field.name).table for plan in (some, full)]
+        tables = [getattr(plan.routes, field.name).plan.table for plan in (some, full)]
         assert torch.equal(*tables)
 
 

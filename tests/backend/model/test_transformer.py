@@ -9,11 +9,10 @@ import dataclasses
 import pytest
 import torch
 
-from backend.model.attention import GatedAttention, SparseAttention
+from backend.model.attention import SparseAttention, StreamAttention, TwoSidedAttention
 from backend.model.config.model_config import TransformerConfig
+from backend.model.routing.routes import Plan, Routes
 from backend.model.routing.tokens import (
-    Plan,
-    Routes,
     Stream,
     all_tokens,
     block_order,
@@ -86,7 +85,7 @@ def test_selecting_every_block_is_full_attention() -> None:
     torch.manual_seed(0)
     _, plan = _scene(every_block=True)
     volume, image = _tokens(plan)
-    module = GatedAttention(CONFIG, two_sided=True)
+    module = TwoSidedAttention(CONFIG)
     x = module.volume.project(layer_norm(volume), plan.volume)
     y = module.image.project(layer_norm(image), plan.image)
     _, selected = module.volume_to_image.branches(x, y, plan.routes.volume_to_image)
@@ -101,7 +100,7 @@ def test_compressing_single_tokens_is_full_attention() -> None:
     index = torch.nonzero(kept)
     stream = Stream(instance_offsets(index, 1), blocks_of(index, 1, 1, volume=True))
     unit = SparseAttention(CONFIG, window=True)
-    projector = GatedAttention(CONFIG, two_sided=False).volume
+    projector = StreamAttention(CONFIG, gate_bias=True)
     x = projector.project(torch.randn(len(index), CONFIG.width), stream)
     key, value = unit.compress(x)
     assert key.shape[0] == len(index)
@@ -120,7 +119,8 @@ def test_score_routing_with_all_blocks_is_geometry_with_all_blocks() -> None:
     _, plan = _scene(every_block=True)
     volume, image = _tokens(plan)
     most = max(int(s.blocks.instance_offsets.diff().max()) for s in (plan.volume, plan.image))
-    by_score = dataclasses.replace(plan, routes=Routes(most, most, most, most))
+    routes = Routes.by_score(plan.volume, plan.image, volume_blocks=most, image_blocks=most)
+    by_score = dataclasses.replace(plan, routes=routes)
     for a, b in zip(block(volume, image, plan), block(volume, image, by_score), strict=True):
         torch.testing.assert_close(a, b, atol=5e-6, rtol=0)
 

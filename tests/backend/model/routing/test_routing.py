@@ -133,8 +133,8 @@ def test_instances_are_routed_alone() -> None:
         for name in ("volume_to_volume", "volume_to_image", "image_to_image", "image_to_volume"):
             queries = both.volume if name.startswith("volume") else both.image
             start, stop = queries.offsets[instance : instance + 2].tolist()
-            table = getattr(both.routes, name).table[:, start:stop]
-            assert torch.equal(table, getattr(alone.routes, name).table)
+            table = getattr(both.routes, name).plan.table[:, start:stop]
+            assert torch.equal(table, getattr(alone.routes, name).plan.table)
 
 
 @pytest.mark.parametrize(

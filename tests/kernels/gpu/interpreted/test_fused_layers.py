@@ -12,7 +12,7 @@ from kernels.block_mean import block_mean
 from kernels.compression import compress
 from kernels.core.blocks import Blocks
 from kernels.core.dispatch import forced
-from kernels.gating import Gated, gated_merge, gated_sum
+from kernels.gating import GatedSum, gated_merge, gated_sum
 from kernels.layer_norm import layer_norm
 from kernels.reference.definitions import LAYER_NORM_EPS, Perceptron
 
@@ -81,7 +81,7 @@ def test_constant_rows_are_finite():
 def test_gates(branches, dtype):
     """Two or three branches; each product and the sum is rounded once, from float32: 2 eps."""
     tensors = [random(13, branches * 100), *(random(13, 100, seed=s) for s in range(branches))]
-    compare(lambda logits, *parts: gated_sum(logits, parts), tensors, dtype, 2)
+    compare(lambda logits, *parts: gated_sum(logits, parts).compute(), tensors, dtype, 2)
 
 
 @pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
@@ -99,7 +99,7 @@ def test_both_levels_of_gates(dtype):
     tensors = [random(13, width, seed=seed) for seed, width in enumerate(widths)]
 
     def merged(merge, cross, own, *branches):
-        return gated_merge(merge, Gated(branches[:2], cross), Gated(branches[2:], own))
+        return gated_merge(merge, gated_sum(cross, branches[:2]), gated_sum(own, branches[2:]))
 
     compare(merged, tensors, dtype, 2)
 
@@ -107,8 +107,8 @@ def test_both_levels_of_gates(dtype):
 def test_directions_without_gates():
     """A direction of one branch is taken as it is, as in the dense stage."""
     logits, cross, own = (random(4, width, seed=width).float() for width in (16, 8, 8))
-    found = gated_merge(logits, Gated((cross,)), Gated((own,)))
-    assert torch.equal(found, gated_sum(logits, (cross, own)))
+    found = gated_merge(logits, GatedSum((cross,)), GatedSum((own,)))
+    assert torch.equal(found, gated_sum(logits, (cross, own)).compute())
 
 
 @pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
@@ -139,7 +139,7 @@ def test_what_does_not_fit_is_refused():
             wrong()
     with pytest.raises(ValueError, match=r"an update \[4, 8\] for a stream \[5, 8\]"):
         layer_norm(stream, stream[:4])
-    pair, three = Gated((stream,) * 2, torch.zeros(5, 16)), Gated((stream,) * 3, torch.zeros(5, 24))
+    pair, three = (gated_sum(torch.zeros(5, 8 * n), [stream] * n) for n in (2, 3))
     for wrong in (
         lambda: gated_sum(torch.zeros(5, 16), [stream] * 3),
         lambda: gated_sum(torch.zeros(5, 16), [stream, stream[:4]]),

@@ -1,0 +1,126 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which blocks each query selects, in each of the four directions of attention, and the whole plan.
+
+A direction names its query stream first: in `volume_to_image` the volume attends to the images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from torch import Tensor
+
+from kernels.compressed_attention import select_by_score
+from kernels.core.routing_plan import RoutingPlan
+
+from .tokens import blocks_in
+
+if TYPE_CHECKING:
+    from .tokens import Stream
+
+Tables = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Block tables of the four directions, in the order of the fields of `Routes`."""
+
+
+class Route(Protocol):
+    """How the queries of one direction select blocks of the key stream."""
+
+    def plan_for(self, query: Tensor, block_key: Tensor) -> RoutingPlan:
+        """The routing plan of a layer.
+
+        Args:
+            query: [queries, query heads, D], of this layer.
+            block_key: [blocks, key/value heads, D], the compressed keys of this layer.
+        """
+
+
+@dataclass(frozen=True)
+class PlannedRoute:
+    """Blocks selected beforehand, as by 3D distance (section 3.4): one plan for every layer.
+
+    Attributes:
+        plan: the plan.
+    """
+
+    plan: RoutingPlan
+
+    def plan_for(self, query: Tensor, block_key: Tensor) -> RoutingPlan:  # noqa: ARG002
+        """The same plan, whatever the layer."""
+        return self.plan
+
+
+@dataclass(frozen=True)
+class ScoreRoute:
+    """Blocks of the highest attention score, selected anew in every layer (section 3.1).
+
+    Attributes:
+        queries: the query stream.
+        keys: the key stream.
+        count: blocks per query.
+    """
+
+    queries: Stream
+    keys: Stream
+    count: int
+
+    def plan_for(self, query: Tensor, block_key: Tensor) -> RoutingPlan:
+        """A plan with the blocks of the highest score."""
+        offsets, blocks = self.queries.offsets, blocks_in(self.keys)
+        table = select_by_score(query, block_key, offsets, blocks, self.count)
+        return RoutingPlan(offsets, blocks, table)
+
+
+@dataclass(frozen=True)
+class Routes:
+    """The routes of all four directions.
+
+    Attributes:
+        volume_to_volume: volume queries, volume blocks.
+        volume_to_image: volume queries, image blocks.
+        image_to_image: image queries, image blocks.
+        image_to_volume: image queries, volume blocks.
+    """
+
+    volume_to_volume: Route
+    volume_to_image: Route
+    image_to_image: Route
+    image_to_volume: Route
+
+    @classmethod
+    def from_tables(cls, volume: Stream, image: Stream, tables: Tables) -> Routes:
+        """Planned routes of block tables, [1 or key/value heads, queries, K] each."""
+        ends = ((volume, volume), (volume, image), (image, image), (image, volume))
+        plans = (
+            RoutingPlan(queries.offsets, blocks_in(keys), table, order=queries.order)
+            for (queries, keys), table in zip(ends, tables, strict=True)
+        )
+        return cls(*map(PlannedRoute, plans))
+
+    @classmethod
+    def by_score(
+        cls, volume: Stream, image: Stream, *, volume_blocks: int, image_blocks: int
+    ) -> Routes:
+        """Routes by score, with so many volume blocks and image blocks per query."""
+        return cls(
+            ScoreRoute(volume, volume, volume_blocks),
+            ScoreRoute(volume, image, image_blocks),
+            ScoreRoute(image, image, image_blocks),
+            ScoreRoute(image, volume, volume_blocks),
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the attention layers need to know of the tokens, made once per object.
+
+    Attributes:
+        volume: the volume stream.
+        image: the image stream.
+        routes: None in the dense stage, where every token attends to all tokens of its instance.
+    """
+
+    volume: Stream
+    image: Stream
+    routes: Routes | None
