@@ -18,7 +18,7 @@ from backend.mesh.glb import plain_dielectric, write_glb
 from backend.mesh.texture import bake_base_color
 from backend.mesh.triangle_mesh import TriangleMesh
 from backend.mesh.unwrap import unwrap
-from backend.pipeline import normalize
+from backend.pipeline import normalize_scene
 from backend.result.folder import REPORT, ResultFolder
 from backend.shared.capture_format import read_capture
 from backend.shared.progress import Progress
@@ -31,7 +31,7 @@ def main(views_folder: Path, output: Path) -> None:
     """Texture `VIEWS/test/reference_mesh.ply` from the input views."""
     progress = Progress()
     views = load_views(read_capture(views_folder), progress)
-    normalization = normalize(views)
+    normalization = normalize_scene(views)
     true = trimesh.load_mesh(views_folder / "test" / "reference_mesh.ply")
     mesh = TriangleMesh(normalization.apply(true.vertices), np.asarray(true.faces, np.int64))
     unwrapped = unwrap(mesh, TEXTURE_SIZE, progress)

@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
     """Reconstruct; the report as JSON on request, else a sentence."""
-    from ..pipeline import ReconstructRequest, reconstruct
+    from ..pipeline import reconstruct
+    from ..request import ReconstructRequest
     from .progress_bar import progress_on_terminal
 
     options = {key: value for key, value in vars(arguments).items() if key != "json"}

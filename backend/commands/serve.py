@@ -22,7 +22,7 @@ from ..shared.virtual_environments import ROOT
 if TYPE_CHECKING:
     import argparse
 
-    from ..pipeline import ReconstructRequest
+    from ..request import ReconstructRequest
     from ..shared.progress import Progress
 
 
@@ -45,7 +45,7 @@ def describe() -> dict[str, Any]:
     """What a parent wants to know before it asks for work; imports torch, so it takes a while."""
     import torch
 
-    from ..pipeline import NO_CHECKPOINT
+    from ..request import NO_CHECKPOINT
     from ..shared.checkpoint_folders import installed_checkpoints
 
     cuda = torch.cuda.is_available()
@@ -105,7 +105,7 @@ def _request(params: dict[str, Any]) -> ReconstructRequest:
     Raises:
         BadRequest: if one is missing, unknown or of the wrong type.
     """
-    from ..pipeline import ReconstructRequest
+    from ..request import ReconstructRequest
 
     remedy = "Use the extension and the backend of one version."
     known = {field.name for field in fields(ReconstructRequest)}

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,17 +15,19 @@ from .density import density
 from .volumes import DenseVolume, FeatureVolume, SparseVolume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .decoders import Decoder
 
 Volume_co = TypeVar("Volume_co", bound=FeatureVolume, covariant=True)
 
 
-def gradient(quantity: Callable[[Tensor], Tensor], points: Tensor, width: float) -> Tensor:
-    """The gradient of a quantity [points] at points [points, 3], by differences over 2 width."""
+PointFunction: TypeAlias = Callable[[Tensor], Tensor]
+"""Values [n] or [n, channels] at points [n, 3] (x, y, z)."""
+
+
+def gradient(function: PointFunction, points: Tensor, width: float) -> Tensor:
+    """The gradient of a function [points] at points [points, 3], by differences over 2 width."""
     sides = [(points + offset, points - offset) for offset in width * torch.eye(3).to(points)]
-    rises = [quantity(ahead) - quantity(behind) for ahead, behind in sides]
+    rises = [function(ahead) - function(behind) for ahead, behind in sides]
     return torch.stack(rises, dim=1) / (2 * width)
 
 

@@ -16,7 +16,7 @@ from ..shared.errors import NoSurface
 from .triangle_mesh import TriangleMesh
 
 if TYPE_CHECKING:
-    from ..field.surface import Quantity
+    from ..field.field import PointFunction
     from ..shared.progress import Progress
 
 REFINEMENT = 4
@@ -30,8 +30,8 @@ CHUNK = 1 << 18
 """Points evaluated at once."""
 
 
-def extract_surface(
-    signed_distance: Quantity,
+def extract_isosurface(
+    signed_distance: PointFunction,
     half_extent: float,
     resolution: int,
     progress: Progress,
@@ -65,10 +65,10 @@ def extract_surface(
         chunk = indices[start : start + CHUNK]
         fine[tuple(chunk.T)] = signed_distance(axis[chunk])
         progress.check()
-    return march(fine.numpy(), half_extent)
+    return isosurface_of_grid(fine.numpy(), half_extent)
 
 
-def march(
+def isosurface_of_grid(
     grid: np.ndarray[tuple[int, int, int], np.dtype[np.float32]], half_extent: float
 ) -> TriangleMesh:
     """Marching cubes on nodes `[x, y, z]` with both ends; beyond the cube is outside.

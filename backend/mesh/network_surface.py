@@ -20,7 +20,7 @@ from torch import Tensor
 from ..field.density import step_alpha
 from ..field.grids import distances_by_plane, evaluate
 from ..field.ray_sampling import Occupancy
-from .isosurface import march
+from .isosurface import isosurface_of_grid
 from .triangle_mesh import TriangleMesh
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def extract_network_surface(
     grid = sample_distances(field, settings, progress)
     grid = without_floaters(grid, field.coarse, settings, progress)
     solid = fill_cavities(grid.permute(2, 1, 0).numpy())
-    mesh = smooth(march(solid, settings.half_side), settings.smoothing)
+    mesh = smooth(isosurface_of_grid(solid, settings.half_side), settings.smoothing)
     return TriangleMesh(mesh.vertices @ rotation.T, mesh.faces)
 
 

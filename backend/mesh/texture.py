@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..field.surface import Quantity
+    from ..field.field import PointFunction
     from ..shared.cameras import Normalization
     from ..shared.progress import Progress
     from ..views.views import View
@@ -73,7 +73,7 @@ def bake_base_color(
     normalization: Normalization,
     size: int,
     progress: Progress,
-    hidden: Quantity | None = None,
+    hidden: PointFunction | None = None,
 ) -> NDArray[np.float32]:
     """The base color texture from the views, `[size, size, 3]` sRGB in 0..1.
 
@@ -102,7 +102,7 @@ def bake_base_color(
 
 
 def decode_textures(
-    unwrapped: UnwrappedMesh, appearance: Quantity, size: int, progress: Progress
+    unwrapped: UnwrappedMesh, appearance: PointFunction, size: int, progress: Progress
 ) -> Textures:
     """The materials a field predicts: base color, roughness and metallic at every texel."""
     texels = texels_of(unwrapped, size, torch.device("cpu"))

@@ -12,12 +12,12 @@ from ..field.field import gradient
 from .triangle_mesh import TriangleMesh
 
 if TYPE_CHECKING:
-    from ..field.surface import Quantity
+    from ..field.field import PointFunction
 
 NEWTON_STEPS = 2
 
 
-def onto_level_set(mesh: TriangleMesh, signed_distance: Quantity, reach: float) -> TriangleMesh:
+def snap_vertices(mesh: TriangleMesh, signed_distance: PointFunction, reach: float) -> TriangleMesh:
     """Move vertices along the slope of the distance onto its zero level set.
 
     Marching cubes puts vertices where a straight line between two samples is zero, and decimation

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from ..mesh.cleaning import keep_solid_parts
-from ..mesh.isosurface import extract_surface
+from ..mesh.isosurface import extract_isosurface
 from ..mesh.photo_projection import without_background
 from ..mesh.texture import color_vertices
 from ..mesh.view_geometry import Camera, render_geometry
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..field.surface import Quantity
+    from ..field.field import PointFunction
     from ..mesh.triangle_mesh import TriangleMesh
     from ..shared.cameras import Normalization
     from ..shared.progress import Progress
@@ -48,19 +48,19 @@ class NovelViewJudge:
     normalization: Normalization
     half_side: float
 
-    def surface_of(self, shape: Quantity, progress: Progress) -> TriangleMesh:
+    def surface_of(self, shape: PointFunction, progress: Progress) -> TriangleMesh:
         """The mesh of a shape's signed distance at the resolution of the comparison.
 
         Raises:
             NoSurface: if there is none.
         """
-        return keep_solid_parts(extract_surface(shape, self.half_side, RESOLUTION, progress))
+        return keep_solid_parts(extract_isosurface(shape, self.half_side, RESOLUTION, progress))
 
     def colors_of(self, mesh: TriangleMesh, progress: Progress) -> NDArray[np.float32]:
         """The color of every vertex, [vertices, 3], from the views that give it."""
         return color_vertices(mesh, self.colored_from, self.normalization, progress)
 
-    def squared_error(self, signed_distance: Quantity, progress: Progress) -> float:
+    def squared_error(self, signed_distance: PointFunction, progress: Progress) -> float:
         """Mean squared error of the color over white, over all pixels of all judging views.
 
         A shape that has lost its surface is infinitely wrong.

@@ -15,7 +15,7 @@ from ..mesh.view_geometry import Camera, render_geometry
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..field.surface import Quantity
+    from ..field.field import PointFunction
     from ..mesh.triangle_mesh import TriangleMesh
     from ..shared.cameras import Normalization
     from ..views.views import View
@@ -28,8 +28,8 @@ EXACT = 0.1
 
 
 def outer_bound(
-    hull: Quantity, mesh: TriangleMesh, views: Sequence[View], normalization: Normalization
-) -> Quantity:
+    hull: PointFunction, mesh: TriangleMesh, views: Sequence[View], normalization: Normalization
+) -> PointFunction:
     """The signed distance of the hull, let out by what imprecise masks and poses cut off it.
 
     Args:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from ..field.surface import Quantity
+    from ..field.field import PointFunction
     from ..field.volumes import SparseVolume
     from ..mesh.triangle_mesh import TriangleMesh
     from ..shared.cameras import Normalization
@@ -70,7 +70,9 @@ class Refinement:
         self._training = self._rays(training)
         self._held_out = self._rays(held_out) if held_out else None
 
-    def run(self, start: Quantity | None, progress: Progress) -> VolumeField[SparseVolume] | None:
+    def run(
+        self, start: PointFunction | None, progress: Progress
+    ) -> VolumeField[SparseVolume] | None:
         """Fit the field.
 
         Args:
@@ -92,7 +94,9 @@ class Refinement:
             return None
         return field
 
-    def _fit(self, start: Quantity | None, progress: Progress) -> VolumeField[SparseVolume] | None:
+    def _fit(
+        self, start: PointFunction | None, progress: Progress
+    ) -> VolumeField[SparseVolume] | None:
         """All levels; nothing if the judge prefers the start."""
         levels = self._config.levels
         clock = _Clock(self._config.seconds, len(levels), progress)
@@ -129,7 +133,7 @@ class Refinement:
         return field
 
     def _gained(
-        self, field: VolumeField[SparseVolume], start: Quantity, progress: Progress
+        self, field: VolumeField[SparseVolume], start: PointFunction, progress: Progress
     ) -> bool:
         """Whether views that neither was made from look better with the field."""
         before = self._judge.squared_error(start, progress)
@@ -137,12 +141,12 @@ class Refinement:
         LOGGER.info("refine: held-out squared error %.5f at the start, now %.5f", before, after)
         return after < before
 
-    def _hull_of(self, views: Sequence[View]) -> Quantity:
+    def _hull_of(self, views: Sequence[View]) -> PointFunction:
         """The signed distance of the hull of some views."""
         device = torch.device("cpu")
         return VisualHull.from_views(views, self._normalization, device).signed_distance
 
-    def _colors_of(self, mesh: TriangleMesh, progress: Progress) -> Quantity:
+    def _colors_of(self, mesh: TriangleMesh, progress: Progress) -> PointFunction:
         """The color of the nearest vertex of a mesh, as the views that do not judge show it."""
         colors = self._judge.colors_of(mesh, progress)
         tree = cKDTree(mesh.vertices)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from ..field.field_file import PosedField
 from ..mesh.glb import write_glb
 from ..mesh.preview import render_unlit
 from .scores import ImageScores, mean_scores, score_image
@@ -18,8 +17,8 @@ from .scores import ImageScores, mean_scores, score_image
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..field.surface import Shape
     from ..mesh.glb import Textures
+    from ..mesh.surfaces import Surface
     from ..mesh.triangle_mesh import UnwrappedMesh
     from ..shared.cameras import Normalization
     from ..shared.progress import Progress
@@ -32,14 +31,14 @@ class Result:
     """A reconstruction.
 
     Attributes:
-        shape: whose surface it is.
+        surface: the mesh was made from.
         mesh: in the normalized frame.
         textures: of its one material.
         views: it was made from.
         normalization: from their world to the normalized frame.
     """
 
-    shape: Shape
+    surface: Surface
     mesh: UnwrappedMesh
     textures: Textures
     views: Views
@@ -53,9 +52,7 @@ class Result:
         self.textures.base_color_image().save(folder / "textures" / "base_color.png")
         packed = self.textures.metallic_roughness_image()
         packed.save(folder / "textures" / "metallic_roughness.png")
-        if self.shape.field:
-            rotation = np.eye(3) if self.shape.rotation is None else self.shape.rotation
-            posed = PosedField(self.shape.field, self.normalization, rotation.tolist())
+        if posed := self.surface.posed_field(self.normalization):
             posed.write(folder / "field.safetensors")
         report.warnings.extend(self.views.warnings)
         report.counts |= {

@@ -23,7 +23,8 @@ from backend.field.decoders import Decoder
 from backend.model.config.presets import preset
 from backend.model.stage import Stage
 from backend.model.weights.checkpoint import Checkpoint, StageName
-from backend.pipeline import normalize, predict
+from backend.pipeline import Job, normalize_scene, predict
+from backend.request import ReconstructRequest
 from backend.result.report import Report
 from backend.shared.progress import Progress
 from backend.views.visual_hull import VisualHull
@@ -69,7 +70,9 @@ def run_network(views: Views, config: ModelConfig, device: torch.device) -> dict
             sdpa_kernel([*FUSED, *_slow_where(device)]),
         ):
             meters.append(meter)
-            predict(weights, views, normalize(views), report, Progress(meter))
+            request = ReconstructRequest(Path(), Path(), checkpoint="random weights")
+            job = Job(request, views, normalize_scene(views), report, Progress(meter))
+            predict(job, weights)
     counted, timed = meters
     stages = {
         name: replace(cost, product_tflop=counted.costs[name].product_tflop)
@@ -225,7 +228,7 @@ def _plain(stage: StageConfig) -> StageConfig:
 
 
 def _hull(views: Views, device: torch.device) -> Callable[[Tensor], Tensor]:
-    normalization: Normalization = normalize(views)
+    normalization: Normalization = normalize_scene(views)
     return VisualHull.from_views(views.views, normalization, device).signed_distance
 
 

@@ -17,11 +17,12 @@ import trimesh
 from PIL import Image
 from scipy.spatial import cKDTree
 
-from backend import pipeline
 from backend.commands.command_line import main
-from backend.field.surface import Shape
+from backend.mesh import surfaces
+from backend.mesh.surfaces import HullSurface
 from backend.mesh.view_geometry import Camera, render_geometry
-from backend.pipeline import MAX_IMAGE_SIZE, ReconstructRequest, mesh_of, normalize, reconstruct
+from backend.pipeline import MAX_IMAGE_SIZE, normalize_scene, reconstruct
+from backend.request import ReconstructRequest
 from backend.result import files as result_files
 from backend.setup.device import choose_device
 from backend.shared.cameras import fibonacci_sphere, gltf_to_world, look_at
@@ -55,7 +56,7 @@ def capture(tmp_path_factory, make_capture):
 @pytest.fixture(autouse=True)
 def coarse(monkeypatch):
     """Small surfaces, so that these tests are quick."""
-    monkeypatch.setattr(pipeline, "MESH_RESOLUTION", 96)
+    monkeypatch.setattr(surfaces, "MESH_RESOLUTION", 96)
 
 
 def run(views, output, progress=None, **options):
@@ -200,7 +201,7 @@ def _move_sphere(document, scale, offset):
 @pytest.mark.parametrize(("scale", "offset"), [(100.0, (500, 0, -90)), (1e-3, (0, 0.004, 0))])
 def test_place_and_scale_of_the_world_are_free(capture, tmp_path, monkeypatch, scale, offset):
     """The same capture elsewhere and in other units gives the same mesh there."""
-    monkeypatch.setattr(pipeline, "MESH_RESOLUTION", 48)
+    monkeypatch.setattr(surfaces, "MESH_RESOLUTION", 48)
     moved = shutil.copytree(capture, tmp_path / "views")
     move_capture(moved, scale, offset)
     # All faces are kept: which edges go first may depend on the last bit.
@@ -431,10 +432,9 @@ def test_photographs_of_a_tankard(shared, tmp_path):
     used = set(np.linspace(0, 68, 24).round().astype(int).tolist())
     write_transforms(tmp_path / "transforms.json", [frames[number] for number in sorted(used)])
     views = load_views(read_capture(tmp_path / "transforms.json"), max_size=MAX_IMAGE_SIZE)
-    normalization = normalize(views)
+    normalization = normalize_scene(views)
     hull = VisualHull.from_views(views.views, normalization, torch.device("cpu"))
-    request = ReconstructRequest(tmp_path, tmp_path, faces=20_000, texture_size=256)
-    mesh = mesh_of(Shape(hull.signed_distance), request, Progress()).mesh
+    mesh = HullSurface(hull).extract_mesh(20_000, Progress())
     common = either = 0
     for frame in (frame for number, frame in enumerate(frames) if number not in used):
         view = read_view(frame, max_size=256)

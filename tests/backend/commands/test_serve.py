@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from backend.pipeline import STAGES_OF_NETWORK, ReconstructRequest, reconstruct
+from backend.pipeline import STAGES_OF_NETWORK, reconstruct
+from backend.request import ReconstructRequest
 from backend.shared.progress import Progress
 from tests.children import files_of, gone, pump_until, pumped
 

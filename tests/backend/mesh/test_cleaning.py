@@ -13,7 +13,7 @@ import trimesh
 
 from backend.field.config import HALF_SIDE
 from backend.mesh.cleaning import decimate, keep_solid_parts
-from backend.mesh.isosurface import extract_surface
+from backend.mesh.isosurface import extract_isosurface
 from backend.mesh.triangle_mesh import TriangleMesh
 from backend.shared.errors import NoSurface
 from backend.shared.progress import Progress
@@ -24,7 +24,7 @@ def ball(points, radius, center=(0.0, 0.0, 0.0)):
 
 
 def extract(distance, cells=64):
-    return extract_surface(distance, HALF_SIDE, cells, Progress())
+    return extract_isosurface(distance, HALF_SIDE, cells, Progress())
 
 
 def as_trimesh(mesh):

@@ -12,7 +12,7 @@ import trimesh
 from skimage.measure import marching_cubes
 
 from backend.field.config import HALF_SIDE
-from backend.mesh.isosurface import extract_surface
+from backend.mesh.isosurface import extract_isosurface
 from backend.shared.errors import Cancelled, NoSurface
 from backend.shared.progress import Progress
 
@@ -33,7 +33,7 @@ def torus(points):
 
 
 def extract(distance, cells=CELLS, progress=None):
-    return extract_surface(distance, HALF_SIDE, cells, progress or Progress())
+    return extract_isosurface(distance, HALF_SIDE, cells, progress or Progress())
 
 
 def as_trimesh(mesh):

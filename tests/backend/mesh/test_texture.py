@@ -12,7 +12,7 @@ import torch
 
 from backend.field.config import HALF_SIDE
 from backend.mesh.cleaning import decimate
-from backend.mesh.isosurface import extract_surface
+from backend.mesh.isosurface import extract_isosurface
 from backend.mesh.photo_projection import color_unseen
 from backend.mesh.texture import bake_base_color, texels_of
 from backend.mesh.texture_padding import fill_empty_texels
@@ -85,7 +85,7 @@ def unwrapped_balls():
                     [(points - torch.tensor(c)).norm(dim=1) - radius for c, radius in balls]
                 ).amin(dim=0)
 
-            mesh = decimate(extract_surface(distance, HALF_SIDE, 96, Progress()), 8000)
+            mesh = decimate(extract_isosurface(distance, HALF_SIDE, 96, Progress()), 8000)
             cache[balls] = unwrap(mesh, TEXTURE, Progress())
         return cache[balls]
 

@@ -11,7 +11,7 @@ import torch
 from backend.field.config import HALF_SIDE
 from backend.mesh import chart_process
 from backend.mesh.cleaning import decimate
-from backend.mesh.isosurface import extract_surface
+from backend.mesh.isosurface import extract_isosurface
 from backend.mesh.rasterizer import rasterize
 from backend.mesh.triangle_mesh import TriangleMesh
 from backend.mesh.unwrap import GROUP_FACES, unwrap
@@ -35,7 +35,7 @@ def cross(points):
 @pytest.fixture(scope="module", params=[ball, cross], ids=["ball", "cross"])
 def pair(request):
     """A mesh of several groups, and the same unwrapped."""
-    mesh = decimate(extract_surface(request.param, HALF_SIDE, 64, Progress()), FACES)
+    mesh = decimate(extract_isosurface(request.param, HALF_SIDE, 64, Progress()), FACES)
     assert len(mesh.faces) > 2 * GROUP_FACES
     return mesh, unwrap(mesh, SIZE, Progress())
 
@@ -101,7 +101,7 @@ def test_normals_are_equal_across_seams(pair):
 
 def test_normals_face_outward():
     """The normals of a sphere are its radii."""
-    mesh = extract_surface(ball, HALF_SIDE, 32, Progress())
+    mesh = extract_isosurface(ball, HALF_SIDE, 32, Progress())
     unwrapped = unwrap(mesh, 256, Progress())
     vertices = unwrapped.mesh.vertices
     radii = vertices / np.linalg.norm(vertices, axis=1, keepdims=True)
@@ -130,7 +130,7 @@ def test_a_crash_is_tried_again(crashes, monkeypatch):
     """A process that dies is started again with the same question, but not for ever."""
     ask, codes = chart_process._ask, iter([-11] * crashes)
     monkeypatch.setattr(chart_process, "_ask", lambda *known: next(codes, None) or ask(*known))
-    mesh = decimate(extract_surface(ball, HALF_SIDE, 16, Progress()), 200)
+    mesh = decimate(extract_isosurface(ball, HALF_SIDE, 16, Progress()), 200)
     if crashes == chart_process.ATTEMPTS:
         with pytest.raises(BackendDied, match="-11"):
             unwrap(mesh, 64, Progress())

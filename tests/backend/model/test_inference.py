@@ -18,7 +18,7 @@ from backend.field.density import render_step
 from backend.field.field import VolumeField
 from backend.field.grids import evaluate, grid_points
 from backend.field.volumes import DenseVolume
-from backend.mesh.isosurface import extract_surface
+from backend.mesh.isosurface import extract_isosurface
 from backend.mesh.network_surface import SurfaceSettings, extract_network_surface
 from backend.model import inference
 from backend.model.config.presets import preset
@@ -159,7 +159,7 @@ def test_views_to_mesh_with_random_weights() -> None:
     colors = field.appearance(torch.rand(10, 3) - 0.5)
     assert colors.shape == (10, 3)
     assert ((colors > 0) & (colors < 1)).all()
-    mesh = extract_surface(field.signed_distance, config.half_side, 32, Progress())
+    mesh = extract_isosurface(field.signed_distance, config.half_side, 32, Progress())
     world = tensors.frame.to_world(mesh.vertices)
     reach = np.abs((world - CENTER) * SCALE).max(0)
     assert (reach < BOX + 0.15).all()

@@ -15,15 +15,17 @@ import torch
 
 from backend import pipeline
 from backend.field.field_file import PosedField
-from backend.field.surface import Shape
+from backend.mesh import surfaces
 from backend.mesh.network_surface import SurfaceSettings, extract_network_surface
+from backend.mesh.surfaces import FittedSurface, PredictedSurface
 from backend.model.config.presets import preset
 from backend.model.dinov3 import DinoV3, DinoV3Config
 from backend.model.stage import Stage
 from backend.model.transformer import Block
 from backend.model.weights.checkpoint import write_checkpoint
 from backend.model.weights.dinov3_files import loaded_size
-from backend.pipeline import STAGES_OF_NETWORK, ReconstructRequest, reconstruct, refine
+from backend.pipeline import STAGES_OF_NETWORK, Job, bake_textures, reconstruct, refine
+from backend.request import ReconstructRequest
 from backend.result.report import Report
 from backend.shared.cameras import fibonacci_sphere, intrinsics_from_fov, look_at
 from backend.shared.capture_format import Frame, write_capture_json, write_transforms
@@ -39,8 +41,8 @@ PIL = pytest.importorskip("PIL.Image")
 @pytest.fixture(autouse=True)
 def _coarse(monkeypatch):
     """Small meshes, so that these tests are quick."""
-    monkeypatch.setattr(pipeline, "MESH_RESOLUTION", 64)
-    monkeypatch.setattr(pipeline, "SurfaceSettings", partial(SurfaceSettings, cells=128))
+    monkeypatch.setattr(surfaces, "MESH_RESOLUTION", 64)
+    monkeypatch.setattr(surfaces, "SurfaceSettings", partial(SurfaceSettings, cells=128))
 
 
 def write_small(folder, *, prediction="rgb", feature_width=0):
@@ -160,7 +162,7 @@ def test_the_surface_is_looked_for_with_the_steps_of_the_fine_stage(
         asked.append(settings)
         return extract_network_surface(field, rotation, settings, progress)
 
-    monkeypatch.setattr(pipeline, "extract_network_surface", listening)
+    monkeypatch.setattr(surfaces, "extract_network_surface", listening)
     reconstruct(request(capture, checkpoint, tmp_path / "out"), Progress())
     (settings,) = asked
     assert settings.step == pytest.approx(1.732 * 2 * 0.525 / 48)
@@ -243,14 +245,19 @@ def test_materials_are_not_asked_of_weights_that_have_none(capture, checkpoint, 
 
 def test_refinement_keeps_the_materials(monkeypatch, tmp_path):
     """What is fitted is shape and color: predicted materials stay those of the network."""
-    start, fitted = Shape(_Ramp().signed_distance, _Ramp().appearance), _Ramp()
+    start, fitted = FittedSurface(_Ramp()), _Ramp()
     run = SimpleNamespace(run=lambda *_: fitted)
     monkeypatch.setattr("backend.pipeline.Refinement", lambda *_: run)
-    asked = ReconstructRequest(tmp_path, tmp_path, checkpoint="x", material="pbr", refine="auto")
+    decoded = []
+    monkeypatch.setattr("backend.pipeline.decode_textures", lambda *given: decoded.append(given))
+    request = ReconstructRequest(tmp_path, tmp_path, checkpoint="x", material="pbr", refine="auto")
     report = Report(request={}, device="cpu", checkpoint={})
-    shape = refine(asked, start, Views((), None, ()), None, report, Progress())
-    assert shape.appearance is start.appearance
-    assert shape.signed_distance is not start.signed_distance
+    job = Job(request, Views((), None, ()), None, report, Progress())
+    surface = refine(job, start)
+    assert surface == FittedSurface(fitted)
+    bake_textures(job, None, surface, start)
+    points = torch.rand(3, 3)
+    assert torch.equal(decoded[0][1](points), start.field.appearance(points))
 
 
 class _Ramp:
@@ -269,7 +276,7 @@ class _Ramp:
 def test_shape_turns_points_into_the_model_frame():
     """x_normalized = rotation @ x_model: a field is asked where the point is in its own frame."""
     rotation = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
-    shape = Shape.of_field(_Ramp(), torch.device("cpu"), rotation)
+    shape = PredictedSurface(_Ramp(), torch.device("cpu"), rotation, 0.525, 0.01)
     model = torch.tensor([[0.1, 0.2, 0.3], [-0.4, 0.0, 0.2]])
     normalized = model @ torch.from_numpy(rotation).float().T
     torch.testing.assert_close(shape.signed_distance(normalized), model[:, 0])

@@ -12,8 +12,8 @@ import torch
 from scipy.ndimage import binary_erosion
 
 from backend.field.config import HALF_SIDE
-from backend.mesh.isosurface import extract_surface
-from backend.pipeline import normalize
+from backend.mesh.isosurface import extract_isosurface
+from backend.pipeline import normalize_scene
 from backend.refine.outer_bound import DOUBT, outer_bound
 from backend.shared.capture_format import read_capture
 from backend.shared.progress import Progress
@@ -35,7 +35,7 @@ def views(make_capture, tmp_path_factory):
 def _slack(views, normalization) -> float:
     """How much farther out the bound lies than the hull."""
     hull = VisualHull.from_views(views, normalization, torch.device("cpu")).signed_distance
-    mesh = extract_surface(hull, HALF_SIDE, 96, Progress())
+    mesh = extract_isosurface(hull, HALF_SIDE, 96, Progress())
     bound = outer_bound(hull, mesh, views, normalization)
     difference = hull(POINTS) - bound(POINTS)
     assert difference.max() - difference.min() < 1e-6
@@ -49,7 +49,7 @@ def _pixel(views, normalization) -> float:
 
 def test_exact_masks_are_trusted(views) -> None:
     """The hull of exact masks fills them up to half a pixel: no more slack than that."""
-    normalization = normalize(views)
+    normalization = normalize_scene(views)
     slack = _slack(views.views, normalization)
     assert 0 <= slack <= DOUBT * 0.5 * _pixel(views, normalization)
 
@@ -59,7 +59,7 @@ def test_masks_that_disagree_let_the_hull_out(views) -> None:
 
     The hull loses about that many pixels all around, and half of the views see it.
     """
-    normalization, cut = normalize(views), 4
+    normalization, cut = normalize_scene(views), 4
     changed = [
         replace(view, mask=binary_erosion(view.mask > 0.5, iterations=cut).astype(np.float32))
         if number % 2

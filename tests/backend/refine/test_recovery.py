@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from backend.field.config import HALF_SIDE
-from backend.mesh.isosurface import extract_surface
+from backend.mesh.isosurface import extract_isosurface
 from backend.refine import novel_view_error
 from backend.refine.config import Level, RefineConfig
 from backend.refine.refine import Refinement
@@ -199,5 +199,5 @@ def test_hard_light_is_no_shape(paint: str) -> None:
 def surface_error(truth: Lumps, distance) -> float:
     """The mean distance of a surface from the true one, in voxels."""
     with torch.no_grad():
-        mesh = extract_surface(distance, HALF_SIDE, MESH, Progress())
+        mesh = extract_isosurface(distance, HALF_SIDE, MESH, Progress())
     return truth(torch.from_numpy(mesh.vertices).float()).abs().mean().item() / VOXEL

@@ -17,14 +17,16 @@ from backend.field.config import HALF_SIDE
 from backend.field.decoders import DirectDecoder
 from backend.field.field import VolumeField
 from backend.field.grids import grid_points
-from backend.mesh.isosurface import extract_surface
-from backend.pipeline import ReconstructRequest, normalize, reconstruct
+from backend.mesh import surfaces
+from backend.mesh.isosurface import extract_isosurface
+from backend.pipeline import normalize_scene, reconstruct
 from backend.refine import fit, novel_view_error, refine
 from backend.refine.config import Level, RefineConfig
 from backend.refine.fit import LevelFit, Rows
 from backend.refine.narrow_band import NarrowBand, sample_grid
 from backend.refine.refine import Refinement, split_views
 from backend.refine.training_rays import TrainingRays, pixels_for
+from backend.request import ReconstructRequest
 from backend.shared.capture_format import read_capture
 from backend.shared.errors import BadRequest, Cancelled, NoSurface
 from backend.shared.progress import Progress
@@ -81,7 +83,7 @@ class Torus:
 def _coarse(monkeypatch):
     """Small meshes to compare and to color from, so that these tests are quick."""
     monkeypatch.setattr(novel_view_error, "RESOLUTION", MESH)
-    monkeypatch.setattr(pipeline, "MESH_RESOLUTION", MESH)
+    monkeypatch.setattr(surfaces, "MESH_RESOLUTION", MESH)
 
 
 @pytest.fixture(scope="module")
@@ -107,12 +109,12 @@ def ring(tmp_path_factory):
 
 
 def _refinement(views, config=CONFIG, count=None):
-    return Refinement(views.views[:count], normalize(views), HALF_SIDE, config)
+    return Refinement(views.views[:count], normalize_scene(views), HALF_SIDE, config)
 
 
 def _vertices(shape) -> torch.Tensor:
     with torch.no_grad():
-        mesh = extract_surface(shape, HALF_SIDE, MESH, Progress())
+        mesh = extract_isosurface(shape, HALF_SIDE, MESH, Progress())
     return torch.from_numpy(mesh.vertices).float()
 
 
@@ -169,7 +171,7 @@ def test_what_is_too_thin_for_a_coarse_mesh_keeps_its_start(ball, monkeypatch) -
     def nothing(*_):
         raise NoSurface("nothing", "nothing")
 
-    monkeypatch.setattr(novel_view_error, "extract_surface", nothing)
+    monkeypatch.setattr(novel_view_error, "extract_isosurface", nothing)
     assert _refinement(ball, CONFIG, 8).run(None, Progress()) is None
 
 
@@ -307,7 +309,9 @@ def test_the_surface_stays_in_the_hull(ball) -> None:
     grid = sample_grid(hull, grid_points(HALF_SIDE, side, "zyx"), side)
     band = NarrowBand.around(grid, LEVELS[0].band, HALF_SIDE)
     bound = band.own_distance()
-    rays = TrainingRays.from_views(ball.views, normalize(ball), CONFIG.halo, torch.device("cpu"))
+    rays = TrainingRays.from_views(
+        ball.views, normalize_scene(ball), CONFIG.halo, torch.device("cpu")
+    )
     everywhere = replace(rays, coverage=torch.ones_like(rays.coverage))
     rows = Rows(band.own_distance(), torch.zeros(len(band.voxels), 3))
     level = replace(LEVELS[0], steps=10, distance_rate=0.02)

@@ -10,13 +10,14 @@ import pytest
 from backend.mesh.preview import render_unlit
 from backend.pipeline import (
     MAX_IMAGE_SIZE,
-    ReconstructRequest,
+    Job,
+    bake_textures,
     carve,
-    mesh_of,
-    normalize,
+    extract_mesh,
+    normalize_scene,
     refine,
-    texture_of,
 )
+from backend.request import ReconstructRequest
 from backend.result.report import Report
 from backend.result.scores import score_image
 from backend.shared.capture_format import read_capture, write_transforms
@@ -37,14 +38,14 @@ def test_refinement_explains_unused_photographs_better(shared, tmp_path) -> None
     unused = [
         read_view(frame, max_size=SIZE) for number, frame in enumerate(frames) if number not in used
     ]
-    normalization, report = normalize(views), Report(request={}, device="cpu", checkpoint={})
-    request = ReconstructRequest(tmp_path, tmp_path)
-    hull = carve(views, normalization, report, Progress())
-    fitted = refine(request, hull, views, normalization, report, Progress())
+    normalization, report = normalize_scene(views), Report(request={}, device="cpu", checkpoint={})
+    job = Job(ReconstructRequest(tmp_path, tmp_path), views, normalization, report, Progress())
+    hull = carve(job)
+    fitted = refine(job, hull)
     decibels = {}
-    for name, shape in (("hull", hull), ("fitted", fitted)):
-        mesh = mesh_of(shape, request, Progress())
-        textures = texture_of(mesh, shape, request, views, normalization, Progress())
+    for name, surface in (("hull", hull), ("fitted", fitted)):
+        mesh = extract_mesh(job, surface)
+        textures = bake_textures(job, mesh, surface, hull)
         common = either = 0
         found = []
         for view in unused:

@@ -12,7 +12,7 @@ import torch
 import trimesh
 
 from backend.field.config import HALF_SIDE
-from backend.mesh.isosurface import extract_surface
+from backend.mesh.isosurface import extract_isosurface
 from backend.shared.cameras import (
     Normalization,
     fibonacci_sphere,
@@ -74,7 +74,7 @@ def cropped(view, top=0, bottom=0, left=0, right=0):
 def solid(views, cells=96):
     """The hull of views as a closed mesh."""
     hull = VisualHull.from_views(views, SAME, CPU)
-    mesh = extract_surface(hull.signed_distance, HALF_SIDE, cells, Progress())
+    mesh = extract_isosurface(hull.signed_distance, HALF_SIDE, cells, Progress())
     return trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
 
 

@@ -1,0 +1,148 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a mesh is made from: the visual hull, a fitted field, or the network's field."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..field.config import HALF_SIDE
+from ..field.field_file import PosedField
+from .cleaning import decimate, keep_solid_parts
+from .isosurface import extract_isosurface
+from .network_surface import SurfaceSettings, extract_network_surface
+from .vertex_snapping import snap_vertices
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..field.field import Field, PointFunction, TwoLevelField
+    from ..shared.cameras import Normalization
+    from ..shared.progress import Progress
+    from ..views.visual_hull import VisualHull
+    from .triangle_mesh import TriangleMesh
+
+MESH_RESOLUTION = 256
+"""Cells along one side of the box when the surface is extracted."""
+
+
+class Surface(ABC):
+    """A surface in the normalized frame, where the object lies in the sphere of radius 0.5."""
+
+    @abstractmethod
+    def signed_distance(self, points: Tensor) -> Tensor:
+        """Signed distance [n] at points [n, 3] (x, y, z) on the CPU, negative inside."""
+
+    @property
+    def appearance(self) -> PointFunction | None:
+        """Points [n, 3] to colors, or to materials [n, channels] in 0..1, where they are known."""
+        return None
+
+    def posed_field(self, normalization: Normalization) -> PosedField | None:
+        """The field whose surface this is, with its way back to the world of the views."""
+        del normalization
+        return None
+
+    def extract_mesh(self, faces: int, progress: Progress) -> TriangleMesh:
+        """The zero level set as a clean mesh.
+
+        Args:
+            faces: triangles of the mesh, about.
+            progress: receives fractions of the stage `mesh` up to 0.5.
+
+        Raises:
+            NoSurface: if there is none.
+        """
+        mesh = extract_isosurface(self.signed_distance, HALF_SIDE, MESH_RESOLUTION, progress)
+        mesh = _cleaned(mesh, faces, progress)
+        return snap_vertices(mesh, self.signed_distance, 2 * HALF_SIDE / MESH_RESOLUTION)
+
+
+@dataclass(frozen=True)
+class HullSurface(Surface):
+    """The surface that the silhouettes alone give; its color is in the views."""
+
+    hull: VisualHull
+
+    def signed_distance(self, points: Tensor) -> Tensor:
+        """Signed distance [n] to the visual hull."""
+        return self.hull.signed_distance(points)
+
+
+@dataclass(frozen=True)
+class FittedSurface(Surface):
+    """The surface of a field that was fitted to the views, on the CPU in the normalized frame."""
+
+    field: Field
+
+    @torch.no_grad()
+    def signed_distance(self, points: Tensor) -> Tensor:
+        """Signed distance [n] of the field."""
+        return self.field.signed_distance(points)
+
+    @property
+    def appearance(self) -> PointFunction:
+        """The fitted color."""
+        return torch.no_grad()(self.field.appearance)
+
+    def posed_field(self, normalization: Normalization) -> PosedField:
+        """The field; its frame is the normalized one."""
+        return PosedField(self.field, normalization, _rows(np.eye(3)))
+
+
+@dataclass(frozen=True)
+class PredictedSurface(Surface):
+    """The surface of the field that the network predicts.
+
+    Attributes:
+        field: in the model's frame.
+        device: of the field.
+        rotation: [3, 3], x_normalized = rotation @ x_model.
+        half_side: of the model's box, model units.
+        step: of the renderer of the sparse stage, model units.
+    """
+
+    field: TwoLevelField
+    device: torch.device
+    rotation: NDArray[np.float64]
+    half_side: float
+    step: float
+
+    def signed_distance(self, points: Tensor) -> Tensor:
+        """Signed distance [n] of the field."""
+        return self._evaluate(self.field.signed_distance, points)
+
+    @property
+    def appearance(self) -> PointFunction:
+        """The predicted color, or color and materials."""
+        return lambda points: self._evaluate(self.field.appearance, points)
+
+    @torch.no_grad()
+    def _evaluate(self, function: PointFunction, points: Tensor) -> Tensor:
+        rotation = torch.from_numpy(self.rotation).float()
+        return function((points @ rotation).to(self.device)).cpu()
+
+    def posed_field(self, normalization: Normalization) -> PosedField:
+        """The field and its frame."""
+        return PosedField(self.field, normalization, _rows(self.rotation))
+
+    def extract_mesh(self, faces: int, progress: Progress) -> TriangleMesh:
+        """The mesh as the release extracts it, cleaned; arguments as for every surface."""
+        settings = SurfaceSettings(self.half_side, self.step, MESH_RESOLUTION)
+        mesh = extract_network_surface(self.field, self.rotation, settings, progress)
+        return _cleaned(mesh, faces, progress)
+
+
+def _cleaned(mesh: TriangleMesh, faces: int, progress: Progress) -> TriangleMesh:
+    progress.report("mesh", 0.4, "cleaning")
+    return decimate(keep_solid_parts(mesh), faces)
+
+
+def _rows(matrix: NDArray[np.float64]) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(row) for row in matrix.tolist())

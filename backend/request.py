@@ -1,0 +1,77 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a caller can request of a reconstruction, checked before any work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .shared.errors import BadRequest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NO_CHECKPOINT = "none"
+
+
+@dataclass(frozen=True)
+class ReconstructRequest:
+    """The options of `reconstruct`.
+
+    Attributes:
+        views: capture folder or transforms.json.
+        output: result folder.
+        checkpoint: name or folder of the weights; `none` starts from the silhouettes.
+        refine: `off`, `auto` or seconds.
+        device: `auto`, `cpu`, `cuda`, `cuda:N`.
+        texture_size: side of the textures in texels.
+        faces: triangles of the mesh, about.
+        material: `rgb` or `pbr`.
+    """
+
+    views: Path
+    output: Path
+    checkpoint: str = NO_CHECKPOINT
+    refine: str = "auto"
+    device: str = "auto"
+    texture_size: int = 2048
+    faces: int = 50_000
+    material: str = "rgb"
+
+    @property
+    def uses_network(self) -> bool:
+        """Whether weights predict the shape; the silhouettes give it otherwise."""
+        return self.checkpoint != NO_CHECKPOINT
+
+    def check(self) -> None:
+        """Refuse what cannot be done.
+
+        Raises:
+            BadRequest: naming the option and the values it takes.
+        """
+        if not 16 <= self.texture_size <= 16384:
+            _refuse("texture size", self.texture_size, "Use 16 to 16384 texels.")
+        if self.faces < 100:
+            _refuse("number of faces", self.faces, "Use 100 or more.")
+        has_seconds = self.refine.isdecimal() and int(self.refine) > 0
+        if self.refine not in ("off", "auto") and not has_seconds:
+            _refuse("refinement", self.refine, "Use off, auto, or seconds.")
+        if self.material == "pbr" and not self.uses_network:
+            _refuse("material", "pbr", "Materials need a checkpoint such as lsrm-pbr; use rgb.")
+
+    def check_prediction(self, prediction: str) -> None:
+        """Refuse to request materials of weights that predict colors only.
+
+        Args:
+            prediction: what the decoders of the weights predict, `rgb` or materials.
+
+        Raises:
+            BadRequest: with what to request instead.
+        """
+        if self.material == "pbr" and prediction == "rgb":
+            _refuse("material", "pbr", "These weights predict colors only: use rgb, or lsrm-pbr.")
+
+
+def _refuse(option: str, value: object, remedy: str) -> None:
+    raise BadRequest(f"The {option} cannot be {value}.", remedy)
