@@ -133,20 +133,20 @@ def predict(job: Job, checkpoint: Checkpoint) -> PredictedSurface:
     need = estimate(config, tensors, dtype, loaded_size(weights, dtype) if weights else 0)
     job.progress.report(dense, 0.0, f"needs about {need.peak / 1e9:.1f} GB on {device}")
     need.check(free_memory(device), str(device))
-    with job.stage(dense) as told:
+    with job.stage(dense) as report_fraction:
         network = load_dinov3(weights).to(device, dtype) if weights else None
         features = ImageFeatures(network, job.progress.check) if network else None
         stage = checkpoint.load_stage("dense", device, dtype)
-        coarse = predict_coarse(stage, tensors, features, told)
+        coarse = predict_coarse(stage, tensors, features, report_fraction)
         del stage
         gc.collect()
-    with job.stage(selection_name) as told:
-        selection = select_tokens(coarse, tensors, config, told)
-    with job.stage(routing) as told:
-        plan = route_tokens(coarse, selection, tensors, config, told)
-    with job.stage(sparse) as told:
+    with job.stage(selection_name) as report_fraction:
+        selection = select_tokens(coarse, tensors, config, report_fraction)
+    with job.stage(routing) as report_fraction:
+        plan = route_tokens(coarse, selection, tensors, config, report_fraction)
+    with job.stage(sparse) as report_fraction:
         stage = checkpoint.load_stage("sparse", device, dtype)
-        field = predict_fine(stage, tensors, (selection, plan), coarse, features, told)
+        field = predict_fine(stage, tensors, (selection, plan), coarse, features, report_fraction)
     report.counts |= {
         "image_tokens": len(selection.tokens.image),
         "volume_tokens": len(selection.tokens.volume),

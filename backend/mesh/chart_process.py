@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""xatlas in a process of its own: it holds Python's lock for seconds, and cannot be interrupted.
+"""xatlas in a process of its own, because it holds Python's lock for seconds.
 
-In our own process it would silence the heartbeat and be deaf to a cancel. The pieces travel as
-one temporary .npz each way.
+In this process it would block the heartbeat and delay a cancel. The pieces are passed as one
+temporary .npz each way.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 
 ATTEMPTS = 3
-"""Once in some hundred times xatlas crashes on what it unwraps well the next time: its threads."""
+"""About once in a hundred runs xatlas crashes on input that it unwraps well the next time."""
 
 CHECK_SECONDS = 0.2
-"""How often the waiting process looks whether it was cancelled."""
+"""Interval at which the waiting process checks for a cancel."""
 
 
 @dataclass(frozen=True)
@@ -70,34 +70,38 @@ def unwrap_pieces(
 
     Raises:
         Cancelled: within a quarter of a second.
-        BackendDied: if the process ends without a result, time and again.
+        BackendDied: if the process ends without a result in every attempt.
     """
     command = [sys.executable, "-P", "-m", __name__, str(texture_size), str(gutter)]
-    with TemporaryFile() as question, TemporaryFile() as answer:
-        _pack(pieces, question)
+    with TemporaryFile() as input_file, TemporaryFile() as output_file:
+        _pack(pieces, input_file)
         for attempt in range(1, ATTEMPTS + 1):
-            code = _ask(command, question, answer, progress)
+            code = _run(command, input_file, output_file, progress)
             if code == 0:
-                answer.seek(0)
-                return _unpack(answer)
+                output_file.seek(0)
+                return _unpack(output_file)
             LOGGER.warning("unwrapping ended with %d, attempt %d of %d", code, attempt, ATTEMPTS)
     raise BackendDied(
         f"Unwrapping the mesh ended without a result ({code}).", "Reconstruct with fewer faces."
     )
 
 
-def _ask(command: list[str], question: IO[bytes], answer: IO[bytes], progress: Progress) -> int:
+def _run(
+    command: list[str], input_file: IO[bytes], output_file: IO[bytes], progress: Progress
+) -> int:
     """Run the other process once, from the beginning of both files; its exit code."""
-    question.seek(0)
-    answer.seek(0)
-    answer.truncate()
-    with subprocess.Popen(command, stdin=question, stdout=answer, env=child_variables()) as process:
+    input_file.seek(0)
+    output_file.seek(0)
+    output_file.truncate()
+    with subprocess.Popen(
+        command, stdin=input_file, stdout=output_file, env=child_variables()
+    ) as process:
         _wait(process, progress)
     return process.returncode
 
 
 def _wait(process: subprocess.Popen[bytes], progress: Progress) -> None:
-    """Wait for the end of a process, with an ear for a cancel."""
+    """Wait for the end of a process; a cancel kills it."""
     try:
         while process.poll() is None:
             progress.check()
@@ -126,7 +130,7 @@ def _unpack(file: IO[bytes]) -> list[Piece]:
 
 
 def _charted(pieces: Sequence[Piece], texture_size: int, gutter: int) -> list[Piece]:
-    """What the other process does."""
+    """Unwrap the pieces, in the other process."""
     atlas = xatlas.Atlas()
     for piece in pieces:
         atlas.add_mesh(piece.points, piece.faces)
@@ -140,11 +144,11 @@ def _charted(pieces: Sequence[Piece], texture_size: int, gutter: int) -> list[Pi
 
 
 def main(texture_size: int, gutter: int) -> None:
-    """Answer the question on stdin on the stdout of before xatlas could print to it."""
-    with os.fdopen(os.dup(1), "wb") as answer, os.fdopen(os.dup(0), "rb") as question:
+    """Unwrap the pieces from stdin to stdout; what xatlas prints goes to stderr."""
+    with os.fdopen(os.dup(1), "wb") as output, os.fdopen(os.dup(0), "rb") as source:
         os.dup2(2, 1)
-        pieces = _unpack(question)
-        _pack(_charted(pieces, texture_size, gutter), answer)
+        pieces = _unpack(source)
+        _pack(_charted(pieces, texture_size, gutter), output)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Cleaning: no cavities, no floaters, no more faces than asked for."""
+"""Cleaning: no closed cavities, no floaters, no more faces than requested."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def keep_solid_parts(mesh: TriangleMesh) -> TriangleMesh:
 
 
 def _pieces(mesh: TriangleMesh) -> tuple[int, NDArray[np.int32]]:
-    """Number of connected pieces, and the piece of every face `[faces]`."""
+    """Number of connected pieces, and the piece of every face [faces]."""
     corners = mesh.faces
     links = coo_matrix(
         (

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writing the result as glTF: one mesh, one material, units and place of the capture's world."""
+"""The result as glTF: one mesh and one material, in the units and frame of the capture's world."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Textures:
     """The maps of the one material, all of one square size.
 
     Attributes:
-        base_color: `[size, size, 3]`, sRGB encoded, 0..1.
-        roughness: `[size, size]`, linear.
-        metallic: `[size, size]`, linear.
+        base_color: [size, size, 3], sRGB encoded, 0..1.
+        roughness: [size, size], linear.
+        metallic: [size, size], linear.
     """
 
     base_color: NDArray[np.float32]
@@ -42,13 +42,13 @@ class Textures:
         return _eight_bit(self.base_color)
 
     def metallic_roughness_image(self) -> Image.Image:
-        """Packed as glTF wants it: green is roughness, blue is metallic."""
+        """Packed as glTF defines it: green is roughness, blue is metallic."""
         empty = np.ones_like(self.roughness)
         return _eight_bit(np.stack([empty, self.roughness, self.metallic], axis=-1))
 
 
 def plain_dielectric(base_color: NDArray[np.float32]) -> Textures:
-    """Textures of a fully rough dielectric: the color already holds the light it was seen in."""
+    """Textures of a fully rough dielectric; the color contains the light of the views."""
     one = np.ones((8, 8), dtype=np.float32)
     return Textures(base_color=base_color, roughness=one, metallic=0 * one)
 
@@ -56,7 +56,7 @@ def plain_dielectric(base_color: NDArray[np.float32]) -> Textures:
 def write_glb(
     path: Path, unwrapped: UnwrappedMesh, textures: Textures, normalization: Normalization
 ) -> None:
-    """Write a mesh from model space as `.glb` at its place in the world."""
+    """Write a mesh from model space as `.glb` in the world of the views."""
     material = PBRMaterial(
         name="LSRM",
         baseColorTexture=textures.base_color_image(),

@@ -23,11 +23,10 @@ REFINEMENT = 4
 """Fine cells per coarse cell along one axis."""
 
 BAND = 1.25
-"""Coarse cells from the level set within which fine values are evaluated: a node of the cell that
-the surface crosses is at most sqrt(3)/2 away, the rest covers the error of the interpolation."""
+"""Coarse cells from the level set within which fine values are evaluated: a node of a cell that the
+surface crosses is at most sqrt(3)/2 away; the rest covers the error of the interpolation."""
 
-CHUNK = 1 << 18
-"""Points evaluated at once."""
+POINTS_PER_CHUNK = 1 << 18
 
 
 def extract_isosurface(
@@ -38,11 +37,11 @@ def extract_isosurface(
 ) -> TriangleMesh:
     """The zero level set inside the cube `[-half_extent, half_extent]^3`.
 
-    A coarse grid is evaluated everywhere, the fine one only where the coarse values say that the
-    surface can be; elsewhere the interpolated coarse values keep the sign.
+    A coarse grid is evaluated everywhere, the fine one only where the surface can be according to
+    the coarse values; elsewhere the interpolated coarse values keep the sign.
 
     Args:
-        signed_distance: maps points `[n, 3]` (x, y, z) to `[n]`, negative inside, of slope about 1.
+        signed_distance: maps points [n, 3] (x, y, z) to [n], negative inside, of slope about 1.
         half_extent: half the side of the cube.
         resolution: fine cells along one axis, rounded up to a multiple of the refinement.
         progress: checked for cancel.
@@ -61,8 +60,8 @@ def extract_isosurface(
     band = fine.abs() < BAND * coarse_step
     axis = torch.linspace(-half_extent, half_extent, fine_cells + 1)
     indices = band.nonzero()
-    for start in range(0, len(indices), CHUNK):
-        chunk = indices[start : start + CHUNK]
+    for start in range(0, len(indices), POINTS_PER_CHUNK):
+        chunk = indices[start : start + POINTS_PER_CHUNK]
         fine[tuple(chunk.T)] = signed_distance(axis[chunk])
         progress.check()
     return isosurface_of_grid(fine.numpy(), half_extent)
@@ -71,7 +70,7 @@ def extract_isosurface(
 def isosurface_of_grid(
     grid: np.ndarray[tuple[int, int, int], np.dtype[np.float32]], half_extent: float
 ) -> TriangleMesh:
-    """Marching cubes on nodes `[x, y, z]` with both ends; beyond the cube is outside.
+    """Marching cubes on nodes [x, y, z] with both ends; beyond the cube is outside.
 
     Raises:
         NoSurface: if the level set does not cross the cube.
@@ -93,10 +92,10 @@ def isosurface_of_grid(
 def _crossed_cells(
     grid: np.ndarray[tuple[int, int, int], np.dtype[np.float32]],
 ) -> np.ndarray[tuple[int, int, int], np.dtype[np.bool_]]:
-    """Which cells of a grid the level set crosses, told at each cell's last node.
+    """Which cells of a grid the level set crosses, stored at each cell's last node.
 
-    Found from the signs, not from the band: where the distance jumps, at the end of what any view
-    sees, the surface leaves the band.
+    Found from the signs, not from the band: where the distance jumps, at the limit of what the
+    views see, the surface leaves the band.
     """
     some, every = grid <= 0, grid < 0
     for axis in range(3):

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The surface of a network's field, extracted as the published results were.
 
-What the field holds where its dense volume knows of nothing is taken for empty, which removes
-floaters; cavities that nobody can see are filled. The published program asks the dense volume about
-512^3 cells. Here a cell is asked only if the mesh can depend on it, and the mesh is the same.
+The field counts as empty where its dense volume is empty, which removes floaters; closed cavities
+are filled. The release evaluates the dense volume in 512^3 cells. Here a cell is evaluated only if
+the mesh can depend on it, and the mesh is the same.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ FAINT = 1e-4
 REACH = 4
 """Cells around occupied ones that may hold the surface as well."""
 
-LAYERS = 16
-"""Layers of cells that are asked at once."""
+LAYERS_PER_CHUNK = 16
+"""Layers of cells evaluated together."""
 
 
 @dataclass(frozen=True)
 class SurfaceSettings:
-    """How the surface is looked for.
+    """How the surface is found.
 
     Attributes:
         half_side: the box is [-half_side, half_side]^3, model units.
-        step: of the finest renderer, model units: what occupied means is measured by it.
+        step: of the finest renderer, model units; the opacity of one step decides what is occupied.
         resolution: grid points along one side of the box, both ends included.
         cells: of the occupancy along one side.
         seed: of the one random point in each cell; the result depends on it (QUIRK 17,
@@ -75,9 +75,9 @@ def extract_network_surface(
 
     Args:
         field: in the model's frame.
-        rotation: `[3, 3]`, x_normalized = rotation @ x_model.
+        rotation: [3, 3], x_normalized = rotation @ x_model.
         settings: sizes and seed.
-        progress: told of the stage `mesh` up to 0.4, checked for cancel.
+        progress: receives fractions of the stage `mesh` up to 0.4, checked for cancel.
 
     Raises:
         NoSurface: if there is none.
@@ -91,7 +91,7 @@ def extract_network_surface(
 
 @torch.no_grad()
 def sample_distances(field: TwoLevelField, settings: SurfaceSettings, progress: Progress) -> Tensor:
-    """The field's signed distances on the grid, `[z, y, x]` on the CPU."""
+    """The field's signed distances on the grid, [z, y, x] on the CPU."""
     device = field.coarse.volume.features.device
     planes: list[Tensor] = []
     for points, distance in distances_by_plane(
@@ -107,30 +107,35 @@ def sample_distances(field: TwoLevelField, settings: SurfaceSettings, progress: 
 def without_floaters(
     grid: Tensor, coarse: VolumeField[DenseVolume], settings: SurfaceSettings, progress: Progress
 ) -> Tensor:
-    """The grid with `EMPTY` where the dense volume knows of nothing within `REACH` cells.
+    """The grid with `EMPTY` where the dense volume is empty within `REACH` cells.
 
-    Only values that the surface touches are replaced: those below zero, and those beside them. What
-    else is positive stays so either way.
+    Only values that the surface touches are replaced: those below zero, and those beside them. All
+    others are positive either way.
     """
     inside = grid <= 0
     touched = Occupancy(inside, settings.half_side).dilated(1).cells
-    places = _Places(torch.nonzero(touched), settings)
+    points = _GridPoints(torch.nonzero(touched), settings)
     search = OccupancySearch(coarse, settings, progress)
-    search.ask(places.cells_of(inside[touched]))
-    doubted = ~places.near(search.occupied)
-    around = Occupancy(places.cells_of(doubted), settings.half_side).dilated(REACH)
-    search.ask(around.cells)
-    search.settle()
+    search.sample(points.cells_of(inside[touched]))
+    doubtful = ~points.near(search.occupied)
+    around = Occupancy(points.cells_of(doubtful), settings.half_side).dilated(REACH)
+    search.sample(around.cells)
+    search.check_threshold()
     filtered = grid.clone()
-    filtered[touched] = torch.where(places.near(search.occupied), grid[touched], EMPTY)
+    filtered[touched] = torch.where(points.near(search.occupied), grid[touched], EMPTY)
     return filtered
 
 
 @dataclass(frozen=True)
-class _Places:
-    """Some points of the grid among the cells of the occupancy."""
+class _GridPoints:
+    """Some points of the grid, located in the cells of the occupancy.
 
-    index: Tensor  # [points, 3] of the grid (z, y, x)
+    Attributes:
+        index: [points, 3] of the grid (z, y, x).
+        settings: sizes of both grids.
+    """
+
+    index: Tensor
     settings: SurfaceSettings
 
     def _cell(self) -> tuple[Tensor, ...]:
@@ -141,7 +146,7 @@ class _Places:
         return cell[self.index].unbind(1)
 
     def cells_of(self, chosen: Tensor) -> Tensor:
-        """The cells `[z, y, x]` bool of the chosen points [points] bool."""
+        """The cells [z, y, x] bool of the chosen points [points] bool."""
         cells = torch.zeros(*[self.settings.cells] * 3, dtype=torch.bool)
         cells[tuple(axis[chosen] for axis in self._cell())] = True
         return cells
@@ -153,11 +158,11 @@ class _Places:
 
 
 class OccupancySearch:
-    """Asks the dense volume, cell by cell, whether one step of a ray would meet anything.
+    """Finds, cell by cell, where one step of a ray through the dense volume is not clear.
 
     Attributes:
-        occupied: cells `[z, y, x]` bool that were asked and do; on the CPU.
-        asked: which were.
+        occupied: cells [z, y, x] bool that are sampled and not clear; on the CPU.
+        sampled: cells [z, y, x] bool that are sampled.
     """
 
     def __init__(
@@ -165,19 +170,19 @@ class OccupancySearch:
     ) -> None:
         self._coarse, self._settings, self._progress = coarse, settings, progress
         self.occupied = torch.zeros(*[settings.cells] * 3, dtype=torch.bool)
-        self.asked = torch.zeros_like(self.occupied)
-        self._total = 0.0  # opacity of all that were asked
+        self.sampled = torch.zeros_like(self.occupied)
+        self._total = 0.0  # opacity of all sampled cells
 
-    def ask(self, wanted: Tensor, threshold: float = FAINT) -> None:
-        """Sample the wanted cells `[z, y, x]` bool that were not asked before, each at one point.
+    def sample(self, wanted: Tensor, threshold: float = FAINT) -> None:
+        """Sample the wanted cells [z, y, x] bool that are not sampled yet, each at one point.
 
         The point of a cell depends on the seed and the cell alone.
         """
         cells, random = self._settings.cells, torch.Generator()
-        for first in range(0, cells, LAYERS):
+        for first in range(0, cells, LAYERS_PER_CHUNK):
             self._progress.report("mesh", 0.2 + 0.2 * first / cells, "looking for the object")
-            slab = slice(first, first + LAYERS)
-            new = wanted[slab] & ~self.asked[slab]
+            slab = slice(first, first + LAYERS_PER_CHUNK)
+            new = wanted[slab] & ~self.sampled[slab]
             if not new.any():
                 continue
             random.manual_seed(self._settings.seed * cells + first)
@@ -185,34 +190,34 @@ class OccupancySearch:
             corner = torch.nonzero(new).flip(1) + torch.tensor([0, 0, first])
             alpha = self._alpha((corner + jitter) / cells)
             self.occupied[slab][new] = alpha > threshold
-            self.asked[slab] |= new
+            self.sampled[slab] |= new
             self._total += float(alpha.double().sum())
 
-    def settle(self) -> None:
-        """See that `FAINT` was the right threshold, and ask again with the right one if not.
+    def check_threshold(self) -> None:
+        """Check that `FAINT` is the right threshold, and sample again with the right one if not.
 
-        The threshold is the mean of all cells where that is smaller. What was asked may prove that
-        it is not; only for a nearly empty volume must every cell be.
+        The threshold is the mean of all cells where that is smaller. The cells sampled so far may
+        prove that it is not; only a nearly empty volume must be sampled everywhere.
         """
         if self._mean() >= FAINT:
             return
-        self.ask(Occupancy(self.occupied, self._settings.half_side).dilated(REACH).cells)
+        self.sample(Occupancy(self.occupied, self._settings.half_side).dilated(REACH).cells)
         if self._mean() >= FAINT:
             return
-        everything = torch.ones_like(self.asked)
-        self.ask(everything)
+        everything = torch.ones_like(self.sampled)
+        self.sample(everything)
         if self._mean() < FAINT:
             threshold = self._mean()
-            self.asked[:] = False
-            self.ask(everything, threshold)
+            self.sampled[:] = False
+            self.sample(everything, threshold)
 
     def _mean(self) -> float:
-        """Of the opacity over all cells, at least."""
+        """A lower bound of the mean opacity over all cells."""
         return self._total / self._settings.cells**3
 
-    def _alpha(self, place: Tensor) -> Tensor:
-        """Opacity of one step at places [n, 3] (x, y, z) in 0..1 of the box."""
-        points = (2 * place - 1) * self._settings.half_side
+    def _alpha(self, position: Tensor) -> Tensor:
+        """Opacity of one step at positions [n, 3] (x, y, z) in 0..1 of the box."""
+        points = (2 * position - 1) * self._settings.half_side
         device = self._coarse.volume.features.device
         distance = evaluate(self._coarse.signed_distance, points.to(device)).cpu()
         return step_alpha(distance, self._coarse.inverse_std, self._settings.step)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Texture from photographs: every texel takes its color from the views that see it best."""
+"""Photo projection: every surface point takes its color from the views that see it best."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from ..views.views import View
     from .triangle_mesh import TriangleMesh
 
-CHUNK = 1 << 17
-"""Texels colored at once."""
+POINTS_PER_CHUNK = 1 << 17
 
 PURE_COVERAGE = 0.98
 """Coverage above which a pixel shows the object and no background."""
@@ -42,7 +41,7 @@ class ProjectionSettings:
         edge_pixels: within this distance of an outline or a depth edge a view is trusted less.
         depth_slack: pixels, measured on the surface, by which a texel may lie behind the depth map.
         disagreement: color distance from the mean of the chosen views, in units of a channel's
-            range, at which a view's say is halved.
+            range, at which the weight of a view is halved.
     """
 
     views_per_texel: int = 4
@@ -53,13 +52,13 @@ class ProjectionSettings:
 
 
 @dataclass(frozen=True)
-class Projector:
-    """One view, ready to be thrown onto the surface.
+class PhotoProjector:
+    """One view, ready to be projected onto the surface.
 
     Attributes:
         camera: in model space.
-        colors: the image without its background, `[3, height, width]`.
-        limits: farthest visible depth and trust in 0..1, `[2, height, width]`.
+        colors: the image without its background, [3, height, width].
+        limits: farthest visible depth and trust in 0..1, [2, height, width].
     """
 
     camera: Camera
@@ -74,7 +73,7 @@ class Projector:
         mesh: TriangleMesh,
         settings: ProjectionSettings,
         device: torch.device,
-    ) -> Projector:
+    ) -> PhotoProjector:
         """Prepare a view: strip its background, find what of the mesh it sees."""
         pose = normalization.apply_to_pose(view.camera_to_world)
         camera = Camera.from_pose(view.intrinsics, pose, device)
@@ -88,7 +87,7 @@ class Projector:
     def weight(
         self, positions: torch.Tensor, normals: torch.Tensor, settings: ProjectionSettings
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """How well this view sees surface points `[n, 3]`: weights `[n]`, and pixels `[n, 2]`."""
+        """How well this view sees surface points [n, 3]: weights [n], and pixels [n, 2]."""
         pixels, depth = self.camera.project(positions)
         toward = F.normalize(self.camera.position - positions, dim=1)
         facing = (toward * normals).sum(dim=1).clamp_min(0.0)
@@ -105,26 +104,26 @@ class Projector:
 def project_colors(
     positions: torch.Tensor,
     normals: torch.Tensor,
-    projectors: Sequence[Projector],
+    projectors: Sequence[PhotoProjector],
     settings: ProjectionSettings,
     progress: Progress,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Mix the best views of every surface point.
 
     Args:
-        positions: points on the surface, model space, `[n, 3]`.
-        normals: unit, outward, `[n, 3]`.
+        positions: points on the surface, model space, [n, 3].
+        normals: unit, outward, [n, 3].
         projectors: the views.
         settings: how to mix.
         progress: checked for cancel.
 
     Returns:
-        Colors `[n, 3]` as displayed (sRGB, 0..1), and a boolean `[n]`: seen by any view.
+        Colors [n, 3] as displayed (sRGB, 0..1), and a boolean [n]: seen by any view.
     """
     colors, seen = [], []
-    for start in range(0, len(positions), CHUNK):
+    for start in range(0, len(positions), POINTS_PER_CHUNK):
         progress.check()
-        part = slice(start, start + CHUNK)
+        part = slice(start, start + POINTS_PER_CHUNK)
         mixed, visible = _project_chunk(positions[part], normals[part], projectors, settings)
         colors.append(mixed)
         seen.append(visible)
@@ -134,10 +133,10 @@ def project_colors(
 def _project_chunk(
     positions: torch.Tensor,
     normals: torch.Tensor,
-    projectors: Sequence[Projector],
+    projectors: Sequence[PhotoProjector],
     settings: ProjectionSettings,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Colors `[n, 3]` and visibility `[n]` of a few points."""
+    """Colors [n, 3] and visibility [n] of a few points."""
     rated = [projector.weight(positions, normals, settings) for projector in projectors]
     weights, chosen = torch.topk(
         torch.stack([weight for weight, _ in rated]),
@@ -152,14 +151,14 @@ def _project_chunk(
 
 
 def _mix(candidates: torch.Tensor, weights: torch.Tensor, disagreement: float) -> torch.Tensor:
-    """Weighted mean of `[views, n, 3]` in which views far from the mean of all have less say."""
+    """Weighted mean of [views, n, 3] in which views far from the mean of all weigh less."""
     mean = _weighted_mean(candidates, weights)
     distance = (candidates - mean).norm(dim=2)
     return _weighted_mean(candidates, weights / (1 + (distance / disagreement) ** 2))
 
 
 def _weighted_mean(values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Mean `[n, 3]` over the first axis of `[views, n, 3]` with weights `[views, n]`."""
+    """Mean [n, 3] over the first axis of [views, n, 3] with weights [views, n]."""
     total = weights.sum(dim=0).clamp_min(1e-12)
     return (values * weights[..., None]).sum(dim=0) / total[:, None]
 
@@ -170,9 +169,9 @@ def color_unseen(
     """Give points no view sees the mean color of the nearest seen ones.
 
     Args:
-        positions: `[n, 3]`.
-        colors: `[n, 3]`.
-        seen: `[n]`.
+        positions: [n, 3].
+        colors: [n, 3].
+        seen: [n].
     """
     if seen.all() or not seen.any():
         return colors
@@ -200,13 +199,13 @@ def without_background(view: View) -> NDArray[np.float32]:
 
 
 def _farthest_visible(depth: torch.Tensor) -> torch.Tensor:
-    """Depth `[height, width]` up to which a point counts as seen: the farthest neighbor's."""
+    """Depth [height, width] up to which a point counts as seen: the farthest neighbor's."""
     finite = torch.where(depth.isfinite(), depth, torch.zeros_like(depth))
     return F.max_pool2d(finite[None, None], 3, stride=1, padding=1)[0, 0]
 
 
 def _trust(depth: torch.Tensor, mask: NDArray[np.float32], edge_pixels: float) -> torch.Tensor:
-    """Trust `[height, width]` that grows from 0 at outlines and depth edges to 1 inside."""
+    """Trust [height, width] that grows from 0 at outlines and depth edges to 1 inside."""
     surface = depth.cpu().numpy()
     finite = np.where(np.isfinite(surface), surface, 0.0)
     jump = np.zeros(surface.shape, dtype=bool)

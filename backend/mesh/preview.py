@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looking at the textured mesh without Blender: unlit, from any camera."""
+"""Unlit renders of the textured mesh without Blender, from any camera."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from ..shared.cameras import Intrinsics
     from .triangle_mesh import UnwrappedMesh
 
-FINE_SIDE = 1024
-"""Samples along the longer side that outlines are resolved with; a pixel holds at most 4."""
+SAMPLES_PER_SIDE = 1024
+"""Samples along the longer side, at most 4 x 4 in a pixel."""
 
 
 def render_unlit(
@@ -32,14 +32,14 @@ def render_unlit(
 
     Args:
         unwrapped: the mesh, model space.
-        base_color: `[size, size, 3]`.
+        base_color: [size, size, 3].
         intrinsics: of the image to make.
-        camera_to_model: pose `[4, 4]`, OpenGL axes.
+        camera_to_model: pose [4, 4], OpenGL axes.
 
     Returns:
-        `[height, width, 4]`, straight alpha, 0..1.
+        [height, width, 4], straight alpha, 0..1.
     """
-    per_pixel = min(4, max(1, FINE_SIDE // max(intrinsics.width, intrinsics.height)))
+    per_pixel = min(4, max(1, SAMPLES_PER_SIDE // max(intrinsics.width, intrinsics.height)))
     fine = intrinsics.scaled(intrinsics.width * per_pixel, intrinsics.height * per_pixel)
     camera = Camera.from_pose(fine, camera_to_model, torch.device("cpu"))
     seen = render_geometry(unwrapped.mesh, camera).fragments

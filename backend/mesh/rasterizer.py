@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Triangles to pixels: scanline spans in plain torch, for texture atlases and for views."""
+"""Rasterization of triangles by scanline spans, in plain torch, for textures and for views."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Fragments:
     """Every pixel center that a triangle covers, one entry for each such pair.
 
     Attributes:
-        pixel: row-major pixel index, `[n]`.
-        face: triangle index, `[n]`.
-        barycentric: weights of the three corners, affine on the screen, `[n, 3]`.
+        pixel: row-major pixel index, [n].
+        face: triangle index, [n].
+        barycentric: weights of the three corners, affine on the screen, [n, 3].
     """
 
     pixel: torch.Tensor
@@ -30,7 +30,7 @@ def rasterize(corners: torch.Tensor, width: int, height: int) -> Fragments:
     """Find the pixel centers inside triangles.
 
     Args:
-        corners: float `[faces, 3, 2]`, (x, y) in pixels, corner convention: pixel (i, j) has its
+        corners: float [faces, 3, 2], (x, y) in pixels, corner convention: pixel (i, j) has its
             center at (i + 0.5, j + 0.5).
         width: pixels per row.
         height: rows.
@@ -55,7 +55,7 @@ def _rows_of_faces(corners: torch.Tensor, height: int) -> tuple[torch.Tensor, to
 
 
 def _downward(corners: torch.Tensor) -> torch.Tensor:
-    """The corners `[faces, 3, 2]` by growing y: triangles that share an edge round it alike."""
+    """The corners [faces, 3, 2] by ascending y, so that triangles round a shared edge alike."""
     order = corners[:, :, 1].argsort(dim=1)
     return corners.gather(1, order[..., None].expand(-1, -1, 2))
 
@@ -63,7 +63,7 @@ def _downward(corners: torch.Tensor) -> torch.Tensor:
 def _span(corners: torch.Tensor, row: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Leftmost and rightmost x at which the line of pixel centers crosses each triangle.
 
-    The corners come by growing y.
+    The corners are ordered by ascending y.
     """
     y = row + 0.5
     left = torch.full_like(y, torch.inf)
@@ -81,7 +81,7 @@ def _span(corners: torch.Tensor, row: torch.Tensor) -> tuple[torch.Tensor, torch
 
 
 def _barycentric(corners: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Affine weights `[n, 3]` of points in triangles `[n, 3, 2]`."""
+    """Affine weights [n, 3] of points in triangles [n, 3, 2]."""
     a, b, c = corners.unbind(1)
     ab, ac, ap = b - a, c - a, torch.stack([x, y], dim=1) - a
     area = ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0]

@@ -45,7 +45,7 @@ class Surface(ABC):
         return None
 
     def posed_field(self, normalization: Normalization) -> PosedField | None:
-        """The field whose surface this is, with its way back to the world of the views."""
+        """The field of this surface, with the transform to the world of the views."""
         del normalization
         return None
 

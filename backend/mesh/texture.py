@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from .glb import Textures
-from .photo_projection import ProjectionSettings, Projector, color_unseen, project_colors
+from .photo_projection import PhotoProjector, ProjectionSettings, color_unseen, project_colors
 from .rasterizer import rasterize
 from .texture_padding import fill_empty_texels
 
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from .triangle_mesh import TriangleMesh, UnwrappedMesh
 
 
-DECODED_AT_ONCE = 1 << 18
-"""Texels that a field decodes at once."""
+TEXELS_PER_CHUNK = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -37,9 +36,9 @@ class Texels:
     """The surface points under the texels that charts cover.
 
     Attributes:
-        index: row-major texel index, row 0 at v = 1, `[n]`.
-        positions: model space, `[n, 3]`.
-        normals: unit, `[n, 3]`.
+        index: row-major texel index, row 0 at v = 1, [n].
+        positions: model space, [n, 3].
+        normals: unit, [n, 3].
         size: side of the texture.
     """
 
@@ -75,7 +74,7 @@ def bake_base_color(
     progress: Progress,
     hidden: PointFunction | None = None,
 ) -> NDArray[np.float32]:
-    """The base color texture from the views, `[size, size, 3]` sRGB in 0..1.
+    """The base color texture from the views, [size, size, 3] sRGB in 0..1.
 
     Args:
         unwrapped: the mesh, normalized frame.
@@ -83,7 +82,7 @@ def bake_base_color(
         normalization: from their world.
         size: of the texture.
         progress: receives fractions of the stage `texture`.
-        hidden: the color `[n, 3]` of points that no view sees; without it their neighbors' is
+        hidden: the color [n, 3] of points that no view sees; without it their neighbors' is
             taken.
     """
     device = torch.device("cpu")
@@ -107,9 +106,9 @@ def decode_textures(
     """The materials a field predicts: base color, roughness and metallic at every texel."""
     texels = texels_of(unwrapped, size, torch.device("cpu"))
     values = []
-    for part in texels.positions.split(DECODED_AT_ONCE):
+    for part in texels.positions.split(TEXELS_PER_CHUNK):
         values.append(appearance(part))
-        progress.report("texture", len(values) * DECODED_AT_ONCE / len(texels.index))
+        progress.report("texture", len(values) * TEXELS_PER_CHUNK / len(texels.index))
     materials = spread(torch.cat(values)[:, -5:].numpy(), texels)
     return Textures(materials[..., :3], materials[..., 3], materials[..., 4])
 
@@ -117,7 +116,7 @@ def decode_textures(
 def color_vertices(
     mesh: TriangleMesh, views: Sequence[View], normalization: Normalization, progress: Progress
 ) -> NDArray[np.float32]:
-    """The color of every vertex from the views, sRGB in 0..1, `[vertices, 3]`."""
+    """The color of every vertex from the views, sRGB in 0..1, [vertices, 3]."""
     settings = ProjectionSettings()
     projectors = _projectors(mesh, views, normalization, settings, progress)
     positions = torch.from_numpy(mesh.vertices).float()
@@ -132,18 +131,18 @@ def _projectors(
     normalization: Normalization,
     settings: ProjectionSettings,
     progress: Progress,
-) -> list[Projector]:
-    """All views, ready to be thrown onto a mesh."""
+) -> list[PhotoProjector]:
+    """All views, ready to be projected onto a mesh."""
     device = torch.device("cpu")
     projectors = []
     for view in views:
         progress.check()
-        projectors.append(Projector.from_view(view, normalization, mesh, settings, device))
+        projectors.append(PhotoProjector.from_view(view, normalization, mesh, settings, device))
     return projectors
 
 
 def spread(values: NDArray[np.float32], texels: Texels) -> NDArray[np.float32]:
-    """A texture `[size, size, channels]` from values `[n, channels]` at the covered texels."""
+    """A texture [size, size, channels] from values [n, channels] at the covered texels."""
     texture = np.zeros((texels.size**2, values.shape[1]), dtype=np.float32)
     covered = np.zeros(texels.size**2, dtype=bool)
     index = texels.index.cpu().numpy()

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filling the texels between the charts, so that filtering never meets an empty one."""
+"""Filling the texels between the charts, so that texture filtering reads no empty one."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def fill_empty_texels(
     """Give every empty texel the value of the nearest covered one.
 
     Args:
-        texture: `[height, width, channels]`.
-        covered: `[height, width]`, true where a chart lies.
+        texture: [height, width, channels].
+        covered: [height, width], true where a chart lies.
     """
     if not covered.any():
         return texture

@@ -19,8 +19,8 @@ class TriangleMesh:
     """Triangles in model space.
 
     Attributes:
-        vertices: float64 `[vertices, 3]`.
-        faces: int64 `[faces, 3]`, counter-clockwise seen from outside.
+        vertices: float64 [vertices, 3].
+        faces: int64 [faces, 3], counter-clockwise seen from outside.
     """
 
     vertices: NDArray[np.float64]
@@ -28,13 +28,13 @@ class TriangleMesh:
 
     @cached_property
     def face_cross(self) -> NDArray[np.float64]:
-        """Per face, the normal times twice the area, `[faces, 3]`."""
+        """Per face, the normal times twice the area, [faces, 3]."""
         a, b, c = (self.vertices[self.faces[:, corner]] for corner in range(3))
         return np.cross(b - a, c - a)
 
     @cached_property
     def vertex_normals(self) -> NDArray[np.float64]:
-        """Area-weighted unit normals, `[vertices, 3]`."""
+        """Area-weighted unit normals, [vertices, 3]."""
         normals = np.zeros_like(self.vertices)
         for corner in range(3):
             for axis in range(3):
@@ -57,8 +57,8 @@ class UnwrappedMesh:
 
     Attributes:
         mesh: the cut mesh; vertices on a seam stand several times.
-        normals: unit normals of the uncut surface, `[vertices, 3]`, equal on both sides of a seam.
-        uv: texture coordinates in 0..1, `[vertices, 2]`, v up.
+        normals: unit normals of the uncut surface, [vertices, 3], equal on both sides of a seam.
+        uv: texture coordinates in 0..1, [vertices, 2], v up.
     """
 
     mesh: TriangleMesh

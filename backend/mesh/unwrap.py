@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""UV unwrapping: xatlas on small neighbourhoods, because its time grows faster than its input."""
+"""UV unwrapping: xatlas on small groups of faces, because its time grows faster than its input."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..shared.progress import Progress
 
 GROUP_FACES = 2000
-"""Faces unwrapped together; more cost time, fewer cost seams."""
+"""Faces unwrapped together; larger groups take longer, smaller ones have more seams."""
 
 NORMAL_WEIGHT = 0.5
 """Model units that a change of normal by one counts when faces are grouped."""
@@ -32,10 +32,10 @@ def unwrap(mesh: TriangleMesh, texture_size: int, progress: Progress) -> Unwrapp
     Args:
         mesh: the surface, welded.
         texture_size: side of the texture in texels, for which the gutters are kept.
-        progress: checked for cancel while it is done.
+        progress: checked for cancel meanwhile.
 
     Raises:
-        BackendDied: if the process that does it dies.
+        BackendDied: if the unwrapping process dies.
     """
     groups = _group_faces(mesh)
     pieces = [_piece(mesh, group) for group in groups]
@@ -69,7 +69,7 @@ def _collect(mesh: TriangleMesh, pieces: list[Piece], charted: list[Piece]) -> U
 
 
 def _group_faces(mesh: TriangleMesh) -> list[NDArray[np.int64]]:
-    """Split the faces by medians of place and direction until every group is small."""
+    """Split the faces by medians of position and normal until every group is small."""
     corners = mesh.vertices[mesh.faces]
     length = np.linalg.norm(mesh.face_cross, axis=1, keepdims=True)
     normals = mesh.face_cross / np.maximum(length, 1e-12)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Vertices put exactly where the signed distance is zero."""
+"""Vertices moved onto the zero level set of a signed distance."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ NEWTON_STEPS = 2
 def snap_vertices(mesh: TriangleMesh, signed_distance: PointFunction, reach: float) -> TriangleMesh:
     """Move vertices along the slope of the distance onto its zero level set.
 
-    Marching cubes puts vertices where a straight line between two samples is zero, and decimation
-    where they fit the old triangles best: both only near the surface.
+    Marching cubes interpolates linearly between two samples, and decimation fits the old triangles:
+    both leave vertices near the surface but not on it.
 
     Args:
         mesh: near the level set.
         signed_distance: of slope about 1.
-        reach: the farthest a vertex may go; one that would go farther, or would come no closer
-            to the surface, stays where it is.
+        reach: the farthest a vertex may move; one that would move farther, or come no closer to
+            the surface, keeps its position.
     """
     start = torch.from_numpy(mesh.vertices).float()
     before = signed_distance(start)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A view as the mesh stage sees it: its camera in model space and the depth of the mesh in it."""
+"""A mesh in a view: the camera in model space, and the nearest surface of every pixel."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Camera:
 
     Attributes:
         intrinsics: pixels, corner convention.
-        camera_to_world: float32 `[4, 4]`, OpenGL axes, model space.
+        camera_to_world: float32 [4, 4], OpenGL axes, model space.
     """
 
     intrinsics: Intrinsics
@@ -38,16 +38,16 @@ class Camera:
     def from_pose(
         cls, intrinsics: Intrinsics, camera_to_world: NDArray[np.float64], device: torch.device
     ) -> Camera:
-        """A camera at a pose `[4, 4]` given in float64."""
+        """A camera at a pose [4, 4] given in float64."""
         return cls(intrinsics, torch.from_numpy(camera_to_world).float().to(device))
 
     @property
     def position(self) -> torch.Tensor:
-        """The center of projection, `[3]`."""
+        """The center of projection, [3]."""
         return self.camera_to_world[:3, 3]
 
     def project(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Pixels `[n, 2]` and depth along the axis `[n]` of points `[n, 3]`."""
+        """Pixels [n, 2] and depth along the axis [n] of points [n, 3]."""
         camera = (points - self.position) @ self.camera_to_world[:3, :3]
         depth = -camera[:, 2]
         safe = depth.clamp_min(1e-6)
@@ -56,7 +56,7 @@ class Camera:
 
 
 def sample_image(image: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
-    """Bilinear values `[n, channels]` of an image `[channels, height, width]` at pixels `[n, 2]`.
+    """Bilinear values [n, channels] of an image [channels, height, width] at pixels [n, 2].
 
     Outside the frame the border repeats.
     """
@@ -76,7 +76,7 @@ class RenderedGeometry:
         camera: where it is seen from.
         fragments: the nearest fragment of every covered pixel; its weights hold on the surface,
             perspective is accounted for.
-        depth: along the optical axis, `[height, width]`, infinite where there is no surface.
+        depth: along the optical axis, [height, width], infinite where there is no surface.
     """
 
     camera: Camera
@@ -85,7 +85,7 @@ class RenderedGeometry:
 
     @cached_property
     def covered(self) -> torch.Tensor:
-        """Where the mesh is seen, boolean `[height, width]`."""
+        """Where the mesh is seen, boolean [height, width]."""
         return self.depth.isfinite()
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 SECONDS = 40.0
-"""What all steps of the default take on two cores, about."""
+"""Roughly what all steps of the default take on two cores."""
 
 Opacity = Literal["volsdf", "neus"]
 
@@ -22,10 +22,9 @@ class Level:
         band: distance from the surface, in voxels, up to which samples are fitted.
         steps: of the optimizer.
         inverse_std: sharpness of the surface at the first and at the last step, 1 / model units.
-        opacity: `volsdf` blurs the surface over its neighborhood, so that it finds its way, but
-            its blurred rim reaches beyond the outline: it learns only from rays that the object
-            covers wholly. `neus` puts half opacity exactly at the zero level set, so that it
-            learns from outlines too.
+        opacity: `volsdf` blurs the surface, which gives gradients farther away, but the blur
+            reaches beyond the outline: it is fitted only to rays that the object covers wholly.
+            `neus` has half opacity exactly at the zero level set and is fitted to outlines too.
         distance_rate: learning rate of the signed distance, model units.
         color_rate: learning rate of the color logits.
         silhouette_weight: of the squared error of the opacity.
@@ -50,11 +49,11 @@ class RefineConfig:
     Attributes:
         levels: coarse to fine.
         rays_per_step: drawn at random from all views.
-        most_rays: through the masks of all views; larger views are averaged down.
+        max_rays: through the masks of all views; larger views are averaged down.
         halo: pixels around a mask whose rays are fitted too: they must stay empty.
         eikonal_weight: of the squared deviation of the distance's slope from 1.
-        held_out: input views kept back to judge the result by; of few views one in four. With 0
-            nobody judges.
+        held_out: input views left out, by which the result is compared with its start; of few
+            views one in four. With 0 there is no comparison.
         seconds: after which the levels end, whatever their steps; far beyond what they need, so
             that a result does not depend on how busy the machine is.
         seed: of the choice of rays.
@@ -67,7 +66,7 @@ class RefineConfig:
         Level(192, 4.0, 70, (400, 700), "neus", 6e-4, 0.06, 2.0, 1.0),
     )
     rays_per_step: int = 4096
-    most_rays: int = 300_000
+    max_rays: int = 300_000
     halo: int = 4
     eikonal_weight: float = 0.1
     held_out: int = 2
@@ -75,7 +74,7 @@ class RefineConfig:
     seed: int = 0
 
     def within(self, seconds: float) -> RefineConfig:
-        """As many of the steps as two cores take in so many seconds, and no longer."""
+        """The settings with as many steps as two cores take in so many seconds."""
         share = min(1.0, seconds / SECONDS)
         levels = [replace(level, steps=max(1, round(level.steps * share))) for level in self.levels]
         return replace(self, levels=tuple(levels), seconds=seconds)

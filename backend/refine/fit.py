@@ -14,7 +14,7 @@ from torch import Tensor
 from ..field.density import density, section_thickness
 from ..field.gather import gather_rows
 from ..field.renderer import composite
-from .training_rays import follows, march
+from .training_rays import continues, sample_rays
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from .narrow_band import NarrowBand
     from .training_rays import RaySamples, TrainingRays
 
-WHOLLY = 0.99  # coverage of a pixel from which the object counts as all there is in it
-CHECK_EVERY = 30  # steps between two looks at the held-out rays
-PATIENCE = 2  # looks without a gain after which a level ends
-WARM_UP = 0.15  # part of a level during which the distance learns to move
-SETTLE = 0.6  # part of a level after which all rates fall
+FULL_COVERAGE = 0.99  # coverage above which a pixel shows nothing but the object
+CHECK_EVERY = 30  # steps between two evaluations of the held-out rays
+PATIENCE = 2  # evaluations without a gain after which a level ends
+WARM_UP = 0.15  # fraction of a level over which the rate of the distance rises
+DECAY_START = 0.6  # fraction of a level after which all rates fall
 
 
 @dataclass(frozen=True)
@@ -90,27 +90,27 @@ class LevelFit:
         progress: Progress,
         report: Callable[[float], None],
     ) -> Rows:
-        """Fit until the steps are done, the held-out rays get worse, or the seconds are over.
+        """Fit until the steps are done, the held-out loss rises, or the seconds are over.
 
         Args:
             training: rays to explain.
-            held_out: rays to judge by.
+            held_out: rays for early stopping.
             seconds: at most.
             progress: checked for cancel.
-            report: hears the fraction done.
+            report: receives the fraction done.
 
         Returns:
             The best rows by the held-out rays; the last where there are none.
         """
         begin = time.perf_counter()
-        training = self._understood(training)
+        training = self._explainable(training)
         if len(training) == 0:
             return self.rows.copy()
-        samples = march(training, self._band, progress)
-        judge = None
-        seen = self._understood(held_out) if held_out else None
+        samples = sample_rays(training, self._band, progress)
+        stopping = None
+        seen = self._explainable(held_out) if held_out else None
         if seen:
-            judge = _Judge(seen, march(seen, self._band, progress))
+            stopping = _EarlyStopping(seen, sample_rays(seen, self._band, progress))
         generator = torch.Generator().manual_seed(self._config.seed)
         for step in range(self._level.steps):
             if time.perf_counter() - begin >= seconds:
@@ -122,11 +122,12 @@ class LevelFit:
                 len(training), (self._config.rays_per_step,), generator=generator
             )
             self._step(training.choose(chosen), samples, chosen, fraction)
-            if judge and step % CHECK_EVERY == CHECK_EVERY - 1 and self._is_spent(judge, fraction):
+            check = step % CHECK_EVERY == CHECK_EVERY - 1
+            if stopping and check and self._has_stalled(stopping, fraction):
                 break
-        return judge.best if judge and judge.best else self.rows.copy()
+        return stopping.best if stopping and stopping.best else self.rows.copy()
 
-    def _understood(self, rays: TrainingRays) -> TrainingRays:
+    def _explainable(self, rays: TrainingRays) -> TrainingRays:
         """The rays that this level's opacity can explain.
 
         A blurred surface is half opaque some way outside of its zero level set where rays graze
@@ -134,7 +135,7 @@ class LevelFit:
         """
         if self._level.opacity == "neus":
             return rays
-        return rays.choose(torch.nonzero(rays.coverage >= WHOLLY)[:, 0])
+        return rays.choose(torch.nonzero(rays.coverage >= FULL_COVERAGE)[:, 0])
 
     def _step(
         self, rays: TrainingRays, samples: RaySamples, chosen: Tensor, fraction: float
@@ -151,8 +152,8 @@ class LevelFit:
             self.rows.distance.copy_(torch.maximum(moved, self._lower_bound))
 
     def _set_rates(self, fraction: float) -> None:
-        """Distances warm up, everything settles."""
-        decay = 0.2 ** (max(0.0, fraction - SETTLE) / (1 - SETTLE))
+        """Warm up the rate of the distance; let both rates decay at the end."""
+        decay = 0.2 ** (max(0.0, fraction - DECAY_START) / (1 - DECAY_START))
         warm = min(1.0, (fraction + 0.01) / WARM_UP)
         distance, color = self._optimizer.param_groups
         distance["lr"] = self._level.distance_rate * decay * warm
@@ -185,36 +186,36 @@ class LevelFit:
         inverse_std = first * (last / first) ** fraction
         if self._level.opacity == "volsdf":
             return density(distance, inverse_std) * self._band.spacing
-        return section_thickness(distance, follows(along), inverse_std)
+        return section_thickness(distance, continues(along), inverse_std)
 
     def _prior_loss(self) -> Tensor:
         """A distance grows by one per unit (eikonal), and a surface is smooth."""
         band, distance = self._band, self.rows.distance
-        eikonal = ((band.slopes(distance).norm(dim=1) - 1) ** 2).mean()
-        smoothness = (band.bends(distance) ** 2).mean()
+        eikonal = ((band.gradients(distance).norm(dim=1) - 1) ** 2).mean()
+        smoothness = (band.laplacian(distance) ** 2).mean()
         loss: Tensor = (
             self._config.eikonal_weight * eikonal + self._level.smoothness_weight * smoothness
         )
         return loss
 
-    def _is_spent(self, judge: _Judge, fraction: float) -> bool:
-        """Whether the held-out rays have not gained for a while."""
-        everyone = torch.arange(len(judge.rays))
+    def _has_stalled(self, stopping: _EarlyStopping, fraction: float) -> bool:
+        """Whether the loss of the held-out rays no longer falls."""
+        all_rays = torch.arange(len(stopping.rays))
         with torch.no_grad():
-            loss = float(self._data_loss(judge.rays, judge.samples, everyone, fraction))
-        return judge.hears(loss, self.rows)
+            loss = float(self._data_loss(stopping.rays, stopping.samples, all_rays, fraction))
+        return stopping.record(loss, self.rows)
 
 
-class _Judge:
-    """Remembers the rows that the held-out rays liked best."""
+class _EarlyStopping:
+    """Keeps the rows with the least loss of the held-out rays."""
 
     def __init__(self, rays: TrainingRays, samples: RaySamples) -> None:
         self.rays, self.samples = rays, samples
         self.best: Rows | None = None
         self._least, self._patience = float("inf"), PATIENCE
 
-    def hears(self, loss: float, rows: Rows) -> bool:
-        """Note a loss; true when it has not fallen `PATIENCE` times in a row."""
+    def record(self, loss: float, rows: Rows) -> bool:
+        """Record a loss; true when it has not fallen `PATIENCE` times in a row."""
         if loss < self._least:
             self._least, self._patience, self.best = loss, PATIENCE, rows.copy()
         else:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The voxels near a surface: which there are, who neighbors whom, and grids made of them."""
+"""The narrow band: the voxels near a surface, their neighbors, and grids made of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..field.volumes import DenseVolume, SparseVolume
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-COARSER = 4  # voxels of the band along one side of a voxel of the volume behind it
+COARSENING = 4  # voxels of the band along one side of a voxel of the dense volume behind it
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class NarrowBand:
     """Samples of a signed distance near its zero level set, one row each.
 
     Attributes:
-        distance: the signed distance the band was cut from, everywhere, [z, y, x].
+        distance: the signed distance that the band is cut from, on the whole grid, [z, y, x].
         voxels: (z, y, x) of every row, [rows, 3].
         half_side: the grid spans [-half_side, half_side]^3, both ends included.
     """
@@ -71,9 +71,9 @@ class NarrowBand:
         found = []
         for axis in range(3):
             for side in (0, 2):
-                place = self.voxels + 1
-                place[:, axis] += side - 1
-                row = padded[tuple(place.T)].long()
+                voxel = self.voxels + 1
+                voxel[:, axis] += side - 1
+                row = padded[tuple(voxel.T)].long()
                 found.append(torch.where(row < 0, itself, row))
         return torch.stack(found, 1)
 
@@ -83,13 +83,13 @@ class NarrowBand:
         itself = torch.arange(len(self.voxels), device=self.neighbors.device)
         return torch.nonzero((self.neighbors != itself[:, None]).all(1))[:, 0]
 
-    def slopes(self, values: Tensor) -> Tensor:
+    def gradients(self, values: Tensor) -> Tensor:
         """The gradient of values [rows] at the inner rows, along z, y and x, [inner, 3]."""
         ends = self._around.view(-1, 2)
         sides = values.new_tensor([-0.5, 0.5]) / self.spacing
         return gather_rows(values[:, None], ends, sides.expand(len(ends), 2)).view(-1, 3)
 
-    def bends(self, values: Tensor) -> Tensor:
+    def laplacian(self, values: Tensor) -> Tensor:
         """How far the neighbors' mean lies above each inner row, in voxels, [inner]."""
         shares = values.new_tensor([1 / 6] * 6) / self.spacing
         mean = gather_rows(values[:, None], self._around, shares.expand(len(self.inner), 6))[:, 0]
@@ -97,16 +97,16 @@ class NarrowBand:
 
     @cached_property
     def _around(self) -> Tensor:
-        """The neighbors of the inner rows, [inner, 6] int32, as the sparse product wants them."""
+        """The neighbors of the inner rows, [inner, 6] int32, the type of sparse products."""
         return self.neighbors[self.inner].int()
 
     @cached_property
     def occupancy(self) -> Occupancy:
-        """Cells all of whose eight corners are rows: there interpolation needs nothing else."""
+        """Cells whose eight corners are all rows, so that interpolation needs no other values."""
         kept = (self.index >= 0).float()[None, None]
         return Occupancy(-F.max_pool3d(-kept, 2, stride=1)[0, 0] > 0, self.half_side)
 
-    def own_distance(self) -> Tensor:
+    def row_distance(self) -> Tensor:
         """The signed distance of every row, [rows]."""
         return self.distance[tuple(self.voxels.T)]
 
@@ -117,8 +117,8 @@ class NarrowBand:
         return grid
 
     def volume(self, rows: Tensor) -> SparseVolume:
-        """The rows [rows, channels], signed distance first, as a volume that answers anywhere."""
-        blocks = F.avg_pool3d(self.distance[None, None], COARSER)[0]
+        """The rows [rows, channels], signed distance first, as a volume over the whole box."""
+        blocks = F.avg_pool3d(self.distance[None, None], COARSENING)[0]
         features = blocks.new_zeros(rows.shape[1], *blocks.shape[1:])
         features[0] = blocks[0]
         return SparseVolume(rows, Bricks(self.index), DenseVolume(features, self.half_side))
@@ -151,7 +151,7 @@ def carved(
 ) -> Tensor:
     """A signed distance [z, y, x] that nowhere lies below another one at points [n, 3].
 
-    Only samples inside and up to `width` voxels outside are looked at: the others are outside
+    Only samples inside and up to `width` voxels outside are compared; the others are outside
     already.
     """
     spacing = 2 * half_side / (grid.shape[0] - 1)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a shape explains views it was not fitted to."""
+"""The error of a shape in views that it was not fitted to."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ RESOLUTION = 128  # of the meshes compared
 
 
 @dataclass(frozen=True)
-class NovelViewJudge:
-    """Colors a shape from some views and looks at it from others.
+class NovelViewMetric:
+    """Colors a shape from some views and compares its render with others.
 
     Attributes:
-        colored_from: the views that give the color.
-        seen_from: the views that judge.
+        color_views: the views that give the color.
+        held_out_views: the views to compare with.
         normalization: from their world to the model's.
         half_side: of the model's box.
     """
 
-    colored_from: Sequence[View]
-    seen_from: Sequence[View]
+    color_views: Sequence[View]
+    held_out_views: Sequence[View]
     normalization: Normalization
     half_side: float
 
@@ -58,19 +58,19 @@ class NovelViewJudge:
 
     def colors_of(self, mesh: TriangleMesh, progress: Progress) -> NDArray[np.float32]:
         """The color of every vertex, [vertices, 3], from the views that give it."""
-        return color_vertices(mesh, self.colored_from, self.normalization, progress)
+        return color_vertices(mesh, self.color_views, self.normalization, progress)
 
     def squared_error(self, signed_distance: PointFunction, progress: Progress) -> float:
-        """Mean squared error of the color over white, over all pixels of all judging views.
+        """Mean squared error of the color over white, over all pixels of the held-out views.
 
-        A shape that has lost its surface is infinitely wrong.
+        It is infinite for a shape without a surface.
         """
         try:
             mesh = self.surface_of(signed_distance, progress)
         except NoSurface:
             return math.inf
         colors = self.colors_of(mesh, progress)
-        errors = [self._error_in(view, mesh, colors) for view in self.seen_from]
+        errors = [self._error_in(view, mesh, colors) for view in self.held_out_views]
         return float(np.mean(errors))
 
     def _error_in(self, view: View, mesh: TriangleMesh, colors: np.ndarray) -> float:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far out a surface may lie: the visual hull, trusted as far as it explains its own masks."""
+"""The outer bound of a surface: the visual hull, widened by what it misses of its own masks."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
     from ..shared.cameras import Normalization
     from ..views.views import View
 
-DOUBT = 2.0
-"""Times the mean erosion: where masks and poses disagree, they do not so evenly."""
+SLACK_FACTOR = 2.0
+"""Slack in units of the mean erosion: masks and poses do not disagree evenly."""
 
-EXACT = 0.1
-"""Pixels of erosion that the hull of exact masks and poses shows too, for it is sampled."""
+SAMPLING_EROSION = 0.1
+"""Pixels of erosion that sampling alone causes, with exact masks and poses."""
 
 
 def outer_bound(
     hull: PointFunction, mesh: TriangleMesh, views: Sequence[View], normalization: Normalization
 ) -> PointFunction:
-    """The signed distance of the hull, let out by what imprecise masks and poses cut off it.
+    """The signed distance of the hull, widened by what imprecise masks and poses cut off.
 
     Args:
         hull: signed distance of the visual hull.
         mesh: its surface, normalized frame.
-        views: that it was carved from.
+        views: the hull was carved from.
         normalization: from their world.
     """
-    slack = DOUBT * float(np.mean([_erosion(mesh, view, normalization) for view in views]))
+    slack = SLACK_FACTOR * float(np.mean([_erosion(mesh, view, normalization) for view in views]))
     return lambda points: hull(points) - slack
 
 
@@ -52,5 +52,5 @@ def _erosion(mesh: TriangleMesh, view: View, normalization: Normalization) -> fl
     covered = render_geometry(mesh, camera).covered.numpy()
     mask = view.mask >= 0.5
     outline = mask & ~binary_erosion(mask, border_value=1)
-    pixels = (mask & ~covered).sum() / max(1, outline.sum()) - EXACT
+    pixels = (mask & ~covered).sum() / max(1, outline.sum()) - SAMPLING_EROSION
     return float(max(0.0, pixels) * np.linalg.norm(pose[:3, 3]) / view.intrinsics.fx)

@@ -18,7 +18,7 @@ from ..shared.errors import NoSurface
 from ..views.visual_hull import VisualHull
 from .fit import LevelFit, Rows
 from .narrow_band import NarrowBand, carved, resampled, sample_grid
-from .novel_view_error import NovelViewJudge
+from .novel_view_error import NovelViewMetric
 from .outer_bound import outer_bound
 from .training_rays import TrainingRays, pixels_for
 
@@ -37,20 +37,20 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 
-VIEWS_PER_JUDGE = 4  # one view in so many may be held back
+VIEWS_PER_HELD_OUT = 4  # at most one view in so many is held out
 
 
 class Refinement:
     """Fits a field to views, coarse to fine.
 
-    All levels but the last leave a few views out; if the shape does not explain these better than
-    the start did, the start is kept. The last level then learns from all views.
+    All levels but the last leave a few views out; if the fitted shape does not explain these better
+    than the start does, the start is kept. The last level is fitted to all views.
 
     Args:
         views: all input views.
         normalization: from their world to the model's.
         half_side: the model's box is [-half_side, half_side]^3.
-        config: how.
+        config: levels, weights and seed.
     """
 
     def __init__(
@@ -63,8 +63,8 @@ class Refinement:
         self._config, self._half_side = config, half_side
         self._views, self._normalization = views, normalization
         training, held_out = split_views(views, config)
-        self._judge = NovelViewJudge(training, held_out, normalization, half_side)
-        sizes = pixels_for(views, config.most_rays)
+        self._metric = NovelViewMetric(training, held_out, normalization, half_side)
+        sizes = pixels_for(views, config.max_rays)
         small = [view.shrunk(size) for view, size in zip(views, sizes, strict=True)]
         training, held_out = split_views(small, config)
         self._training = self._rays(training)
@@ -81,14 +81,14 @@ class Refinement:
 
         Returns:
             The field, or nothing if the start explains the held-out views better, if there are too
-            few views to hold any back, or if a surface is too thin to be fitted.
+            few views to hold any out, or if a surface is too thin to be fitted.
         """
         if self._config.held_out and self._held_out is None:
             return None
         try:
             field = self._fit(start, progress)
             if field:
-                self._judge.surface_of(field.signed_distance, progress)
+                self._metric.surface_of(field.signed_distance, progress)
         except NoSurface:
             LOGGER.info("refine: no surface at the resolution of the comparison")
             return None
@@ -97,20 +97,20 @@ class Refinement:
     def _fit(
         self, start: PointFunction | None, progress: Progress
     ) -> VolumeField[SparseVolume] | None:
-        """All levels; nothing if the judge prefers the start."""
+        """All levels; nothing if the held-out views prefer the start."""
         levels = self._config.levels
-        clock = _Clock(self._config.seconds, len(levels), progress)
-        # The hull of all views knows the outlines that it would be judged by, and so do colors.
-        views = self._judge.colored_from
+        clock = _LevelClock(self._config.seconds, len(levels), progress)
+        # A hull or colors made from all views would contain the views they are compared with.
+        views = self._metric.color_views
         hull = self._hull_of(views)
-        surface = self._judge.surface_of(hull, progress)
+        surface = self._metric.surface_of(hull, progress)
         bound = outer_bound(hull, surface, views, self._normalization)
         if start:
-            surface = self._judge.surface_of(start, progress)
+            surface = self._metric.surface_of(start, progress)
         start = start or hull
         first = levels[0].resolution
         grid = sample_grid(start, grid_points(self._half_side, first, "zyx"), first)
-        look = self._colors_of(surface, progress)
+        color_at: PointFunction = self._colors_of(surface, progress)
         field: VolumeField[SparseVolume] | None = None
         for number, level in enumerate(levels):
             training, held_out = self._training, self._held_out
@@ -119,25 +119,25 @@ class Refinement:
                     return None
                 training, held_out = training.joined(held_out), None
                 hull = self._hull_of(self._views)
-                surface = self._judge.surface_of(hull, progress)
+                surface = self._metric.surface_of(hull, progress)
                 bound = outer_bound(hull, surface, self._views, self._normalization)
             grid = carved(resampled(grid, level.resolution), bound, level.band, self._half_side)
             band = NarrowBand.around(grid, level.band, self._half_side)
-            rows = Rows(band.own_distance(), torch.logit(look(band.points).clamp(0.02, 0.98)))
+            rows = Rows(band.row_distance(), torch.logit(color_at(band.points).clamp(0.02, 0.98)))
             fit = LevelFit(band, rows, bound(band.points), level, self._config)
             rows = fit.run(training, held_out, clock.begin_level(number), progress, clock.report)
             LOGGER.info("refine: level %d, %d rows", number + 1, len(rows.distance))
             grid = band.filled(rows.distance)
             field = VolumeField(band.volume(rows.joined()), DirectDecoder(3), level.inverse_std[1])
-            look = field.appearance
+            color_at = field.appearance
         return field
 
     def _gained(
         self, field: VolumeField[SparseVolume], start: PointFunction, progress: Progress
     ) -> bool:
-        """Whether views that neither was made from look better with the field."""
-        before = self._judge.squared_error(start, progress)
-        after = self._judge.squared_error(field.signed_distance, progress)
+        """Whether the field has the smaller error in the held-out views."""
+        before = self._metric.squared_error(start, progress)
+        after = self._metric.squared_error(field.signed_distance, progress)
         LOGGER.info("refine: held-out squared error %.5f at the start, now %.5f", before, after)
         return after < before
 
@@ -147,8 +147,8 @@ class Refinement:
         return VisualHull.from_views(views, self._normalization, device).signed_distance
 
     def _colors_of(self, mesh: TriangleMesh, progress: Progress) -> PointFunction:
-        """The color of the nearest vertex of a mesh, as the views that do not judge show it."""
-        colors = self._judge.colors_of(mesh, progress)
+        """The color of the nearest vertex of a mesh, from the views that are not held out."""
+        colors = self._metric.colors_of(mesh, progress)
         tree = cKDTree(mesh.vertices)
 
         def nearest(points: Tensor) -> Tensor:
@@ -163,8 +163,8 @@ class Refinement:
         return TrainingRays.from_views(views, self._normalization, self._config.halo, device)
 
 
-class _Clock:
-    """Shares the seconds among the levels and tells how many are left."""
+class _LevelClock:
+    """Shares the seconds among the levels and reports how many are left."""
 
     def __init__(self, seconds: float, levels: int, progress: Progress) -> None:
         self._begin, self._seconds = time.perf_counter(), seconds
@@ -177,7 +177,7 @@ class _Clock:
         return max(1.0, left / (self._levels - number))
 
     def report(self, fraction: float) -> None:
-        """Tell how far all levels together are, from the fraction of the present one."""
+        """Report the fraction of all levels together, from that of the present one."""
         done = (self._level + fraction) / self._levels
         spent = time.perf_counter() - self._begin
         left = f", {spent / done * (1 - done):.0f} s left" if done > 0.1 else ""
@@ -186,10 +186,10 @@ class _Clock:
 
 
 def split_views(views: Sequence[View], config: RefineConfig) -> tuple[list[View], list[View]]:
-    """Views to fit, and views to judge by, evenly taken from all."""
-    count = min(config.held_out, len(views) // VIEWS_PER_JUDGE)
-    kept_back = {int((number + 0.5) * len(views) / count) for number in range(count)}
+    """Views to fit, and views to hold out, evenly taken from all."""
+    count = min(config.held_out, len(views) // VIEWS_PER_HELD_OUT)
+    held_out = {int((number + 0.5) * len(views) / count) for number in range(count)}
     return (
-        [view for number, view in enumerate(views) if number not in kept_back],
-        [view for number, view in enumerate(views) if number in kept_back],
+        [view for number, view in enumerate(views) if number not in held_out],
+        [view for number, view in enumerate(views) if number in held_out],
     )

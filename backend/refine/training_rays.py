@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The views as rays: where they go, what they saw, and where they pass near the surface."""
+"""The views as rays: their geometry and colors, and their samples near the surface."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..views.views import View
     from .narrow_band import NarrowBand
 
-CHUNK = 1 << 15  # rays marched at once
+RAYS_PER_CHUNK = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class TrainingRays:
 
 @dataclass(frozen=True)
 class RaySamples:
-    """Where rays pass through a band, ray after ray.
+    """Samples of rays inside a narrow band, ray after ray.
 
     Attributes:
         samples: along all rays.
@@ -108,7 +108,7 @@ class RaySamples:
 
 
 def _grown(mask: np.ndarray, pixels: int) -> np.ndarray:
-    """A mask and that many pixels around it."""
+    """A mask, dilated by some pixels."""
     if pixels == 0:
         return mask
     grown: np.ndarray = binary_dilation(mask, iterations=pixels)
@@ -118,50 +118,50 @@ def _grown(mask: np.ndarray, pixels: int) -> np.ndarray:
 def pixels_for(views: Sequence[View], most: int) -> list[int]:
     """The longest side of every view at which all masks together have at most so many pixels.
 
-    A pixel of the average tells more than one of many that nobody has the time to look at.
+    Within a fixed number of rays, averaged pixels hold more information than a random subset.
     """
     share = (most / max(1, sum(int((view.mask > 0).sum()) for view in views))) ** 0.5
     longest = [max(view.intrinsics.width, view.intrinsics.height) for view in views]
     return [max(1, int(min(1.0, share) * side)) for side in longest]
 
 
-def march(rays: TrainingRays, band: NarrowBand, progress: Progress) -> RaySamples:
+def sample_rays(rays: TrainingRays, band: NarrowBand, progress: Progress) -> RaySamples:
     """Sample rays once per voxel, from where they enter the band to where they leave it inside.
 
-    Every ray has its lattice shifted by a part of a voxel of its own, so that no surface is met
-    at the same phase by all rays of a view.
+    Every ray has a random shift of its own, a fraction of a voxel, so that the rays of a view do
+    not all meet a surface at the same phase.
     """
     sampler = RaySampler(band.half_side, band.spacing, band.occupancy)
     generator = torch.Generator().manual_seed(0)
     shift = band.spacing * torch.rand(len(rays), 1, generator=generator).to(rays.origins)
     origins = rays.origins + shift * rays.directions
-    pieces = []
-    for start in range(0, len(rays), CHUNK):
+    chunks = []
+    for start in range(0, len(rays), RAYS_PER_CHUNK):
         progress.check()
-        part = slice(start, start + CHUNK)
+        part = slice(start, start + RAYS_PER_CHUNK)
         found = sampler.sample(origins[part], rays.directions[part])
         kept = ~_hidden(found, band)
-        pieces.append(
+        chunks.append(
             (found.ray[kept] + start, found.start[kept], found.end[kept], found.points[kept])
         )
-    samples = Samples(*(torch.cat(column) for column in zip(*pieces, strict=True)))
+    samples = Samples(*(torch.cat(column) for column in zip(*chunks, strict=True)))
     edges = torch.arange(len(rays) + 1, device=samples.ray.device)
     return RaySamples(samples, torch.searchsorted(samples.ray, edges))
 
 
-def follows(samples: Samples) -> Tensor:
+def continues(samples: Samples) -> Tensor:
     """Whether the next sample continues this one, [samples] bool."""
     joined = (samples.ray[1:] == samples.ray[:-1]) & (samples.start[1:] == samples.end[:-1])
     return torch.cat([joined, joined.new_zeros(min(1, len(samples.ray)))])
 
 
 def _hidden(samples: Samples, band: NarrowBand) -> Tensor:
-    """Samples behind a place where their ray left the band towards the inside, [samples] bool."""
+    """Samples behind a point where their ray left the band towards the inside, [samples] bool."""
     if len(samples.ray) == 0:
         return torch.zeros_like(samples.ray, dtype=torch.bool)
     voxel = ((samples.points + band.half_side) / band.spacing).round().long()
     x, y, z = voxel.clamp(0, band.distance.shape[0] - 1).unbind(1)
-    sinks = ~follows(samples) & (band.distance[z, y, x] < -band.spacing)
+    sinks = ~continues(samples) & (band.distance[z, y, x] < -band.spacing)
     before = sinks.cumsum(0) - sinks.long()
     first = torch.searchsorted(samples.ray, samples.ray)
     return before > before[first]

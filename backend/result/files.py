@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a result consists of: mesh, textures, field, preview, and scores on the input views."""
+"""The files of a result: mesh, textures, field, preview, and scores on the input views."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Result:
     normalization: Normalization
 
     def write(self, folder: Path, report: Report, progress: Progress) -> None:
-        """Fill a result folder, and tell the report what came out."""
+        """Write all files into a result folder, and their counts and scores into the report."""
         write_glb(folder / "mesh.glb", self.mesh, self.textures, self.normalization)
         progress.report("write", 0.2, "textures")
         (folder / "textures").mkdir()
@@ -60,10 +60,10 @@ class Result:
             "vertices": len(self.mesh.mesh.vertices),
             "faces": len(self.mesh.mesh.faces),
         }
-        mean = mean_scores(self._look(folder, progress))
+        mean = mean_scores(self._score(folder, progress))
         report.metrics = {key: round(value, 4) for key, value in asdict(mean).items()}
 
-    def _look(self, folder: Path, progress: Progress) -> list[ImageScores]:
+    def _score(self, folder: Path, progress: Progress) -> list[ImageScores]:
         """Render the result from its input views: the scores, and the first as preview.png."""
         scores: list[ImageScores] = []
         for number, view in enumerate(self.views.views):

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The result folder: what it consists of, and what of an artist's it never replaces."""
+"""The result folder: what it holds, and which folders it never replaces."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger("backend")
 
 REPORT = "report.json"
-"""The file by which a folder is known as a result of ours."""
+"""The file that marks a folder as a result."""
 
-OURS = {REPORT, "mesh.glb", "textures", "field.safetensors", "preview.png", "log.txt"}
-"""All that a result consists of. A folder with anything else in it is never replaced."""
+CONTENT = {REPORT, "mesh.glb", "textures", "field.safetensors", "preview.png", "log.txt"}
+"""All files of a result. A folder with anything else in it is never replaced."""
 
 LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
-"""What file managers leave behind where somebody looked."""
+"""Files that file managers create in any folder."""
 
 
 class ResultFolder(AtomicFolder):
@@ -52,7 +52,7 @@ class ResultFolder(AtomicFolder):
     ) -> None:
         LOGGER.setLevel(self._level)
         LOGGER.removeHandler(self._log)
-        with suppress(OSError):  # no room for the last line of the log: the result is worth more
+        with suppress(OSError):  # a full disk may cut the log, but must not cost the result
             self._log.close()
         super().__exit__(kind, error, trace)
 
@@ -69,7 +69,7 @@ class ResultFolder(AtomicFolder):
                 f"{self.destination} is a file.", "Give a folder for the result."
             )
         entries = {entry.name for entry in self.destination.iterdir()} - LITTER
-        foreign = sorted(entries if REPORT not in entries else entries - OURS)
+        foreign = sorted(entries if REPORT not in entries else entries - CONTENT)
         if foreign:
             raise OutputNotWritable(
                 f"{self.destination} holds files that are no result of LSRM: {foreign[0]}.",

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a job tells afterwards: its stages with seconds and memory, versions, scores, warnings."""
+"""The report of a job: its stages with seconds and memory, versions, scores, warnings."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Report:
     """Collected while a job runs, written as `report.json` at its end.
 
     Attributes:
-        request: what was asked for.
+        request: the options.
         device: where it ran.
         checkpoint: name and hash of the weights, or `none`.
         stages: in the order they ran.
@@ -70,7 +70,7 @@ class Report:
 
     @contextmanager
     def stage(self, name: str, progress: Progress) -> Iterator[Callable[[float], None]]:
-        """Time the body as the stage `name`; it may tell what is given how far it is, in 0..1."""
+        """Time the body as the stage `name`; it receives a function that reports a fraction."""
         progress.report(name, 0.0)
         card = CardMemory(self.device)
         start = time.perf_counter()
@@ -130,7 +130,7 @@ class CardMemory:
 
 
 def peak_memory_mb() -> int | None:
-    """The most memory this process ever held, in MiB, where the system tells."""
+    """The peak memory of this process in MiB, where the system reports it."""
     try:
         import resource
     except ImportError:

@@ -46,9 +46,9 @@ class ImageScores:
 
 
 def score_image(render: NDArray[np.float32], truth: NDArray[np.float32]) -> ImageScores:
-    """Compare two straight-alpha images `[height, width, 4]`."""
-    ours, theirs = over_white(render), over_white(truth)
-    squared = ((ours - theirs) ** 2).mean(axis=2)
+    """Compare two straight-alpha images [height, width, 4]."""
+    rendered, true = over_white(render), over_white(truth)
+    squared = ((rendered - true) ** 2).mean(axis=2)
     union = (render[..., 3] > 0) | (truth[..., 3] > 0)
     larger = np.maximum(render[..., 3], truth[..., 3]).sum()
     smaller = np.minimum(render[..., 3], truth[..., 3]).sum()
@@ -56,7 +56,7 @@ def score_image(render: NDArray[np.float32], truth: NDArray[np.float32]) -> Imag
         iou=float(smaller / larger) if larger else 1.0,
         psnr=_decibels(squared),
         psnr_foreground=_decibels(squared[union]),
-        ssim=structural_similarity(ours, theirs),
+        ssim=structural_similarity(rendered, true),
     )
 
 
@@ -73,7 +73,7 @@ def over_white(image: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def structural_similarity(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Mean SSIM of two images `[height, width, channels]` in 0..1 (Wang et al. 2004)."""
+    """Mean SSIM of two images [height, width, channels] in 0..1 (Wang et al. 2004)."""
 
     def blur(image: NDArray[np.float32]) -> NDArray[np.float64]:
         blurred: NDArray[np.float64] = gaussian_filter(
@@ -94,13 +94,13 @@ def structural_similarity(a: NDArray[np.float32], b: NDArray[np.float32]) -> flo
 
 def chamfer_distance(mesh: trimesh.Trimesh, reference: trimesh.Trimesh) -> float:
     """Mean of both directed mean distances, x1e3, where the reference has radius 0.5."""
-    ours = trimesh.sample.sample_surface(mesh, CHAMFER_SAMPLES, seed=0)[0]
-    theirs = trimesh.sample.sample_surface(reference, CHAMFER_SAMPLES, seed=0)[0]
+    points = trimesh.sample.sample_surface(mesh, CHAMFER_SAMPLES, seed=0)[0]
+    true_points = trimesh.sample.sample_surface(reference, CHAMFER_SAMPLES, seed=0)[0]
     center = reference.bounds.mean(axis=0)
     radius = np.linalg.norm(reference.vertices - center, axis=1).max()
-    there, _ = cKDTree(theirs).query(ours, workers=-1)
-    back, _ = cKDTree(ours).query(theirs, workers=-1)
-    return float(1e3 * 0.5 * (there.mean() + back.mean()) * 0.5 / radius)
+    forward, _ = cKDTree(true_points).query(points, workers=-1)
+    backward, _ = cKDTree(points).query(true_points, workers=-1)
+    return float(1e3 * 0.5 * (forward.mean() + backward.mean()) * 0.5 / radius)
 
 
 def score_renders(renders: Path, views: Path) -> dict[str, ImageScores]:
@@ -132,7 +132,7 @@ def read_mesh(path: Path) -> trimesh.Trimesh:
 
 
 def _read_render(folder: Path, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """A render as `[height, width, 4]` in 0..1."""
+    """A render as [height, width, 4] in 0..1."""
     path = folder / f"{name}.png"
     if not path.is_file():
         raise BadImage(f"There is no render {path}.", "Render every test view before scoring.")

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole path: views in, result folder out; every bad input told, the previous result kept."""
+"""The whole path: views in, result folder out; bad input is reported, previous results kept."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_report(result, capture):
 
 
 def test_log(result):
-    """The log tells when each stage was over."""
+    """The log says when each stage was over."""
     log = (result[0] / "log.txt").read_text(encoding="utf-8")
     assert all(f"{stage}: " in log for stage in STAGES)
 
@@ -131,7 +131,7 @@ def test_log(result):
 def test_result_fits_its_views(result):
     """Seen from the input views the result covers what the masks cover, in about their colors."""
     metrics = result[1].metrics
-    # An outline off by a fifth of a pixel, for an arch whose bars are 11 pixels thick.
+    # An outline off by a fifth of a pixel, for an arch with bars of 11 pixels thick.
     assert metrics["iou"] >= 0.96
     assert metrics["psnr"] >= 25
 
@@ -222,7 +222,7 @@ def test_without_bounding_sphere(capture, tmp_path):
     assert report.metrics["iou"] >= 0.95
 
 
-# Bad input: how to spoil a copy of the capture, and the code that tells it.
+# Bad input: how to spoil a copy of the capture, and its error code.
 
 
 def edit_frames(folder, change):
@@ -283,7 +283,7 @@ BAD_INPUT = {
         "EMPTY_MASK",
     ),
     "outside the frame": (look_past, "OBJECT_OUT_OF_FRAME"),
-    "one place": (stand_together, "TOO_FEW_VIEWS"),
+    "one viewpoint": (stand_together, "TOO_FEW_VIEWS"),
 }
 
 
@@ -341,7 +341,7 @@ def test_bad_input_on_the_command_line(copy, previous, capsys):
     ],
 )
 def test_what_this_computer_lacks(capture, previous, options, code):
-    """An unknown checkpoint or device is told before any work."""
+    """An unknown checkpoint or device is reported before any work."""
     with pytest.raises(LsrmError) as caught:
         run(capture, previous, **options)
     assert caught.value.code == code
@@ -358,14 +358,14 @@ def test_devices():
 
 
 def test_output_that_cannot_be_written(capture):
-    """A place that takes no files is told before any work."""
+    """A folder that cannot be written is reported before any work."""
     with pytest.raises(LsrmError) as caught:
         run(capture, Path("/proc/lsrm/out"))
     assert caught.value.code == "OUTPUT_NOT_WRITABLE"
 
 
 def test_disk_that_fills_up(capture, previous, monkeypatch):
-    """No room for the mesh is told as that, with the previous result intact."""
+    """A full disk while the mesh is written is reported; the previous result stays intact."""
 
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -389,33 +389,33 @@ def test_small_disk(capture, previous, mount, kilobytes):
 @pytest.mark.parametrize("stage", STAGES)
 def test_cancel_at_every_stage(capture, previous, stage):
     """A job cancelled in any stage ends there, and the previous result is what it was."""
-    heard = []
+    reports = []
 
     def listen(name, fraction, message):
-        heard.append(name)
+        reports.append(name)
         if name == stage:
             progress.cancel()
 
     progress = Progress(listen)
     with pytest.raises(Cancelled):
         run(capture, previous, progress)
-    assert heard[-1] == stage
+    assert reports[-1] == stage
     check_untouched(previous)
 
 
 def test_progress_of_every_stage(capture, tmp_path):
     """Each stage is announced, grows and ends at 1, one after the other."""
-    heard = []
-    run(capture, tmp_path / "out", Progress(lambda name, share, _: heard.append((name, share))))
-    assert list(dict.fromkeys(name for name, _ in heard)) == list(STAGES)
+    reports = []
+    run(capture, tmp_path / "out", Progress(lambda name, share, _: reports.append((name, share))))
+    assert list(dict.fromkeys(name for name, _ in reports)) == list(STAGES)
     for stage in STAGES:
-        shares = [share for name, share in heard if name == stage]
+        shares = [share for name, share in reports if name == stage]
         assert (shares[0], shares[-1]) == (0, 1)
         assert shares == sorted(shares)
 
 
 def test_no_surface(capture, previous, monkeypatch):
-    """Silhouettes without a common volume are told, with the previous result intact."""
+    """Silhouettes without a common volume are reported, with the previous result intact."""
 
     def nothing(*_):
         return lambda points: torch.ones_like(points[:, 0])
@@ -440,7 +440,7 @@ def test_photographs_of_a_tankard(shared, tmp_path):
         view = read_view(frame, max_size=256)
         pose = normalization.apply_to_pose(view.camera_to_world)
         camera = Camera.from_pose(view.intrinsics, pose, torch.device("cpu"))
-        ours, theirs = render_geometry(mesh, camera).covered.numpy(), view.mask >= 0.5
-        common += (ours & theirs).sum()
-        either += (ours | theirs).sum()
+        covered, true = render_geometry(mesh, camera).covered.numpy(), view.mask >= 0.5
+        common += (covered & true).sum()
+        either += (covered | true).sum()
     assert common / either >= 0.94

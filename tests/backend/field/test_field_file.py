@@ -40,7 +40,7 @@ def test_a_fitted_field_is_read_back_to_the_bit(tmp_path) -> None:
     grid = sample_grid(lambda p: p.norm(dim=1) - 0.3, grid_points(HALF_SIDE, 24, "zyx"), 24)
     band = NarrowBand.around(grid, 3.0, HALF_SIDE)
     colors = torch.randn(len(band.voxels), 3, generator=torch.Generator().manual_seed(0))
-    rows = torch.cat([band.own_distance()[:, None], colors], 1)
+    rows = torch.cat([band.row_distance()[:, None], colors], 1)
     field = VolumeField(band.volume(rows), DirectDecoder(3), 300.0)
     again = _written_and_read(field, tmp_path / "field.safetensors")
     for quantity in ("signed_distance", "appearance", "density"):

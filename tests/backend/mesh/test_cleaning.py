@@ -42,7 +42,7 @@ def sphere_volume(radius):
 
 
 def test_hidden_cavity_is_removed():
-    """A hollow nobody can see into is filled; the outside stays as it was."""
+    """A closed cavity is filled; the outside stays as it is."""
     hollow = extract(lambda points: torch.maximum(ball(points, 0.4), -ball(points, 0.2)))
     assert len(volumes(hollow)) == 2
     solid = keep_solid_parts(hollow)
@@ -92,7 +92,7 @@ def slab(points):
 @pytest.mark.parametrize("faces", [5000, 500])
 @pytest.mark.parametrize("distance", [lambda points: ball(points, 0.4), slab], ids=["ball", "slab"])
 def test_decimation(distance, faces):
-    """The asked number of faces is reached, and the surface stays closed and where it was."""
+    """The requested number of faces is reached, and the surface stays closed and where it was."""
     mesh = extract(distance, 128)
     small = decimate(mesh, faces)
     # Collapsing an edge takes two faces.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Surfaces of signed distances whose zero is known."""
+"""Isosurfaces of signed distances with a known zero level set."""
 
 from __future__ import annotations
 
@@ -125,13 +125,13 @@ def test_jump_closes_the_surface(plane):
 
 
 def test_resolution_is_rounded_up():
-    """Cells come in fours; one more is asked for than given only to the next four."""
+    """The number of cells is rounded up to a multiple of four."""
     assert len(extract(sphere, 29).faces) == len(extract(sphere, 32).faces)
     assert len(extract(sphere, 33).faces) > len(extract(sphere, 32).faces)
 
 
 def test_cancel():
-    """The surface is not extracted to its end for somebody who no longer wants it."""
+    """A cancel stops the extraction."""
     cancelled = Progress()
     cancelled.cancel()
     with pytest.raises(Cancelled):

@@ -22,7 +22,7 @@ from backend.field.field import TwoLevelField, VolumeField
 from backend.field.grids import distances_by_plane, grid_points
 from backend.field.volumes import DenseVolume, SparseVolume
 from backend.mesh.network_surface import (
-    LAYERS,
+    LAYERS_PER_CHUNK,
     OccupancySearch,
     SurfaceSettings,
     extract_network_surface,
@@ -73,9 +73,11 @@ def published(field: TwoLevelField, settings: SurfaceSettings) -> tuple[np.ndarr
     """Vertices and faces by the specification's own words: every cell, every point, one by one."""
     cells, count, half = settings.cells, settings.resolution, settings.half_side
     jitter = []
-    for first in range(0, cells, LAYERS):
+    for first in range(0, cells, LAYERS_PER_CHUNK):
         random = torch.Generator().manual_seed(settings.seed * cells + first)
-        jitter.append(torch.rand(min(LAYERS, cells - first), cells, cells, 3, generator=random))
+        jitter.append(
+            torch.rand(min(LAYERS_PER_CHUNK, cells - first), cells, cells, 3, generator=random)
+        )
     z, y, x = np.meshgrid(*[np.arange(cells)] * 3, indexing="ij")
     inside_cell = np.stack([x, y, z], -1) + torch.cat(jitter).numpy()
     points = torch.from_numpy(inside_cell / cells * 2 * half - half).float().view(-1, 3)
@@ -103,15 +105,15 @@ def flooded(grid: np.ndarray) -> np.ndarray:
     waiting = [c for c in itertools.product((0, last), repeat=3) if grid[c] > 0]
     reached = set(waiting)
     while waiting:
-        place = waiting.pop()
+        cell = waiting.pop()
         for axis, step in itertools.product(range(3), (-1, 1)):
-            near = tuple(v + step * (a == axis) for a, v in enumerate(place))
+            near = tuple(v + step * (a == axis) for a, v in enumerate(cell))
             if all(0 <= v <= last for v in near) and grid[near] > 0 and near not in reached:
                 reached.add(near)
                 waiting.append(near)
     result = -np.abs(grid)
-    for place in reached:
-        result[place] = grid[place]
+    for cell in reached:
+        result[cell] = grid[cell]
     return np.where(grid > 0, result, grid)
 
 
@@ -123,7 +125,7 @@ def test_the_mesh_is_that_of_the_published_recipe(case) -> None:
     field, settings = two_levels(), SETTINGS
     if case == "nothing known":  # the coarse level is clear: the mean decides, of nothing
         field = two_levels(coarse=lambda points: lumpy_ball(points) + 0.36)
-    if case == "nearly empty":  # its densest place alone is above the mean
+    if case == "nearly empty":  # only its densest cell is above the mean
         field = two_levels(coarse=lambda points: lumpy_ball(points) + 0.31)
     if case == "other seed and sizes":
         settings = replace(SETTINGS, seed=3, cells=37, resolution=22)
@@ -157,26 +159,26 @@ def test_the_mesh_is_turned_into_the_normalized_frame() -> None:
 
 def test_few_cells_are_asked() -> None:
     """A usual object needs its own cells and their neighbors, not the whole box."""
-    heard: list[float] = []
-    progress = Progress(lambda _stage, fraction, _message: heard.append(fraction))
+    fractions: list[float] = []
+    progress = Progress(lambda _stage, fraction, _message: fractions.append(fraction))
     search = OccupancySearch(two_levels().coarse, SETTINGS, progress)
-    everything = torch.ones_like(search.asked)
-    search.ask(everything)
+    everything = torch.ones_like(search.sampled)
+    search.sample(everything)
     before = search.occupied.clone()
-    search.ask(everything)  # once is enough
+    search.sample(everything)  # once is enough
     assert torch.equal(search.occupied, before)
-    asked: list[torch.Tensor] = []
-    ask = OccupancySearch.ask
+    sampled: list[torch.Tensor] = []
+    sample = OccupancySearch.sample
 
     def listening(self, wanted, *threshold):
-        ask(self, wanted, *threshold)
-        asked.append(self.asked)
+        sample(self, wanted, *threshold)
+        sampled.append(self.sampled)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(OccupancySearch, "ask", listening)
+        patch.setattr(OccupancySearch, "sample", listening)
         extract_network_surface(two_levels(), np.eye(3), SETTINGS, progress)
-    assert 0 < asked[-1].float().mean() < 0.2
-    assert 0 <= min(heard) < max(heard) <= 0.4
+    assert 0 < sampled[-1].float().mean() < 0.2
+    assert 0 <= min(fractions) < max(fractions) <= 0.4
 
 
 def test_cancel_is_heard() -> None:
@@ -188,7 +190,7 @@ def test_cancel_is_heard() -> None:
 
 
 def test_no_surface_is_an_error() -> None:
-    """A field that is nowhere negative is told, not turned into an empty mesh."""
+    """A field that is nowhere negative is an error, not turned into an empty mesh."""
     empty = two_levels(fine=lambda points: points.norm(dim=1) + 0.5)
     with pytest.raises(NoSurface):
         extract_network_surface(empty, np.eye(3), SETTINGS, Progress())

@@ -213,7 +213,7 @@ def test_unseen_points_from_few_seen_ones(count):
 
 
 def test_cancel(unwrapped_balls):
-    """Baking stops when asked to."""
+    """A cancel stops baking."""
     progress = Progress()
     progress.cancel()
     views = painted_views(TWO, red_and_blue, fibonacci_sphere(2))

@@ -92,9 +92,9 @@ def test_normals_are_equal_across_seams(pair):
     mesh, unwrapped = pair
     assert len(unwrapped.mesh.vertices) > len(mesh.vertices)
     assert np.linalg.norm(unwrapped.normals, axis=1) == pytest.approx(1)
-    _, place = np.unique(unwrapped.mesh.vertices, axis=0, return_inverse=True)
-    order = np.argsort(place.ravel(), kind="stable")
-    same = np.diff(place.ravel()[order]) == 0
+    _, vertex = np.unique(unwrapped.mesh.vertices, axis=0, return_inverse=True)
+    order = np.argsort(vertex.ravel(), kind="stable")
+    same = np.diff(vertex.ravel()[order]) == 0
     assert same.sum() == len(unwrapped.mesh.vertices) - len(mesh.vertices)
     assert (np.diff(unwrapped.normals[order], axis=0)[same] == 0).all()
 
@@ -118,7 +118,7 @@ def test_normals_of_a_corner():
 
 
 def test_cancel(pair):
-    """Unwrapping stops between its groups when asked to."""
+    """A cancel stops unwrapping between groups."""
     progress = Progress()
     progress.cancel()
     with pytest.raises(Cancelled):
@@ -127,9 +127,9 @@ def test_cancel(pair):
 
 @pytest.mark.parametrize("crashes", [1, chart_process.ATTEMPTS])
 def test_a_crash_is_tried_again(crashes, monkeypatch):
-    """A process that dies is started again with the same question, but not for ever."""
-    ask, codes = chart_process._ask, iter([-11] * crashes)
-    monkeypatch.setattr(chart_process, "_ask", lambda *known: next(codes, None) or ask(*known))
+    """A process that dies is started again with the same input, but not forever."""
+    run, codes = chart_process._run, iter([-11] * crashes)
+    monkeypatch.setattr(chart_process, "_run", lambda *known: next(codes, None) or run(*known))
     mesh = decimate(extract_isosurface(ball, HALF_SIDE, 16, Progress()), 200)
     if crashes == chart_process.ATTEMPTS:
         with pytest.raises(BackendDied, match="-11"):

@@ -17,7 +17,7 @@ from backend.field.volumes import DenseVolume
 from backend.refine.config import Level, RefineConfig
 from backend.refine.fit import LevelFit, Rows
 from backend.refine.narrow_band import NarrowBand, carved, resampled, sample_grid
-from backend.refine.training_rays import RaySamples, TrainingRays, follows, march
+from backend.refine.training_rays import RaySamples, TrainingRays, continues, sample_rays
 from backend.shared.progress import Progress
 
 RADIUS = 0.3
@@ -31,8 +31,8 @@ def _ball(points: torch.Tensor) -> torch.Tensor:
 
 def _two_balls(points: torch.Tensor) -> torch.Tensor:
     """One behind the other along x, with room for a band between."""
-    places = (torch.tensor([[x, 0.0, 0.0]]) for x in (-0.25, 0.25))
-    return torch.stack([(points - place).norm(dim=1) - 0.18 for place in places]).amin(0)
+    centers = (torch.tensor([[x, 0.0, 0.0]]) for x in (-0.25, 0.25))
+    return torch.stack([(points - center).norm(dim=1) - 0.18 for center in centers]).amin(0)
 
 
 def _band(shape, side: int, width: float = WIDTH) -> NarrowBand:
@@ -52,7 +52,7 @@ def test_rows_are_the_voxels_near_the_surface(band: NarrowBand) -> None:
     assert band.voxels.tolist() == near
     assert band.index[tuple(band.voxels.T)].tolist() == list(range(len(near)))
     assert int((band.index >= 0).sum()) == len(near)
-    torch.testing.assert_close(_ball(band.points), band.own_distance(), atol=1e-6, rtol=0)
+    torch.testing.assert_close(_ball(band.points), band.row_distance(), atol=1e-6, rtol=0)
 
 
 def test_neighbors(band: NarrowBand) -> None:
@@ -62,8 +62,8 @@ def test_neighbors(band: NarrowBand) -> None:
     inner = []
     for (z, y, x), row in row_of.items():
         around = [(z + dz, y + dy, x + dx) for dz, dy, dx in steps]
-        assert band.neighbors[row].tolist() == [row_of.get(place, row) for place in around]
-        if all(place in row_of for place in around):
+        assert band.neighbors[row].tolist() == [row_of.get(voxel, row) for voxel in around]
+        if all(voxel in row_of for voxel in around):
             inner.append(row)
     assert band.inner.tolist() == inner
     assert inner
@@ -102,7 +102,7 @@ def test_a_volume_interpolates_the_rows(band: NarrowBand) -> None:
     assert len(points) > 100
     grid = DenseVolume(band.filled(rows[:, 0])[None], HALF_SIDE)
     sampled = band.volume(rows).sample(points)
-    # A place on the grid is rounded to 2^-24 of its 18 cells; rows differ by a few units there.
+    # A position on the grid is rounded to 2^-24 of its 18 cells; rows differ by a few units there.
     torch.testing.assert_close(sampled[:, :1], grid.sample(points), atol=2e-5, rtol=0)
     corners, weights = band.volume(rows).corners(points)
     assert (corners >= 0)[weights > 0].all()
@@ -114,7 +114,7 @@ def test_a_volume_answers_everywhere() -> None:
     A coarse block reaches 1.5 sqrt(3) voxels from its middle, less than a band of 4 voxels.
     """
     band = _band(_ball, 24, width=4.0)
-    volume = band.volume(band.own_distance()[:, None])
+    volume = band.volume(band.row_distance()[:, None])
     points = grid_points(HALF_SIDE, 40, "zyx")
     away = _ball(points).abs() > 3**0.5 * band.spacing  # all eight corners on one side
     assert torch.equal(volume.sample(points)[away, 0] > 0, _ball(points)[away] > 0)
@@ -187,7 +187,7 @@ def test_rays_end_where_they_go_inside() -> None:
     band = _band(_ball, 41)
     middle, grazing = 0.01, RADIUS + 0.5 * band.spacing
     rays = _parallel(torch.tensor([middle, grazing]))
-    samples = march(rays, band, Progress()).samples
+    samples = sample_rays(rays, band, Progress()).samples
     everything = RaySampler(HALF_SIDE, band.spacing, band.occupancy).sample(
         rays.origins, rays.directions
     )
@@ -196,7 +196,7 @@ def test_rays_end_where_they_go_inside() -> None:
     assert (through < -RADIUS).any()
     assert (through > -RADIUS).any()
     assert (through < 0).all()
-    # The ray's own shift of the lattice may win or lose one sample at either end.
+    # The ray's own shift of the lattice may add or drop one sample at either end.
     assert abs(len(_of(samples, 1)) - len(_of(everything, 1))) <= 2
     assert (_of(samples, 1) > 0).any()
 
@@ -210,7 +210,7 @@ def test_rays_go_on_when_they_leave_a_band_outwards() -> None:
     grazing = torch.tensor([[-0.25, beside, 0.0]]) - 1.2 * aim
     straight = torch.tensor([[1.0, 0.0, 0.0]])
     rays = _rays(torch.cat([grazing, origin]), torch.cat([aim, straight]))
-    samples = march(rays, band, Progress()).samples
+    samples = sample_rays(rays, band, Progress()).samples
     assert (_of(samples, 0) < -0.1).any()
     assert (_of(samples, 0) > 0.05).any()
     assert (_of(samples, 0) < 0.25).all()
@@ -221,7 +221,7 @@ def test_samples_of_chosen_rays() -> None:
     """Any choice, in any order and with repetitions, gets the samples of each, renumbered."""
     band = _band(_ball, 21)
     rays = _parallel(torch.tensor([0.0, 0.5, 0.1, 0.25, -0.29]))
-    found = march(rays, band, Progress())
+    found = sample_rays(rays, band, Progress())
     chosen = torch.tensor([3, 0, 1, 3, 4])
     along = found.of(chosen)
     for number, ray in enumerate(chosen.tolist()):
@@ -239,9 +239,9 @@ def test_what_follows_what() -> None:
     ray = torch.tensor([0, 0, 0, 1, 1])
     start = torch.tensor([0.0, 1.0, 3.0, 4.0, 5.0])
     samples = Samples(ray, start, start + 1, torch.zeros(5, 3))
-    assert follows(samples).tolist() == [True, False, False, True, False]
+    assert continues(samples).tolist() == [True, False, False, True, False]
     nothing = Samples(ray[:0], start[:0], start[:0], torch.zeros(0, 3))
-    assert follows(nothing).shape == (0,)
+    assert continues(nothing).shape == (0,)
 
 
 def _fit_in_float64(opacity) -> tuple[LevelFit, TrainingRays, RaySamples]:
@@ -251,12 +251,12 @@ def _fit_in_float64(opacity) -> tuple[LevelFit, TrainingRays, RaySamples]:
     generator = torch.Generator().manual_seed(0)
     colors = torch.randn(len(band.voxels), 3, generator=generator, dtype=torch.float64)
     level = Level(12, 3.0, 10, (20.0, 40.0), opacity, 1e-3, 0.1, 1.0, 0.6)
-    rows = Rows(band.own_distance(), colors)
-    fit = LevelFit(band, rows, band.own_distance() - 1, level, RefineConfig())
+    rows = Rows(band.row_distance(), colors)
+    fit = LevelFit(band, rows, band.row_distance() - 1, level, RefineConfig())
     origins = normalize(torch.randn(12, 3, generator=generator).double(), dim=1) * 1.5
     targets = (torch.rand(12, 3, generator=generator).double() - 0.5) * 0.5
     rays = _rays(origins, normalize(targets - origins, dim=1))
-    return fit, rays, march(rays, band, Progress())
+    return fit, rays, sample_rays(rays, band, Progress())
 
 
 @pytest.mark.parametrize("opacity", ["volsdf", "neus"])

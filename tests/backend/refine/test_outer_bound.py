@@ -14,7 +14,7 @@ from scipy.ndimage import binary_erosion
 from backend.field.config import HALF_SIDE
 from backend.mesh.isosurface import extract_isosurface
 from backend.pipeline import normalize_scene
-from backend.refine.outer_bound import DOUBT, outer_bound
+from backend.refine.outer_bound import SLACK_FACTOR, outer_bound
 from backend.shared.capture_format import read_capture
 from backend.shared.progress import Progress
 from backend.views.views import load_views
@@ -51,13 +51,13 @@ def test_exact_masks_are_trusted(views) -> None:
     """The hull of exact masks fills them up to half a pixel: no more slack than that."""
     normalization = normalize_scene(views)
     slack = _slack(views.views, normalization)
-    assert 0 <= slack <= DOUBT * 0.5 * _pixel(views, normalization)
+    assert 0 <= slack <= SLACK_FACTOR * 0.5 * _pixel(views, normalization)
 
 
 def test_masks_that_disagree_let_the_hull_out(views) -> None:
     """Every second mask is too small by some pixels: the others show that it was too much.
 
-    The hull loses about that many pixels all around, and half of the views see it.
+    The hull is eroded by about that many pixels all around, and half of the views see it.
     """
     normalization, cut = normalize_scene(views), 4
     changed = [
@@ -66,5 +66,5 @@ def test_masks_that_disagree_let_the_hull_out(views) -> None:
         else view
         for number, view in enumerate(views.views)
     ]
-    expected = DOUBT * 0.5 * cut * _pixel(views, normalization)
+    expected = SLACK_FACTOR * 0.5 * cut * _pixel(views, normalization)
     assert _slack(changed, normalization) == pytest.approx(expected, rel=0.5)

@@ -46,7 +46,7 @@ def _coarse(monkeypatch):
 
 @dataclass(frozen=True)
 class Shells:
-    """A ball in a hollow ball whose top is cut off, so that one can look in.
+    """A ball in a hollow ball whose top is cut off, so that the inner one is visible.
 
     Closed shells would look like the outer one alone: what no ray reaches, no fit can know.
     """
@@ -166,11 +166,11 @@ def test_shells_in_shells_are_recovered() -> None:
         "inner ball": radius < truth.inner + 0.01,
     }
     for name, part in surfaces.items():
-        places = seen[part].float()
-        assert len(places) > 100, name
-        torch.testing.assert_close(start(places), torch.full((len(places),), VOXEL))
+        points = seen[part].float()
+        assert len(points) > 100, name
+        torch.testing.assert_close(start(points), torch.full((len(points),), VOXEL))
         with torch.no_grad():
-            off = field.signed_distance(places).abs()
+            off = field.signed_distance(points).abs()
         assert off.mean() < VOXEL / 2, name
 
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Refinement of analytic shapes seen in small views: found, judged, stopped, reported."""
+"""Refinement of analytic shapes seen in small views: found, compared, cancelled, reported."""
 
 from __future__ import annotations
 
@@ -155,8 +155,8 @@ def test_a_shape_that_got_worse_is_left_out(ball) -> None:
     assert _refinement(ball).run(Ball(), Progress()) is None
 
 
-def test_few_views_cannot_be_judged(ball) -> None:
-    """Three views leave none to judge by: the start stays, unless nobody is to judge."""
+def test_few_views_cannot_be_compared(ball) -> None:
+    """Three views leave none to hold out: the start stays, unless the comparison is off."""
     levels = tuple(replace(level, steps=3) for level in LEVELS)
     config = replace(CONFIG, levels=levels)
     assert _refinement(ball, config, 3).run(None, Progress()) is None
@@ -176,7 +176,7 @@ def test_what_is_too_thin_for_a_coarse_mesh_keeps_its_start(ball, monkeypatch) -
 
 
 def test_held_out_views_may_show_no_whole_pixel(ball) -> None:
-    """A blade that the judging views see edge-on is fitted all the same, without a judge."""
+    """A blade that the held-out views see edge-on is fitted all the same."""
     refinement = _refinement(ball, CONFIG, 8)
     edges = replace(refinement._held_out, coverage=refinement._held_out.coverage * 0.5)
     refinement._held_out = edges
@@ -189,11 +189,11 @@ def test_a_start_beside_the_object_is_no_error(ball) -> None:
     assert _refinement(ball).run(start, Progress()) is None
 
 
-def test_the_judge_prefers_the_truth(ball) -> None:
+def test_the_true_shape_has_the_least_error(ball) -> None:
     """The error on unseen views grows with the radius that is missing, or too much."""
-    look = _refinement(ball)._judge
-    assert len(look.seen_from) == 2
-    assert len(look.colored_from) == VIEWS - 2
+    look = _refinement(ball)._metric
+    assert len(look.held_out_views) == 2
+    assert len(look.color_views) == VIEWS - 2
     exact, small, smaller, large = (
         look.squared_error(Ball(radius), Progress()) for radius in (0.4, 0.34, 0.25, 0.46)
     )
@@ -206,11 +206,11 @@ def _field(radius: float) -> VolumeField:
     axis = torch.linspace(-HALF_SIDE, HALF_SIDE, 24)
     z, y, x = torch.meshgrid(axis, axis, axis, indexing="ij")
     band = NarrowBand.around(torch.sqrt(x * x + y * y + z * z) - radius, 4.0, HALF_SIDE)
-    rows = torch.cat([band.own_distance()[:, None], torch.zeros(len(band.voxels), 3)], 1)
+    rows = torch.cat([band.row_distance()[:, None], torch.zeros(len(band.voxels), 3)], 1)
     return VolumeField(band.volume(rows), DirectDecoder(3), 100.0)
 
 
-def test_the_judge_rejects_what_is_plainly_worse(ball) -> None:
+def test_a_worse_fit_is_rejected(ball) -> None:
     """A better shape is taken, a worse one and one without a surface are not."""
     refinement = _refinement(ball)
     assert refinement._gained(_field(0.4), Ball(0.3), Progress())
@@ -223,21 +223,21 @@ def test_the_judge_rejects_what_is_plainly_worse(ball) -> None:
 
 
 def test_progress_and_time_left(ball) -> None:
-    """Fractions of the stage only grow, and the messages tell the level and the seconds left."""
-    heard = []
-    _refinement(ball).run(Ball(0.35), Progress(lambda *report: heard.append(report)))
-    told = [(fraction, message) for stage, fraction, message in heard if stage == "refine"]
-    fractions = [fraction for fraction, _ in told]
-    assert len(told) == sum(level.steps for level in LEVELS)
+    """Fractions of the stage only grow, and the messages name the level and the seconds left."""
+    reports = []
+    _refinement(ball).run(Ball(0.35), Progress(lambda *report: reports.append(report)))
+    refining = [(fraction, message) for stage, fraction, message in reports if stage == "refine"]
+    fractions = [fraction for fraction, _ in refining]
+    assert len(refining) == sum(level.steps for level in LEVELS)
     assert fractions == sorted(fractions)
-    assert told[0][0] < 0.01
-    assert told[0][1] == "level 1 of 2"
-    assert told[-1][1].startswith("level 2 of 2, ")
-    assert told[-1][1].endswith(" s left")
+    assert refining[0][0] < 0.01
+    assert refining[0][1] == "level 1 of 2"
+    assert refining[-1][1].startswith("level 2 of 2, ")
+    assert refining[-1][1].endswith(" s left")
 
 
 def test_the_last_level_learns_from_all_views(ball, monkeypatch) -> None:
-    """Up to then the held-out views judge; in the end their rays are fitted with the others."""
+    """The last level is fitted to the rays of the held-out views, too."""
     seen = []
 
     class Recorded(LevelFit):
@@ -255,17 +255,17 @@ def test_the_last_level_learns_from_all_views(ball, monkeypatch) -> None:
 @pytest.mark.parametrize("after", [0.0, 0.7])
 def test_cancel(ball, after) -> None:
     """A refinement that is cancelled ends at its next step, at whatever level it is."""
-    heard = []
+    reports = []
 
     def listener(stage, fraction, message):
-        heard.append(stage)
+        reports.append(stage)
         if stage == "refine" and fraction >= after:
             progress.cancel()
 
     progress = Progress(listener)
     with pytest.raises(Cancelled):
         _refinement(ball).run(Ball(0.35), progress)
-    assert heard[-1] == "refine"
+    assert reports[-1] == "refine"
 
 
 def test_a_cancelled_refinement_does_not_begin(ball) -> None:
@@ -284,7 +284,7 @@ def test_seconds_are_kept(ball, monkeypatch) -> None:
     monkeypatch.setattr(refine, "time", clock)
     levels = tuple(replace(level, steps=100_000) for level in LEVELS)
     steps = []
-    # Each step looks at the clock twice: to see whether to go on, and to tell the time left.
+    # Each step reads the clock twice: for the time limit, and for the time left.
     seconds = 40
     config = replace(CONFIG, levels=levels, seconds=float(seconds))
     _refinement(ball, config, 5).run(None, Progress(lambda stage, *_: steps.append(stage)))
@@ -308,12 +308,12 @@ def test_the_surface_stays_in_the_hull(ball) -> None:
     side = LEVELS[0].resolution
     grid = sample_grid(hull, grid_points(HALF_SIDE, side, "zyx"), side)
     band = NarrowBand.around(grid, LEVELS[0].band, HALF_SIDE)
-    bound = band.own_distance()
+    bound = band.row_distance()
     rays = TrainingRays.from_views(
         ball.views, normalize_scene(ball), CONFIG.halo, torch.device("cpu")
     )
     everywhere = replace(rays, coverage=torch.ones_like(rays.coverage))
-    rows = Rows(band.own_distance(), torch.zeros(len(band.voxels), 3))
+    rows = Rows(band.row_distance(), torch.zeros(len(band.voxels), 3))
     level = replace(LEVELS[0], steps=10, distance_rate=0.02)
     fitted = LevelFit(band, rows, bound, level, CONFIG).run(
         everywhere, None, 600.0, Progress(), lambda _: None

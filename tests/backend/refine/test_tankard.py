@@ -51,9 +51,9 @@ def test_refinement_explains_unused_photographs_better(shared, tmp_path) -> None
         for view in unused:
             pose = normalization.apply_to_pose(view.camera_to_world)
             render = render_unlit(mesh, textures.base_color, view.intrinsics, pose)
-            ours, theirs = render[..., 3] >= 0.5, view.mask >= 0.5
-            common += (ours & theirs).sum()
-            either += (ours | theirs).sum()
+            covered, true = render[..., 3] >= 0.5, view.mask >= 0.5
+            common += (covered & true).sum()
+            either += (covered | true).sum()
             truth = np.concatenate([view.image, view.mask[..., None]], axis=2)
             found.append(score_image(render, truth).psnr_foreground)
         decibels[name] = float(np.mean(found))

@@ -84,7 +84,7 @@ def test_empty_destination(tmp_path, exists):
 
 
 FAILURES = [
-    ValueError("a fault of ours"),
+    ValueError("a bug"),
     Cancelled("Stopped.", "Start again."),
     BadImage("Broken.", "Replace it."),
     KeyboardInterrupt(),
@@ -96,7 +96,7 @@ FAILURES = [
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
 def test_failure_leaves_everything_as_it_was(destination, tmp_path, failure):
-    """Whatever ends the job, the previous result stays, nothing else does, the cause is told."""
+    """Whatever ends the job, only the previous result stays, and the cause is reported."""
     with pytest.raises(type(failure)) as caught:
         fail_half_way(destination, failure)
     assert caught.value is failure
@@ -106,8 +106,8 @@ def test_failure_leaves_everything_as_it_was(destination, tmp_path, failure):
 
 def test_failure_without_previous_result(tmp_path):
     """A failed first job leaves no folder behind."""
-    with pytest.raises(ValueError, match="fault"), ResultFolder(tmp_path / "out"):
-        raise ValueError("a fault of ours")
+    with pytest.raises(ValueError, match="bug"), ResultFolder(tmp_path / "out"):
+        raise ValueError("a bug")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -150,7 +150,7 @@ def test_kill_after_the_two_renames(destination, tmp_path):
 
 
 def test_failing_swap_puts_the_previous_result_back(destination, tmp_path, monkeypatch):
-    """If the new folder cannot be moved, the previous one returns to its place."""
+    """If the new folder cannot be moved, the previous one is moved back."""
     rename = Path.rename
 
     def refuse_parts(path, target):
@@ -183,7 +183,7 @@ def test_file_as_parent(tmp_path):
 @pytest.mark.parametrize("beside", [{}, OLD], ids=["alone", "beside a result"])
 @pytest.mark.parametrize("mine", ["holiday.jpg", "capture/transforms.json"])
 def test_foreign_files(tmp_path, beside, mine):
-    """A folder that holds anything of somebody's is never replaced by a result."""
+    """A folder that holds any other file is never replaced by a result."""
     put(tmp_path / "out", beside | {mine: b"mine"})
     before = tree(tmp_path)
     with pytest.raises(OutputNotWritable, match=mine.split("/")[0]), ResultFolder(tmp_path / "out"):
@@ -200,7 +200,7 @@ def test_litter_of_file_managers(destination):
 
 
 def test_root_of_the_disk():
-    """The root of the disk is no place for a result."""
+    """The root of the disk cannot be a result folder."""
     with pytest.raises(OutputNotWritable), ResultFolder(Path("/")):
         pytest.fail("entered")
 
@@ -214,13 +214,13 @@ def test_linked_destination(destination, tmp_path):
     assert tree(destination) == {REPORT: b"new"}
 
 
-@pytest.mark.parametrize("made", ["nothing", "an empty folder", "a folder of somebody's"])
+@pytest.mark.parametrize("made", ["nothing", "an empty folder", "a folder with other files"])
 def test_a_folder_made_after_a_kill_costs_nothing(destination, tmp_path, monkeypatch, made):
     """Whatever stands there after a kill between the renames, the previous result is kept."""
     killed_after_first_rename(destination, monkeypatch)
     if made != "nothing":
         destination.mkdir()
-    if made == "a folder of somebody's":
+    if made == "a folder with other files":
         put(destination, {"holiday.jpg": b"mine"})
         with pytest.raises(OutputNotWritable), ResultFolder(destination):
             pytest.fail("entered")
@@ -233,7 +233,7 @@ def test_a_folder_made_after_a_kill_costs_nothing(destination, tmp_path, monkeyp
 
 
 def test_disk_full_elsewhere(destination, tmp_path):
-    """A full disk that is not that of the result is told as that one."""
+    """A full disk that is not that of the result is named in the error."""
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/somewhere/else.png")
     with pytest.raises(DiskFull, match="/somewhere/else"), ResultFolder(destination):
         raise full
@@ -277,7 +277,7 @@ def test_what_a_killed_job_left_is_removed_and_a_living_one_is_not(destination, 
 
 @pytest.mark.parametrize("where", ["mkdtemp", "body", "swap"])
 def test_disk_full_at_any_time(destination, tmp_path, monkeypatch, where):
-    """No room is told as that, whenever it runs out, and the previous result is intact."""
+    """A full disk is reported as such, whenever it fills, and the previous result is intact."""
     if where == "mkdtemp":
         monkeypatch.setattr("backend.shared.temporary_folder.tempfile.mkdtemp", full_disk)
     if where == "body":
@@ -299,7 +299,7 @@ def test_really_full_disk(mount):
 
 
 def test_really_read_only_disk(mount):
-    """A file system that refuses writes in earnest is told before any work is done."""
+    """A file system that refuses writes is reported before any work is done."""
     disk = mount("size=1m")
     put(disk / "out", OLD)
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
@@ -309,14 +309,14 @@ def test_really_read_only_disk(mount):
 
 
 def test_folder_that_takes_no_files():
-    """A place that the system itself guards is told as not writable, also to root."""
+    """A folder that the system protects is reported as not writable, also to root."""
     with pytest.raises(OutputNotWritable) as caught, ResultFolder(Path("/proc/lsrm/out")):
         pytest.fail("entered")
     assert caught.value.remedy
 
 
 def test_writing_the_result_may_fail(destination):
-    """An error of a file of the result is told in the artist's words."""
+    """An error of a file of the result is translated for the artist."""
     with pytest.raises(OutputNotWritable) as caught, ResultFolder(destination) as folder:
         (folder / "missing" / "file").write_bytes(b"")
     assert isinstance(caught.value.__cause__, OSError)

@@ -93,7 +93,7 @@ def test_ssim_of_noise():
     random = np.random.default_rng(0)
     a = random.uniform(size=(24, 30, 3)).astype(np.float32)
     b = (0.7 * a + 0.3 * random.uniform(size=a.shape)).astype(np.float32)
-    # The other program leaves out windows that leave the image; mirrored, they are ours.
+    # The other program leaves out windows that leave the image; here they are mirrored.
     mirrored = [np.pad(image, ((5, 5), (5, 5), (0, 0)), mode="symmetric") for image in (a, b)]
     expected = reference_similarity(
         *mirrored,
