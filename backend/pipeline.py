@@ -20,7 +20,13 @@ from .mesh.surfaces import FittedSurface, HullSurface, PredictedSurface
 from .mesh.texture import bake_base_color, decode_textures
 from .mesh.unwrap import unwrap
 from .model.dinov3 import ImageFeatures
-from .model.inference import predict_coarse, predict_fine, route_tokens, select_tokens
+from .model.inference import (
+    SparseStageInputs,
+    predict_dense,
+    predict_sparse,
+    route_tokens,
+    select_tokens,
+)
 from .model.preprocess import from_views
 from .model.weights.checkpoint import Checkpoint, open_checkpoint
 from .model.weights.dinov3_files import load_dinov3, loaded_size
@@ -119,7 +125,7 @@ def carve(job: Job) -> HullSurface:
 
 
 def predict(job: Job, checkpoint: Checkpoint) -> PredictedSurface:
-    """The network: a coarse field, the tokens worth refining, their routes, the sparse field.
+    """The network: the dense stage, its informative tokens, their routing, the sparse stage.
 
     The dense stage is released before the sparse one is loaded, so that only one is in memory.
     """
@@ -137,16 +143,17 @@ def predict(job: Job, checkpoint: Checkpoint) -> PredictedSurface:
         network = load_dinov3(weights).to(device, dtype) if weights else None
         features = ImageFeatures(network, job.progress.check) if network else None
         stage = checkpoint.load_stage("dense", device, dtype)
-        coarse = predict_coarse(stage, tensors, features, report_fraction)
+        prediction = predict_dense(stage, tensors, features, report_fraction)
         del stage
         gc.collect()
     with job.stage(selection_name) as report_fraction:
-        selection = select_tokens(coarse, tensors, config, report_fraction)
+        selection = select_tokens(prediction, tensors, config, report_fraction)
     with job.stage(routing) as report_fraction:
-        plan = route_tokens(coarse, selection, tensors, config, report_fraction)
+        plan = route_tokens(prediction, selection, tensors, config, report_fraction)
     with job.stage(sparse) as report_fraction:
         stage = checkpoint.load_stage("sparse", device, dtype)
-        field = predict_fine(stage, tensors, (selection, plan), coarse, features, report_fraction)
+        inputs = SparseStageInputs(selection, plan, prediction.field)
+        field = predict_sparse(stage, tensors, inputs, features, report_fraction)
     report.counts |= {
         "image_tokens": len(selection.tokens.image),
         "volume_tokens": len(selection.tokens.volume),

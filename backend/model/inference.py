@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The network on one object, stage by stage as in the paper's Figure 2.
 
-`predict_coarse`, `select_tokens`, `route_tokens`, `predict_fine`: each takes what the ones before
-it gave, so that a caller may name and time them, and free stage 1's weights in between. Each
-tells how much of it is done, in 0..1, and ends with what `tell` raises.
+`predict_dense`, `select_tokens`, `route_tokens`, `predict_sparse`: each takes the results of those
+before it, so that a caller can name and time them, and free the weights of the dense stage in
+between. Each calls `report` with the fraction of its work that is done, in 0..1; an exception that
+`report` raises ends the work.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ..field.ray_sampling import RaySampler
 from ..field.renderer import absorb
 from ..field.volumes import DenseVolume, SparseVolume
 from ..shared.errors import EmptyMask
+from ..shared.progress import ignore_progress
 from .encoder import EncoderInputs
 from .routing.release_cameras import Cameras
 from .routing.routing import SurfaceMaps
@@ -30,15 +32,14 @@ from .routing.selection import (
     foreground_patches,
     grow_tokens,
     image_tokens,
-    prior_image_feature,
-    prior_volume_feature,
     surface_tokens,
+    upsample_image_feature,
+    upsample_volume_feature,
     views_within,
     volume_tokens,
 )
 from .stage import run_dense, run_sparse
-from .stage_fusion import PriorFeatures
-from .transformer import unheard
+from .stage_fusion import DenseFeatures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,49 +52,80 @@ if TYPE_CHECKING:
     # Images [views, 3, size, size] in -1..1 to features [views, patches, channels].
     ImageFeatures = Callable[[Tensor, StageConfig], Tensor]
 
-RAYS_AT_ONCE = 8192
-SHARE_OF_FEATURES = 0.5  # of a stage's work: the network of the image features is as large
-SAMPLES_PER_TOKEN = 4  # per side, where the coarse field is asked whether a token is kept
+RAYS_PER_CHUNK = 8192
+
+IMAGE_FEATURES_SHARE = 0.5
+"""Of a stage's work: the network of the image features is as large as the transformer."""
+
+SAMPLES_PER_TOKEN = 4
+"""Per side of a volume token, where the coarse field decides whether the token is kept."""
 
 
 @dataclass(frozen=True)
-class Coarse:
-    """What stage 1 knows of the object."""
+class DensePrediction:
+    """The dense stage's prediction for one object.
+
+    Attributes:
+        field: over the dense feature volume.
+        image_features: [image tokens, width] each: the last block's, then those of the skip links.
+        volume_feature: [volume tokens, width].
+    """
 
     field: VolumeField[DenseVolume]
-    image_features: tuple[Tensor, ...]  # [image tokens, width] each
-    volume_feature: Tensor  # [volume tokens, width]
+    image_features: tuple[Tensor, ...]
+    volume_feature: Tensor
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What stage 2 works on."""
+    """The informative tokens.
+
+    Attributes:
+        tokens: in block order.
+        views: the first ones are used; fewer than given only if the number of tokens is limited.
+        dense_features: of the dense stage, at these tokens.
+    """
 
     tokens: SparseTokens
-    views: int  # the first ones; fewer than given only if the tokens are capped
-    prior: PriorFeatures  # stage-1 features of the tokens
+    views: int
+    dense_features: DenseFeatures
+
+
+@dataclass(frozen=True)
+class SparseStageInputs:
+    """What the sparse stage reads besides the views.
+
+    Attributes:
+        selection: from `select_tokens`.
+        plan: from `route_tokens`.
+        coarse: the field of the dense stage, which the sparse volume refines near the surface.
+    """
+
+    selection: Selection
+    plan: Plan
+    coarse: VolumeField[DenseVolume]
 
 
 @torch.no_grad()
-def predict_coarse(
+def predict_dense(
     stage: Stage,
     views: ViewTensors,
     features: ImageFeatures | None = None,
-    tell: Callable[[float], None] = unheard,
-) -> Coarse:
-    """The dense stage: all tokens of the views, made small, and of the volume (eqs. (3)-(9)).
+    report: Callable[[float], None] = ignore_progress,
+) -> DensePrediction:
+    """The dense stage: all tokens of the downsampled views and of the volume, eqs. (3)-(9).
 
     Args:
-        stage: with the weights of stage 1; device and dtype are its own.
-        views: at the image size of stage 2 or larger.
+        stage: the dense one; device and dtype are its own.
+        views: at the image size of the sparse stage or larger.
         features: the frozen image features, where the configuration has them.
-        tell: hears how much is done, between views and blocks.
+        report: called with the fraction done, between views and blocks.
     """
     config = stage.config
-    inputs = _inputs(stage, views.downsampled(config.image_size), features, tell=tell)
-    found = run_dense(stage, inputs, _after_features(stage, tell))
+    inputs = _inputs(stage, views.downsampled(config.image_size), features, report=report)
+    found = run_dense(stage, inputs, _report_after_features(stage, report))
     volume = DenseVolume(found.volume[0].float(), config.decoder.half_side)
-    return Coarse(
+    return DensePrediction(
         VolumeField(volume, stage.decoder.float(), config.inverse_std),
         tuple(feature[0] for feature in found.image_features),
         found.volume_feature[0],
@@ -102,57 +134,65 @@ def predict_coarse(
 
 @torch.no_grad()
 def select_tokens(
-    coarse: Coarse,
+    prediction: DensePrediction,
     views: ViewTensors,
     config: ModelConfig,
-    tell: Callable[[float], None] = unheard,
+    report: Callable[[float], None] = ignore_progress,
 ) -> Selection:
-    """Informative tokens: patches on the object, voxels at the coarse surface (eq. (13)).
+    """Informative tokens: patches on the object, volume tokens at the coarse surface, eq. (13).
 
     Raises:
         EmptyMask: if no view shows the object.
     """
-    sparse, choice = config.sparse, config.selection
+    sparse, limits = config.sparse, config.selection
     kept = foreground_patches(views.mask[None], sparse.encoder.patch_size)
     if not kept.any():
         raise EmptyMask("No view shows the object.", "Check the masks.")
-    shown = views_within(kept, choice.max_image_tokens)
+    used = views_within(kept, limits.max_image_tokens)
     resolution = sparse.transformer.volume_resolution
-    device = coarse.volume_feature.device
+    device = prediction.volume_feature.device
     samples = SAMPLES_PER_TOKEN * resolution
     planes = []
-    for _, plane in distances_by_plane(coarse.field, config.half_side, samples, device):
+    for _, plane in distances_by_plane(prediction.field, config.half_side, samples, device):
         planes.append(plane)
-        tell(len(planes) / samples)
+        report(len(planes) / samples)
     distance = torch.stack(planes)
     # QUIRK 4 (docs/deviations.md): this step is measured by the radius of the object, not by the
     # half side of the cube.
     step = render_step(config.radius, config.dense.samples_per_ray)
-    alpha = step_alpha(distance, coarse.field.inverse_std, step)
+    alpha = step_alpha(distance, prediction.field.inverse_std, step)
     cube = (1, samples, samples, samples)
     distance, alpha = distance.view(cube), alpha.view(cube)
     near = surface_tokens(distance, alpha, resolution)
-    near = grow_tokens(near, alpha, choice.volume_dilation)
+    near = grow_tokens(near, alpha, limits.volume_dilation)
     tokens = SparseTokens(
-        image_tokens(kept[:, :shown], choice.block_size).to(device),
-        volume_tokens(near, choice.block_size),
+        image_tokens(kept[:, :used], limits.block_size).to(device),
+        volume_tokens(near, limits.block_size),
         instances=1,
     )
-    return Selection(tokens, shown, _prior(coarse, tokens, len(views.mask), config))
+    return Selection(tokens, used, _dense_features(prediction, tokens, len(views.mask), config))
 
 
 @torch.no_grad()
 def route_tokens(
-    coarse: Coarse,
+    prediction: DensePrediction,
     selection: Selection,
     views: ViewTensors,
     config: ModelConfig,
-    tell: Callable[[float], None] = unheard,
+    report: Callable[[float], None] = ignore_progress,
 ) -> Plan:
-    """The routing plan: where the views see the coarse surface, and who looks at which block."""
+    """The routing plan: where the views see the coarse surface, and which blocks tokens attend to.
+
+    Args:
+        prediction: of the dense stage.
+        selection: the tokens.
+        views: at the image size of the sparse stage.
+        config: of the model.
+        report: called with the fraction done, between chunks of rays.
+    """
     if not config.routing.geometric:
         return plan_by_score(selection.tokens, config)
-    maps = surface_maps(coarse, views, selection.tokens, config, tell)
+    maps = surface_maps(prediction, views, selection.tokens, config, report)
     cameras = Cameras(
         *(t.to(maps.points) for t in (views.cameras, views.windows, views.frame_sizes))
     )
@@ -160,46 +200,49 @@ def route_tokens(
 
 
 @torch.no_grad()
-def predict_fine(
+def predict_sparse(
     stage: Stage,
     views: ViewTensors,
-    work: tuple[Selection, Plan],
-    coarse: Coarse,
+    inputs: SparseStageInputs,
     features: ImageFeatures | None = None,
-    tell: Callable[[float], None] = unheard,
+    report: Callable[[float], None] = ignore_progress,
 ) -> TwoLevelField:
-    """The sparse stage (eqs. (14), (15)), and the field: fine near the surface, coarse elsewhere.
+    """The sparse stage, eqs. (14) and (15): its volume near the surface, the coarse one elsewhere.
 
     Args:
-        stage: with the weights of stage 2.
-        views: at the image size of stage 2.
-        work: what `select_tokens` and `route_tokens` gave.
-        coarse: what stage 1 gave; only its field is read.
+        stage: the sparse one.
+        views: at the image size of the sparse stage.
+        inputs: tokens, plan and coarse field.
         features: the frozen image features, where the configuration has them.
-        tell: hears how much is done, between views and blocks.
+        report: called with the fraction done, between views and blocks.
     """
-    selection, plan = work
-    config = stage.config
-    inputs = _inputs(stage, views, features, selection.views, tell)
-    after = _after_features(stage, tell)
-    found = run_sparse(stage, inputs, selection.tokens, plan, selection.prior, after)
+    config, selection = stage.config, inputs.selection
+    found = run_sparse(
+        stage,
+        _inputs(stage, views, features, selection.views, report),
+        selection.tokens,
+        inputs.plan,
+        selection.dense_features,
+        _report_after_features(stage, report),
+    )
     rows, bricks = found.of(0)
-    fine = SparseVolume(rows.float(), bricks, coarse.field.volume)
-    return TwoLevelField(coarse.field, VolumeField(fine, stage.decoder.float(), config.inverse_std))
+    volume = SparseVolume(rows.float(), bricks, inputs.coarse.volume)
+    sparse = VolumeField(volume, stage.decoder.float(), config.inverse_std)
+    return TwoLevelField(inputs.coarse, sparse)
 
 
 def surface_maps(
-    coarse: Coarse,
+    prediction: DensePrediction,
     views: ViewTensors,
     tokens: SparseTokens,
     config: ModelConfig,
-    tell: Callable[[float], None] = unheard,
+    report: Callable[[float], None] = ignore_progress,
 ) -> SurfaceMaps:
-    """Where the pixels of the kept image blocks meet the coarse surface, and how surely.
+    """Surface points and opacity of the coarse field at the pixels of the kept image blocks.
 
-    Nobody asks about the pixels of other blocks: they stay clear, at the origin.
+    Pixels of other blocks are never read; they stay transparent, at the origin.
     """
-    size, device = config.surface_map_size, coarse.volume_feature.device
+    size, device = config.surface_map_size, prediction.volume_feature.device
     wanted = _pixels_of_blocks(tokens.image, len(views.mask), config)
     small = views.downsampled(config.dense.image_size)
     origins, directions = (rays.to(device)[wanted] for rays in small.surface_rays(size))
@@ -208,10 +251,10 @@ def surface_maps(
     points = origins.new_zeros(*wanted.shape, 3)
     opacity = origins.new_zeros(wanted.shape)
     found = []
-    for first in range(0, len(origins), RAYS_AT_ONCE):
-        tell(first / len(origins))
-        rays = slice(first, first + RAYS_AT_ONCE)
-        light = absorb(coarse.field, origins[rays], directions[rays], sampler)
+    for first in range(0, len(origins), RAYS_PER_CHUNK):
+        report(first / len(origins))
+        rays = slice(first, first + RAYS_PER_CHUNK)
+        light = absorb(prediction.field, origins[rays], directions[rays], sampler)
         found.append(torch.cat([light.surface_points(), light.opacity[:, None]], 1))
     seen = torch.cat(found)
     points[wanted], opacity[wanted] = seen[:, :3], seen[:, 3]
@@ -231,39 +274,43 @@ def _inputs(
     stage: Stage,
     views: ViewTensors,
     features: ImageFeatures | None,
-    shown: int | None = None,
-    tell: Callable[[float], None] = unheard,
+    used: int | None = None,
+    report: Callable[[float], None] = ignore_progress,
 ) -> EncoderInputs:
-    """The views as a stage's encoder reads them, on its device and in its dtype."""
+    """The first `used` views as a stage's encoder reads them, on its device and in its dtype."""
     weight = stage.encoder.patches.weight
     encoder = stage.config.encoder
     rays = views.plucker() if encoder.rays == "plucker" else views.uv.movedim(-1, 1)
     extracted = None
     if features is not None and encoder.feature_width:
         found = []
-        for number, image in enumerate(views.rgb[:shown]):
-            tell(SHARE_OF_FEATURES * number / len(views.rgb[:shown]))
+        for number, image in enumerate(views.rgb[:used]):
+            report(IMAGE_FEATURES_SHARE * number / len(views.rgb[:used]))
             found.append(features(image[None].to(weight.device), stage.config))
         extracted = torch.cat(found).flatten(0, 1)[None].to(weight.dtype)
     images, rays, background = (
-        tensor[None, :shown].to(weight) for tensor in (views.rgb, rays, views.background)
+        tensor[None, :used].to(weight) for tensor in (views.rgb, rays, views.background)
     )
     return EncoderInputs(images, rays, background if encoder.background else None, extracted)
 
 
-def _after_features(stage: Stage, tell: Callable[[float], None]) -> Callable[[float], None]:
-    """Whom the transformer tells, as its work begins where that on image features ended."""
+def _report_after_features(
+    stage: Stage, report: Callable[[float], None]
+) -> Callable[[float], None]:
+    """A callback for the transformer, whose work follows that on the image features."""
     if not stage.config.encoder.feature_width:
-        return tell
-    return lambda done: tell(SHARE_OF_FEATURES + (1.0 - SHARE_OF_FEATURES) * done)
+        return report
+    return lambda done: report(IMAGE_FEATURES_SHARE + (1.0 - IMAGE_FEATURES_SHARE) * done)
 
 
-def _prior(coarse: Coarse, tokens: SparseTokens, views: int, config: ModelConfig) -> PriorFeatures:
-    """Stage-1 features of the kept tokens: the nearest old token, normalized."""
+def _dense_features(
+    prediction: DensePrediction, tokens: SparseTokens, views: int, config: ModelConfig
+) -> DenseFeatures:
+    """Features of the dense stage at the kept tokens, from the nearest token of that stage."""
     side, resolution = config.sparse.patches_per_side, config.sparse.transformer.volume_resolution
     maps = [
-        prior_image_feature(feature[None], tokens.image, views, side)
-        for feature in coarse.image_features
+        upsample_image_feature(feature[None], tokens.image, views, side)
+        for feature in prediction.image_features
     ]
-    volume = prior_volume_feature(coarse.volume_feature[None], tokens.volume, resolution)
-    return PriorFeatures(volume, torch.cat(maps, -1))
+    volume = upsample_volume_feature(prediction.volume_feature[None], tokens.volume, resolution)
+    return DenseFeatures(volume, torch.cat(maps, -1))

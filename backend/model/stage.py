@@ -13,17 +13,18 @@ from torch import Tensor, nn
 from kernels.core.sparse_grid import Bricks
 
 from ..field.decoders import MlpDecoder
+from ..shared.progress import ignore_progress
 from .encoder import EncoderInputs, MultiViewEncoder
 from .routing.routes import Plan
 from .routing.tokens import Stream, all_tokens
-from .transformer import Reconstruction, ReconstructionTransformer, unheard
+from .transformer import Reconstruction, ReconstructionTransformer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .config.model_config import StageConfig
     from .routing.routing_tables import SparseTokens
-    from .stage_fusion import PriorFeatures
+    from .stage_fusion import DenseFeatures
 
 
 class Stage(nn.Module):
@@ -40,21 +41,34 @@ class Stage(nn.Module):
 
 @dataclass(frozen=True)
 class DenseResult:
-    """What the dense stage hands on."""
+    """The prediction of the dense stage.
 
-    volume: Tensor  # [instances, channels, z, y, x]
-    image_features: tuple[Tensor, ...]  # [instances, image tokens, width] each
-    volume_feature: Tensor  # [instances, volume tokens, width]
+    Attributes:
+        volume: [instances, channels, z, y, x].
+        image_features: [instances, image tokens, width] each.
+        volume_feature: [instances, volume tokens, width].
+    """
+
+    volume: Tensor
+    image_features: tuple[Tensor, ...]
+    volume_feature: Tensor
 
 
 @dataclass(frozen=True)
 class SparseResult:
-    """What the sparse stage predicts: features of the voxels of the kept tokens."""
+    """The prediction of the sparse stage: features of the voxels of the kept tokens.
 
-    rows: Tensor  # [rows, channels], token after token, all instances
-    offsets: Tensor  # [instances + 1] int, rows before each instance
-    numbers: Tensor  # [instances, z, y, x] int32, token inside the instance or -1
-    upsample: int  # voxels along an edge of a token
+    Attributes:
+        rows: [rows, channels], token after token, all instances.
+        offsets: [instances + 1] int, rows before each instance.
+        numbers: [instances, z, y, x] int32, number of the token inside the instance, or -1.
+        upsample: voxels along an edge of a token.
+    """
+
+    rows: Tensor
+    offsets: Tensor
+    numbers: Tensor
+    upsample: int
 
     def of(self, instance: int) -> tuple[Tensor, Bricks]:
         """Rows of one instance, a brick of voxels for each of its tokens."""
@@ -63,11 +77,14 @@ class SparseResult:
 
 
 def run_dense(
-    stage: Stage, inputs: EncoderInputs, tell: Callable[[float], None] = unheard
+    stage: Stage, inputs: EncoderInputs, report: Callable[[float], None] = ignore_progress
 ) -> DenseResult:
-    """Stage 1: every token is active and sees every other one of its instance.
+    """The dense stage: every token is active and attends to every other one of its instance.
 
-    Between its blocks `tell` hears how much is done, here and in stage 2.
+    Args:
+        stage: the dense one.
+        inputs: the views.
+        report: called before each block with the fraction done, in 0..1.
     """
     side, config = stage.config.patches_per_side, stage.config.transformer
     count, resolution = inputs.instances, config.volume_resolution
@@ -80,7 +97,7 @@ def run_dense(
         None,
     )
     image = stage.encoder(inputs, image_index)
-    found: Reconstruction = stage.transformer(volume_index, image, plan, tell=tell)
+    found: Reconstruction = stage.transformer(volume_index, image, plan, report=report)
     return DenseResult(
         _grid(found.voxels, count, resolution, config.upsample),
         tuple(feature.view(count, -1, config.width) for feature in found.image_features),
@@ -93,28 +110,36 @@ def run_sparse(
     inputs: EncoderInputs,
     tokens: SparseTokens,
     plan: Plan,
-    prior: PriorFeatures | None,
-    tell: Callable[[float], None] = unheard,
+    features: DenseFeatures | None,
+    report: Callable[[float], None] = ignore_progress,
 ) -> SparseResult:
-    """Stage 2: the informative tokens only, each seeing the blocks of the plan.
+    """The sparse stage: the informative tokens only, each attending to the blocks of the plan.
 
     QUIRK 18 (docs/deviations.md): despite the paper's word the features are no residual; they
     replace those of the dense stage.
+
+    Args:
+        stage: the sparse one.
+        inputs: the views.
+        tokens: the informative ones.
+        plan: of these tokens.
+        features: of the dense stage at these tokens, where they are fused.
+        report: called before each block with the fraction done, in 0..1.
     """
     image = stage.encoder(inputs, tokens.image)
-    found: Reconstruction = stage.transformer(tokens.volume, image, plan, prior, tell)
-    upsample, places = stage.config.transformer.upsample, tokens.volume.long()
-    order = torch.arange(len(places), device=places.device) - plan.volume.offsets[places[:, 0]]
+    found: Reconstruction = stage.transformer(tokens.volume, image, plan, features, report)
+    upsample, index = stage.config.transformer.upsample, tokens.volume.long()
+    order = torch.arange(len(index), device=index.device) - plan.volume.offsets[index[:, 0]]
     size = (tokens.instances, *[stage.config.transformer.volume_resolution] * 3)
-    numbers = torch.full(size, -1, dtype=torch.int32, device=places.device)
-    numbers[tuple(places.T)] = order.int()
+    numbers = torch.full(size, -1, dtype=torch.int32, device=index.device)
+    numbers[tuple(index.T)] = order.int()
     rows, offsets = found.voxels.flatten(0, 1), plan.volume.offsets * upsample**3
     return SparseResult(rows, offsets, numbers, upsample)
 
 
-def _grid(voxels: Tensor, instances: int, resolution: int, fine: int) -> Tensor:
-    """All tokens' voxels [tokens, fine^3, channels] as a volume [instances, channels, z, y, x]."""
-    shape = (instances, *[resolution] * 3, *[fine] * 3, voxels.shape[-1])
-    size = resolution * fine
+def _grid(voxels: Tensor, instances: int, resolution: int, upsample: int) -> Tensor:
+    """Voxels of all tokens, [tokens, upsample^3, channels], to [instances, channels, z, y, x]."""
+    shape = (instances, *[resolution] * 3, *[upsample] * 3, voxels.shape[-1])
+    size = resolution * upsample
     volume = voxels.reshape(shape).permute(0, 7, 1, 4, 2, 5, 3, 6)
     return volume.reshape(instances, -1, size, size, size)

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How stage-1 features enter the transformer of stage 2, eqs. (14) and (15): one object per way.
+"""How features of the dense stage enter the sparse transformer, eqs. (14) and (15).
 
-`image_maps` are image tokens collected on the way: the last block's first, then those of the skip
-links. The dense stage has no stage before it and uses `NoPrior`.
+One class per way, all with the methods of `NoFusion`. The argument `image_maps` holds the image
+tokens that a transformer collects: the last block's first, then those of the skip links.
 """
 
 from __future__ import annotations
@@ -19,17 +19,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PriorFeatures:
-    """Stage-1 features of the kept tokens, each L2-normalized per token."""
+class DenseFeatures:
+    """Features of the dense stage at the kept tokens, each L2-normalized per token.
 
-    volume: Tensor  # [volume tokens, width]
-    image: Tensor  # [image tokens, maps * width], the maps of stage 1 side by side
+    Attributes:
+        volume: [volume tokens, width].
+        image: [image tokens, maps * width], the image maps of the dense stage side by side.
+    """
+
+    volume: Tensor
+    image: Tensor
 
 
-class NoPrior(nn.Module):
-    """Nothing is added; the one-sided blocks read the skip links as they are.
+class NoFusion(nn.Module):
+    """Nothing is added; the one-sided blocks read the image tokens of the skip links as they are.
 
-    Also the interface: the other ways override what they do differently.
+    The dense stage uses it; the other ways override what they do differently.
     """
 
     def before_block(
@@ -37,9 +42,9 @@ class NoPrior(nn.Module):
         number: int,  # noqa: ARG002
         volume: Tensor,
         image: Tensor,
-        prior: PriorFeatures | None,  # noqa: ARG002
+        features: DenseFeatures | None,  # noqa: ARG002
     ) -> tuple[Tensor, Tensor]:
-        """Both streams as they enter block `number`."""
+        """Both streams [tokens, width] as they enter block `number`."""
         return volume, image
 
     def before_skip(
@@ -47,38 +52,42 @@ class NoPrior(nn.Module):
         number: int,
         volume: Tensor,
         image_maps: list[Tensor],
-        prior: PriorFeatures | None,  # noqa: ARG002
+        features: DenseFeatures | None,  # noqa: ARG002
     ) -> tuple[Tensor, Tensor]:
-        """Both streams as they enter one-sided block `number`."""
+        """Both streams [tokens, width] as they enter one-sided block `number`."""
         return volume, image_maps[number + 1]
 
-    def finish(self, volume: Tensor, prior: PriorFeatures | None) -> Tensor:  # noqa: ARG002
-        """The volume stream before the final norm."""
+    def finish(self, volume: Tensor, features: DenseFeatures | None) -> Tensor:  # noqa: ARG002
+        """The volume stream [tokens, width] before the final norm."""
         return volume
 
 
-class LastMapPrior(NoPrior):
-    """Stage-1 features are ignored; the first one-sided block reads the last image map too."""
+class LastMapFusion(NoFusion):
+    """The first one-sided block reads the last image map too; the dense stage is not read."""
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.skip_image = nn.ModuleList([nn.Linear(config.width, config.width, bias=False)])
 
     def before_skip(
-        self, number: int, volume: Tensor, image_maps: list[Tensor], prior: PriorFeatures | None
+        self,
+        number: int,
+        volume: Tensor,
+        image_maps: list[Tensor],
+        features: DenseFeatures | None,
     ) -> tuple[Tensor, Tensor]:
-        """Both streams as they enter one-sided block `number`."""
-        volume, image = super().before_skip(number, volume, image_maps, prior)
+        """Both streams [tokens, width] as they enter one-sided block `number`."""
+        volume, image = super().before_skip(number, volume, image_maps, features)
         return volume, image + self.skip_image[0](image_maps[0]) if number == 0 else image
 
 
-class EveryLayerPrior(NoPrior):
-    """Stage-1 features are added before every block, and gated against the result at the end."""
+class EveryLayerFusion(NoFusion):
+    """Dense features are added before every block, and gated against the result at the end."""
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         width, skips = config.width, len(config.skip_links)
-        maps = skips + 1  # stage 1 hands over as many image maps as this stage collects
+        maps = skips + 1  # both stages collect as many image maps
         self.volume = _linears(config.depth, width, width)
         self.image = _linears(config.depth, maps * width, width)
         self.skip_volume = _linears(skips, width, width)
@@ -86,39 +95,43 @@ class EveryLayerPrior(NoPrior):
         self.gate = nn.Linear(width, 2 * width, bias=False)
 
     def before_block(
-        self, number: int, volume: Tensor, image: Tensor, prior: PriorFeatures | None
+        self, number: int, volume: Tensor, image: Tensor, features: DenseFeatures | None
     ) -> tuple[Tensor, Tensor]:
-        """Both streams as they enter block `number`."""
-        prior = _given(prior)
-        return volume + self.volume[number](prior.volume), image + self.image[number](prior.image)
+        """Both streams [tokens, width] as they enter block `number`."""
+        dense = _required(features)
+        return volume + self.volume[number](dense.volume), image + self.image[number](dense.image)
 
     def before_skip(
-        self, number: int, volume: Tensor, image_maps: list[Tensor], prior: PriorFeatures | None
+        self,
+        number: int,
+        volume: Tensor,
+        image_maps: list[Tensor],
+        features: DenseFeatures | None,
     ) -> tuple[Tensor, Tensor]:
-        """Both streams as they enter one-sided block `number`."""
-        prior = _given(prior)
-        known = torch.cat([image_maps[0], prior.image], -1)
+        """Both streams [tokens, width] as they enter one-sided block `number`."""
+        dense = _required(features)
+        known = torch.cat([image_maps[0], dense.image], -1)
         image = image_maps[number + 1] + self.skip_image[number](known)
-        return volume + self.skip_volume[number](prior.volume), image
+        return volume + self.skip_volume[number](dense.volume), image
 
-    def finish(self, volume: Tensor, prior: PriorFeatures | None) -> Tensor:
-        """The volume stream before the final norm."""
+    def finish(self, volume: Tensor, features: DenseFeatures | None) -> Tensor:
+        """The volume stream [tokens, width] before the final norm."""
         new, old = torch.sigmoid(self.gate(volume)).chunk(2, dim=-1)
-        return volume * new + _given(prior).volume * old
+        return volume * new + _required(features).volume * old
 
 
-def make_prior(config: TransformerConfig) -> NoPrior:
-    """The object for a stage: none for dense attention, else as `fuse_prior` says."""
+def make_fusion(config: TransformerConfig) -> NoFusion:
+    """The fusion of a stage: none for dense attention, else as `fuse_dense` says."""
     if config.attention == "dense":
-        return NoPrior()
-    return EveryLayerPrior(config) if config.fuse_prior else LastMapPrior(config)
+        return NoFusion()
+    return EveryLayerFusion(config) if config.fuse_dense else LastMapFusion(config)
 
 
 def _linears(count: int, inputs: int, outputs: int) -> nn.ModuleList:
     return nn.ModuleList([nn.Linear(inputs, outputs, bias=False) for _ in range(count)])
 
 
-def _given(prior: PriorFeatures | None) -> PriorFeatures:
-    if prior is None:
-        raise ValueError("this stage fuses the features of the stage before; none were given")
-    return prior
+def _required(features: DenseFeatures | None) -> DenseFeatures:
+    if features is None:
+        raise ValueError("this stage fuses features of the dense stage, and got none")
+    return features

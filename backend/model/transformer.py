@@ -16,9 +16,10 @@ from torch import Tensor, nn
 
 from kernels.layer_norm import layer_norm
 
+from ..shared.progress import ignore_progress
 from .attention import OneSidedAttention, TwoSidedAttention
 from .layers import LayerNorm, Mlp, linear
-from .stage_fusion import PriorFeatures, make_prior
+from .stage_fusion import DenseFeatures, make_fusion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,17 +28,19 @@ if TYPE_CHECKING:
     from .routing.routes import Plan
 
 
-def unheard(_fraction: float) -> None:
-    """Where nobody wants to know how far the work is."""
-
-
 @dataclass(frozen=True)
 class Reconstruction:
-    """What a transformer hands on."""
+    """The output of a transformer.
 
-    voxels: Tensor  # [volume tokens, upsample^3, channels], the voxels in (z, y, x) order
-    volume_feature: Tensor  # [volume tokens, width] after the last block
-    image_features: tuple[Tensor, ...]  # [image tokens, width] each: last block, then skip links
+    Attributes:
+        voxels: [volume tokens, upsample^3, channels], the voxels in (z, y, x) order.
+        volume_feature: [volume tokens, width], after the last block.
+        image_features: [image tokens, width] each: the last block's, then those of the skip links.
+    """
+
+    voxels: Tensor
+    volume_feature: Tensor
+    image_features: tuple[Tensor, ...]
 
 
 class Block(nn.Module):
@@ -113,7 +116,7 @@ class ReconstructionTransformer(nn.Module):
         self.positions = Positions(config)
         self.blocks = nn.ModuleList(Block(config, two_sided=True) for _ in range(config.depth))
         self.skip_blocks = nn.ModuleList(Block(config, two_sided=False) for _ in config.skip_links)
-        self.prior = make_prior(config)
+        self.stage_fusion = make_fusion(config)
         self.norm = LayerNorm(config.width)
         # QUIRK 14 (docs/deviations.md): the upsampler has a bias in the sparse stage only.
         self.upsampler = linear(
@@ -128,37 +131,37 @@ class ReconstructionTransformer(nn.Module):
         index: Tensor,
         image: Tensor,
         plan: Plan,
-        prior: PriorFeatures | None = None,
-        tell: Callable[[float], None] = unheard,
+        features: DenseFeatures | None = None,
+        report: Callable[[float], None] = ignore_progress,
     ) -> Reconstruction:
         """Predict the voxels of the volume tokens at `index`.
 
         Args:
             index: [volume tokens, 4] rows (instance, z, y, x).
             image: [image tokens, width] from the encoder.
-            plan: where instances begin and, for sparse attention, who sees which block.
-            prior: stage-1 features of the same tokens, where they are fused.
-            tell: hears before each block how much is done, in 0..1; what it raises ends the work.
+            plan: where instances begin and, for sparse attention, which blocks tokens attend to.
+            features: of the dense stage at the same tokens, where they are fused.
+            report: called before each block with the fraction done, in 0..1.
         """
         count = len(self.blocks) + len(self.skip_blocks)
         volume = self.positions(index).to(image.dtype)
         image_maps: list[Tensor] = []
         for number, block in enumerate(self.blocks):
-            tell(number / count)
-            volume, image = self.prior.before_block(number, volume, image, prior)
+            report(number / count)
+            volume, image = self.stage_fusion.before_block(number, volume, image, features)
             volume, image = block(volume, image, plan)
             if number in self.config.skip_links:
                 image_maps.insert(0, image)
         image_maps.insert(0, image)
         for number, block in enumerate(self.skip_blocks):
-            tell((len(self.blocks) + number) / count)
-            volume, image = self.prior.before_skip(number, volume, image_maps, prior)
+            report((len(self.blocks) + number) / count)
+            volume, image = self.stage_fusion.before_skip(number, volume, image_maps, features)
             volume, _ = block(volume, image, plan)
-        return Reconstruction(self._voxels(volume, prior), volume, tuple(image_maps))
+        return Reconstruction(self._voxels(volume, features), volume, tuple(image_maps))
 
-    def _voxels(self, volume: Tensor, prior: PriorFeatures | None) -> Tensor:
+    def _voxels(self, volume: Tensor, features: DenseFeatures | None) -> Tensor:
         """Eq. (9): one linear map to the channels of all voxels of a token."""
-        vectors = self.upsampler(self.norm(self.prior.finish(volume, prior)))
+        vectors = self.upsampler(self.norm(self.stage_fusion.finish(volume, features)))
         channels = self.config.output_width  # the slowest axis of the vector
         voxels: Tensor = vectors.view(volume.shape[0], channels, -1).transpose(1, 2)
         return voxels

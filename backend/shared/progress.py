@@ -10,6 +10,10 @@ from typing import Protocol
 from .errors import Cancelled
 
 
+def ignore_progress(_fraction: float) -> None:
+    """Receive the fraction done where nothing reports it."""
+
+
 class ProgressListener(Protocol):
     """A function that receives progress reports: of a progress bar, a pipe, a test."""
 

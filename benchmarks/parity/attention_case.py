@@ -53,7 +53,7 @@ def _config(case: Case) -> TransformerConfig:
         skip_links=(),
         weight_norm=any("parametrizations" in name for name in case.weights),
         axis_positions=False,
-        fuse_prior=False,
+        fuse_dense=False,
     )
 
 

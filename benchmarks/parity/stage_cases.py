@@ -16,7 +16,7 @@ from backend.model.routing.routes import Plan, Routes
 from backend.model.routing.routing_tables import SparseTokens
 from backend.model.routing.tokens import Stream, instance_offsets
 from backend.model.stage import SparseResult, Stage, run_dense, run_sparse
-from backend.model.stage_fusion import PriorFeatures
+from backend.model.stage_fusion import DenseFeatures
 from kernels.core.blocks import Blocks
 
 from .case import Case, Produced
@@ -64,7 +64,7 @@ def run_sparse_case(case: Case) -> Produced:
     tokens = SparseTokens(*index, inputs.instances)
     trace = _Trace(stage)
     with torch.no_grad():
-        result = run_sparse(stage, inputs, tokens, _plan(case, tokens), _prior(case))
+        result = run_sparse(stage, inputs, tokens, _plan(case, tokens), _dense_features(case))
     tensors = {f"trace.{name}": value for name, value in trace.values.items()}
     return Produced(
         tensors
@@ -166,7 +166,7 @@ def transformer_config(decoder: dict[str, Any], attention: Any) -> TransformerCo
         skip_links=tuple(decoder["skip_links"]),
         weight_norm=decoder["use_weight_norm"],
         axis_positions=decoder["use_decomposed_embed"],
-        fuse_prior=decoder.get("fuse_all_layers", False),
+        fuse_dense=decoder.get("fuse_all_layers", False),
     )
 
 
@@ -176,12 +176,12 @@ def _inputs(case: Case) -> EncoderInputs:
     return EncoderInputs(given["rgb"], rays, given.get("bg"), given.get("feature"))
 
 
-def _prior(case: Case) -> PriorFeatures | None:
+def _dense_features(case: Case) -> DenseFeatures | None:
     if "volfeat_sparse" not in case.inputs:
         return None
     maps = {n: t for n, t in case.inputs.items() if re.fullmatch(r"imfeat_sparse\.\d+", n)}
     ordered = [maps[name] for name in sorted(maps, key=lambda name: int(name.split(".")[-1]))]
-    return PriorFeatures(case.inputs["volfeat_sparse"], torch.cat(ordered, -1))
+    return DenseFeatures(case.inputs["volfeat_sparse"], torch.cat(ordered, -1))
 
 
 def _plan(case: Case, tokens: SparseTokens) -> Plan:

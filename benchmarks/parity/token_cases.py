@@ -25,9 +25,9 @@ from backend.model.routing.selection import (
     foreground_patches,
     grow_tokens,
     image_tokens,
-    prior_image_feature,
-    prior_volume_feature,
     surface_tokens,
+    upsample_image_feature,
+    upsample_volume_feature,
     views_within,
     volume_tokens,
 )
@@ -43,7 +43,7 @@ TIE = 1e-6  # below this gap between two distances, either block is right
 
 
 def run_sparsify_case(case: Case) -> Produced:
-    """Token masks, block order and prior features, for several settings."""
+    """Token masks, block order and features of the dense stage, for several settings."""
     tensors = {}
     for name, setting in case.config["settings"].items():
         for key, tensor in (_image_side(case) | _volume_side(case, setting)).items():
@@ -65,7 +65,7 @@ def _image_side(case: Case) -> dict[str, Tensor]:
     }
     for number in range(case.config["n_imfeat"]):
         feature = case.inputs[f"imfeat.{number}"]
-        picked = prior_image_feature(feature, index, mask.shape[1], kept.shape[-1])
+        picked = upsample_image_feature(feature, index, mask.shape[1], kept.shape[-1])
         tensors[f"imfeat_sparse.{number}"] = picked
     return tensors
 
@@ -85,7 +85,7 @@ def _volume_side(case: Case, setting: dict[str, Any]) -> dict[str, Tensor]:
         "volume_mask": kept.flatten(),
         "volume_index": index.int(),
         "volume_coords_idx": _permutation(kept, block, volume=True),
-        "volfeat_sparse": prior_volume_feature(case.inputs["volfeat"], index, side),
+        "volfeat_sparse": upsample_volume_feature(case.inputs["volfeat"], index, side),
     }
 
 

@@ -44,7 +44,7 @@ class TransformerConfig:
     skip_links: tuple[int, ...]  # blocks whose image tokens the one-sided blocks read again
     weight_norm: bool  # False once a checkpoint is converted: the norm is folded
     axis_positions: bool  # one position table per axis instead of one for all tokens
-    fuse_prior: bool  # stage-1 features enter every layer (sparse only)
+    fuse_dense: bool  # stage-1 features enter every layer (sparse only)
 
     def __post_init__(self) -> None:
         """Reject sizes that no network can have.
@@ -59,8 +59,8 @@ class TransformerConfig:
             )
         if not all(0 <= link < self.depth for link in self.skip_links):
             raise ValueError(f"skip_links {self.skip_links} outside of 0..{self.depth - 1}")
-        if self.fuse_prior and self.attention == "dense":
-            raise ValueError("fuse_prior needs a stage before: it is for sparse attention only")
+        if self.fuse_dense and self.attention == "dense":
+            raise ValueError("fuse_dense needs a stage before: it is for sparse attention only")
 
     @property
     def head_width(self) -> int:
@@ -168,7 +168,7 @@ class ModelConfig:
             if abs(stage.decoder.half_side - self.half_side) > 1e-9:
                 raise ValueError(f"half_side must be {BOX_MARGIN} * radius {self.radius}")
         first, second = self.dense.transformer, self.sparse.transformer
-        if second.fuse_prior and (first.width, len(first.skip_links)) != (
+        if second.fuse_dense and (first.width, len(first.skip_links)) != (
             second.width,
             len(second.skip_links),
         ):

@@ -52,7 +52,7 @@ def _released(name: str) -> ModelConfig:
         skip_links=(17, 11, 4),
         weight_norm=True,
         axis_positions=True,
-        fuse_prior=False,
+        fuse_dense=False,
     )
     decoder = DecoderConfig(
         input_width=32,
@@ -65,7 +65,7 @@ def _released(name: str) -> ModelConfig:
     )
     dense = StageConfig(256, encoder, transformer, decoder, inverse_std=200.0, samples_per_ray=256)
     sparse_transformer = dataclasses.replace(
-        transformer, attention="sparse", volume_resolution=96, fuse_prior=True
+        transformer, attention="sparse", volume_resolution=96, fuse_dense=True
     )
     return ModelConfig(
         name=name,
@@ -108,7 +108,7 @@ def _mini() -> ModelConfig:
         attention="sparse",
         volume_resolution=32,
         depth=3,
-        fuse_prior=True,
+        fuse_dense=True,
     )
     return dataclasses.replace(
         large,

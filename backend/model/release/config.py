@@ -144,7 +144,7 @@ def _stage(base: StageConfig, found: Arguments) -> StageConfig:
             skip_links=tuple(found.get("skip_links", transformer.skip_links)),
             weight_norm=found.get("use_weight_norm", transformer.weight_norm),
             axis_positions=found.get("use_decomposed_embed", transformer.axis_positions),
-            fuse_prior=found.get("fuse_all_layers", transformer.fuse_prior)
+            fuse_dense=found.get("fuse_all_layers", transformer.fuse_dense)
             and transformer.attention == "sparse",
         ),
         decoder=replace(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .release_cameras import Cameras
 
 FAINT = 0.2  # pixels up to this opacity have no surface point to route by
-_QUERIES_AT_ONCE = 1 << 16
+_QUERIES_PER_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class ImageRouter:
         candidates of all views those win whose surface comes nearest to the point. Ids are in
         view order, inside a view by 2D nearness, -1 behind them.
         """
-        found = [self._table(piece) for piece in torch.split(query, _QUERIES_AT_ONCE)]
+        found = [self._table(chunk) for chunk in torch.split(query, _QUERIES_PER_CHUNK)]
         return _padded(torch.cat(found), self.config.image_blocks)
 
     def _table(self, query: Tensor) -> Tensor:

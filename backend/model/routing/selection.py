@@ -47,8 +47,8 @@ def views_within(kept: Tensor, max_tokens: int | None) -> int:
 def surface_tokens(signed_distance: Tensor, alpha: Tensor, resolution: int) -> Tensor:
     """The volume tokens near the surface of the coarse field.
 
-    The paper's eq. (13) bounds |sdf|; the release asks instead whether the sign changes inside the
-    token, or whether one step inside of it is neither clear nor opaque.
+    Eq. (13) of the paper bounds the absolute distance. The release keeps a token if the sign
+    changes inside of it, or if one step inside of it is neither transparent nor opaque.
 
     Args:
         signed_distance: [instances, n, n, n] samples, axes (z, y, x), n a multiple of resolution.
@@ -96,31 +96,31 @@ def volume_tokens(kept: Tensor, block_size: int) -> Tensor:
     return index[block_order(index, block_size, volume=True)]
 
 
-def prior_image_feature(feature: Tensor, index: Tensor, views: int, side: int) -> Tensor:
-    """One image map of stage 1 at the kept patches, nearest, unit length per token.
+def upsample_image_feature(feature: Tensor, index: Tensor, views: int, side: int) -> Tensor:
+    """One image map of the dense stage at the kept patches, nearest, unit length per token.
 
     Args:
-        feature: [instances, views * old^2, channels].
+        feature: [instances, views * coarse^2, channels].
         index: [tokens, 4] image tokens of the sparse stage.
         views: views per instance in `feature`.
         side: patches per side of a view in the sparse stage.
     """
-    old = round((feature.shape[1] // views) ** 0.5)
+    coarse = round((feature.shape[1] // views) ** 0.5)
     instance, view, row, column = index.unbind(1)
-    grid = feature.view(feature.shape[0], views, old, old, -1)
-    return F.normalize(grid[instance, view, row * old // side, column * old // side], dim=-1)
+    grid = feature.view(feature.shape[0], views, coarse, coarse, -1)
+    return F.normalize(grid[instance, view, row * coarse // side, column * coarse // side], dim=-1)
 
 
-def prior_volume_feature(feature: Tensor, index: Tensor, side: int) -> Tensor:
-    """The volume feature of stage 1 at the kept volume tokens, nearest, unit length per token.
+def upsample_volume_feature(feature: Tensor, index: Tensor, side: int) -> Tensor:
+    """The volume feature of the dense stage at the kept tokens, nearest, unit length per token.
 
     Args:
-        feature: [instances, old^3, channels].
+        feature: [instances, coarse^3, channels].
         index: [tokens, 4] volume tokens of the sparse stage.
         side: volume tokens per side in the sparse stage.
     """
-    old = round(feature.shape[1] ** (1 / 3))
+    coarse = round(feature.shape[1] ** (1 / 3))
     instance, z, y, x = index.unbind(1)
-    grid = feature.view(feature.shape[0], old, old, old, -1)
-    places = z * old // side, y * old // side, x * old // side
-    return F.normalize(grid[instance, *places], dim=-1)
+    grid = feature.view(feature.shape[0], coarse, coarse, coarse, -1)
+    z, y, x = z * coarse // side, y * coarse // side, x * coarse // side
+    return F.normalize(grid[instance, z, y, x], dim=-1)

@@ -12,7 +12,7 @@ import torch
 
 from ...field.density import render_step
 from ...shared.errors import OutOfMemory
-from ..inference import RAYS_AT_ONCE, SAMPLES_PER_TOKEN
+from ..inference import RAYS_PER_CHUNK, SAMPLES_PER_TOKEN
 from ..routing.selection import ALPHA_MARGIN, foreground_patches
 from ..stage import Stage
 
@@ -78,16 +78,16 @@ def estimate(
     image, volume = int(kept.sum()), expected_volume_tokens(config)
     dense_tokens = dense.transformer.volume_resolution**3 + count * dense.patches_per_side**2
     maps = len(dense.transformer.skip_links) + 1
-    prior = (maps * image + volume) * sparse.transformer.width * size
+    dense_features = (maps * image + volume) * sparse.transformer.width * size
     voxels = volume * sparse.transformer.upsample**3 * sparse.transformer.output_width
     grid = (SAMPLES_PER_TOKEN * sparse.transformer.volume_resolution) ** 3
-    rays = RAYS_AT_ONCE * dense.samples_per_ray
+    rays = RAYS_PER_CHUNK * dense.samples_per_ray
     stages = {
         "dense stage": _stage(dense, dense_tokens, count, size),
-        "selection": grid * _COPIES_OF_GRID * _FLOAT + prior,
-        "routing": rays * _COPIES_OF_SAMPLE * _FLOAT + prior,
+        "selection": grid * _COPIES_OF_GRID * _FLOAT + dense_features,
+        "routing": rays * _COPIES_OF_SAMPLE * _FLOAT + dense_features,
         "sparse stage": _stage(sparse, image + volume, count, size)
-        + prior
+        + dense_features
         + voxels * (size + _FLOAT),
     }
     stages = {name: need + feature_network for name, need in stages.items()}

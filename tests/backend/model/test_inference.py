@@ -23,9 +23,10 @@ from backend.mesh.network_surface import SurfaceSettings, extract_network_surfac
 from backend.model import inference
 from backend.model.config.presets import preset
 from backend.model.inference import (
-    Coarse,
-    predict_coarse,
-    predict_fine,
+    DensePrediction,
+    SparseStageInputs,
+    predict_dense,
+    predict_sparse,
     route_tokens,
     select_tokens,
     surface_maps,
@@ -128,12 +129,12 @@ def _stages(config: ModelConfig) -> tuple[Stage, Stage]:
 
 
 def _with_hull(
-    coarse: Coarse,
+    prediction: DensePrediction,
     views: list[View],
     tensors: ViewTensors,
     config: ModelConfig,
     normalization: Normalization | None = None,
-) -> Coarse:
+) -> DensePrediction:
     """Random weights have no surface: let the hull of the silhouettes stand for the dense stage."""
     hull = VisualHull.from_views(views, normalization or _normalization(), torch.device("cpu"))
     rotation = torch.tensor(tensors.frame.rotation).float()
@@ -142,7 +143,7 @@ def _with_hull(
     features = torch.zeros(channels, size, size, size)
     features[0] = hull.signed_distance(points @ rotation.T).view(size, size, size)
     volume = DenseVolume(features, config.half_side)
-    return dataclasses.replace(coarse, field=VolumeField(volume, DirectDecoder(3), 200.0))
+    return dataclasses.replace(prediction, field=VolumeField(volume, DirectDecoder(3), 200.0))
 
 
 def test_views_to_mesh_with_random_weights() -> None:
@@ -150,12 +151,13 @@ def test_views_to_mesh_with_random_weights() -> None:
     config, views = tiny(), views_of_box(16, 96)
     tensors = from_views(views, _normalization(), config)
     dense, sparse = _stages(config)
-    coarse = _with_hull(predict_coarse(dense, tensors), views, tensors, config)
-    selection = select_tokens(coarse, tensors, config)
+    prediction = _with_hull(predict_dense(dense, tensors), views, tensors, config)
+    selection = select_tokens(prediction, tensors, config)
     assert 100 < len(selection.tokens.volume) < 16**3 / 2
     assert selection.views == 16
-    plan = route_tokens(coarse, selection, tensors, config)
-    field = predict_fine(sparse, tensors, (selection, plan), coarse)
+    plan = route_tokens(prediction, selection, tensors, config)
+    inputs = SparseStageInputs(selection, plan, prediction.field)
+    field = predict_sparse(sparse, tensors, inputs)
     colors = field.appearance(torch.rand(10, 3) - 0.5)
     assert colors.shape == (10, 3)
     assert ((colors > 0) & (colors < 1)).all()
@@ -172,28 +174,30 @@ def test_surface_maps_see_the_object() -> None:
         config, dense=dataclasses.replace(config.dense, samples_per_ray=256)
     )
     tensors = from_views(views, _normalization(), config)
-    coarse = _with_hull(predict_coarse(_stages(config)[0], tensors), views, tensors, config)
-    maps = surface_maps(coarse, tensors, select_tokens(coarse, tensors, config).tokens, config)
+    prediction = _with_hull(predict_dense(_stages(config)[0], tensors), views, tensors, config)
+    maps = surface_maps(
+        prediction, tensors, select_tokens(prediction, tensors, config).tokens, config
+    )
     mask = torch.nn.functional.interpolate(tensors.mask, (32, 32), mode="area")[:, 0]
     assert maps.opacity[0][mask > 0.999].median() > 0.98
     assert maps.opacity[0][mask == 0].median() < 0.1
     seen = maps.points[0][(mask > 0.999) & (maps.opacity[0] > 0.98)]
-    assert coarse.field.signed_distance(seen).abs().median() < 0.02
+    assert prediction.field.signed_distance(seen).abs().median() < 0.02
 
 
 def test_routing_asks_no_pixel_outside_of_kept_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rendering every pixel of the surface maps changes no block table."""
     config, views = tiny(), views_of_box(4, 64)
     tensors = from_views(views, _normalization(), config)
-    coarse = _with_hull(predict_coarse(_stages(config)[0], tensors), views, tensors, config)
-    selection = select_tokens(coarse, tensors, config)
+    prediction = _with_hull(predict_dense(_stages(config)[0], tensors), views, tensors, config)
+    selection = select_tokens(prediction, tensors, config)
     holes = selection.tokens.image[:, 2] < 3  # leave whole blocks without a token
     tokens = dataclasses.replace(selection.tokens, image=selection.tokens.image[~holes])
     selection = dataclasses.replace(selection, tokens=tokens)
-    some = route_tokens(coarse, selection, tensors, config)
+    some = route_tokens(prediction, selection, tensors, config)
     everything = torch.ones(4, config.surface_map_size, config.surface_map_size, dtype=torch.bool)
     monkeypatch.setattr(inference, "_pixels_of_blocks", lambda *_: everything)
-    full = route_tokens(coarse, selection, tensors, config)
+    full = route_tokens(prediction, selection, tensors, config)
     for field in dataclasses.fields(some.routes):
         tables = [getattr(plan.routes, field.name).plan.table for plan in (some, full)]
         assert torch.equal(*tables)
@@ -223,11 +227,12 @@ def test_half_precision_stages_give_a_full_precision_field() -> None:
     config, views = tiny(), views_of_box(4, 64)
     tensors = from_views(views, _normalization(), config)
     dense, sparse = (stage.bfloat16() for stage in _stages(config))
-    coarse = predict_coarse(dense, tensors)
-    assert coarse.volume_feature.dtype == torch.bfloat16
-    selection = select_tokens(coarse, tensors, config)
-    plan = route_tokens(coarse, selection, tensors, config)
-    field = predict_fine(sparse, tensors, (selection, plan), coarse)
+    prediction = predict_dense(dense, tensors)
+    assert prediction.volume_feature.dtype == torch.bfloat16
+    selection = select_tokens(prediction, tensors, config)
+    plan = route_tokens(prediction, selection, tensors, config)
+    inputs = SparseStageInputs(selection, plan, prediction.field)
+    field = predict_sparse(sparse, tensors, inputs)
     assert field.signed_distance(torch.zeros(3, 3)).dtype == torch.float32
 
 
@@ -242,7 +247,7 @@ def test_image_features_are_made_view_by_view_and_told() -> None:
         return torch.zeros(len(images), wanted.patches_per_side**2, 5)
 
     tensors = from_views(views_of_box(4, 64), _normalization(), config)
-    predict_coarse(stage, tensors, features, heard.append)
+    predict_dense(stage, tensors, features, heard.append)
     assert shapes == [(1, 3, 64, 64)] * 4
     assert heard == [0, 0.125, 0.25, 0.375, 0.5, 0.75]
 
@@ -251,9 +256,9 @@ def test_no_object_in_any_view_is_an_error() -> None:
     """Masks without a pixel cannot be reconstructed, and are told so."""
     config, views = tiny(), views_of_box(3, 64)
     tensors = from_views(views, _normalization(), config)
-    coarse = predict_coarse(_stages(config)[0], tensors)
+    prediction = predict_dense(_stages(config)[0], tensors)
     with pytest.raises(EmptyMask):
-        select_tokens(coarse, dataclasses.replace(tensors, mask=tensors.mask * 0), config)
+        select_tokens(prediction, dataclasses.replace(tensors, mask=tensors.mask * 0), config)
 
 
 @pytest.mark.slow
@@ -263,11 +268,12 @@ def test_mini_is_quick() -> None:
     tensors = from_views(views, _normalization(), config)
     dense, sparse = _stages(config)
     begin = time.process_time()
-    coarse = predict_coarse(dense, tensors)
-    coarse = _with_hull(coarse, views, tensors, config)
-    selection = select_tokens(coarse, tensors, config)
-    plan = route_tokens(coarse, selection, tensors, config)
-    field = predict_fine(sparse, tensors, (selection, plan), coarse)
+    prediction = predict_dense(dense, tensors)
+    prediction = _with_hull(prediction, views, tensors, config)
+    selection = select_tokens(prediction, tensors, config)
+    plan = route_tokens(prediction, selection, tensors, config)
+    inputs = SparseStageInputs(selection, plan, prediction.field)
+    field = predict_sparse(sparse, tensors, inputs)
     evaluate(field.signed_distance, torch.zeros(1, 3))
     # CPU seconds of one thread, halved, so that a busy neighbor does not fail the test.
     assert (time.process_time() - begin) / 2 <= 10
@@ -292,13 +298,14 @@ def test_a_photographed_object_becomes_a_mesh(photographs: tuple[View, ...], siz
     config = tiny() if size == "tiny" else preset(size)
     tensors = from_views(photographs, normalization, config)
     dense, sparse = _stages(config)
-    coarse = predict_coarse(dense, tensors)
-    coarse = _with_hull(coarse, list(photographs), tensors, config, normalization)
-    selection = select_tokens(coarse, tensors, config)
+    prediction = predict_dense(dense, tensors)
+    prediction = _with_hull(prediction, list(photographs), tensors, config, normalization)
+    selection = select_tokens(prediction, tensors, config)
     assert selection.views == 16
     assert set(selection.tokens.image[:, 1].tolist()) == set(range(16))
-    plan = route_tokens(coarse, selection, tensors, config)
-    field = predict_fine(sparse, tensors, (selection, plan), coarse)
+    plan = route_tokens(prediction, selection, tensors, config)
+    inputs = SparseStageInputs(selection, plan, prediction.field)
+    field = predict_sparse(sparse, tensors, inputs)
     step = render_step(config.half_side, config.sparse.samples_per_ray)
     settings = SurfaceSettings(config.half_side, step, resolution=64, cells=128)
     rotation = tensors.frame.rotation

@@ -38,7 +38,7 @@ def _mini() -> dict:
         (lambda d: d["dense"]["transformer"].update(skip_links=[9]), "skip_links"),
         (lambda d: d["dense"]["transformer"].update(skip_links="1"), "skip_links"),
         (lambda d: d["dense"]["transformer"].update(query_heads=7), "7 query heads"),
-        (lambda d: d["dense"]["transformer"].update(fuse_prior=True), "fuse_prior"),
+        (lambda d: d["dense"]["transformer"].update(fuse_dense=True), "fuse_dense"),
         (lambda d: d["dense"]["transformer"].update(attention="sparse"), "densely"),
         (lambda d: d["dense"]["encoder"].update(width=64), "64"),
         (lambda d: d["dense"]["decoder"].update(input_width=8), "8 channels"),

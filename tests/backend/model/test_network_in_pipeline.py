@@ -212,7 +212,7 @@ def test_cancel_is_heard_at_the_next_block(capture, checkpoint, tmp_path, monkey
 @pytest.mark.parametrize("stage", ["selection", "routing"])
 def test_cancel_is_heard_between_rays_and_planes(capture, checkpoint, tmp_path, monkeypatch, stage):
     """Looking for the coarse surface is cut into pieces, and stops after any of them."""
-    monkeypatch.setattr("backend.model.inference.RAYS_AT_ONCE", 64)
+    monkeypatch.setattr("backend.model.inference.RAYS_PER_CHUNK", 64)
     heard = []
 
     def listen(name, fraction, _message):

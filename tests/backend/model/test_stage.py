@@ -16,7 +16,7 @@ from backend.model.routing.routing_tables import SparseTokens, plan_by_score
 from backend.model.routing.selection import image_tokens, volume_tokens
 from backend.model.routing.tokens import all_tokens
 from backend.model.stage import Stage, run_dense, run_sparse
-from backend.model.stage_fusion import PriorFeatures
+from backend.model.stage_fusion import DenseFeatures
 
 if TYPE_CHECKING:
     from backend.model.config.model_config import EncoderConfig, StageConfig
@@ -29,7 +29,7 @@ VARIANTS = {
     "one table": ({}, {"axis_positions": False}),
     "weight norm": ({}, {"weight_norm": True}),
     "no links": ({}, {"skip_links": ()}),
-    "no fusion": ({}, {"fuse_prior": False}),
+    "no fusion": ({}, {"fuse_dense": False}),
 }
 INSTANCES, VIEWS, SIZE, MAPS = 2, 3, 32, 2
 
@@ -38,7 +38,7 @@ def _config(attention: str, name: str) -> StageConfig:
     encoder, transformer = VARIANTS[name]
     base = preset("mini").sparse
     sizes = {"volume_resolution": 4, "upsample": 2, "width": 32, "depth": 2, "query_heads": 4}
-    sizes |= {"attention": attention, "skip_links": (1,), "fuse_prior": attention == "sparse"}
+    sizes |= {"attention": attention, "skip_links": (1,), "fuse_dense": attention == "sparse"}
     sizes |= transformer
     return dataclasses.replace(
         base,
@@ -82,11 +82,11 @@ def test_sparse_stage_variants(name: str) -> None:
     torch.manual_seed(0)
     config, tokens = _config("sparse", name), _tokens(4)
     maps = len(config.transformer.skip_links) + 1
-    prior = PriorFeatures(
+    features = DenseFeatures(
         torch.randn(len(tokens.volume), 32), torch.randn(len(tokens.image), maps * 32)
     )
     plan = plan_by_score(tokens, preset("mini"))
-    result = run_sparse(Stage(config), _inputs(config.encoder), tokens, plan, prior)
+    result = run_sparse(Stage(config), _inputs(config.encoder), tokens, plan, features)
     assert result.rows.shape == (len(tokens.volume) * 8, 32)
     assert result.rows.isfinite().all()
     for instance in range(INSTANCES):

@@ -19,7 +19,7 @@ from backend.model.routing.tokens import (
     blocks_of,
     instance_offsets,
 )
-from backend.model.stage_fusion import PriorFeatures
+from backend.model.stage_fusion import DenseFeatures
 from backend.model.transformer import Block, ReconstructionTransformer
 from kernels.attention import attention
 from kernels.layer_norm import layer_norm
@@ -37,7 +37,7 @@ CONFIG = TransformerConfig(
     skip_links=(0,),
     weight_norm=True,
     axis_positions=True,
-    fuse_prior=True,
+    fuse_dense=True,
 )
 BLOCK = 2
 
@@ -129,7 +129,7 @@ def test_score_routing_with_all_blocks_is_geometry_with_all_blocks() -> None:
 def test_instances_do_not_see_each_other(kind: str) -> None:
     """Two objects in one batch come out as each does alone."""
     torch.manual_seed(0)
-    config = dataclasses.replace(CONFIG, attention=kind, fuse_prior=False)
+    config = dataclasses.replace(CONFIG, attention=kind, fuse_dense=False)
     block = Block(config, two_sided=True)
     _, plan = _scene()
     if kind == "dense":
@@ -165,16 +165,16 @@ def _transformer(config: TransformerConfig) -> ReconstructionTransformer:
     return ReconstructionTransformer(config)
 
 
-def _prior(plan: Plan, maps: int) -> PriorFeatures:
+def _dense_features(plan: Plan, maps: int) -> DenseFeatures:
     volume, image = _tokens(plan, seed=8)
-    return PriorFeatures(layer_norm(volume), torch.cat([image] * maps, 1))
+    return DenseFeatures(layer_norm(volume), torch.cat([image] * maps, 1))
 
 
 def test_fused_features_must_be_given() -> None:
-    """A stage that fuses stage-1 features says so when there are none."""
+    """A stage that fuses features of the dense stage refuses to run without them."""
     index, plan = _scene()
     _, image = _tokens(plan)
-    with pytest.raises(ValueError, match="stage before"):
+    with pytest.raises(ValueError, match="features of the dense stage"):
         _transformer(CONFIG)(index, image, plan)
 
 
@@ -186,10 +186,10 @@ def test_sparse_gradients_match_finite_differences() -> None:
     generator = torch.Generator().manual_seed(2)
     image = torch.randn(int(plan.image.offsets[-1]), 12, generator=generator, dtype=torch.float64)
     volume = torch.randn(len(index), 12, generator=generator, dtype=torch.float64)
-    prior = PriorFeatures(volume, torch.cat([image, image], 1))
+    features = DenseFeatures(volume, torch.cat([image, image], 1))
 
     def loss(image: torch.Tensor) -> torch.Tensor:
-        return transformer(index, image, plan, prior).voxels.square().sum()
+        return transformer(index, image, plan, features).voxels.square().sum()
 
     point = image.requires_grad_()
     (slope,) = torch.autograd.grad(loss(point), point)
@@ -202,15 +202,15 @@ def test_sparse_gradients_match_finite_differences() -> None:
 
 def test_every_parameter_learns() -> None:
     """No parameter of either kind of transformer is left without a gradient."""
-    for config in (CONFIG, dataclasses.replace(CONFIG, attention="dense", fuse_prior=False)):
+    for config in (CONFIG, dataclasses.replace(CONFIG, attention="dense", fuse_dense=False)):
         transformer = _transformer(config)
         index, plan = _scene(instances=1)
         _, image = _tokens(plan)
         if config.attention == "dense":
             index = all_tokens(1, 4, 4, 4)
             plan = Plan(Stream.dense(1, 64), Stream.dense(1, len(image)), None)
-        prior = _prior(plan, 2) if config.fuse_prior else None
-        found = transformer(index, image, plan, prior)
+        features = _dense_features(plan, 2) if config.fuse_dense else None
+        found = transformer(index, image, plan, features)
         (found.voxels.square().sum() + found.image_features[0].square().sum()).backward()
         idle = [name for name, p in transformer.named_parameters() if p.grad is None]
         assert idle == []

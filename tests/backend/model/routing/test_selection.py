@@ -11,9 +11,9 @@ from backend.model.routing.selection import (
     foreground_patches,
     grow_tokens,
     image_tokens,
-    prior_image_feature,
-    prior_volume_feature,
     surface_tokens,
+    upsample_image_feature,
+    upsample_volume_feature,
     views_within,
     volume_tokens,
 )
@@ -102,14 +102,14 @@ def test_an_instance_without_tokens_has_no_blocks() -> None:
     assert blocks.instance_offsets.tolist() == [0, 0, 1, 1]
 
 
-def test_prior_features_come_from_the_nearest_old_token() -> None:
+def test_dense_features_come_from_the_nearest_token() -> None:
     """Nearest from 2 to 5 per side: old = floor(new * 2 / 5); unit length, zeros stay zeros."""
     feature = torch.arange(1.0, 9.0).view(1, 8, 1) * torch.tensor([1.0, 0.0, 0.0])
     feature[0, :, 1] = 1.0
     feature[0, 7] = 0
     index = torch.tensor([[0, 1, 2, 3], [0, 1, 4, 4], [0, 0, 0, 0]])
-    image = prior_image_feature(feature, index, 2, 5)  # 2 views of 2x2 tokens
-    volume = prior_volume_feature(feature, index, 5)  # 2x2x2 tokens
+    image = upsample_image_feature(feature, index, 2, 5)  # 2 views of 2x2 tokens
+    volume = upsample_volume_feature(feature, index, 5)  # 2x2x2 tokens
     for found, rows in ((image, [5, 7, 0]), (volume, [1, 3, 0])):
         expected = feature[0, rows]
         norm = expected.norm(dim=1, keepdim=True).clamp(min=1e-12)
