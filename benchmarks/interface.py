@@ -1,13 +1,12 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long the interface stalls while LSRM works: a startup script for a Blender with a window.
+"""The longest stalls of Blender's interface during a job: a startup script for a window.
 
     blender --factory-startup --python benchmarks/interface.py -- LSRM.zip BACKEND_PYTHON OUT.json
 
-The job is the one of a user who presses the button and changes no setting. A timer beats twenty
-times a second. What it misses is written down with what was going on, and so is how long the window
-takes to draw an equal mesh that LSRM has nothing to do with. Blender is left in the end, also if
-something fails; the file then says what.
+The job has the default settings. A timer runs twenty times a second and records its longest delays
+by activity; for comparison also that of an equal mesh which does not come from LSRM.
+Blender quits at the end, also after a failure, which the output then holds.
 """
 
 from __future__ import annotations
@@ -25,50 +24,50 @@ import bpy
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-BEAT = 0.05
+INTERVAL = 0.05
 REST = 3.0
-"""Seconds in which nothing is asked for, before and after the work."""
+"""Seconds without any request, before and after the job."""
 
 LIMIT = 0.3
 """Seconds that the interface may stall while a job runs."""
 
-PATIENCE = 1800.0
-"""Seconds after which the job is given up."""
+TIMEOUT = 1800.0
+"""Seconds after which the job has failed."""
 
 EXTENSION = "bl_ext.user_default.lsrm"
 
 
 @dataclass
-class Heart:
-    """Beats, and notes what it was late for.
+class DelayTimer:
+    """A timer that records its longest intervals.
 
     Attributes:
-        doing: what is going on.
-        gaps: the longest time between two beats, for everything that went on.
-        last: when it beat.
+        activity: what currently happens.
+        gaps: the longest interval in seconds, by activity.
+        last: the time of the last call.
         faces: of the result.
-        error: what went wrong, if anything did.
+        error: of the job, if it failed.
     """
 
-    doing: str = "start"
+    activity: str = "start"
     gaps: dict[str, float] = field(default_factory=dict)
     last: float = field(default_factory=time.perf_counter)
     faces: int = 0
     error: str = ""
 
-    def beat(self) -> float:
-        """Called by Blender; tells when to call again."""
+    def tick(self) -> float:
+        """The callback of Blender's timer, which returns its next interval."""
         now = time.perf_counter()
-        self.gaps[self.doing] = max(self.gaps.get(self.doing, 0.0), now - self.last)
+        self.gaps[self.activity] = max(self.gaps.get(self.activity, 0.0), now - self.last)
         self.last = now
         run = getattr(bpy.context.window_manager, "lsrm", None)
         if run is not None and run.running:
-            self.doing = f"job: {run.step}, {run.stage}"
-        return BEAT
+            self.activity = f"job: {run.step}, {run.stage}"
+        return INTERVAL
 
 
-def work(heart: Heart, extension: str, python: str) -> Generator[float, None, None]:
-    """What is watched, in pieces; each yields how many seconds the next one shall wait.
+def work(timer: DelayTimer, extension: str, python: str) -> Generator[float, None, None]:
+    """The measured activities; yields the seconds to wait before the next one.
 
     Raises:
         RuntimeError: if the job fails, or takes too long.
@@ -78,59 +77,59 @@ def work(heart: Heart, extension: str, python: str) -> Generator[float, None, No
         filepath=extension, repo="user_default", enable_on_install=True
     )
     bpy.context.preferences.addons[EXTENSION].preferences.backend_python = python
-    heart.doing = "rest before"
+    timer.activity = "rest before"
     yield REST
     bpy.context.scene.lsrm.output_folder = tempfile.mkdtemp(prefix="lsrm-interface-")
-    heart.doing, deadline = "job: begin", time.monotonic() + PATIENCE
+    timer.activity, deadline = "job: begin", time.monotonic() + TIMEOUT
     bpy.ops.lsrm.reconstruct("INVOKE_DEFAULT")
     run = bpy.context.window_manager.lsrm
     while run.running and time.monotonic() < deadline:
-        yield BEAT
+        yield INTERVAL
     made = next((each for each in bpy.data.objects if "(LSRM)" in each.name), None)
     if run.running or made is None:
         raise RuntimeError(f"No result: {run.error_code} {run.error_message or run.step}")
-    heart.doing = "first drawing of the result"
+    timer.activity = "first drawing of the result"
     yield REST
-    heart.faces = len(made.data.polygons)
+    timer.faces = len(made.data.polygons)
     twin = bpy.data.objects.new("Twin", made.data.copy())
-    heart.doing = "first drawing of an equal mesh"
+    timer.activity = "first drawing of an equal mesh"
     bpy.context.scene.collection.objects.link(twin)
     yield REST
 
 
 def main() -> None:
-    """Begin when the window is there; write what was found and quit at the end."""
+    """Start once the window is open; write the measurements and quit at the end."""
     extension, python, out = sys.argv[sys.argv.index("--") + 1 :]
-    heart = Heart()
-    steps = work(heart, extension, python)
+    timer = DelayTimer()
+    steps = work(timer, extension, python)
 
     def step() -> float | None:
         try:
             return next(steps)
         except StopIteration:
             pass
-        except Exception as error:  # noqa: BLE001 - whatever it is, Blender must not stay open
-            heart.error = f"{type(error).__name__}: {error}"
+        except Exception as error:  # noqa: BLE001 - Blender must quit after any error
+            timer.error = f"{type(error).__name__}: {error}"
         try:
-            _write(heart, Path(out))
+            _write(timer, Path(out))
         finally:
             bpy.ops.wm.quit_blender()
         return None
 
-    bpy.app.timers.register(heart.beat, persistent=True)
+    bpy.app.timers.register(timer.tick, persistent=True)
     bpy.app.timers.register(step, first_interval=REST, persistent=True)
 
 
-def _write(heart: Heart, out: Path) -> None:
-    """Store the longest stalls, in milliseconds; the job's own decide."""
-    during = [gap for doing, gap in heart.gaps.items() if doing.startswith("job")]
+def _write(timer: DelayTimer, out: Path) -> None:
+    """Store the longest stalls, in milliseconds; those of the job are compared with the limit."""
+    during = [gap for activity, gap in timer.gaps.items() if activity.startswith("job")]
     worst = max(during, default=0.0)
     found = {
-        "error": heart.error,
+        "error": timer.error,
         "longest_stall_of_the_job_ms": round(1000 * worst),
-        "within_limit": not heart.error and worst <= LIMIT,
-        "longest_stalls_ms": {doing: round(1000 * gap) for doing, gap in heart.gaps.items()},
-        "faces": heart.faces,
+        "within_limit": not timer.error and worst <= LIMIT,
+        "longest_stalls_ms": {activity: round(1000 * gap) for activity, gap in timer.gaps.items()},
+        "faces": timer.faces,
         "blender": bpy.app.version_string,
     }
     out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The bench: twelve real objects through the whole path, scored from cameras it has not seen.
+"""The quality benchmark: twelve real objects, reconstructed and scored on held-out views.
 
     python3 -m benchmarks.quality OBJECTS HDRI [--refine auto] [--against OTHER.json] [-o RESULT]
 
-Captures are kept in the work folder and made only once. The standard library is enough to start
-it; everything else runs in LSRM's own environments.
+Captures are kept in the work folder and made only once. It starts with the standard library alone;
+the commands run in LSRM's virtual environments.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ BENCH_CAPTURE = {
 }
 """Distance in bounding radii: the object has radius 0.5, so the cameras stand at 1.5."""
 
-APART = "racquet"
-"""Strings painted with alpha have no surface that a mesh could show; it stands on its own line."""
+EXCLUDED = "racquet"
+"""Its strings are painted with alpha and have no surface, so means are also given without it."""
 
 SCAN = "gso_"
 MEASURES = ("iou", "psnr", "psnr_foreground", "ssim")
@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--refine", default="auto")
     add("--only", default="", help="run the objects whose path holds this text, any case")
     add("--true-geometry", action="store_true", help="also texture the true meshes: the bound")
-    add("--against", type=Path, help="an earlier table: tell what was gained and lost since")
+    add("--against", type=Path, help="an earlier table to compare with")
     add("--work", type=Path, default=Path("bench"))
     add("-o", "--output", type=Path, default=Path("benchmarks/results/quality.json"))
     return parser
@@ -99,15 +99,15 @@ def _run_object(asset: Path, folder: Path, arguments: argparse.Namespace) -> dic
     if not views.is_dir():
         axis = ["--up-axis", "Z"] if asset.suffix == ".obj" else []
         light = ["--environment", str(arguments.hdri)]
-        bench = [str(word) for pair in BENCH_CAPTURE.items() for word in pair]
-        _answer(
+        bench = [str(part) for option in BENCH_CAPTURE.items() for part in option]
+        _run_json(
             blender_command(
                 "capture", str(asset), "-o", str(views), *axis, *light, "--normalize", *bench
             )
         )
     result = folder / f"refine-{arguments.refine}"
     start = time.perf_counter()
-    report = _answer(
+    report = _run_json(
         backend_command("reconstruct", str(views), "-o", str(result), "--refine", arguments.refine)
     )
     row = {
@@ -119,31 +119,31 @@ def _run_object(asset: Path, folder: Path, arguments: argparse.Namespace) -> dic
         textured = folder / "true-geometry"
         script = str(Path(__file__).with_name(TRUE_GEOMETRY))
         python = backend_command()[0]
-        _answer([python, script, str(views), str(textured)])
+        _run_json([python, script, str(views), str(textured)])
         row["true_geometry"] = _score(views, textured)
     return row
 
 
 def _score(views: Path, result: Path) -> dict[str, float]:
-    answer = _answer(blender_command("evaluate", str(views), str(result)))
-    scores = {measure: round(answer["mean"][measure], 4) for measure in MEASURES}
-    return {**scores, "chamfer_x1e3": round(answer["chamfer_x1e3"], 2)}
+    scores = _run_json(blender_command("evaluate", str(views), str(result)))
+    means = {measure: round(scores["mean"][measure], 4) for measure in MEASURES}
+    return {**means, "chamfer_x1e3": round(scores["chamfer_x1e3"], 2)}
 
 
-def _answer(command: list[str]) -> dict[str, Any]:
-    """Run a command of ours; its JSON answer."""
+def _run_json(command: list[str]) -> dict[str, Any]:
+    """Run a command with --json; returns its document."""
     done = subprocess.run(
         [*command, "--json"], env=child_variables(), stdout=subprocess.PIPE, check=True
     )
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
 
 
 def _summary(rows: dict[str, Any]) -> dict[str, Any]:
-    """Means and worsts over the scans, and over all objects but the one that stands apart."""
+    """Means and worst values over the scans, and over all objects but the excluded one."""
     scans = [row for name, row in rows.items() if name.startswith(SCAN)]
-    most = [row for name, row in rows.items() if APART not in name.lower()]
-    groups = {"scans": scans, "without_racquet": most}
+    others = [row for name, row in rows.items() if EXCLUDED not in name.lower()]
+    groups = {"scans": scans, "without_racquet": others}
     return {
         name: {
             measure: {
@@ -159,7 +159,7 @@ def _summary(rows: dict[str, Any]) -> dict[str, Any]:
 
 
 def _gain(rows: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
-    """What objects gained over another run, in decibels and in IoU."""
+    """The gain of every object over another run, in decibels and in IoU."""
     gains = {
         name: {
             measure: round(row[measure] - others[name][measure], 4) for measure in ("psnr", "iou")
@@ -195,7 +195,7 @@ def _table(rows: dict[str, Any], summary: dict[str, Any]) -> str:
 
 
 def _processor() -> str:
-    """The processor's name where the system tells it."""
+    """The name of the processor."""
     try:
         found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text("utf-8"))
     except OSError:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The bound of the bench: the true mesh of a capture with our texture, as a result folder.
+"""The upper bound of the quality benchmark: the true mesh with a baked texture, as a result folder.
 
 python true_geometry.py VIEWS OUT --json      (in the backend environment)
 """

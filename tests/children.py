@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What tests of parents and children share: pumping, and looking after processes and files."""
+"""Helpers for tests of child processes: pumping clients, looking at processes and files."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def pumped(client, job, seconds: float = 10.0) -> str:
 
 
 def pump_until(client, condition, seconds: float = 10.0) -> None:
-    """Pump until something is so."""
+    """Pump until a condition holds."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "it did not come to that"
+        assert time.monotonic() < end, "timed out"
         client.pump()
         time.sleep(0.005)
 
@@ -49,5 +49,5 @@ def children_of(pid: int) -> list[int]:
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    """All files below a folder, with what they hold."""
+    """All files below a folder, with their contents."""
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}

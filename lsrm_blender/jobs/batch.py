@@ -97,6 +97,9 @@ class BatchLog:
     Args:
         path: of the JSON lines; None writes none.
         print_line: receives a line for people.
+
+    Attributes:
+        say: prints a line for people.
     """
 
     def __init__(self, path: Path | None, print_line: Callable[[str], None]) -> None:

@@ -19,7 +19,17 @@ STEEL: Color = (0.52, 0.53, 0.55)
 
 @dataclass(frozen=True)
 class Palette:
-    """The materials of the toy."""
+    """The materials of the toy.
+
+    Attributes:
+        cream: enamel of the body.
+        checks: enamel of the checkered band.
+        red: enamel of nose, fins and the inside of the nozzle.
+        letters: enamel of the letters.
+        brass: of rings and the ball.
+        steel: of nozzle and antenna.
+        glass: of the windows.
+    """
 
     cream: bpy.types.Material
     checks: bpy.types.Material

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Blender as a guest of pytest: functions and commands that run in its own Python."""
+"""Fixtures that run functions and commands in Blender's Python."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ spec.loader.exec_module(entry)
 entry.load_package()
 import bpy
 space = {}
-exec((folder / "guest.py").read_text("utf-8"), space)
-answer = space["guest"](**json.loads((folder / "arguments.json").read_text("utf-8")))
+exec((folder / "function.py").read_text("utf-8"), space)
+answer = space["function"](**json.loads((folder / "arguments.json").read_text("utf-8")))
 (folder / "answer.json").write_text(json.dumps(answer), "utf-8")
 os._exit(0)
 """
 
 
 @pytest.fixture(scope="session")
-def guest_variables(tmp_path_factory) -> dict[str, str]:
+def blender_variables(tmp_path_factory) -> dict[str, str]:
     """An environment without the user's Blender settings, with this backend."""
     profile = tmp_path_factory.mktemp("profile")
     return child_variables(BLENDER_USER_RESOURCES=str(profile), LSRM_BACKEND=sys.executable)
 
 
 @pytest.fixture(scope="session")
-def in_blender(blender_python, repository, guest_variables, tmp_path_factory):
+def in_blender(blender_python, repository, blender_variables, tmp_path_factory):
     """Run a function in Blender's Python, where the repository is the package `lsrm`.
 
-    Only its text travels, so it imports what it needs itself; arguments and answer are JSON.
+    Only its source is passed, so it imports what it needs; arguments and result are JSON.
     """
 
-    def run(guest, **arguments):
-        folder = tmp_path_factory.mktemp("guest")
-        text = textwrap.dedent(inspect.getsource(guest))
-        (folder / "guest.py").write_text(f"{text}\nguest = {guest.__name__}\n", "utf-8")
+    def run(function, **arguments):
+        folder = tmp_path_factory.mktemp("function")
+        text = textwrap.dedent(inspect.getsource(function))
+        (folder / "function.py").write_text(f"{text}\nfunction = {function.__name__}\n", "utf-8")
         (folder / "arguments.json").write_text(json.dumps(arguments, default=str), "utf-8")
         done = subprocess.run(
             [blender_python, "-P", "-c", RUNNER, str(repository), str(folder)],
-            env=guest_variables, capture_output=True, text=True, timeout=300, check=False,
+            env=blender_variables, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-4000:]
         return json.loads((folder / "answer.json").read_text("utf-8"))
@@ -61,14 +61,14 @@ def in_blender(blender_python, repository, guest_variables, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def lsrm_blender(blender_python, repository, guest_variables):
+def lsrm_blender(blender_python, repository, blender_variables):
     """Run a command line of `lsrm_blender` in Blender's Python."""
     entry = repository / "lsrm_blender" / "entry.py"
 
-    def run(*words, **changes):
+    def run(*arguments, **changes):
         return subprocess.run(
-            [str(blender_python), "-P", str(entry), *map(str, words)],
-            env={**guest_variables, **changes},
+            [str(blender_python), "-P", str(entry), *map(str, arguments)],
+            env={**blender_variables, **changes},
             capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
 
@@ -76,7 +76,7 @@ def lsrm_blender(blender_python, repository, guest_variables):
 
 
 def _make_block(path):
-    """Store a .blend with a turned, stretched and moved block of known material, and a world."""
+    """Save a .blend with a rotated, scaled and moved block of known material, and a world."""
     import bpy
     from lsrm.lsrm_blender.scene.asset_import import open_empty
 

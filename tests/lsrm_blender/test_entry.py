@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The way from a shell into Blender: which Blender is taken, and what reaches stdout."""
+"""From a shell into Blender: the front process, its help, and what reaches stdout."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from backend.shared.virtual_environments import child_variables
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="the stand-in is a shell script")
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="the fake Blender is a shell script")
 
 
 @pytest.fixture
-def stand_in(blender_python, tmp_path):
-    """Make a program that behaves like a whole Blender of some version: banner, then script."""
+def fake_blender(blender_python, tmp_path):
+    """A function that makes a program which prints a banner and runs a script, as Blender does."""
 
     def make(banner: str) -> Path:
         program = tmp_path / "blender"
@@ -45,9 +45,9 @@ def lsrm(*arguments: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_whole_blender_answers_with_json_alone(stand_in, tmp_path):
-    """Blender's banner goes to stderr; stdout is one document, and the exit code is ours."""
-    blender = stand_in("Blender 4.3.2")
+def test_a_whole_blender_prints_json_alone(fake_blender, tmp_path):
+    """Blender's banner goes to stderr; stdout is one document, and the exit code the command's."""
+    blender = fake_blender("Blender 4.3.2")
     capture = ["capture", tmp_path / "absent.glb", "-o", tmp_path / "views", "--json"]
     result = lsrm("--blender", blender, *capture)
     assert result.returncode == 1, result.stderr
@@ -56,9 +56,9 @@ def test_a_whole_blender_answers_with_json_alone(stand_in, tmp_path):
 
 
 @pytest.mark.parametrize("banner", ["Blender 4.1.1", "GIMP 3.0"])
-def test_an_old_blender_and_another_program_are_refused(stand_in, banner):
+def test_old_blenders_and_other_programs_are_refused(fake_blender, banner):
     """4.2 is the first Blender with extensions; anything else gives an error that names it."""
-    blender = stand_in(banner)
+    blender = fake_blender(banner)
     result = lsrm("capture", "a.glb", "-o", "views", "--blender", blender, "--json")
     assert result.returncode == 3
     error = json.loads(result.stdout)["error"]

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The extension as Blender sees it: a valid zip that installs, enables and goes away again."""
+"""The extension in Blender: a valid zip that installs, registers and uninstalls."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import pytest
 
 from backend.shared.virtual_environments import child_variables
 
-ROOMS = {"backend", "kernels", "lsrm_blender"}
-AROUND = {"LICENSE", "__init__.py", "blender_manifest.toml", "pyproject.toml"}
+PACKAGES = {"backend", "kernels", "lsrm_blender"}
+FILES = {"LICENSE", "__init__.py", "blender_manifest.toml", "pyproject.toml"}
 
 INSTALL_AND_ENABLE = """
 import json, os, sys
 import bpy
 bpy.ops.wm.read_factory_settings(use_empty=True)
 before = set(dir(bpy.types))
-said = bpy.ops.extensions.package_install_files(
+result = bpy.ops.extensions.package_install_files(
     filepath=sys.argv[1], repo="user_default", enable_on_install=True
 )
 name = "bl_ext.user_default.lsrm"
@@ -34,7 +34,7 @@ path, modules = list(sys.path), sorted(sys.modules)
 repository = [r.module for r in bpy.context.preferences.extensions.repos].index("user_default")
 gone = bpy.ops.extensions.package_uninstall(repo_index=repository, pkg_id="lsrm")
 answer = {
-    "install": list(said), "enabled": enabled, "uninstall": list(gone),
+    "install": list(result), "enabled": enabled, "uninstall": list(gone),
     "left": name in bpy.context.preferences.addons, "types": set(dir(bpy.types)) == before,
     "foreign": [m for m in modules if m.split(".")[0] in ("backend", "kernels", "lsrm_blender")],
     "path": [p for p in path if "lsrm" in p],
@@ -74,11 +74,11 @@ def test_manifest_and_zip_are_valid(extension_tool, repository, package):
         assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_zip_holds_only_what_runs(package):
-    """Three rooms, the entry, manifest, pins and license; no tests, caches or hidden files."""
+def test_zip_holds_only_what_is_needed(package):
+    """The zip holds the three packages and four files; no tests, caches or hidden files."""
     with zipfile.ZipFile(package) as archive:
         names = [name for name in archive.namelist() if not name.endswith("/")]
-    assert {name.split("/")[0] for name in names} == ROOMS | AROUND
+    assert {name.split("/")[0] for name in names} == PACKAGES | FILES
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
     assert {
         "backend/shared/virtual_environments.py",
@@ -87,8 +87,8 @@ def test_zip_holds_only_what_runs(package):
     assert package.stat().st_size < 1 << 20
 
 
-def test_extension_installs_enables_and_leaves_without_a_trace(blender_python, package, tmp_path):
-    """Installed from the zip it registers again and again, imports nothing top-level, and goes."""
+def test_extension_installs_registers_and_uninstalls(blender_python, package, tmp_path):
+    """The zip installs, registers repeatedly, imports no top-level module, and uninstalls."""
     answer = tmp_path / "answer.json"
     variables = child_variables(BLENDER_USER_RESOURCES=str(tmp_path / "user"))
     del variables["PYTHONPATH"]

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The button that installs the backend: why it could not, that it is quick, that it stops."""
+"""The button that installs the backend: failures, a finished environment, cancelling."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def install(make_client, tmp_path, monkeypatch):
     return make_client((*INSTALL, str(tmp_path / "environment")))
 
 
-def test_the_button_tells_why_it_could_not_install(install):
-    """Without a network the installation is an error that says so, and can be tried again."""
+def test_installation_without_a_network_fails_with_a_remedy(install):
+    """Without a network the installation fails with an error, and can be tried again."""
     job = install.submit("install")
     assert pumped(install, job, 120) == "ENVIRONMENT_BROKEN"
     assert "run the same command again" in job.error.remedy
 
 
-def test_the_button_is_quick_where_all_is_there(install, tmp_path):
-    """An environment that is complete is not installed again; the answer names its Python."""
+def test_a_complete_environment_is_not_installed_again(install, tmp_path):
+    """The installation of a complete environment returns its Python at once."""
     environment = backend_environment(tmp_path / "environment")
     environment.python.parent.mkdir(parents=True)
     environment.python.symlink_to(sys.executable)
@@ -46,8 +46,8 @@ def test_the_button_is_quick_where_all_is_there(install, tmp_path):
     assert job.result == {"python": str(environment.python)}
 
 
-def test_the_button_stops(install, tmp_path):
-    """A stop ends pip in seconds and leaves the process ready; the next try goes on."""
+def test_cancelling_the_installation(install, tmp_path):
+    """A cancel ends pip in seconds and keeps the process for the next installation."""
     job = install.submit("install")
     pump_until(install, lambda: job.progress.stage == "install", 60)
     pid = install.child.pid

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The batch: good, broken and oddly named files, stopped, killed and started again."""
+"""The command `convert`: good, broken and oddly named files, stopped, killed and resumed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ f 4 1 5 8
 
 @pytest.fixture
 def items(lsrm):
-    """The module that knows what belongs to a batch."""
+    """The module of batch items."""
     return lsrm("lsrm_blender.jobs.batch_items")
 
 
@@ -60,7 +60,7 @@ def touched(*paths: Path) -> None:
 
 
 def test_files_folders_and_patterns_are_found_once_in_natural_order(items, tmp_path):
-    """Folders are searched to the bottom, the output in them is not, and no file comes twice."""
+    """Folders are searched recursively but for the output, and no file is found twice."""
     names = ["chair10.glb", "chair2.glb", "deep/er/lamp.OBJ", "notes.txt", "out/old/mesh.glb"]
     touched(*(tmp_path / name for name in names))
     inputs = [str(tmp_path), str(tmp_path / "chair2.glb"), str(tmp_path / "**" / "*.glb")]
@@ -69,7 +69,7 @@ def test_files_folders_and_patterns_are_found_once_in_natural_order(items, tmp_p
 
 
 def test_every_item_has_a_folder_of_its_own(items, tmp_path):
-    """Equal names, names that differ in case only, and names no system can write are told apart."""
+    """Equal names, names that differ in case only, and invalid names give unique folder names."""
     names = ["a/x.glb", "b/x.glb", "b/x.obj", "b/X.ply", "c/na:me?.glb", "d/...glb"]
     paths = [tmp_path / name for name in names]
     touched(*paths)
@@ -79,8 +79,8 @@ def test_every_item_has_a_folder_of_its_own(items, tmp_path):
     assert all(name.strip(" .") == name and name for name in found)
 
 
-def test_inputs_that_name_nothing_are_all_listed(items, tmp_path):
-    """A typing mistake is told before hours of work begin."""
+def test_inputs_without_files_are_all_listed(items, tmp_path):
+    """A mistyped input is reported before the batch starts."""
     touched(tmp_path / "good.glb")
     inputs = [str(tmp_path / "good.glb"), str(tmp_path / "bad.glb"), str(tmp_path / "*.obj")]
     with pytest.raises(items.NoSuchInput) as refused:
@@ -89,8 +89,8 @@ def test_inputs_that_name_nothing_are_all_listed(items, tmp_path):
     assert "*.obj" in refused.value.message
 
 
-def test_fingerprint_is_of_all_that_matters(items, tmp_path):
-    """The file, the materials and textures it names and the settings count; its place does not."""
+def test_fingerprint_depends_on_content_and_settings(items, tmp_path):
+    """The file, its materials and textures and the settings count; its path does not."""
     asset = tmp_path / "a.obj"
     asset.write_text("mtllib a.mtl\n" + CUBE)
     (tmp_path / "a.mtl").write_text("newmtl m\nmap_Kd -bm 1 wood.png\n")
@@ -107,25 +107,30 @@ def test_fingerprint_is_of_all_that_matters(items, tmp_path):
 
 @pytest.mark.parametrize("broken", ["", "[]", '{"state": "done"}', '{"new": 1}', "{"])
 def test_a_broken_status_is_no_status(items, tmp_path, broken):
-    """After a power cut an item is converted again, whatever its status file holds."""
+    """An item with an invalid status file is converted again."""
     (tmp_path / items.STATUS).write_text(broken)
     assert items.read_status(tmp_path) is None
 
 
 @dataclasses.dataclass
 class FakeClient:
-    """Answers at once: from a list, where an exception is raised."""
+    """A client that answers at once.
+
+    Attributes:
+        outcomes: of the next requests: an exception to raise, or None.
+        methods: of all requests so far.
+    """
 
     outcomes: list
-    asked: list = dataclasses.field(default_factory=list)
+    methods: list = dataclasses.field(default_factory=list)
 
     def submit(self, method: str, params: dict) -> dict:
-        """Take note of the question."""
-        self.asked.append(method)
+        """Record the method."""
+        self.methods.append(method)
         return params
 
     def wait(self, params: dict, progress):
-        """Give the next outcome."""
+        """Return or raise the next outcome."""
         outcome = self.outcomes.pop(0) if self.outcomes else None
         if outcome is not None:
             raise outcome
@@ -154,24 +159,24 @@ def run_batch(lsrm, tmp_path, monkeypatch):
         log = convert.BatchLog(output / "log.jsonl", lambda text: None)
         batch = convert.Batch(items, output, convert.BatchSettings(**settings), children, log)
         summary = batch.run(lsrm("backend.shared.progress").Progress())
-        return [entry["state"] for entry in summary["items"]], summary["exit_code"], backend.asked
+        return [entry["state"] for entry in summary["items"]], summary["exit_code"], backend.methods
 
     return run
 
 
-def test_a_failing_item_costs_itself(run_batch, lsrm):
-    """One bad file does not stop the rest; it is not tried again until one asks for it."""
+def test_a_failing_item_does_not_stop_the_batch(run_batch, lsrm):
+    """A failed item is not tried again, unless --retry-failed requests it."""
     bad = lsrm("backend.shared.errors").EmptyMask("Mask 2 is empty.", "Remove it.")
     assert run_batch([None, bad, None])[:2] == (["done", "failed", "done"], 1)
     assert run_batch([]) == (["skipped", "failed", "skipped"], 1, [])
-    states, code, asked = run_batch([], retry_failed=True)
-    assert (states, code, len(asked)) == (["skipped", "done", "skipped"], 0, 1)
+    states, code, methods = run_batch([], retry_failed=True)
+    assert (states, code, len(methods)) == (["skipped", "done", "skipped"], 0, 1)
     assert run_batch([], force=True)[0] == ["done"] * 3
     assert run_batch([], reconstruct={"faces": 7})[0] == ["done"] * 3
 
 
-def test_another_light_in_the_same_file_counts(run_batch, tmp_path):
-    """Who stores another environment under the same name gets other results."""
+def test_the_content_of_the_environment_counts(run_batch, tmp_path):
+    """Items are converted again if the environment file has another content."""
     light = tmp_path / "sky.hdr"
     capture = {"environment": str(light)}
     for content, states in ((b"noon", "done"), (b"noon", "skipped"), (b"dusk", "done")):
@@ -180,8 +185,8 @@ def test_another_light_in_the_same_file_counts(run_batch, tmp_path):
 
 
 @pytest.mark.parametrize("refine", ["0", "-1", "soon", "1.5"])
-def test_wrong_seconds_are_usage(lsrm, capsys, refine):
-    """The refinement is checked before hours of work begin, in the words of `reconstruct`."""
+def test_wrong_refinement_is_wrong_usage(lsrm, capsys, refine):
+    """The refinement is checked before the batch starts, with the message of `reconstruct`."""
     parser = lsrm("lsrm_blender.commands.command_line").parser()
     with pytest.raises(SystemExit) as stop:
         parser.parse_args(["convert", "a.glb", "-o", "out", f"--refine={refine}"])
@@ -189,15 +194,15 @@ def test_wrong_seconds_are_usage(lsrm, capsys, refine):
     assert f"'{refine}' is not off, auto or seconds" in capsys.readouterr().err
 
 
-def test_a_dead_child_is_worth_another_try(run_batch, lsrm):
-    """A crash may be an accident, so the item is tried again; twice in a row is a failure."""
+def test_an_item_is_tried_again_after_a_child_died(run_batch, lsrm):
+    """After a crash the item is tried again; after a second one it has failed."""
     died = lsrm("backend.shared.errors").BackendDied("Killed.", "Try again.")
-    states, code, asked = run_batch([died, None, died, died, None])
-    assert (states, code, len(asked)) == (["done", "failed", "done"], 1, 5)
+    states, code, methods = run_batch([died, None, died, died, None])
+    assert (states, code, len(methods)) == (["done", "failed", "done"], 1, 5)
 
 
-def test_a_batch_that_is_stopped_says_what_is_left(run_batch, lsrm):
-    """Ctrl-C is 130, and the next run goes on; --fail-fast ends at the first failure."""
+def test_a_stopped_batch_is_resumed(run_batch, lsrm):
+    """A cancel exits with 130 and the next run resumes; --fail-fast ends at the first failure."""
     errors = lsrm("backend.shared.errors")
     states, code, _ = run_batch([None, errors.Cancelled("Stopped.", "Again.")])
     assert (states, code) == (["done"], 130)
@@ -205,15 +210,15 @@ def test_a_batch_that_is_stopped_says_what_is_left(run_batch, lsrm):
     assert run_batch([bad], fail_fast=True)[:2] == (["skipped", "failed"], 1)
 
 
-def test_without_a_backend_nothing_is_tried(run_batch, lsrm):
-    """What no item can do anything about ends the batch with the environment's error."""
+def test_a_missing_backend_ends_the_batch(run_batch, lsrm):
+    """An error of the environment is no failure of an item; it ends the batch."""
     broken = lsrm("backend.shared.errors").EnvironmentBroken("No backend.", "Install it.")
     with pytest.raises(lsrm("backend.shared.errors").EnvironmentBroken):
         run_batch([broken])
 
 
 def test_only_one_batch_writes_to_a_folder(lsrm, tmp_path):
-    """A second one is refused while the first one runs, and welcome afterwards."""
+    """A second batch is refused while the first one runs, and accepted afterwards."""
     convert = lsrm("lsrm_blender.jobs.batch")
     with convert.locked(tmp_path), pytest.raises(lsrm("backend.shared.errors").LsrmError):
         convert.locked(tmp_path).__enter__()
@@ -228,8 +233,8 @@ def convert(blender_python):
     variables = child_variables(LSRM_BACKEND=sys.executable, OMP_NUM_THREADS="1")
     del variables["PYTHONPATH"]
 
-    def start(*words: str) -> subprocess.Popen:
-        command = [str(blender_python), "-P", entry, "convert", *words, *QUICK, "--json"]
+    def start(*arguments: str) -> subprocess.Popen:
+        command = [str(blender_python), "-P", entry, "convert", *arguments, *QUICK, "--json"]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         return subprocess.Popen(command, env=variables, **pipes)
 
@@ -237,15 +242,15 @@ def convert(blender_python):
 
 
 def states_of(process: subprocess.Popen) -> tuple[dict[str, str], int]:
-    """What became of the items by the summary on stdout, and the exit code."""
-    out, words = process.communicate(timeout=300)
-    assert out, words
+    """The states of the items in the summary on stdout, and the exit code."""
+    out, err = process.communicate(timeout=300)
+    assert out, err
     return {entry["name"]: entry["state"] for entry in json.loads(out)["items"]}, process.returncode
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_stopped_killed_and_started_again_it_finishes_the_rest(convert, tmp_path):
-    """Right states and codes at every step, no process left, and what is done is not done again."""
+def test_a_stopped_or_killed_batch_is_resumed(convert, tmp_path):
+    """After each run states and exit codes are right, no process is left; nothing runs twice."""
     assets, output = tmp_path / "assets", tmp_path / "out"
     assets.mkdir()
     for name in ("a", "b", "name with spaces é"):
@@ -290,10 +295,10 @@ def test_stopped_killed_and_started_again_it_finishes_the_rest(convert, tmp_path
     assert not list(output.glob("*/.*"))
 
 
-def test_wrong_words_are_usage(convert, tmp_path):
-    """A missing file is told with exit code 2, before any process is started."""
+def test_missing_input_is_wrong_usage(convert, tmp_path):
+    """A missing file exits with code 2, before any child process is started."""
     process = convert(str(tmp_path / "none.glb"), "-o", str(tmp_path / "out"))
-    _, words = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert "none.glb" in words
+    assert "none.glb" in err
     assert not (tmp_path / "out").exists()

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A child and its parent: every way in which one of them may fail, and what becomes of the job."""
+"""The backend client: every way in which child or parent may fail, and the outcome of the job."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.children import alive, gone, pump_until, pumped
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
-# A child like ours, whose one method does what it is told.
+# A child like the backend, whose one method does what its parameters say.
 CHILD = """
 import logging, os, signal, subprocess, sys, time
 from backend.shared.errors import EmptyMask
@@ -30,7 +30,7 @@ if what == "mute":
 if what == "incomplete":
     import torch_that_is_not_there
 pipe = Pipe.take_standard_streams()
-print("words of a library")
+print("output of a library")
 
 def work(params, progress):
     what = params["what"]
@@ -59,7 +59,7 @@ def work(params, progress):
             return {"done": True}
     if what == "stop":
         os.kill(os.getpid(), signal.SIGSTOP)
-    if what == "deaf":
+    if what == "ignores signals":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if what == "grandchild":
         left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
@@ -93,15 +93,15 @@ def make_test_client(make_client):
     return make
 
 
-def test_patience_keeps_the_promise(lsrm):
-    """A dead or silent child is noticed within ten seconds by the limits that users get."""
+def test_default_limits_notice_a_dead_child_in_ten_seconds(lsrm):
+    """With the default limits a dead or silent child is noticed within ten seconds."""
     limits = lsrm("lsrm_blender.jobs.child_watchdog").TimeLimits()
     assert max(limits.silence, limits.first_message, limits.kill) <= 10.0
     assert limits.silence > 3 * protocol.HEARTBEAT_SECONDS
 
 
-def test_jobs_are_done_in_order_by_one_process(make_test_client):
-    """Three jobs, one child, answers in order, with progress on the way."""
+def test_jobs_run_in_order_in_one_process(make_test_client):
+    """Three jobs run in one child; results come in order, with progress before."""
     client = make_test_client()
     jobs = [client.submit("work", {"what": "count", "number": number}) for number in range(3)]
     pump_until(client, lambda: client.child is not None)
@@ -115,11 +115,11 @@ def test_jobs_are_done_in_order_by_one_process(make_test_client):
     assert sorted(seen) == seen
     assert client.child.pid == pid
     assert jobs[0].progress.stage == "second"
-    assert client.child.log_tail() == "words of a library"
+    assert client.child.log_tail() == "output of a library"
 
 
 @pytest.mark.parametrize(
-    ("params", "code", "words"),
+    ("params", "code", "text"),
     [
         ({"what": "fail"}, "EMPTY_MASK", "mask 3"),
         ({"what": "fault"}, "ERROR", "ZeroDivisionError"),
@@ -136,30 +136,30 @@ def test_jobs_are_done_in_order_by_one_process(make_test_client):
     ],
 )
 def test_a_failing_job_ends_with_its_error_and_the_next_one_works(
-    make_test_client, params, code, words
+    make_test_client, params, code, text
 ):
-    """Whatever happens to the child: a typed error in seconds, no process left, and on it goes."""
+    """Every failure gives its error in seconds, leaves no process, and the next job succeeds."""
     stage = 1.0 if params["what"] == "endless stage" else 60.0
     client = make_test_client(stage=stage, log_megabytes=2, silence=2.5)
     job = client.submit("work", params)
     pump_until(client, lambda: client.child is not None)
     pid = client.child.pid
     assert pumped(client, job) == code
-    assert words in job.error.message
+    assert text in job.error.message
     assert job.error.remedy
     assert client.child is not None or gone(pid)
     assert pumped(client, client.submit("work", {"what": "count"})) == "done"
 
 
-def test_a_flood_of_words_does_not_stop_a_job(make_test_client):
-    """What nobody reads goes to a file, so a talkative library blocks nothing."""
+def test_much_output_does_not_stop_a_job(make_test_client):
+    """Output beside the protocol goes to a file, so a verbose library blocks nothing."""
     client = make_test_client(log_megabytes=50)
     assert pumped(client, client.submit("work", {"what": "loud", "megabytes": 20})) == "done"
     assert client.child.log_size() > 15e6
 
 
 @pytest.mark.parametrize(
-    ("what", "code", "words"),
+    ("what", "code", "text"),
     [
         ("mute", "BACKEND_DIED", "no sign of life"),
         ("incomplete", "ENVIRONMENT_BROKEN", "torch_that_is_not_there"),
@@ -167,17 +167,17 @@ def test_a_flood_of_words_does_not_stop_a_job(make_test_client):
         ("newer", "ENVIRONMENT_BROKEN", "another version"),
     ],
 )
-def test_a_child_that_cannot_be_used_fails_all_jobs(make_test_client, what, code, words):
-    """A backend that does not start or is of another version is told, not tried for ever."""
+def test_a_child_that_cannot_be_used_fails_all_jobs(make_test_client, what, code, text):
+    """A backend that does not start, or of another version, fails all jobs at once."""
     client = make_test_client(what, first_message=1.5)
     jobs = [client.submit("work", {"what": "count"}) for _ in range(2)]
     assert [pumped(client, job) for job in jobs] == [code, code]
-    assert words in jobs[0].error.message
+    assert text in jobs[0].error.message
     assert client.child is None
 
 
 def test_an_old_log_may_be_held_open(make_test_client, tmp_path, monkeypatch):
-    """On Windows a log that another process holds open cannot be renamed: the child starts."""
+    """On Windows a log that is open elsewhere cannot be renamed; the child still starts."""
     (tmp_path / "log.txt").write_text("of another child")
 
     def refuse(*_):
@@ -186,7 +186,7 @@ def test_an_old_log_may_be_held_open(make_test_client, tmp_path, monkeypatch):
     monkeypatch.setattr(type(tmp_path), "replace", refuse)
     client = make_test_client()
     assert pumped(client, client.submit("work", {"what": "count"})) == "done"
-    assert client.child.log_tail() == "words of a library"
+    assert client.child.log_tail() == "output of a library"
 
 
 def test_no_such_program(make_client):
@@ -195,9 +195,11 @@ def test_no_such_program(make_client):
     assert pumped(client, client.submit("work")) == "ENVIRONMENT_BROKEN"
 
 
-@pytest.mark.parametrize(("what", "limit"), [("patient", 0.45), ("never", 0.95), ("deaf", 3.0)])
-def test_cancel_asks_then_terminates_then_kills(make_test_client, what, limit):
-    """A job that listens stops at once; one that does not is ended, and one that resists killed."""
+@pytest.mark.parametrize(
+    ("what", "limit"), [("patient", 0.45), ("never", 0.95), ("ignores signals", 3.0)]
+)
+def test_cancel_requests_then_terminates_then_kills(make_test_client, what, limit):
+    """A job that checks stops at once; one that does not is terminated, then killed."""
     client = make_test_client()
     job = client.submit("work", {"what": what})
     pump_until(client, lambda: job.progress.stage == "first")
@@ -211,7 +213,7 @@ def test_cancel_asks_then_terminates_then_kills(make_test_client, what, limit):
 
 
 def test_cancel_now_and_cancel_while_waiting(make_test_client):
-    """Stop now kills the process; a job that has not begun is simply taken from the queue."""
+    """Cancel now kills the process; a waiting job is removed from the queue."""
     client = make_test_client()
     first, second = (client.submit("work", {"what": "never"}) for _ in range(2))
     pump_until(client, lambda: first.progress.stage == "first")
@@ -224,7 +226,7 @@ def test_cancel_now_and_cancel_while_waiting(make_test_client):
 
 
 def test_closing_leaves_no_process(make_test_client):
-    """The child goes with its client, and so does what the child had started."""
+    """Closing a client ends its child and the processes that the child has started."""
     client = make_test_client()
     job = client.submit("work", {"what": "grandchild"})
     pump_until(client, lambda: job.progress.stage == "grandchild")
@@ -235,8 +237,8 @@ def test_closing_leaves_no_process(make_test_client):
 
 
 @pytest.mark.parametrize("what", ["good", "stubborn"])
-def test_an_idle_child_is_let_go_without_waiting(make_test_client, what):
-    """A window that frees memory is not held up, and a child that does not go is killed."""
+def test_an_idle_child_is_ended_without_waiting(make_test_client, what):
+    """Freeing memory does not block the window, and a child that does not end is killed."""
     client = make_test_client(what)
     assert pumped(client, client.submit("work", {"what": "count"})) == "done"
     pid, start = client.child.pid, time.monotonic()
@@ -248,21 +250,21 @@ def test_an_idle_child_is_let_go_without_waiting(make_test_client, what):
     assert pumped(client, client.submit("work", {"what": "count"})) == "done"
 
 
-def test_wait_is_for_scripts(make_test_client, lsrm):
-    """Without a window the same client is pumped by a loop, which hands on progress and cancel."""
-    client, told = make_test_client(), []
+def test_wait_reports_progress_and_passes_cancels_on(make_test_client, lsrm):
+    """Scripts wait for a job: its progress is reported, and a cancelled progress cancels it."""
+    client, reports = make_test_client(), []
     progress_module = lsrm("backend.shared.progress")
-    progress = progress_module.Progress(lambda *report: told.append(report))
+    progress = progress_module.Progress(lambda *report: reports.append(report))
     assert client.wait(client.submit("work", {"what": "count"}), progress) == {"done": None}
-    assert told
-    assert told[-1][0] == "second"
+    assert reports
+    assert reports[-1][0] == "second"
     progress = progress_module.Progress(lambda *_: progress.cancel())
     with pytest.raises(lsrm("backend.shared.errors").Cancelled):
         client.wait(client.submit("work", {"what": "patient"}), progress)
 
 
-def test_time_in_which_nobody_listened_is_not_the_childs(make_test_client):
-    """A parent that was busy, or a computer that slept, does not take its child for dead."""
+def test_time_without_pumping_does_not_count_as_silence(make_test_client):
+    """After a busy parent or a sleeping computer, the child is not taken for dead."""
     client = make_test_client(silence=2.0)
     job = client.submit("work", {"what": "patient"})
     pump_until(client, lambda: job.progress.stage == "first")
@@ -272,7 +274,7 @@ def test_time_in_which_nobody_listened_is_not_the_childs(make_test_client):
 
 
 def serving(*command: str, **variables: str) -> subprocess.Popen:
-    """A child with open pipes, for tests that are its parent themselves."""
+    """A child with open pipes, for tests that speak the protocol themselves."""
     return subprocess.Popen(
         command or (sys.executable, "-P", "-c", CHILD, "good"),
         stdin=subprocess.PIPE,
@@ -282,7 +284,7 @@ def serving(*command: str, **variables: str) -> subprocess.Popen:
     )
 
 
-def ask(child: subprocess.Popen, identity: int, method: str, **params) -> None:
+def request(child: subprocess.Popen, identity: int, method: str, **params) -> None:
     """Send a request."""
     child.stdin.write(protocol.encode(protocol.Request(identity, method, params)))
     child.stdin.flush()
@@ -300,36 +302,36 @@ def answer(child: subprocess.Popen, identity: int | None) -> dict:
     raise AssertionError("the child ended without an answer")
 
 
-def test_garbage_is_answered_and_not_fatal():
-    """A server survives whatever is sent to it, and says what it did not understand."""
+def test_invalid_input_is_answered_and_not_fatal():
+    """A server survives invalid input, and answers with the error of the protocol."""
     with serving() as child:
         child.stdin.write(b'not json\n{"jsonrpc":"2.0","id":5,"method":"dance"}\n')
         child.stdin.flush()
         assert answer(child, None)["error"]["code"] == protocol.PARSE_ERROR
         assert answer(child, 5)["error"]["code"] == protocol.UNKNOWN_METHOD
-        ask(child, 6, protocol.INITIALIZE, protocol=0)
+        request(child, 6, protocol.INITIALIZE, protocol=0)
         assert answer(child, 6)["error"]["code"] == protocol.INVALID_PARAMS
-        ask(child, 7, protocol.SHUTDOWN)
+        request(child, 7, protocol.SHUTDOWN)
         assert answer(child, 7)["result"] == {}
         assert child.wait(5) == 0
 
 
 def test_status_and_cancel_are_answered_while_a_job_runs():
-    """The thread that listens does not wait for the one that works."""
+    """The thread that reads requests does not wait for the one that works."""
     with serving() as child:
-        ask(child, 1, "work", what="patient")
-        ask(child, 2, "work", what="count")
+        request(child, 1, "work", what="patient")
+        request(child, 2, "work", what="count")
         time.sleep(0.3)
-        ask(child, 3, protocol.STATUS)
+        request(child, 3, protocol.STATUS)
         status = answer(child, 3)["result"]
         assert (status["running"], status["stage"], status["waiting"]) == (1, "first", [2])
         start = time.monotonic()
-        ask(child, 4, protocol.CANCEL, id=1)
+        request(child, 4, protocol.CANCEL, id=1)
         assert answer(child, 4)["result"] == {"cancelled": True}
         assert answer(child, 1)["error"]["data"]["code"] == "CANCELLED"
         assert time.monotonic() - start < 1.0
         assert answer(child, 2)["result"] == {"done": None}
-        ask(child, 8, protocol.RELEASE)
+        request(child, 8, protocol.RELEASE)
         assert answer(child, 8)["result"] == {}
         child.stdin.close()
         assert child.wait(5) == 0
@@ -337,9 +339,9 @@ def test_status_and_cancel_are_answered_while_a_job_runs():
 
 @pytest.mark.parametrize("what", ["patient", "never"])
 def test_a_child_ends_with_its_parent(what):
-    """When the pipe closes, a job has two seconds to stop; then the process is gone anyhow."""
+    """When the pipe closes, a job has two seconds to stop before the process ends."""
     with serving() as child:
-        ask(child, 1, "work", what=what)
+        request(child, 1, "work", what=what)
         time.sleep(0.5)
         child.stdin.close()
         assert child.wait(5) == (0 if what == "patient" else 1)

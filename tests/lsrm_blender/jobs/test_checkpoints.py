@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The choice of weights in the panel: what is refused before minutes of capturing."""
+"""The choice of weights: missing weights and licenses are noticed before the capture."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 
 
 @dataclass
-class Chosen:
-    """The settings of a scene that are about weights."""
+class Settings:
+    """The settings of a scene that choose weights."""
 
     checkpoint: str
     checkpoint_folder: str = ""
@@ -21,16 +21,16 @@ class Chosen:
 
 
 @pytest.fixture
-def weights_of(lsrm, tmp_path, monkeypatch):
-    """A function that turns a choice into parameters, on a computer without any weights."""
+def checkpoint_params(lsrm, tmp_path, monkeypatch):
+    """The function under test, on a computer without any weights."""
     monkeypatch.setenv("LSRM_CHECKPOINTS", str(tmp_path / "checkpoints"))
     monkeypatch.delenv("LSRM_DINOV3", raising=False)
     find = lsrm("lsrm_blender.jobs.checkpoints").checkpoint_params
 
-    def ask(checkpoint: str, folder: str = "", *, accepted: bool = True):
-        return find(Chosen(checkpoint, folder), Path(folder), accepted=accepted)
+    def params_of(checkpoint: str, folder: str = "", *, accepted: bool = True):
+        return find(Settings(checkpoint, folder), Path(folder), accepted=accepted)
 
-    return ask
+    return params_of
 
 
 def _store(folder: Path, config: str = "{}") -> Path:
@@ -39,45 +39,45 @@ def _store(folder: Path, config: str = "{}") -> Path:
     return folder
 
 
-def test_a_license_elsewhere_does_not_count(weights_of, tmp_path, monkeypatch):
-    """What lies in the folder that Blender was started from has nothing to do with the weights."""
+def test_a_license_elsewhere_does_not_count(checkpoint_params, tmp_path, monkeypatch):
+    """A license file in the folder from which Blender was started does not count."""
     _store(tmp_path / "checkpoints" / "mini")
     for name in ("mini", "none"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "LICENSE.txt").touch()
     monkeypatch.chdir(tmp_path)
-    assert weights_of("none", accepted=False)["checkpoint"] == "none"
-    assert weights_of("mini", accepted=False)["checkpoint"] == "mini"
+    assert checkpoint_params("none", accepted=False)["checkpoint"] == "none"
+    assert checkpoint_params("mini", accepted=False)["checkpoint"] == "mini"
 
 
-def test_the_license_of_found_weights_counts(weights_of, lsrm, tmp_path):
-    """Weights that are found under a name are asked for their license where they are."""
+def test_the_license_of_found_weights_counts(checkpoint_params, lsrm, tmp_path):
+    """The license file is looked for in the folder where weights are found by name."""
     (_store(tmp_path / "checkpoints" / "mini") / "LICENSE.txt").touch()
-    assert weights_of("mini")["checkpoint"] == "mini"
+    assert checkpoint_params("mini")["checkpoint"] == "mini"
     with pytest.raises(lsrm("backend.shared.errors").LicenseNotAccepted):
-        weights_of("mini", accepted=False)
+        checkpoint_params("mini", accepted=False)
 
 
-def test_a_folder_that_needs_image_features_is_told_so(weights_of, lsrm, tmp_path, monkeypatch):
-    """Weights of one's own may be trained on DINOv3, too; without it they are refused."""
+def test_a_folder_may_need_image_features(checkpoint_params, lsrm, tmp_path, monkeypatch):
+    """Weights of the user that need DINOv3 are refused without it."""
     folder = str(_store(tmp_path / "mine", json.dumps({"image_features": "dinov3"})))
     with pytest.raises(lsrm("backend.shared.errors").CheckpointMissing, match="DINOv3"):
-        weights_of("FOLDER", folder)
+        checkpoint_params("FOLDER", folder)
     monkeypatch.setenv("LSRM_DINOV3", str(tmp_path / "dinov3.pth"))
-    assert weights_of("FOLDER", folder)["checkpoint"] == folder
+    assert checkpoint_params("FOLDER", folder)["checkpoint"] == folder
 
 
 @pytest.mark.parametrize("config", ["{", "[]", "{}", '{"image_features": "none"}'])
-def test_other_folders_are_taken(weights_of, tmp_path, config):
-    """Without need for features, or where the backend will say what is wrong, nothing stops."""
+def test_other_folders_are_accepted(checkpoint_params, tmp_path, config):
+    """Weights without image features are accepted, and configurations that cannot be read."""
     folder = str(_store(tmp_path / "mine", config))
-    assert weights_of("FOLDER", folder)["checkpoint"] == folder
+    assert checkpoint_params("FOLDER", folder)["checkpoint"] == folder
 
 
 @pytest.mark.parametrize("name", ["lsrm-rgb", "lsrm-pbr", "mini", "FOLDER"])
-def test_remedies_are_in_the_words_of_the_panel(weights_of, lsrm, name):
-    """A panel has no options of a command line."""
+def test_remedies_name_no_command_line_options(checkpoint_params, lsrm, name):
+    """The panel has no command-line options."""
     with pytest.raises(lsrm("backend.shared.errors").CheckpointMissing) as missing:
-        weights_of(name, "/no/such/folder")
+        checkpoint_params(name, "/no/such/folder")
     assert " --" not in missing.value.remedy
     assert "no checkpoint" in missing.value.remedy

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Captures: what is in the folder is true, and nobody's work is lost for it."""
+"""Captures: the folder holds correct views, and existing folders are kept."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PASS_TOLERANCE = 2e-3
 
 
 def pixels(path):
-    """An 8-bit image as floats, 0..1, [h, w, channels]."""
+    """An 8-bit image as floats, 0..1, [height, width, channels]."""
     values = np.asarray(Image.open(path), np.float64) / 255.0
     return values.reshape(*values.shape[:2], -1)
 
@@ -41,7 +41,7 @@ def sun(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def views(block, sun, lsrm_blender, tmp_path_factory):
-    """A capture with everything that a capture can have."""
+    """A capture with all options."""
     folder = tmp_path_factory.mktemp("capture") / "views"
     done = lsrm_blender(
         "capture", block[0], "-o", folder, *QUICK, "--test-views", TESTS, "--passes",
@@ -53,7 +53,7 @@ def views(block, sun, lsrm_blender, tmp_path_factory):
 
 
 def test_folder_is_a_capture(views):
-    """The folder and its test folder read back with as many views as were asked for."""
+    """The folder and its test folder read back with as many views as requested."""
     assert len(read_capture(views).frames) == VIEWS
     assert len(read_capture(views / "test").frames) == TESTS
     info = read_capture_json(views)
@@ -71,7 +71,7 @@ def test_sphere_is_the_smallest(views, block):
     assert sphere.radius == pytest.approx(np.linalg.norm(corners[0] - corners.mean(axis=0)))
 
 
-def test_nothing_is_cut_and_the_frame_is_filled(views, block):
+def test_views_show_the_whole_object(views, block):
     """Every view holds all corners within its frame, and masks agree with their projection."""
     capture = read_capture(views)
     for frame in capture.frames:
@@ -158,17 +158,17 @@ def test_normalize_changes_the_numbers_and_not_the_pictures(
     views, block, sun, lsrm_blender, tmp_path
 ):
     """With --normalize, poses and sphere are those of radius 0.5 at the origin; pixels stay."""
-    words = ("capture", block[0], "-o", tmp_path / "unit", "--normalize", "--environment", sun)
-    assert lsrm_blender(*words, *QUICK).returncode == 0
+    arguments = ("capture", block[0], "-o", tmp_path / "unit", "--normalize", "--environment", sun)
+    assert lsrm_blender(*arguments, *QUICK).returncode == 0
     unit, world = read_capture(tmp_path / "unit"), read_capture(views)
     assert np.allclose(unit.bounding_sphere.center, 0.0, atol=1e-9)
     assert unit.bounding_sphere.radius == pytest.approx(0.5)
-    told = read_capture_json(tmp_path / "unit")["normalization"]
-    normalization = Normalization(tuple(told["center"]), told["scale"])
-    for ours, theirs in zip(unit.frames, world.frames, strict=True):
-        pose = normalization.apply_to_pose(theirs.camera_to_world)
-        assert np.allclose(ours.camera_to_world, pose, atol=1e-9)
-        assert np.abs(pixels(ours.image_path) - pixels(theirs.image_path)).max() <= 1.5 / 255
+    written = read_capture_json(tmp_path / "unit")["normalization"]
+    normalization = Normalization(tuple(written["center"]), written["scale"])
+    for scaled, original in zip(unit.frames, world.frames, strict=True):
+        pose = normalization.apply_to_pose(original.camera_to_world)
+        assert np.allclose(scaled.camera_to_world, pose, atol=1e-9)
+        assert np.abs(pixels(scaled.image_path) - pixels(original.image_path)).max() <= 1.5 / 255
 
 
 @pytest.mark.parametrize(
@@ -183,8 +183,8 @@ def test_normalize_changes_the_numbers_and_not_the_pictures(
         ("letter.txt", b"Dear Blender"),
     ],
 )
-def test_bad_assets_are_refused_and_cost_nothing(name, content, lsrm_blender, tmp_path):
-    """A file with nothing to capture gives BAD_ASSET and exit code 1; the old capture stays."""
+def test_bad_assets_are_refused(name, content, lsrm_blender, tmp_path):
+    """A file with nothing to capture gives BAD_ASSET and exit code 1; the old capture is kept."""
     if content is not None:
         (tmp_path / name).write_bytes(content)
     old = tmp_path / "views"
@@ -197,14 +197,14 @@ def test_bad_assets_are_refused_and_cost_nothing(name, content, lsrm_blender, tm
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def test_unknown_names_are_told(block, lsrm_blender, tmp_path):
-    """An object, collection or environment that is not there is named in a BAD_ASSET."""
-    for words in (("--object", "Blokk"), ("--collection", "Toys"), ("--environment", "mars")):
-        done = lsrm_blender("capture", block[0], "-o", tmp_path / "v", *words, *QUICK, "--json")
+def test_unknown_names_are_refused(block, lsrm_blender, tmp_path):
+    """An unknown object, collection or environment gives BAD_ASSET with its name."""
+    for arguments in (("--object", "Blokk"), ("--collection", "Toys"), ("--environment", "mars")):
+        done = lsrm_blender("capture", block[0], "-o", tmp_path / "v", *arguments, *QUICK, "--json")
         assert done.returncode == 1, done.stderr
         error = json.loads(done.stdout)["error"]
         assert error["code"] == "BAD_ASSET"
-        assert words[1] in error["message"]
+        assert arguments[1] in error["message"]
 
 
 def test_foreign_folders_are_not_replaced(block, lsrm_blender, tmp_path):
@@ -215,18 +215,18 @@ def test_foreign_folders_are_not_replaced(block, lsrm_blender, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["holiday.jpg"]
 
 
-def test_stopping_leaves_the_old_capture(
-    block, blender_python, repository, guest_variables, tmp_path
+def test_stopping_keeps_the_old_capture(
+    block, blender_python, repository, blender_variables, tmp_path
 ):
-    """Ctrl-C in the middle ends with exit code 130, the old capture whole and no leavings."""
+    """Ctrl-C exits with code 130; the old capture is kept, and no temporary files."""
     old = tmp_path / "views"
     old.mkdir()
     (old / "transforms.json").write_text("precious")
     entry = repository / "lsrm_blender" / "entry.py"
-    words = ["capture", block[0], "-o", old, "--views", 200, "--size", 32, "--samples", 1]
+    arguments = ["capture", block[0], "-o", old, "--views", 200, "--size", 32, "--samples", 1]
     child = subprocess.Popen(
-        [str(word) for word in (blender_python, "-P", entry, *words)],
-        env=guest_variables, stderr=subprocess.PIPE, text=True,
+        [str(word) for word in (blender_python, "-P", entry, *arguments)],
+        env=blender_variables, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     for line in child.stderr:
         if "view 3/" in line:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Colors and light: what a surface has is what the picture holds."""
+"""Colors and light: rendered images have the colors of materials and panoramas."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from PIL import Image
 SRGB = (231, 123, 63)  # of linear (0.8, 0.2, 0.05); Blender's default view gives (199, 122, 76)
 
 
-def _photograph_glow(path):
-    """Store a picture of a plane that glows in linear (0.8, 0.2, 0.05)."""
+def _render_glow(path):
+    """Store a render of a plane that glows in linear (0.8, 0.2, 0.05)."""
     from pathlib import Path
 
     import bpy
@@ -39,7 +39,7 @@ def _photograph_glow(path):
         mesh.materials.append(glow)
         scene.collection.objects.link(bpy.data.objects.new("plane", mesh))
         write_png(Path(path), srgb_with_alpha(render_pixels(scene)))
-        # Blender's own way to PNG with our settings must agree.
+        # Blender's own PNG writer must agree with these settings.
         image = scene.render.image_settings
         image.file_format, image.color_mode, image.color_depth = "PNG", "RGBA", "8"
         scene.render.filepath = path.replace(".png", " by Blender.png")
@@ -47,10 +47,10 @@ def _photograph_glow(path):
     return default
 
 
-def test_colors_are_srgb_and_not_a_film_look(in_blender, tmp_path):
-    """Linear (0.8, 0.2, 0.05) is stored as sRGB (231, 123, 63), by us and by Blender's writer."""
+def test_colors_are_srgb_without_a_film_look(in_blender, tmp_path):
+    """Linear (0.8, 0.2, 0.05) is stored as sRGB (231, 123, 63), also by Blender's own writer."""
     path = tmp_path / "glow.png"
-    assert in_blender(_photograph_glow, path=path) != "Standard"
+    assert in_blender(_render_glow, path=path) != "Standard"
     for file in (path, tmp_path / "glow by Blender.png"):
         picture = np.asarray(Image.open(file)).reshape(-1, 4)
         assert np.abs(picture.astype(int) - (*SRGB, 255)).max() <= 1
@@ -79,7 +79,7 @@ def test_png_holds_the_numbers(in_blender, tmp_path, bits, channels):
 
 
 def _background_of(path, rotation):
-    """Pixels of a world as Cycles shows them, and as our panorama predicts them."""
+    """The difference of a rendered background and its prediction from the panorama."""
     import numpy as np
     from lsrm.backend.shared import cameras
     from lsrm.lsrm_blender.scene import lighting
@@ -95,8 +95,8 @@ def _background_of(path, rotation):
         use_cycles(scene, RenderSettings(64, denoise=False, transparent=False))
         scene.world = lighting.make_world(lighting.EnvironmentLight(path, 1.5, rotation))
         panorama = lighting.panorama(scene.world, [], (0.0, 0.0, 0.0), 256)
-        for place in ((3.0, 1.0, 1.0), (-1.0, 2.0, -1.5)):
-            pose = cameras.look_at(place, (0.0, 0.0, 0.0))
+        for position in ((3.0, 1.0, 1.0), (-1.0, 2.0, -1.5)):
+            pose = cameras.look_at(position, (0.0, 0.0, 0.0))
             point_camera(scene, Viewpoint("v", intrinsics, pose))
             shown = render_pixels(scene)[..., :3]
             _, rays = cameras.pixel_rays(intrinsics, pose)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Our camera formulas against Cycles: what is predicted is what is rendered."""
+"""The camera formulas against Cycles: a rendered marker appears where they project it."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ PINHOLES = {
 }
 
 
-def _photograph_settings(cameras, point):
-    """Where a glowing ball appears with Blender's own camera settings."""
+def _render_with_settings(cameras, point):
+    """The pixel of a rendered marker with Blender's own camera settings."""
     import bpy
     from lsrm.lsrm_blender.commands import self_check
     from lsrm.lsrm_blender.scene.pixels import render_pixels
@@ -63,8 +63,8 @@ def _photograph_settings(cameras, point):
     return found
 
 
-def _photograph_views(views, point):
-    """Where a glowing ball appears in views that we set up from intrinsics and poses."""
+def _render_views(views, point):
+    """The pixel of a rendered marker in views from intrinsics and poses."""
     import numpy as np
     from lsrm.backend.shared.cameras import Intrinsics
     from lsrm.lsrm_blender.commands import self_check
@@ -88,7 +88,7 @@ def _photograph_views(views, point):
 def test_blender_settings_predict_the_pixel(in_blender):
     """A rendered marker lies within 0.05 px of where its camera's settings put it."""
     found = in_blender(
-        _photograph_settings, cameras=[asdict(camera) for camera in CAMERAS.values()], point=POINT
+        _render_with_settings, cameras=[asdict(camera) for camera in CAMERAS.values()], point=POINT
     )
     for (name, camera), (u, v, height, width) in zip(CAMERAS.items(), found, strict=True):
         intrinsics = intrinsics_from_blender(camera)
@@ -98,11 +98,11 @@ def test_blender_settings_predict_the_pixel(in_blender):
 
 
 def test_intrinsics_and_poses_predict_the_pixel(in_blender):
-    """A marker rendered with our intrinsics and look_at lies within 0.05 px of its projection."""
+    """A marker rendered with intrinsics and look_at lies within 0.05 px of its projection."""
     poses = [look_at((2.0, -3.0, 1.0), (0.1, 0.0, 0.2)), look_at((0.0, 0.0, 4.0), (0.0, 0.0, 0.0))]
     views = [(asdict(pinhole), pose.tolist()) for pinhole in PINHOLES.values() for pose in poses]
     point = (0.15, -0.1, 0.2)
-    found = in_blender(_photograph_views, views=views, point=point)
+    found = in_blender(_render_views, views=views, point=point)
     for (values, pose), (u, v, height, width) in zip(views, found, strict=True):
         intrinsics = Intrinsics(**values)
         assert (width, height) == (intrinsics.width, intrinsics.height)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Results in scenes: at their place, under any light, scored, and nothing lost."""
+"""Results in scenes: imported at their position, relit, scored; the scene is kept."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PLACEMENT = 1e-4  # of the object's size
 
 
 def make_result(folder, views):
-    """A result as the backend would write it if it were perfect: the true mesh, in orange."""
+    """Write a perfect result: the true mesh, in orange."""
     import trimesh
 
     folder.mkdir()
@@ -39,14 +39,14 @@ def captured(request, block, lsrm_blender, tmp_path_factory):
     """A capture in the asset's own coordinates, and one normalized, each with its result."""
     folder = tmp_path_factory.mktemp(request.param)
     extra = ("--normalize",) if request.param == "normalized" else ()
-    words = ("capture", block[0], "-o", folder / "views", "--test-views", 2, *QUICK, *extra)
-    done = lsrm_blender(*words)
+    arguments = ("capture", block[0], "-o", folder / "views", "--test-views", 2, *QUICK, *extra)
+    done = lsrm_blender(*arguments)
     assert done.returncode == 0, done.stderr
     return folder / "views", make_result(folder / "result", folder / "views")
 
 
-def _look_into(path):
-    """What a .blend holds."""
+def _contents(path):
+    """Names, transforms and properties in a .blend."""
     import json
 
     import bpy
@@ -70,13 +70,15 @@ def _look_into(path):
     }
 
 
-def test_result_lies_on_the_original(captured, block, lsrm_blender, in_blender, tmp_path):
+def test_result_has_the_position_of_the_original(
+    captured, block, lsrm_blender, in_blender, tmp_path
+):
     """Imported into the captured scene, the mesh covers the original to 1e-4 of its size."""
     scene = tmp_path / "scene é.blend"
     done = lsrm_blender("import", captured[1], "--into", block[0], "-o", scene, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["objects"] == ["Block (LSRM)"]
-    seen = in_blender(_look_into, path=scene)
+    seen = in_blender(_contents, path=scene)
     corners = np.array(block[1])
     size = np.linalg.norm(np.ptp(corners, axis=0))
     distances = np.linalg.norm(np.array(seen["vertices"])[:, None] - corners, axis=-1)
@@ -84,10 +86,10 @@ def test_result_lies_on_the_original(captured, block, lsrm_blender, in_blender, 
     assert distances.min(axis=1).max() < PLACEMENT * size
 
 
-def test_result_knows_its_origin(captured, block, lsrm_blender, in_blender, tmp_path):
+def test_result_stores_its_source(captured, block, lsrm_blender, in_blender, tmp_path):
     """The result has a Principled BSDF, its report and its source; the original is untouched."""
     assert lsrm_blender("import", captured[1], "--into", block[0], "-o", tmp_path / "s.blend")
-    seen = in_blender(_look_into, path=tmp_path / "s.blend")
+    seen = in_blender(_contents, path=tmp_path / "s.blend")
     assert "BSDF_PRINCIPLED" in seen["nodes"]
     assert seen["collections"] == ["LSRM"]
     assert seen["report"]["seconds"] == 1
@@ -97,7 +99,7 @@ def test_result_knows_its_origin(captured, block, lsrm_blender, in_blender, tmp_
 
 
 def test_relight_keeps_the_previous_world(captured, block, lsrm_blender, in_blender, tmp_path):
-    """A scene stored by relight is lit by the new light and still has the world it had before."""
+    """A scene saved by relight has the new light, and keeps its previous world in the file."""
     scene, lit = tmp_path / "scene.blend", tmp_path / "lit.blend"
     assert lsrm_blender("import", captured[1], "--into", block[0], "-o", scene).returncode == 0
     done = lsrm_blender(
@@ -107,7 +109,7 @@ def test_relight_keeps_the_previous_world(captured, block, lsrm_blender, in_blen
     assert done.returncode == 0, done.stderr
     names = sorted(path.name for path in (tmp_path / "pictures").iterdir())
     assert names == ["Gray.png", "city.png", "night.png"]
-    seen = in_blender(_look_into, path=lit)
+    seen = in_blender(_contents, path=lit)
     assert seen["world"] == "LSRM night"
     assert seen["worlds"]["Gray"]
     assert set(seen["worlds"]) == {"Gray", "LSRM night"}
@@ -131,20 +133,20 @@ def _relight_and_restore():
     return [*names, scene.world.name]
 
 
-def test_the_previous_world_comes_back(in_blender):
-    """After any number of new lights, restoring gives the world from before the first."""
+def test_restoring_the_previous_world(in_blender):
+    """After any number of new lights, the world before the first one is restored."""
     assert in_blender(_relight_and_restore) == ["LSRM forest", "LSRM sunset", "Mine"]
 
 
 def test_turntable_and_captured_view(captured, lsrm_blender, tmp_path):
-    """A turntable has its frames, and a captured camera shows the object where the view has it."""
+    """A turntable has its frames; with a captured camera the silhouette is that of the view."""
     views, result = captured
-    words = ("relight", result, "--environment", "forest", "--size", 32, "--samples", 2)
-    assert lsrm_blender(*words, "-o", tmp_path / "t", "--turntable", 3).returncode == 0
+    arguments = ("relight", result, "--environment", "forest", "--size", 32, "--samples", 2)
+    assert lsrm_blender(*arguments, "-o", tmp_path / "t", "--turntable", 3).returncode == 0
     assert [p.name for p in sorted((tmp_path / "t" / "forest").iterdir())] == [
         "0000.png", "0001.png", "0002.png",
     ]  # fmt: skip
-    done = lsrm_blender(*words, "-o", tmp_path / "v", "--from-view", f"{views}:1", "--hidden")
+    done = lsrm_blender(*arguments, "-o", tmp_path / "v", "--from-view", f"{views}:1", "--hidden")
     assert done.returncode == 0, done.stderr
     shown = np.asarray(Image.open(tmp_path / "v" / "forest.png"), np.float64)[..., 3] / 255
     mask = np.asarray(Image.open(read_capture(views).frames[1].mask_path), np.float64) / 255
@@ -153,7 +155,7 @@ def test_turntable_and_captured_view(captured, lsrm_blender, tmp_path):
 
 
 def test_the_true_mesh_scores_well(captured, lsrm_blender, tmp_path):
-    """The true mesh has an IoU near one and no Chamfer distance, and the pictures can be seen."""
+    """The true mesh has an IoU near 1 and a Chamfer distance near 0; a comparison is written."""
     views, result = captured
     picture = tmp_path / "comparison.png"
     done = lsrm_blender("evaluate", views, result, "--write-comparison", picture, "--json")
@@ -182,7 +184,7 @@ def test_a_result_without_a_mesh_is_refused(lsrm_blender, tmp_path):
 
 
 def test_the_demo_asset_can_be_captured(lsrm_blender, tmp_path):
-    """The toy rocket is made from nothing and photographed whole, in its own light."""
+    """The toy rocket is built and captured whole, in its own light."""
     rocket, views = tmp_path / "rocket.blend", tmp_path / "views"
     assert lsrm_blender("demo-asset", "-o", rocket).returncode == 0
     assert lsrm_blender("capture", rocket, "-o", views, *QUICK).returncode == 0
@@ -196,7 +198,7 @@ def test_the_demo_asset_can_be_captured(lsrm_blender, tmp_path):
 
 
 def test_doctor_finds_a_working_blender(lsrm_blender):
-    """On a Blender that passes the other tests, doctor has nothing needed to complain about."""
+    """On a Blender that passes the other tests, all needed checks of doctor pass."""
     done = lsrm_blender("doctor", "--json")
     assert done.returncode == 0, done.stderr
     findings = json.loads(done.stdout)["findings"]
@@ -204,8 +206,8 @@ def test_doctor_finds_a_working_blender(lsrm_blender):
     assert "✓" in done.stderr
 
 
-def test_convert_is_to_come(lsrm_blender):
-    """Until the panel is there, convert says so and exits with 2, as wrong usage does."""
+def test_wrong_usage(lsrm_blender):
+    """Missing arguments and unknown commands exit with code 2."""
     assert lsrm_blender("convert").returncode == 2
     assert lsrm_blender("capture").returncode == 2
     assert lsrm_blender("no-such-command").returncode == 2

@@ -1,14 +1,14 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The user's scene after our work: as it was, also when the work failed in the middle."""
+"""The user's scene is unchanged by a capture, also by one that is cancelled."""
 
 from __future__ import annotations
 
 import pytest
 
 
-def _dump_around_a_capture(path, stop_at, output):
-    """Everything that Blender tells about the open file, before and after a capture.
+def _changes_by_a_capture(path, stop_at, output):
+    """The properties of all data-blocks of the open file that a capture has changed.
 
     `stop_at` is the report of progress at which the user cancels; 0 lets the capture finish.
     """
@@ -22,7 +22,7 @@ def _dump_around_a_capture(path, stop_at, output):
     from lsrm.lsrm_blender.scene.render_settings import RenderSettings
     from lsrm.lsrm_blender.scene.scene_cameras import Framing
 
-    def told(block, depth=0):
+    def properties_of(block, depth=0):
         """All properties of an RNA struct, pointers to other data-blocks by name."""
         values = {}
         for prop in block.bl_rna.properties:
@@ -37,7 +37,7 @@ def _dump_around_a_capture(path, stop_at, output):
                 values[name] = [getattr(item, "name", type(item).__name__) for item in value]
             elif prop.type == "POINTER":
                 deeper = value is not None and depth < 3
-                values[name] = told(value, depth + 1) if deeper else None
+                values[name] = properties_of(value, depth + 1) if deeper else None
             elif getattr(prop, "is_array", False):
                 values[name] = [str(item) for item in value]
             else:
@@ -52,7 +52,7 @@ def _dump_around_a_capture(path, stop_at, output):
                 for block in collection:
                     is_block = isinstance(block, bpy.types.ID)
                     if is_block and block.name != "Render Result":
-                        blocks[f"{kind} {block.name}"] = told(block)
+                        blocks[f"{kind} {block.name}"] = properties_of(block)
         blocks["selected"] = [shown.name for shown in bpy.context.selected_objects]
         blocks["active"] = str(bpy.context.view_layer.objects.active)
         blocks["scene"] = bpy.context.scene.name
@@ -102,7 +102,7 @@ def _dump_around_a_capture(path, stop_at, output):
 def test_a_finished_capture_changes_nothing(block, in_blender, tmp_path):
     """After a capture with every option, each property of each data-block is what it was."""
     output = tmp_path / "views"
-    seen = in_blender(_dump_around_a_capture, path=block[0], stop_at=0, output=output)
+    seen = in_blender(_changes_by_a_capture, path=block[0], stop_at=0, output=output)
     assert seen["blocks"] > 5
     assert not seen["cancelled"]
     assert seen["changed"] == []
@@ -113,7 +113,7 @@ def test_a_finished_capture_changes_nothing(block, in_blender, tmp_path):
 def test_a_cancelled_capture_changes_nothing(block, in_blender, tmp_path, stop_at):
     """Cancelled in the input views, in the relit views or in the passes, nothing is changed."""
     output = tmp_path / "views"
-    seen = in_blender(_dump_around_a_capture, path=block[0], stop_at=stop_at, output=output)
+    seen = in_blender(_changes_by_a_capture, path=block[0], stop_at=stop_at, output=output)
     assert seen["cancelled"]
     assert seen["changed"] == []
     assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The panel's operators in a real Blender without a window, called as scripts call them."""
+"""The panel and its operators in a Blender without a window, called from scripts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from backend.shared.virtual_environments import ROOT, child_variables
 
-# What every script begins with: the extension, a small job, and a note of the scene.
+# The beginning of every script: the extension, settings for a small job, and helpers.
 BEGIN = """
 import importlib, importlib.util, json, os, sys, time
 from pathlib import Path
@@ -28,8 +28,8 @@ import bpy
 
 bpy.ops.wm.read_factory_settings()
 package.register()
-of = lambda name: importlib.import_module(f"lsrm.lsrm_blender.{name}")
-timer, said = of("ui.session_timer"), {}
+module_of = lambda name: importlib.import_module(f"lsrm.lsrm_blender.{name}")
+timer, results = module_of("ui.session_timer"), {}
 scene, settings = bpy.context.scene, bpy.context.scene.lsrm
 settings.view_count, settings.view_size, settings.samples = 4, 48, 2
 settings.texture_size, settings.faces, settings.refine = "256", 400, "off"
@@ -60,7 +60,7 @@ def alive(pid):
 def ticked(until, seconds=200.0):
     end, slowest = time.monotonic() + seconds, 0.0
     while not until():
-        assert time.monotonic() < end, "it did not come to that"
+        assert time.monotonic() < end, "timed out"
         start = time.monotonic()
         timer.tick()
         slowest = max(slowest, time.monotonic() - start)
@@ -72,105 +72,105 @@ run = bpy.context.window_manager.lsrm
 
 END = """
 package.unregister()
-Path(sys.argv[3]).write_text(json.dumps(said))
+Path(sys.argv[3]).write_text(json.dumps(results))
 sys.stdout.flush()
 os._exit(0)
 """
 
 WORK = """
 before = seen()
-said["reconstruct"] = call(bpy.ops.lsrm.reconstruct)
-said["unchanged"] = seen() == before
-said["objects"] = sorted(each.name for each in bpy.data.objects)
+results["reconstruct"] = call(bpy.ops.lsrm.reconstruct)
+results["unchanged"] = seen() == before
+results["objects"] = sorted(each.name for each in bpy.data.objects)
 result = bpy.data.objects["Cube (LSRM)"]
-said["size"] = max(abs(a) for corner in result.bound_box for a in corner)
-said["files"] = sorted(each.name for each in (work / "jobs" / "Cube").iterdir())
-said["note"] = run.note
-said["compare"] = call(bpy.ops.lsrm.compare)
-said["hidden"] = [result.hide_get(), bpy.data.objects["Cube"].hide_get()]
+results["size"] = max(abs(a) for corner in result.bound_box for a in corner)
+results["files"] = sorted(each.name for each in (work / "jobs" / "Cube").iterdir())
+results["note"] = run.note
+results["compare"] = call(bpy.ops.lsrm.compare)
+results["hidden"] = [result.hide_get(), bpy.data.objects["Cube"].hide_get()]
 call(bpy.ops.lsrm.compare)
 bpy.data.objects["Cube"].hide_set(False)
 bpy.data.objects["Cube"].select_set(True)
-said["capture"] = call(bpy.ops.lsrm.capture)
-said["source"] = [settings.source, settings.views_folder]
-said["check"] = call(bpy.ops.lsrm.check_views)
-checking = of("ui.tasks").check_views(scene, Path(settings.views_folder)).steps
+results["capture"] = call(bpy.ops.lsrm.capture)
+results["source"] = [settings.source, settings.views_folder]
+results["check"] = call(bpy.ops.lsrm.check_views)
+checking = module_of("ui.tasks").check_views(scene, Path(settings.views_folder)).steps
 checking.send(None)
 try:
     checking.send({"views": 3, "warnings": ["One was left out."]})
 except StopIteration as end:
-    said["good views"] = end.value
+    results["good views"] = end.value
 cameras = bpy.data.collections["Views of capture"].objects
-said["cameras"] = len(cameras)
-said["pictures"] = [each.data.background_images[0].image.size[0] for each in cameras]
+results["cameras"] = len(cameras)
+results["pictures"] = [each.data.background_images[0].image.size[0] for each in cameras]
 call(bpy.ops.lsrm.import_views, filepath=settings.views_folder)
 bpy.context.view_layer.objects.active = cameras[2]
-said["look"] = call(bpy.ops.lsrm.look_through) + [scene.camera.name, scene.render.resolution_x]
-said["cameras again"] = len(bpy.data.collections["Views of capture"].objects)
-said["from views"] = call(bpy.ops.lsrm.reconstruct)
+results["look"] = call(bpy.ops.lsrm.look_through) + [scene.camera.name, scene.render.resolution_x]
+results["cameras again"] = len(bpy.data.collections["Views of capture"].objects)
+results["from views"] = call(bpy.ops.lsrm.reconstruct)
 settings.light = "sunset"
-said["relight"] = call(bpy.ops.lsrm.relight) + [scene.world.name]
-said["restore"] = call(bpy.ops.lsrm.restore_world) + [scene.world.name]
-said["log"] = call(bpy.ops.lsrm.open_log) + [len(bpy.data.texts["LSRM log"].lines) > 1]
+results["relight"] = call(bpy.ops.lsrm.relight) + [scene.world.name]
+results["restore"] = call(bpy.ops.lsrm.restore_world) + [scene.world.name]
+results["log"] = call(bpy.ops.lsrm.open_log) + [len(bpy.data.texts["LSRM log"].lines) > 1]
 pids = [each.child.pid for each in timer.SESSION._clients.values()]
-said["logs"] = sorted(each.child.command.log.name for each in timer.SESSION._clients.values())
-said["pid"] = os.getpid()
-said["warm"] = [alive(pid) for pid in pids]
-said["release"] = call(bpy.ops.lsrm.release)
-said["after release"] = [alive(pid) for pid in pids]
+results["logs"] = sorted(each.child.command.log.name for each in timer.SESSION._clients.values())
+results["pid"] = os.getpid()
+results["warm"] = [alive(pid) for pid in pids]
+results["release"] = call(bpy.ops.lsrm.release)
+results["after release"] = [alive(pid) for pid in pids]
 pictures = len(bpy.data.images)
-of("scene.import_views")._emptied_collection("Views of capture", scene)
-said["pictures gone"] = pictures - len(bpy.data.images)
+module_of("scene.import_views")._emptied_collection("Views of capture", scene)
+results["pictures gone"] = pictures - len(bpy.data.images)
 """
 
 FAILURES = """
 bpy.ops.object.select_all(action="DESELECT")
-said["nothing selected"] = call(bpy.ops.lsrm.reconstruct)
+results["nothing selected"] = call(bpy.ops.lsrm.reconstruct)
 bpy.data.objects["Camera"].select_set(True)
-said["a camera"] = call(bpy.ops.lsrm.capture)
+results["only a camera"] = call(bpy.ops.lsrm.capture)
 settings.source = "VIEWS"
-said["no views"] = call(bpy.ops.lsrm.reconstruct)
+results["no views"] = call(bpy.ops.lsrm.reconstruct)
 settings.views_folder = str(work / "nothing")
-said["missing views"] = call(bpy.ops.lsrm.check_views)
-said["import missing"] = call(bpy.ops.lsrm.import_views, filepath=str(work / "nothing"))
-said["no result"] = call(bpy.ops.lsrm.import_result, directory=str(work))
-said["no light"] = call(bpy.ops.lsrm.relight, environment="moonshine")
-said["offline"] = call(bpy.ops.lsrm.install_backend)
-said["no log"] = call(bpy.ops.lsrm.open_log)
+results["missing views"] = call(bpy.ops.lsrm.check_views)
+results["import missing"] = call(bpy.ops.lsrm.import_views, filepath=str(work / "nothing"))
+results["no result"] = call(bpy.ops.lsrm.import_result, directory=str(work))
+results["no light"] = call(bpy.ops.lsrm.relight, environment="moonshine")
+results["offline"] = call(bpy.ops.lsrm.install_backend)
+results["no log"] = call(bpy.ops.lsrm.open_log)
 settings.views_folder = str(work)
 settings.checkpoint = "FOLDER"
-said["no weights chosen"] = call(bpy.ops.lsrm.reconstruct)
+results["no weights chosen"] = call(bpy.ops.lsrm.reconstruct)
 settings.checkpoint_folder = str(work / "weights")
-said["no such weights"] = call(bpy.ops.lsrm.reconstruct)
-preferences = of("preferences")
+results["no such weights"] = call(bpy.ops.lsrm.reconstruct)
+preferences = module_of("preferences")
 current, refused = preferences.current, preferences.Preferences(license_accepted=False)
 preferences.current = lambda: refused
 (work / "weights").mkdir()
 (work / "weights" / "LICENSE.txt").touch()
 (work / "weights" / "config.json").touch()
-said["license of a folder"] = call(bpy.ops.lsrm.reconstruct)
+results["license of a folder"] = call(bpy.ops.lsrm.reconstruct)
 settings.checkpoint = "lsrm-pbr"
-said["license"] = call(bpy.ops.lsrm.reconstruct)
+results["license"] = call(bpy.ops.lsrm.reconstruct)
 preferences.current = current
-said["not here"] = call(bpy.ops.lsrm.reconstruct)
+results["not here"] = call(bpy.ops.lsrm.reconstruct)
 settings.checkpoint = "none"
 settings.texture_size = "1024"
-said["less"] = []
+results["less"] = []
 for settings.source in ("VIEWS", "OBJECTS", "OBJECTS"):
-    said["less"].append([bpy.ops.lsrm.use_less.poll()])
-    if said["less"][-1][0]:
+    results["less"].append([bpy.ops.lsrm.use_less.poll()])
+    if results["less"][-1][0]:
         call(bpy.ops.lsrm.use_less)
-        said["less"][-1] += [settings.texture_size, settings.view_size]
+        results["less"][-1] += [settings.texture_size, settings.view_size]
 settings.source = "VIEWS"
 call(bpy.ops.lsrm.release)
 os.environ["LSRM_BACKEND"] = "/no/such/python"
 settings.views_folder = str(work)
-said["no backend"] = call(bpy.ops.lsrm.reconstruct)
-said["shown"] = [run.error_code, run.running]
+results["no backend"] = call(bpy.ops.lsrm.reconstruct)
+results["shown"] = [run.error_code, run.running]
 """
 
 TIMER = """
-tasks = of("ui.tasks")
+tasks = module_of("ui.tasks")
 target = tasks.make_target([bpy.data.objects["Cube"]], work / "jobs")
 begin = lambda: timer.start(tasks.reconstruct_objects(scene, target, "cpu"))
 stages, slowest = [], 0.0
@@ -181,13 +181,13 @@ def step():
     return not run.running
 
 begin()
-said["busy"] = call(bpy.ops.lsrm.reconstruct)
-said["slowest"] = ticked(step)
-said["stages"] = stages
-said["end"] = [run.note, run.overall, timer.SESSION.interval]
+results["busy"] = call(bpy.ops.lsrm.reconstruct)
+results["slowest"] = ticked(step)
+results["stages"] = stages
+results["end"] = [run.note, run.overall, timer.SESSION.interval]
 before = sorted(each.name for each in bpy.data.objects)
 mesh = (work / "jobs" / "Cube" / "result" / "mesh.glb").read_bytes()
-outcomes = said["outcomes"] = {}
+outcomes = results["outcomes"] = {}
 backend = lambda: timer.SESSION._clients["backend"]
 for name in ("stop", "stop now", "kill"):
     begin()
@@ -200,21 +200,21 @@ for name in ("stop", "stop now", "kill"):
     start = time.monotonic()
     ticked(lambda: not run.running)
     outcomes[name] = [run.error_code, time.monotonic() - start < 10.0, alive(pid)]
-said["leftovers"] = [each.name for each in (work / "jobs" / "Cube").glob(".*")]
-said["intact"] = (work / "jobs" / "Cube" / "result" / "mesh.glb").read_bytes() == mesh
-said["same objects"] = sorted(each.name for each in bpy.data.objects) == before
+results["leftovers"] = [each.name for each in (work / "jobs" / "Cube").glob(".*")]
+results["intact"] = (work / "jobs" / "Cube" / "result" / "mesh.glb").read_bytes() == mesh
+results["same objects"] = sorted(each.name for each in bpy.data.objects) == before
 begin()
 ticked(lambda: run.step == "Importing")
 os.kill(timer.SESSION._clients["blender"].child.pid, 9)
 ticked(lambda: not run.running)
-said["imported here"] = run.note
-said["nothing left"] = sorted(each.name for each in (work / "jobs" / "Cube").iterdir())
+results["imported here"] = run.note
+results["nothing left"] = sorted(each.name for each in (work / "jobs" / "Cube").iterdir())
 begin()
 ticked(lambda: run.stage == "mesh")
 bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True, load_ui=False)
 run = bpy.context.window_manager.lsrm
 ticked(lambda: not timer.SESSION.state.running)
-said["other file"] = [timer.SESSION.state.note, len(bpy.data.objects)]
+results["other file"] = [timer.SESSION.state.note, len(bpy.data.objects)]
 bpy.ops.wm.read_factory_settings()
 package.register() if not hasattr(bpy.types.Scene, "lsrm") else None
 scene = bpy.context.scene
@@ -223,17 +223,17 @@ ticked(lambda: timer.SESSION.state.stage == "capture")
 pids = [each.child.pid for each in timer.SESSION._clients.values() if each.child]
 package.unregister()
 time.sleep(0.5)
-said["orphans"] = [alive(pid) for pid in pids]
+results["orphans"] = [alive(pid) for pid in pids]
 package.register()
 """
 
 DRAW = """
 class Layout:
-    # Takes whatever a panel draws, and notes the words.
-    words, drawn = [], []
+    # Accepts everything that a panel draws, and records texts and operators.
+    texts, drawn = [], []
     def __getattr__(self, name):
         def draw(*arguments, **options):
-            Layout.words.append(str(options.get("text", "")))
+            Layout.texts.append(str(options.get("text", "")))
             if name == "operator":
                 assert hasattr(bpy.ops.lsrm, arguments[0].removeprefix("lsrm."))
                 Layout.drawn.append(arguments[0])
@@ -249,7 +249,7 @@ class Context:
         self.preferences, self.selected_objects = bpy.context.preferences, objects
         self.region = type("Region", (), {"width": 291})
 
-panel, session = of("ui.panel"), of("jobs.session")
+panel, session = module_of("ui.panel"), module_of("jobs.session")
 errors = importlib.import_module("lsrm.backend.shared.errors")
 panel.preferences.addon_preferences = lambda: type("Preferences", (), {"license_accepted": False})
 codes = [kind.code for kind in errors.LsrmError.__subclasses__()] + ["ERROR"]
@@ -268,10 +268,10 @@ for state in states:
             for kind in panel.CLASSES:
                 drawn = type("Drawn", (), {"layout": Layout()})()
                 kind.draw(drawn, Context(objects))
-said["words"] = sorted(set(Layout.words))
+results["texts"] = sorted(set(Layout.texts))
 
 def drawn(kind, **properties):
-    Layout.words, Layout.drawn = [], []
+    Layout.texts, Layout.drawn = [], []
     kind.draw(type("Drawn", (), {"layout": Layout(), **properties})(), Context([]))
     return Layout
 
@@ -280,32 +280,33 @@ def failed(code, operator):
     return drawn(panel.LSRM_PT_main).drawn
 
 settings.source, settings.checkpoint = "OBJECTS", "FOLDER"
-said["again"] = "lsrm.check_views" in failed("BACKEND_DIED", "lsrm.check_views")
+results["again"] = "lsrm.check_views" in failed("BACKEND_DIED", "lsrm.check_views")
 missing = failed("CHECKPOINT_MISSING", "lsrm.reconstruct")
-said["weights"] = [each in missing for each in ("checkpoint_folder", "lsrm.open_preferences")]
-said["names"] = [each.bl_idname for each in of("ui.operators").TaskOperator.__subclasses__()]
-kind = of("ui.addon_preferences").LSRM_AP_preferences
+results["weights"] = [each in missing for each in ("checkpoint_folder", "lsrm.open_preferences")]
+base = module_of("ui.operators").TaskOperator
+results["names"] = [each.bl_idname for each in base.__subclasses__()]
+kind = module_of("ui.addon_preferences").LSRM_AP_preferences
 fields = {**dict.fromkeys(kind.__annotations__, ""), "found": ""}
-said["in the preferences"] = []
+results["in the preferences"] = []
 for operator in ("lsrm.reconstruct", "lsrm.install_backend"):
     run.show(session.SessionState(note="Done.", operator=operator))
-    said["in the preferences"].append("Done." in drawn(kind, **fields).words)
-said["clock"] = [panel.clock(seconds) for seconds in (0.2, 59.4, 60, 3661)]
+    results["in the preferences"].append("Done." in drawn(kind, **fields).texts)
+results["clock"] = [panel.clock(seconds) for seconds in (0.2, 59.4, 60, 3661)]
 """
 
 BESIDE = """
 import argparse
 os.chdir(work)
 bpy.ops.wm.save_as_mainfile(filepath=str(work / "scene.blend"))
-of("commands.command_line").main = lambda words: said.setdefault("words", words) and 0
+module_of("commands.command_line").main = lambda argv: results.setdefault("arguments", argv) and 0
 names = {"inputs": "//a.glb\\n/b/*.obj", "output": "//out", "checkpoint": "//weights"}
-said["convert"] = call(bpy.ops.lsrm.convert, **names)
+results["convert"] = call(bpy.ops.lsrm.convert, **names)
 (work / "city").touch()
 (work / "mine").mkdir()
 (work / "mini").mkdir()
-anywhere = of("commands.convert")._absolute_paths
-said["found"] = [
-    list(anywhere(argparse.Namespace(environment=light, checkpoint=weights)).values())
+absolute = module_of("commands.convert")._absolute_paths
+results["found"] = [
+    list(absolute(argparse.Namespace(environment=light, checkpoint=weights)).values())
     for light, weights in ((None, "mini"), ("city", "mine"), ("night", "none"))
 ]
 scene = bpy.context.scene
@@ -317,36 +318,36 @@ bpy.data.collections.remove(linked)
 with bpy.data.libraries.load(str(work / "library.blend"), link=True) as (stored, wanted):
     wanted.collections = stored.collections
 scene.collection.children.link(wanted.collections[0])
-own = of("scene.result_import")._own_collection
-said["own"] = [own(scene).name, own(scene).library is None, own(scene) == own(scene)]
-said["taken"] = [each.name for each in scene.collection.children if each == own(scene)]
+own = module_of("scene.result_import")._own_collection
+results["own"] = [own(scene).name, own(scene).library is None, own(scene) == own(scene)]
+results["taken"] = [each.name for each in scene.collection.children if each == own(scene)]
 """
 
-WORDS = """
-german, words = of("ui.translations").GERMAN, set()
+TEXTS = """
+german, texts = module_of("ui.translations").GERMAN, set()
 for module in package.lsrm_blender.MODULES:
-    for kind in of(f"ui.{module}").CLASSES:
+    for kind in module_of(f"ui.{module}").CLASSES:
         if kind.__name__ == "LSRM_PG_run":
             continue  # never drawn by name
-        words |= {getattr(kind, "bl_label", ""), getattr(kind, "bl_description", "")}
+        texts |= {getattr(kind, "bl_label", ""), getattr(kind, "bl_description", "")}
         found = getattr(bpy.types, kind.__name__, kind).bl_rna.properties
         for name in getattr(kind, "__annotations__", {}):
             if name in found and not found[name].is_hidden and name != "found":
-                words |= {found[name].name, found[name].description}
+                texts |= {found[name].name, found[name].description}
                 if found[name].type == "ENUM":
-                    words |= {text for item in found[name].enum_items
+                    texts |= {text for item in found[name].enum_items
                               for text in (item.name, item.description)}
-kept = lambda word: not word or word.isdecimal() or "studio light" in word or "CC BY-NC" in word
-said["untranslated"] = sorted(word for word in words - set(german) if not kept(word))
+kept = lambda text: not text or text.isdecimal() or "studio light" in text or "CC BY-NC" in text
+results["untranslated"] = sorted(text for text in texts - set(german) if not kept(text))
 """
 
 
 @pytest.fixture
 def blender(blender_python, tmp_path):
-    """A function that runs a script in Blender and returns what it said."""
+    """A function that runs a script in Blender and returns its `results`."""
 
     def run(script: str) -> dict:
-        answer = tmp_path / "said.json"
+        answer = tmp_path / "results.json"
         variables = child_variables(LSRM_BACKEND=sys.executable, OMP_NUM_THREADS="1")
         del variables["PYTHONPATH"]
         command = [str(blender_python), "-c", BEGIN + script + END, ROOT, tmp_path, answer]
@@ -360,37 +361,37 @@ def blender(blender_python, tmp_path):
     return run
 
 
-def test_a_script_reconstructs_checks_compares_and_relights(blender, tmp_path):
-    """Every button is an operator that returns when it is done, and leaves the scene as it was."""
-    said = blender(WORK)
+def test_operators_from_a_script(blender, tmp_path):
+    """From a script every operator returns when it is finished, and leaves the scene unchanged."""
+    results = blender(WORK)
     done = ["FINISHED", ""]
     for name in ("reconstruct", "compare", "capture", "check", "from views", "release"):
-        assert said[name] == done, name
-    assert said["unchanged"]
-    assert said["objects"] == ["Camera", "Cube", "Cube (LSRM)", "Light"]
+        assert results[name] == done, name
+    assert results["unchanged"]
+    assert results["objects"] == ["Camera", "Cube", "Cube (LSRM)", "Light"]
     # Half the cube's side is 1; the hull of four views keeps some of what no silhouette cuts off.
-    assert 0.9 < said["size"] < 2.5
-    assert said["files"] == ["capture", "result"]
-    assert said["note"] == "Cube (LSRM) is in the scene"
-    assert said["hidden"] == [True, False]
-    assert said["source"] == ["VIEWS", str(tmp_path / "jobs" / "Cube" / "capture")]
-    assert said["good views"] == "3 views are good\nOne was left out."
-    assert said["logs"] == [f"{name}.{said['pid']}.txt" for name in ("backend", "blender")]
-    assert said["pictures gone"] == 4
-    assert (said["cameras"], said["pictures"], said["cameras again"]) == (4, [48] * 4, 4)
-    assert said["look"] == [*done, "0002", 48]
-    assert said["relight"] == [*done, "LSRM sunset"]
-    assert said["restore"] == [*done, "World"]
-    assert said["log"] == [*done, True]
-    assert (said["warm"], said["after release"]) == ([True, True], [False, False])
+    assert 0.9 < results["size"] < 2.5
+    assert results["files"] == ["capture", "result"]
+    assert results["note"] == "Cube (LSRM) is in the scene"
+    assert results["hidden"] == [True, False]
+    assert results["source"] == ["VIEWS", str(tmp_path / "jobs" / "Cube" / "capture")]
+    assert results["good views"] == "3 views are good\nOne was left out."
+    assert results["logs"] == [f"{name}.{results['pid']}.txt" for name in ("backend", "blender")]
+    assert results["pictures gone"] == 4
+    assert (results["cameras"], results["pictures"], results["cameras again"]) == (4, [48] * 4, 4)
+    assert results["look"] == [*done, "0002", 48]
+    assert results["relight"] == [*done, "LSRM sunset"]
+    assert results["restore"] == [*done, "World"]
+    assert results["log"] == [*done, True]
+    assert (results["warm"], results["after release"]) == ([True, True], [False, False])
 
 
-def test_a_script_hears_what_is_wrong(blender):
-    """Each mistake is an exception with the code and the remedy, and nothing is left running."""
-    said = blender(FAILURES)
+def test_operators_report_errors_to_scripts(blender):
+    """Every mistake is an error with its code and remedy, and no process is left running."""
+    results = blender(FAILURES)
     expected = {
         "nothing selected": "BAD_ASSET",
-        "a camera": "BAD_ASSET",
+        "only a camera": "BAD_ASSET",
         "no views": "BAD_CAPTURE",
         "missing views": "BAD_CAPTURE",
         "import missing": "BAD_CAPTURE",
@@ -404,67 +405,67 @@ def test_a_script_hears_what_is_wrong(blender):
         "no backend": "ENVIRONMENT_BROKEN",
     }
     for name, code in expected.items():
-        assert said[name][0] == "ERROR", name
-        assert said[name][1].startswith(code), name
-    assert said["no result"][0] == "ERROR"
-    assert said["no log"] == ["CANCELLED", ""]
-    assert said["less"] == [[True, "512", 48], [True, "256", 32], [False]]
-    assert said["shown"] == ["ENVIRONMENT_BROKEN", False]
+        assert results[name][0] == "ERROR", name
+        assert results[name][1].startswith(code), name
+    assert results["no result"][0] == "ERROR"
+    assert results["no log"] == ["CANCELLED", ""]
+    assert results["less"] == [[True, "512", 48], [True, "256", 32], [False]]
+    assert results["shown"] == ["ENVIRONMENT_BROKEN", False]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_the_timer_works_through_cancels_kills_and_other_files(blender):
-    """Tick by tick: progress is seen, a stop stops, a kill is told, no process outlives us."""
-    said = blender(TIMER)
-    assert said["busy"][0] == "ERROR"
-    assert {"capture", "mesh", "texture"} <= set(said["stages"])
-    assert said["end"] == ["Cube (LSRM) is in the scene", 0.0, 1.0]
-    assert said["slowest"] < 1.0  # the import; on a machine that may be busy with other tests
-    assert said["outcomes"] == {
+def test_timer_survives_cancels_kills_and_other_files(blender):
+    """Progress is shown, a cancel stops the job, a killed child is reported, no process is left."""
+    results = blender(TIMER)
+    assert results["busy"][0] == "ERROR"
+    assert {"capture", "mesh", "texture"} <= set(results["stages"])
+    assert results["end"] == ["Cube (LSRM) is in the scene", 0.0, 1.0]
+    assert results["slowest"] < 1.0  # the import; on a machine that may be busy with other tests
+    assert results["outcomes"] == {
         "stop": ["CANCELLED", True, True],
         "stop now": ["CANCELLED", True, False],
         "kill": ["BACKEND_DIED", True, False],
     }
-    assert said["intact"]
-    assert said["leftovers"] == []
-    assert said["same objects"]
-    assert said["imported here"] == "Cube (LSRM).001 is in the scene"
-    assert said["nothing left"] == ["capture", "result"]
-    assert said["other file"][0].startswith("Another file is open now")
-    assert said["other file"][1] == 0
-    assert said["orphans"]
-    assert not any(said["orphans"])
+    assert results["intact"]
+    assert results["leftovers"] == []
+    assert results["same objects"]
+    assert results["imported here"] == "Cube (LSRM).001 is in the scene"
+    assert results["nothing left"] == ["capture", "result"]
+    assert results["other file"][0].startswith("Another file is open now")
+    assert results["other file"][1] == 0
+    assert results["orphans"]
+    assert not any(results["orphans"])
 
 
-def test_the_panel_draws_every_state(blender):
-    """Nothing that can be shown makes drawing fail, and every button on it exists."""
-    said = blender(DRAW)
-    assert {"Stop Now", "Stopping…", "S, 7 s left", "S, 66:40 min left"} <= set(said["words"])
-    assert {"Open Preferences", "Use Less Memory", "Try Again"} <= set(said["words"])
-    assert said["again"], "what died is offered again, and not something else"
-    assert said["weights"] == [True, False]
-    assert set(said["names"]) == {
+def test_panel_draws_every_state(blender):
+    """No state makes drawing fail, and every button on the panel has its operator."""
+    results = blender(DRAW)
+    assert {"Stop Now", "Stopping…", "S, 7 s left", "S, 66:40 min left"} <= set(results["texts"])
+    assert {"Open Preferences", "Use Less Memory", "Try Again"} <= set(results["texts"])
+    assert results["again"], "the operator that has failed is offered again"
+    assert results["weights"] == [True, False]
+    assert set(results["names"]) == {
         "lsrm.capture", "lsrm.reconstruct", "lsrm.check_views", "lsrm.install_backend",
     }  # fmt: skip
-    assert said["in the preferences"] == [False, True]
-    assert said["clock"] == ["0 s", "59 s", "1:00 min", "61:01 min"]
+    assert results["in the preferences"] == [False, True]
+    assert results["clock"] == ["0 s", "59 s", "1:00 min", "61:01 min"]
 
 
-def test_files_beside_the_blend_are_found(blender, tmp_path):
-    """Names that begin with // and names of files reach other folders whole, names stay names."""
-    said = blender(BESIDE)
-    assert said["convert"] == ["FINISHED", ""]
-    words = said["words"]
-    assert words[:5] == ["convert", f"{tmp_path}/a.glb", "/b/*.obj", "-o", f"{tmp_path}/out"]
-    assert f"--checkpoint={tmp_path}/weights" in words
-    assert said["found"] == [
+def test_paths_reach_children_as_absolute_paths(blender, tmp_path):
+    """Paths that start with //, and files, become absolute; other names are passed on."""
+    results = blender(BESIDE)
+    assert results["convert"] == ["FINISHED", ""]
+    arguments = results["arguments"]
+    assert arguments[:5] == ["convert", f"{tmp_path}/a.glb", "/b/*.obj", "-o", f"{tmp_path}/out"]
+    assert f"--checkpoint={tmp_path}/weights" in arguments
+    assert results["found"] == [
         [None, "mini"], [f"{tmp_path}/city", f"{tmp_path}/mine"], ["night", "none"],
     ]  # fmt: skip
-    assert said["own"] == [said["taken"][0], True, True]
-    assert said["taken"][0] in ("LSRM", "LSRM.001")
+    assert results["own"] == [results["taken"][0], True, True]
+    assert results["taken"][0] in ("LSRM", "LSRM.001")
 
 
-def test_every_word_has_a_translation(blender):
-    """Labels, descriptions and choices go through Blender's translations, and none is forgotten."""
-    said = blender(WORDS)
-    assert said["untranslated"] == []
+def test_every_text_has_a_translation(blender):
+    """All labels, descriptions and choices are in Blender's translations."""
+    results = blender(TEXTS)
+    assert results["untranslated"] == []
