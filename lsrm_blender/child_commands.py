@@ -91,4 +91,4 @@ def backend_python(path: str, folders: Iterable[Path]) -> Path:
 
 def _installed(environment: VirtualEnvironment) -> Path | None:
     """Its Python, whatever version of Python has installed it."""
-    return environment.python if environment.installed_by else None
+    return environment.python if environment.installed_python else None

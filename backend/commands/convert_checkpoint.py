@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command `convert-checkpoint`: released weights to a checkpoint folder of ours."""
+"""The command `convert-checkpoint`: released weights to checkpoint folders of LSRM."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..shared.checkpoint_folders import LICENSE_FILE, user_folder
+from ..shared.checkpoint_folders import LICENSE_FILE, user_checkpoints
 from ..shared.exit_codes import DONE, USAGE
 from ..shared.terminal import print_json, say
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 LICENSE = """\
 The released weights of LSRM are the work of Meta and licensed CC BY-NC 4.0:
   https://creativecommons.org/licenses/by-nc/4.0/
-You may use and share them, with attribution, for purposes that are not commercial. What is made
-of them on this computer stays under that license. The image features they need come from DINOv3,
-which has a license of its own: https://ai.meta.com/resources/models-and-libraries/dinov3-license/
-LSRM's own code is GPL-3.0-or-later; neither license of the weights is changed by it.
+You may use and share them, with attribution, for purposes that are not commercial. Checkpoints
+converted from them stay under that license. The image features they need come from DINOv3, which
+has a license of its own: https://ai.meta.com/resources/models-and-libraries/dinov3-license/
+LSRM's own code is GPL-3.0-or-later; that does not change the licenses of the weights.
 """
 
 
@@ -47,19 +47,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Convert one checkpoint, or both of a download; 2 if the license is not accepted."""
     say(LICENSE)
-    if not (arguments.accept_license or _accepted_by_hand()):
+    if not (arguments.accept_license or _accept_on_terminal()):
         say("Nothing was written. Accept the license with --accept-license, or by typing yes.")
         return USAGE
-    made = [
+    checkpoints = [
         convert(folder, arguments.destination, several=folder != arguments.source)
         for folder in kind_folders(arguments.source)
     ]
     if arguments.json:
-        print_json([describe(checkpoint) for checkpoint in made])
+        print_json([describe(checkpoint) for checkpoint in checkpoints])
     return DONE
 
 
-def _accepted_by_hand() -> bool:
+def _accept_on_terminal() -> bool:
     if not sys.stdin.isatty():
         return False
     say("Do you accept these licenses? Type yes:")
@@ -67,24 +67,24 @@ def _accepted_by_hand() -> bool:
 
 
 def kind_folders(source: Path) -> list[Path]:
-    """The folders of single checkpoints in a download: `rgb` and `brdf` inside of it, or itself."""
+    """The folders of the checkpoints in a download: its `rgb` and `brdf`, or the folder itself."""
     inside = [source / kind for kind in ("rgb", "brdf") if (source / kind).is_dir()]
     return inside or [source]
 
 
 def convert(source: Path, destination: Path | None, *, several: bool = False) -> Checkpoint:
-    """Write one released checkpoint as ours.
+    """Convert one released checkpoint.
 
     Args:
         source: folder with `dense/` and `sparse.pth`.
-        destination: a new folder; None for the place where the name is looked for.
-        several: the destination is for several checkpoints, each in a folder with its name.
+        destination: a new folder; None for the one where `find_checkpoint` looks for the name.
+        several: whether the destination contains several checkpoints, each in a folder of its name.
 
     Raises:
-        CheckpointMissing: if a file of the source is.
+        CheckpointMissing: if a file of the source is missing.
         CheckpointMismatch: if a file is damaged, harmful or does not fit, with every difference.
-        OutputNotWritable: if the destination holds anything already.
-        DiskFull: if there is no room.
+        OutputNotWritable: if the destination is not empty.
+        DiskFull: if the disk is full.
     """
     from ..model.release.checkpoint import read_release
     from ..model.weights.checkpoint import write_checkpoint
@@ -95,7 +95,7 @@ def convert(source: Path, destination: Path | None, *, several: bool = False) ->
         left = f"; left out: {', '.join(stage.left_out)}" if stage.left_out else ""
         say(f"{stage.path}: all {len(stage.tensors)} tensors of the {stage_name} stage{left}")
     folder = destination / name if destination and several else destination
-    folder = folder or user_folder() / name
+    folder = folder or user_checkpoints() / name
     today = dt.datetime.now(dt.UTC).date()
     accepted = f"{LICENSE}\nAccepted on this computer on {today}.\n"
     checkpoint = write_checkpoint(
@@ -107,7 +107,7 @@ def convert(source: Path, destination: Path | None, *, several: bool = False) ->
 
 
 def describe(checkpoint: Checkpoint) -> dict[str, Any]:
-    """What was made, for programs."""
+    """A converted checkpoint as JSON."""
     return {
         "name": checkpoint.config.name,
         "folder": str(checkpoint.folder),

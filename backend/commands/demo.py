@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command `demo`: the whole path on one object, by the commands that a user would type."""
+"""The command `demo`: the whole path from capture to relit result, as a series of commands."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ FILES = {
     "comparison.png": "an input view, the result from the same camera, the result in other light",
     "mesh.glb": "the result, for any program that reads glTF",
     "scene.blend": "the original's scene with the result in its place: open it in Blender",
-    "relit": "the result under two lights",
+    "relit": "the result in two environments",
     "asset.blend": "the object itself",
-    "capture": "the views it was made from, and the held-out ones it was scored on",
+    "capture": "the input views, and the held-out views of the evaluation",
     "result": "mesh, textures, report and log of the reconstruction",
     "report.json": "seconds, scores, versions",
 }
@@ -39,66 +39,81 @@ FILES = {
 
 @dataclass(frozen=True)
 class Step:
-    """One command of the demo."""
+    """One command of the demo.
+
+    Attributes:
+        name: for the user.
+        command: line that runs it.
+    """
 
     name: str
     command: list[str]
 
 
 class StepError(Exception):
-    """A step ended with an error, which it has told already."""
+    """A step ended with an error, which it has printed itself.
 
-    def __init__(self, code: int, answer: str) -> None:
+    Attributes:
+        code: its exit code.
+        output: what it printed on stdout.
+    """
+
+    def __init__(self, code: int, output: str) -> None:
         super().__init__(code)
         self.code = code
-        self.answer = answer
+        self.output = output
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `demo`."""
-    parser.add_argument("asset", nargs="?", type=Path, help="a 3D file; without one, ours")
+    parser.add_argument("asset", nargs="?", type=Path, help="a 3D file (default: one made by LSRM)")
     parser.add_argument("--out", type=Path, default=Path("demo"), help="folder of the results")
     parser.add_argument("--blender", metavar="PATH", help="a Blender to use instead of the module")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run every step, then write the picture and the report; a failed step's code if one fails."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the running step ends too
-    folder = _make(arguments.out)
+    """Run all steps, then write the picture and the report; returns the code of a failed step."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # which ends the running step too
+    folder = _make_folder(arguments.out)
     start = time.perf_counter()
     try:
-        answers, seconds = _run_steps(steps(folder, arguments.asset))
+        results, seconds = _run_steps(steps(folder, arguments.asset))
     except StepError as failure:
         if arguments.json:
-            sys.stdout.write(failure.answer)
+            sys.stdout.write(failure.output)
         return failure.code
-    made = arguments.asset is None
+    own_asset = arguments.asset is None
     shutil.copyfile(folder / "result" / "mesh.glb", folder / "mesh.glb")
     _compare(folder)
     report = {
         "seconds": round(time.perf_counter() - start, 1),
         "steps": seconds,
-        "evaluation": answers["evaluate"],
+        "evaluation": results["evaluate"],
         "versions": versions(),
-        "files": {name: FILES[name] for name in FILES if name != "asset.blend" or made},
+        "files": {name: FILES[name] for name in FILES if name != "asset.blend" or own_asset},
     }
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
     if arguments.json:
         print_json(report)
-    _say_goodbye(folder, report)
+    _print_summary(folder, report)
     return 0
 
 
 def steps(folder: Path, asset: Path | None) -> list[Step]:
-    """The demo as it could be typed."""
+    """The commands of the demo, in order.
+
+    Args:
+        folder: of all outputs.
+        asset: a 3D file; None to make one.
+    """
     views, result = str(folder / "capture"), str(folder / "result")
-    chosen = str(asset or folder / "asset.blend")
-    made = [] if asset else [Step("asset", blender_command("demo-asset", "-o", chosen))]
-    capture = ["capture", chosen, "-o", views, "--test-views", str(TEST_VIEWS)]
-    scene = ["import", result, "--into", chosen, "-o", str(folder / "scene.blend")]
+    path = str(asset or folder / "asset.blend")
+    make_asset = [] if asset else [Step("asset", blender_command("demo-asset", "-o", path))]
+    capture = ["capture", path, "-o", views, "--test-views", str(TEST_VIEWS)]
+    scene = ["import", result, "--into", path, "-o", str(folder / "scene.blend")]
     relight = ["relight", result, "--environment", *LIGHTS, "--from-view", f"{views}:0"]
     return [
-        *made,
+        *make_asset,
         Step("capture", blender_command(*capture)),
         Step("reconstruct", backend_command("reconstruct", views, "-o", result)),
         Step("import", blender_command(*scene)),
@@ -108,39 +123,39 @@ def steps(folder: Path, asset: Path | None) -> list[Step]:
 
 
 def _run_steps(todo: list[Step]) -> tuple[dict[str, Any], dict[str, float]]:
-    """Run the steps in order; what each answered, and how many seconds it took."""
-    answers, seconds = {}, {}
+    """Run the steps in order; the JSON result and the seconds of each, by name."""
+    results, seconds = {}, {}
     for number, step in enumerate(todo, start=1):
         say(f"\n{number}/{len(todo)} {step.name}: {_as_typed(step.command)}")
         start = time.perf_counter()
-        answers[step.name] = _answer([*step.command, "--json"])
+        results[step.name] = _run_step([*step.command, "--json"])
         seconds[step.name] = round(time.perf_counter() - start, 1)
-    return answers, seconds
+    return results, seconds
 
 
-def _answer(command: list[str]) -> Any:
-    """Run a command, its words and progress on our stderr; its JSON answer.
+def _run_step(command: list[str]) -> Any:
+    """The JSON result of a command; its messages and progress go to stderr.
 
     Raises:
         StepError: if it ends with another code than 0.
     """
     process = subprocess.Popen(command, env=child_variables(), stdout=subprocess.PIPE, text=True)
     try:
-        answer, _ = process.communicate()
+        output, _ = process.communicate()
     except KeyboardInterrupt:
         process.terminate()
         process.wait()
         raise
     if process.returncode:
-        raise StepError(process.returncode, answer)
-    return json.loads(answer)
+        raise StepError(process.returncode, output)
+    return json.loads(output)
 
 
-def _make(folder: Path) -> Path:
-    """Create the folder of the results.
+def _make_folder(folder: Path) -> Path:
+    """Create the output folder.
 
     Raises:
-        OutputNotWritable: if that cannot be done.
+        OutputNotWritable: if that fails.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -151,20 +166,20 @@ def _make(folder: Path) -> Path:
     return folder
 
 
-def _say_goodbye(folder: Path, report: dict[str, Any]) -> None:
+def _print_summary(folder: Path, report: dict[str, Any]) -> None:
     mean = report["evaluation"]["mean"]
-    quality = f"{mean['psnr']:.1f} dB and IoU {mean['iou']:.3f} from cameras it has not seen"
+    quality = f"{mean['psnr']:.1f} dB and IoU {mean['iou']:.3f} from held-out cameras"
     say(f"\nDone in {report['seconds']:.0f} s: {quality}. In {folder}:")
     say("\n".join(f"  {name:<16}{what}" for name, what in report["files"].items()))
 
 
 def _as_typed(command: list[str]) -> str:
-    """A command line without the path of the interpreter, as in the README."""
+    """A command line as a user would type it, without the path of the interpreter."""
     return "python3 " + shlex.join(command[command.index("-m") :])
 
 
 def _compare(folder: Path) -> None:
-    """Write comparison.png: the first view, the result from its camera, the result relit."""
+    """Write comparison.png: the first view, the result from its camera, the relit results."""
     from .side_by_side import side_by_side
 
     views = folder / "capture"

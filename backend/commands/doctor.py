@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command `doctor`: what is installed here, what is missing, and what to do about it.
+"""The command `doctor`: what is installed, what is missing, and what to do about it.
 
-Standard library only, so that it can tell before anything is installed.
+Standard library only: this runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from importlib import util
 from typing import TYPE_CHECKING
 
-from ..setup.installation import costs
+from ..setup.installation import possible_costs
 from ..setup.system_libraries import install_command, missing_libraries
 from ..setup.system_memory import available_memory, total_memory
 from ..shared.checkpoint_folders import find_dinov3, installed_checkpoints, license_of, needs_dinov3
@@ -33,21 +33,28 @@ if TYPE_CHECKING:
     from ..shared.virtual_environments import VirtualEnvironment
 
 MEMORY_NEEDED = 3.0
-"""Gigabytes that a reconstruction without a network takes at most."""
+"""Gigabytes that a reconstruction without a network needs at most."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at: whether it is well, what was seen, and the remedy if it is not."""
+    """The result of one check.
+
+    Attributes:
+        name: of what was checked.
+        ok: whether it is as it should be.
+        found: what was found, for people.
+        remedy: what to do if it is not ok.
+    """
 
     name: str
-    well: bool
-    seen: str
+    ok: bool
+    found: str
     remedy: str = ""
 
     def __str__(self) -> str:
-        line = f"{'✓' if self.well else '✗'} {self.name:<13} {self.seen}"
-        return line if self.well else f"{line}\n  {'':<13} → {self.remedy}"
+        line = f"{'✓' if self.ok else '✗'} {self.name:<13} {self.found}"
+        return line if self.ok else f"{line}\n  {'':<13} → {self.remedy}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,20 +62,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Tell every finding; 0 if all is well, 3 if something in the environment is not."""
+    """Print all findings; 0 if all are ok, else 3."""
     findings = examine()
-    well = all(finding.well for finding in findings)
+    ok = all(finding.ok for finding in findings)
     if arguments.json:
-        print_json({"well": well, "findings": [asdict(finding) for finding in findings]})
+        print_json({"ok": ok, "findings": [asdict(finding) for finding in findings]})
     else:
         say("\n".join(str(finding) for finding in findings))
-    return DONE if well else ENVIRONMENT
+    return DONE if ok else ENVIRONMENT
 
 
 def examine() -> list[Finding]:
-    """Look at everything, in the order in which things depend on each other."""
+    """Check everything; what others depend on comes first."""
     return [
-        Finding("interpreter", well=True, seen=f"Python {platform.python_version()}"),
+        Finding("interpreter", ok=True, found=f"Python {platform.python_version()}"),
         _environment(backend_environment()),
         *_torch(),
         _memory(),
@@ -83,12 +90,12 @@ def _environment(environment: VirtualEnvironment) -> Finding:
     try:
         python = find_interpreter(environment)
     except EnvironmentBroken as error:
-        return Finding(environment.name, well=False, seen=error.message, remedy=error.remedy)
+        return Finding(environment.name, ok=False, found=error.message, remedy=error.remedy)
     if python is not None:
-        return Finding(environment.name, well=True, seen=str(python))
-    price = " or ".join(f"{cost.download:.1f} GB" for cost in costs(environment))
-    remedy = f"python3 -m backend demo installs it ({price} to download)"
-    return Finding(environment.name, well=False, seen="not installed", remedy=remedy)
+        return Finding(environment.name, ok=True, found=str(python))
+    sizes = " or ".join(f"{cost.download:.1f} GB" for cost in possible_costs(environment))
+    remedy = f"python3 -m backend demo installs it ({sizes} to download)"
+    return Finding(environment.name, ok=False, found="not installed", remedy=remedy)
 
 
 def _torch() -> list[Finding]:
@@ -96,63 +103,65 @@ def _torch() -> list[Finding]:
         return []
     import torch
 
-    found = [Finding("torch", well=True, seen=torch.__version__)]
+    findings = [Finding("torch", ok=True, found=torch.__version__)]
     for index in range(torch.cuda.device_count()):
         card = torch.cuda.get_device_properties(index)
-        found.append(
+        findings.append(
             Finding(
-                f"cuda:{index}", well=True, seen=f"{card.name}, {card.total_memory / 1e9:.0f} GB"
+                f"cuda:{index}", ok=True, found=f"{card.name}, {card.total_memory / 1e9:.0f} GB"
             )
         )
-    return found
+    return findings
 
 
 def _memory() -> Finding:
     total, available = total_memory(), available_memory()
     if total is None:
-        return Finding("memory", well=True, seen=f"unknown here; {MEMORY_NEEDED:.0f} GB are needed")
+        return Finding("memory", ok=True, found=f"unknown here; {MEMORY_NEEDED:.0f} GB are needed")
     usable = (total if available is None else available) / 1e9
     needed = f"{MEMORY_NEEDED:.0f} GB are needed at most"
-    seen = f"{usable:.1f} of {total / 1e9:.1f} GB available, {needed}"
+    found = f"{usable:.1f} of {total / 1e9:.1f} GB available, {needed}"
     remedy = "Close other programs, or give fewer or smaller views."
-    return Finding("memory", usable >= MEMORY_NEEDED, seen, remedy)
+    return Finding("memory", usable >= MEMORY_NEEDED, found, remedy)
 
 
 def _checkpoints() -> list[Finding]:
-    """The weights that are here, each with its license, and the image features they may need."""
-    here = installed_checkpoints()
-    if not here:
-        seen = "none installed, and --checkpoint none needs none"
-        return [Finding("checkpoints", well=True, seen=seen), _dinov3(needed=False)]
-    found, needed = [], False
-    for name, folder in here.items():
+    """The installed checkpoints with their licenses, and the image features that they need."""
+    installed = installed_checkpoints()
+    if not installed:
+        found = "none installed, and --checkpoint none needs none"
+        return [Finding("checkpoints", ok=True, found=found), _dinov3(needed=False)]
+    findings, needed = [], False
+    for name, folder in installed.items():
         try:
             needed = needs_dinov3(folder) or needed
         except CheckpointMismatch as error:
-            found.append(Finding(name, well=False, seen=error.message, remedy=error.remedy))
+            findings.append(Finding(name, ok=False, found=error.message, remedy=error.remedy))
         else:
-            found.append(Finding(name, well=True, seen=f"{folder}, license: {license_of(folder)}"))
-    return [*found, _dinov3(needed=needed)]
+            findings.append(
+                Finding(name, ok=True, found=f"{folder}, license: {license_of(folder)}")
+            )
+    return [*findings, _dinov3(needed=needed)]
 
 
 def _dinov3(*, needed: bool) -> Finding:
-    """The network of the image features: well too if it is away and nothing here asks for it."""
+    """The weights of the image features; ok without them if no installed checkpoint needs them."""
     try:
         path = find_dinov3()
     except CheckpointMissing as error:
-        seen = error.message if needed else "not here, and no installed checkpoint needs it"
-        return Finding("dinov3", well=not needed, seen=seen, remedy=error.remedy)
-    remedy = "Set LSRM_DINOV3 to a file that is there."
-    seen = f"{path}, license: DINOv3's own" if path.exists() else f"{path} does not exist"
-    return Finding("dinov3", well=path.exists(), seen=seen, remedy=remedy)
+        found = error.message if needed else "not installed, and no installed checkpoint needs it"
+        return Finding("dinov3", ok=not needed, found=found, remedy=error.remedy)
+    remedy = "Set LSRM_DINOV3 to a file that exists."
+    found = f"{path}, license: DINOv3's own" if path.exists() else f"{path} does not exist"
+    return Finding("dinov3", ok=path.exists(), found=found, remedy=remedy)
 
 
 def _system_libraries() -> Finding:
     missing = missing_libraries()
-    seen = f"missing: {', '.join(missing)}" if missing else "all that Blender needs"
-    return Finding("libraries", not missing, seen, install_command(missing))
+    found = f"missing: {', '.join(missing)}" if missing else "all that Blender needs"
+    return Finding("libraries", not missing, found, install_command(missing))
 
 
 def _disk() -> Finding:
     free = shutil.disk_usage(ROOT).free / 1e9
-    return Finding("disk", free >= 1, f"{free:.0f} GB free", "Free a gigabyte for results.")
+    return Finding("disk", free >= 1, f"{free:.0f} GB free", "Free 1 GB of disk space for results.")

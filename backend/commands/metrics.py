@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command `metrics`: scores of renders, and of a mesh, against the truth."""
+"""The command `metrics`: scores of renders and of a mesh against the ground truth."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `metrics`."""
-    parser.add_argument("renders", type=Path, help="folder of straight-alpha PNGs, one a view")
-    parser.add_argument("views", type=Path, help="capture folder of the true views")
+    parser.add_argument(
+        "renders", type=Path, help="folder of straight-alpha PNGs, one for each view"
+    )
+    parser.add_argument("views", type=Path, help="capture folder of the ground truth")
     parser.add_argument("--mesh", type=Path, help="mesh to compare with --reference-mesh")
-    parser.add_argument("--reference-mesh", type=Path, help="the true mesh, in the same world")
+    parser.add_argument("--reference-mesh", type=Path, help="the ground truth, in the same world")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, object]:
-    """The scores of `metrics` as JSON: the mean, every view, and the Chamfer distance."""
+    """The scores: their mean, those of every view, and the Chamfer distance times 1000."""
     from ..result.scores import chamfer_distance, mean_scores, read_mesh, score_renders
 
     scores = score_renders(arguments.renders, arguments.views)

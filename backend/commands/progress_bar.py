@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Progress bars on a terminal, one for each stage."""
+"""Progress bars on a terminal, one for each stage, drawn by tqdm."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..shared.terminal import PlainProgress
 
 
 class BarProgress:
-    """One bar for each stage: for people."""
+    """A progress bar for each stage, for terminals."""
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -37,5 +37,5 @@ class BarProgress:
 
 
 def progress_on_terminal() -> PlainProgress | BarProgress:
-    """Bars where someone is looking, lines where the words go to a file."""
+    """Progress bars if stderr is a terminal, else lines."""
     return BarProgress() if sys.stderr.isatty() else PlainProgress()

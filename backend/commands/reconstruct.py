@@ -1,13 +1,13 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command `reconstruct`: its arguments, its progress, and what it says at the end."""
+"""The command `reconstruct`: posed views to a result folder, with progress on the terminal."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..shared.arguments import positive_integer, refinement
+from ..shared.arguments import add_reconstruct_options
 from ..shared.exit_codes import DONE
 from ..shared.progress import Progress
 from ..shared.terminal import cancel_on_interrupt, say
@@ -20,20 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `reconstruct`."""
     parser.add_argument("views", type=Path, help="capture folder, or a transforms.json")
     parser.add_argument("-o", "--output", type=Path, required=True, help="result folder")
-    parser.add_argument(
-        "--checkpoint", default="none", help="name or folder; none needs no weights"
-    )
-    parser.add_argument("--refine", type=refinement, default="auto", help="off, auto or seconds")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0 …")
-    parser.add_argument(
-        "--texture-size", type=positive_integer, default=2048, help="side in texels"
-    )
-    parser.add_argument("--faces", type=positive_integer, default=50_000, help="triangles, about")
-    parser.add_argument("--material", choices=("rgb", "pbr"), default="rgb")
+    add_reconstruct_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
-    """Reconstruct; the report as JSON on request, else a sentence."""
+    """Reconstruct; with `--json` the result is the report, else a line is printed."""
     from ..pipeline import reconstruct
     from ..request import ReconstructRequest
     from .progress_bar import progress_on_terminal

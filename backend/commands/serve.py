@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command `serve`: the backend behind the panel, one warm process for many jobs."""
+"""The command `serve`: a backend process that runs the jobs of the panel in Blender."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def run(_arguments: argparse.Namespace) -> int:
 
 
 def describe() -> dict[str, Any]:
-    """What a parent wants to know before it asks for work; imports torch, so it takes a while."""
+    """More members of the response to `initialize`; slow, because it imports PyTorch."""
     import torch
 
     from ..request import NO_CHECKPOINT
@@ -61,13 +61,13 @@ def describe() -> dict[str, Any]:
 
 
 def version() -> str:
-    """Of LSRM, as its manifest says."""
+    """The version of LSRM in its manifest."""
     manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text("utf-8"))
     return str(manifest["version"])
 
 
 def reconstruct(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Posed views to a result folder; answers with its report."""
+    """The method `reconstruct`: posed views to a result folder; returns its path and report."""
     from ..pipeline import reconstruct as run_pipeline
 
     report = run_pipeline(_request(params), progress).to_dict()
@@ -75,10 +75,10 @@ def reconstruct(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
 
 def check(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Look at views as `reconstruct` would, without computing anything from them.
+    """The method `check`: load views as `reconstruct` would; returns their number and warnings.
 
     Raises:
-        LsrmError: the first thing that is wrong with them.
+        LsrmError: if something is wrong with them.
     """
     from ..pipeline import MAX_IMAGE_SIZE
     from ..shared.capture_format import read_capture
@@ -89,7 +89,7 @@ def check(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
 
 def release() -> dict[str, Any]:
-    """Give memory back to the device."""
+    """The method `release`: free unused memory of the device; returns the number of bytes."""
     gc.collect()
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
@@ -100,10 +100,10 @@ def release() -> dict[str, Any]:
 
 
 def _request(params: dict[str, Any]) -> ReconstructRequest:
-    """The parameters as the pipeline wants them; their values it checks itself.
+    """The request of the pipeline, which checks the values itself.
 
     Raises:
-        BadRequest: if one is missing, unknown or of the wrong type.
+        BadRequest: if a parameter is missing, unknown or of the wrong type.
     """
     from ..request import ReconstructRequest
 
@@ -115,6 +115,6 @@ def _request(params: dict[str, Any]) -> ReconstructRequest:
     for name, value in params.items():
         kind = int if name in ("texture_size", "faces") else str
         if type(value) is not kind:
-            raise BadRequest(f"{value!r} is no good value of {name}.", remedy)
+            raise BadRequest(f"{name} cannot be {value!r}.", remedy)
     paths = {name: Path(params[name]) for name in ("views", "output")}
     return ReconstructRequest(**{**params, **paths})

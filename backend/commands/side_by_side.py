@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pictures in a row with a caption under each."""
+"""A row of pictures with captions."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 PANEL = 512
 """Height and width of one picture in pixels."""
 CAPTION = 48
-"""Height of the line of captions in pixels."""
-INK = (90, 90, 90)
+"""Height of the captions in pixels."""
+TEXT_COLOR = (90, 90, 90)
 
 
 def side_by_side(pictures: Mapping[str, tuple[Path, Path | None]], path: Path) -> None:
-    """Write one picture that shows several, over white.
+    """Write pictures in a row as one picture, over white.
 
     Args:
-        pictures: caption to picture, with a mask where the picture has no alpha of its own.
+        pictures: by caption: a file, and its mask if the file has no alpha.
         path: the file to write.
     """
     row = Image.new("RGB", (PANEL * len(pictures), PANEL + CAPTION), "white")
@@ -34,12 +34,12 @@ def side_by_side(pictures: Mapping[str, tuple[Path, Path | None]], path: Path) -
         corner = (column * PANEL + (PANEL - panel.width) // 2, (PANEL - panel.height) // 2)
         row.paste(panel, corner, panel)
         middle = (column * PANEL + PANEL // 2, PANEL + CAPTION // 2)
-        draw.text(middle, caption, fill=INK, font=font, anchor="mm")
+        draw.text(middle, caption, fill=TEXT_COLOR, font=font, anchor="mm")
     row.save(path)
 
 
 def _panel(picture: Path, mask: Path | None) -> Image.Image:
-    """A picture with alpha, as large as a panel allows."""
+    """A picture with alpha, scaled to fit a panel."""
     with Image.open(picture) as image:
         panel = image.convert("RGBA")
     if mask is not None:

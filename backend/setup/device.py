@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Choosing the device a job runs on."""
+"""The device of a job, and its free memory."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from .system_memory import available_memory
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that a job may still take on a device; without limit where nobody knows."""
+    """Bytes that a job may still allocate on a device; `sys.maxsize` where that is unknown."""
     if device.type == "cuda":
-        ours = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return torch.cuda.mem_get_info(device)[0] + ours  # torch keeps what earlier jobs freed
+        reusable = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return (
+            torch.cuda.mem_get_info(device)[0] + reusable
+        )  # torch keeps what earlier jobs have freed
     available = available_memory()
     return sys.maxsize if available is None else available
 
 
 def choose_device(name: str) -> torch.device:
-    """The device called `name`: `auto`, `cpu`, `cuda` or `cuda:N`.
+    """The device with a name: `auto`, `cpu`, `cuda` or `cuda:N`.
 
     Raises:
         DeviceUnavailable: if this computer has no such device.
@@ -38,7 +40,7 @@ def choose_device(name: str) -> torch.device:
     present = torch.cuda.device_count()
     if device.type == "cuda" and (device.index or 0) >= present:
         raise DeviceUnavailable(
-            f"{name} was asked for, but torch sees {present} CUDA devices.",
+            f"{name} was requested, but PyTorch finds {present} CUDA devices.",
             "Use --device auto, or check the driver with `python3 -m backend doctor`.",
         )
     return device

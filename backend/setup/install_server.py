@@ -19,48 +19,49 @@ from ..shared.virtual_environments import backend_environment
 if TYPE_CHECKING:
     from ..shared.progress import Progress
 
-TELL_SECONDS = 1.0
+REPORT_SECONDS = 1.0
+"""Between two progress reports."""
 
 
 def serve(folder: Path) -> int:
-    """Serve one parent that wants an environment below a folder."""
+    """Serve one parent; the environment is installed below a folder."""
     pipe = Pipe.take_standard_streams()
     return Server(pipe, {"install": lambda _, progress: install(folder, progress)}).serve()
 
 
 def install(folder: Path, progress: Progress) -> dict[str, Any]:
-    """Make the backend environment, as `python3 -m backend` would; answers with its Python.
+    """Install the backend environment, as `python3 -m backend` does; returns its interpreter.
 
     Raises:
-        EnvironmentBroken: saying what is missing.
-        Cancelled: if it was stopped; the next installation goes on from there.
+        EnvironmentBroken: with what is missing.
+        Cancelled: if it was cancelled; the next installation continues it.
     """
-    from .installation import costs
     from .installation import install as run_installation
+    from .installation import possible_costs
 
     environment = backend_environment(folder)
-    told = 0.0
+    reported = 0.0
 
-    def watch() -> None:
-        """Say how much is on the disk already: pip tells its own progress only to a terminal."""
-        nonlocal told
+    def report_size() -> None:
+        """Report the size on disk: pip prints its own progress only on a terminal."""
+        nonlocal reported
         progress.check()
-        if time.monotonic() - told < TELL_SECONDS:
+        if time.monotonic() - reported < REPORT_SECONDS:
             return
         gigabytes = _size(environment.folder) / 1e9
-        # Which build pip has found shows in its size only.
-        totals = sorted(cost.download + cost.disk for cost in costs(environment))
+        # Only the size shows which build pip has chosen.
+        totals = sorted(cost.download + cost.disk for cost in possible_costs(environment))
         expected = next((total for total in totals if total > gigabytes), totals[-1])
         fraction = min(gigabytes / expected, 0.95)
         progress.report("install", fraction, f"{gigabytes:.1f} GB")
-        told = time.monotonic()
+        reported = time.monotonic()
 
-    run_installation(environment, watch=watch)
+    run_installation(environment, poll=report_size)
     return {"python": str(environment.python)}
 
 
 def _size(folder: Path) -> int:
-    """Bytes of all files below a folder, some of which may go while we look."""
+    """Bytes of all files below a folder; files may be removed meanwhile."""
     sizes = []
     for path in folder.rglob("*"):
         try:

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Installing an environment: announced, resumable, one at a time, and honest when it fails.
+"""Install virtual environments with pip.
 
-Standard library only. An installation that was interrupted, even by a power cut, is continued by
-running the same command again: pip keeps its downloads and skips the packages that are complete.
+An interrupted installation is continued by running the same command again: pip keeps its downloads
+and skips the packages that are complete. Standard library only.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING
 
 from ..shared.errors import EnvironmentBroken
 from ..shared.terminal import say
-from ..shared.virtual_environments import THIS_PYTHON, child_variables
+from ..shared.virtual_environments import PYTHON_VERSION, child_variables
 from .system_libraries import install_command, missing_libraries
 
 if TYPE_CHECKING:
@@ -32,12 +32,18 @@ if TYPE_CHECKING:
 
     from ..shared.virtual_environments import VirtualEnvironment
 
-    Watch = Callable[[], None]
+    Poll = Callable[[], None]
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What an installation takes, in gigabytes."""
+    """The size of an installation.
+
+    Attributes:
+        what: is installed.
+        download: in gigabytes.
+        disk: in gigabytes.
+    """
 
     what: str
     download: float
@@ -47,10 +53,10 @@ class Cost:
         return f"{self.what}: {self.download:.1f} GB to download, {self.disk:.1f} GB on disk"
 
 
-SUPPORTED = ((3, 11), (3, 13))  # the Pythons that Blender's module is published for
+SUPPORTED_PYTHONS = ((3, 11), (3, 13))  # those that the bpy wheels are published for
 
 # Measured on x86-64 Linux with the pins of November 2026, except for the disk space of the CUDA
-# build (estimated from its wheels). Other systems get the CPU build and are taken to be alike.
+# build (estimated from its wheels). Other systems get the CPU build, assumed to be of that size.
 CPU = Cost("torch for the CPU", 0.5, 1.9)
 CUDA = Cost("torch with CUDA, as PyPI offers it for Linux", 2.9, 6.0)
 BPY = Cost("Blender as a Python module", 0.4, 1.0)
@@ -59,20 +65,20 @@ NETWORK_FAILURE = re.compile(
     r"connection|timed? ?out|name resolution|proxy|SSL|unreachable|from versions: none",
     re.IGNORECASE,
 )
-WATCH_SECONDS = 0.2
+POLL_SECONDS = 0.2
 
 
-def _nobody() -> None:
-    """Nobody watches."""
+def _do_nothing() -> None:
+    """The default of `poll`."""
 
 
 def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> None:
-    """Refuse a Python for which there is no Blender module.
+    """Raise for a Python version without a bpy wheel.
 
     Raises:
-        EnvironmentBroken: naming the versions that work, and this one.
+        EnvironmentBroken: with the supported versions and this one.
     """
-    if version[:2] not in SUPPORTED:
+    if version[:2] not in SUPPORTED_PYTHONS:
         found = ".".join(str(part) for part in version)
         raise EnvironmentBroken(
             f"LSRM runs on Python 3.11 and 3.13, and this is Python {found}.",
@@ -80,17 +86,17 @@ def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> None:
         )
 
 
-def install(*environments: VirtualEnvironment, watch: Watch = _nobody) -> None:
-    """Make environments ready, from whatever state they are in.
+def install(*environments: VirtualEnvironment, poll: Poll = _do_nothing) -> None:
+    """Install environments completely, whatever state they are in.
 
     Args:
-        environments: which.
-        watch: called several times a second; whatever it raises ends the installation.
+        environments: to install.
+        poll: called several times a second; an exception of it stops the installation.
 
     Raises:
-        EnvironmentBroken: saying what is missing: a supported Python, a library of the system,
-            disk space, the network, or whatever else pip stumbled over. All that can be known
-            before the first download is told before it.
+        EnvironmentBroken: with what is missing: a supported Python, a system library, disk space,
+            the network, or with the error of pip. What can be checked is checked before the
+            first download.
     """
     check_python()
     _check_system(environments)
@@ -98,9 +104,9 @@ def install(*environments: VirtualEnvironment, watch: Watch = _nobody) -> None:
     for environment in environments:
         try:
             environment.folder.mkdir(parents=True, exist_ok=True)
-            with _only_one(environment.folder.with_suffix(".lock")) as lock:
+            with _exclusive_lock(environment.folder.with_suffix(".lock")) as lock:
                 if not environment.ready:  # another process may have finished it meanwhile
-                    _install(environment, lock, watch)
+                    _install(environment, lock, poll)
         except OSError as error:
             raise EnvironmentBroken(
                 f"The {environment.name} environment cannot be written: {error}.",
@@ -108,22 +114,22 @@ def install(*environments: VirtualEnvironment, watch: Watch = _nobody) -> None:
             ) from error
 
 
-def _install(environment: VirtualEnvironment, lock: IO[str], watch: Watch) -> None:
-    environment.marker.unlink(missing_ok=True)
-    _forget_unfinished_packages(environment.folder)
-    run = _Runner(environment.folder / "tmp", lock, watch)
-    run([sys.executable, "-m", "venv", *_renewal(environment), str(environment.folder)])
+def _install(environment: VirtualEnvironment, lock: IO[str], poll: Poll) -> None:
+    environment.installation_record.unlink(missing_ok=True)
+    _remove_unfinished_packages(environment.folder)
+    run = _Runner(environment.folder / "tmp", lock, poll)
+    run([sys.executable, "-m", "venv", *_clear_option(environment), str(environment.folder)])
     pip = [str(environment.python), "-m", "pip", "install", "--disable-pip-version-check"]
     run([*pip, *environment.requirements])
     if environment.name == "blender":
         _check_blender(environment)
-    record = {"python": THIS_PYTHON, "requirements": environment.requirements}
-    environment.marker.write_text(json.dumps(record, indent=2), "utf-8")
+    record = {"python": PYTHON_VERSION, "requirements": environment.requirements}
+    environment.installation_record.write_text(json.dumps(record, indent=2), "utf-8")
     say(f"The {environment.name} environment is ready.\n")
 
 
-def costs(environment: VirtualEnvironment) -> list[Cost]:
-    """What an environment may take; the dearest first, where it depends on what pip finds."""
+def possible_costs(environment: VirtualEnvironment) -> list[Cost]:
+    """The possible sizes of an environment, largest first: on Linux pip decides for a build."""
     if environment.name == "blender":
         return [BPY]
     return [CUDA, CPU] if sys.platform.startswith("linux") else [CPU]
@@ -132,24 +138,24 @@ def costs(environment: VirtualEnvironment) -> list[Cost]:
 def _announce(environments: Sequence[VirtualEnvironment]) -> None:
     say(f"First use: installing into {environments[0].folder.parent}")
     for environment in environments:
-        dearest, *cheaper = costs(environment)
-        say(f"  {environment.name:<8} {dearest}")
-        for cost in cheaper:
+        largest, *smaller = possible_costs(environment)
+        say(f"  {environment.name:<8} {largest}")
+        for cost in smaller:
             say(f"       or  {cost}, if pip finds that build")
-    if CUDA in costs(environments[0]):
+    if CUDA in possible_costs(environments[0]):
         say("  No NVIDIA card? PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu")
     say("  If this is interrupted, run the same command again: it continues.")
 
 
 def _check_system(environments: Sequence[VirtualEnvironment]) -> None:
-    """Find out before the download what would make it useless."""
+    """Raise if something is missing that would make the download useless."""
     if util.find_spec("venv") is None or util.find_spec("ensurepip") is None:
         raise EnvironmentBroken(
-            f"This Python {THIS_PYTHON} cannot make environments: venv or ensurepip is missing.",
-            f"Install them, on Debian and Ubuntu with: apt install python{THIS_PYTHON}-venv",
+            f"This Python {PYTHON_VERSION} cannot make environments: venv or ensurepip is missing.",
+            f"Install them, on Debian and Ubuntu with: apt install python{PYTHON_VERSION}-venv",
         )
     fresh = [each for each in environments if not each.python.exists()]
-    needed = sum(min(cost.disk for cost in costs(each)) for each in fresh)
+    needed = sum(min(cost.disk for cost in possible_costs(each)) for each in fresh)
     existing = next(folder for folder in environments[0].folder.parents if folder.exists())
     free = shutil.disk_usage(existing).free / 1e9
     if free < needed:
@@ -180,8 +186,8 @@ def _check_blender(environment: VirtualEnvironment) -> None:
 
 
 @contextlib.contextmanager
-def _only_one(path: Path) -> Iterator[IO[str]]:
-    """Hold a lock that the system drops when the last process holding it ends."""
+def _exclusive_lock(path: Path) -> Iterator[IO[str]]:
+    """Lock a file; the system releases the lock when the last process holding it ends."""
     with path.open("w") as lock:
         if not _try_lock(lock):
             say(f"Another process is installing ({path}); waiting for it.")
@@ -205,18 +211,21 @@ def _try_lock(lock: IO[str]) -> bool:
     return True
 
 
-def _renewal(environment: VirtualEnvironment) -> list[str]:
-    """`--clear`, if the folder holds an environment of another Python."""
+def _clear_option(environment: VirtualEnvironment) -> list[str]:
+    """`--clear`, if the folder contains an environment of another Python version."""
     try:
         settings = (environment.folder / "pyvenv.cfg").read_text("utf-8")
     except OSError:
         return []
-    same = re.search(rf"^version = {re.escape(THIS_PYTHON)}\.", settings, re.MULTILINE)
+    same = re.search(rf"^version = {re.escape(PYTHON_VERSION)}\.", settings, re.MULTILINE)
     return [] if same and environment.python.exists() else ["--clear"]
 
 
-def _forget_unfinished_packages(folder: Path) -> None:
-    """Have pip unpack again what it was killed over: it writes INSTALLER after all other files."""
+def _remove_unfinished_packages(folder: Path) -> None:
+    """Remove packages that pip has not finished, so that it installs them again.
+
+    pip writes INSTALLER after all other files of a package.
+    """
     for pattern in ("lib/python*/site-packages/*.dist-info", "Lib/site-packages/*.dist-info"):
         for package in folder.glob(pattern):
             if not (package / "INSTALLER").exists():
@@ -225,36 +234,36 @@ def _forget_unfinished_packages(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class _Runner:
-    """Runs the steps of an installation, their words on stderr.
+    """Runs the commands of an installation, with their output on stderr.
 
     Attributes:
-        scratch: for downloads; not the system's place for temporary files, which may be small.
-        lock: held by the child too: if we are killed, nobody starts a second pip beside it.
-        watch: called while a step runs; whatever it raises ends the step.
+        temporary: folder for downloads; the system's own may be on a small disk.
+        lock: inherited by the commands: if this process is killed, a second one waits for pip.
+        poll: called while a command runs; an exception of it stops the command.
     """
 
-    scratch: Path
+    temporary: Path
     lock: IO[str]
-    watch: Watch
+    poll: Poll
 
     def __call__(self, command: Sequence[str]) -> None:
-        shutil.rmtree(self.scratch, ignore_errors=True)
-        heard: deque[str] = deque(maxlen=50)
+        shutil.rmtree(self.temporary, ignore_errors=True)
+        last_lines: deque[str] = deque(maxlen=50)
         try:
-            self.scratch.mkdir(parents=True)
+            self.temporary.mkdir(parents=True)
             with self._start(command) as process:
-                self._accompany(process, heard)
+                self._wait(process, last_lines)
         finally:
-            shutil.rmtree(self.scratch, ignore_errors=True)
+            shutil.rmtree(self.temporary, ignore_errors=True)
         if process.returncode:
-            raise _explain(heard)
+            raise _installation_error(last_lines)
 
     def _start(self, command: Sequence[str]) -> subprocess.Popen[str]:
         inherited = () if sys.platform == "win32" else (self.lock.fileno(),)
-        place = str(self.scratch)
+        temporary = str(self.temporary)
         return subprocess.Popen(
             command,
-            env=child_variables(TMPDIR=place, TEMP=place, TMP=place),
+            env=child_variables(TMPDIR=temporary, TEMP=temporary, TMP=temporary),
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr.fileno(),
             stderr=subprocess.PIPE,
@@ -263,34 +272,36 @@ class _Runner:
             pass_fds=inherited,
         )
 
-    def _accompany(self, process: subprocess.Popen[str], heard: deque[str]) -> None:
-        listener = threading.Thread(target=_repeat, args=(process.stderr, heard))
-        listener.start()
+    def _wait(self, process: subprocess.Popen[str], last_lines: deque[str]) -> None:
+        reader = threading.Thread(target=_forward_lines, args=(process.stderr, last_lines))
+        reader.start()
         try:
             while process.poll() is None:
-                self.watch()
-                time.sleep(WATCH_SECONDS)
+                self.poll()
+                time.sleep(POLL_SECONDS)
         except BaseException:
             process.terminate()
             raise
         finally:
-            listener.join()
+            reader.join()
 
 
-def _repeat(lines: IO[str] | None, heard: deque[str]) -> None:
+def _forward_lines(lines: IO[str] | None, last_lines: deque[str]) -> None:
+    """Print lines on stderr and keep the last ones."""
     for line in lines or ():
         sys.stderr.write(line)
-        heard.append(line.strip())
+        last_lines.append(line.strip())
 
 
-def _explain(heard: deque[str]) -> EnvironmentBroken:
-    """Turn what pip said into an error with a remedy."""
-    errors = [line for line in heard if line.startswith("ERROR")] or list(heard) or ["no message"]
+def _installation_error(last_lines: deque[str]) -> EnvironmentBroken:
+    """The error with a remedy for the output of a failed pip."""
+    errors = [line for line in last_lines if line.startswith("ERROR")]
+    errors = errors or list(last_lines) or ["no message"]
     message = f"The installation stopped: {errors[-1].removeprefix('ERROR: ')}"
     again = "run the same command again; what was downloaded is kept."
-    if any("No space left" in line for line in heard):
+    if any("No space left" in line for line in last_lines):
         return EnvironmentBroken(message, f"Free some disk space and {again}")
-    if any(NETWORK_FAILURE.search(line) for line in heard):
+    if any(NETWORK_FAILURE.search(line) for line in last_lines):
         remedy = "No package index could be reached: connect to the network, or set PIP_INDEX_URL"
         return EnvironmentBroken(message, f"{remedy}, and {again}")
-    return EnvironmentBroken(message, f"Look at pip's words above, then {again}")
+    return EnvironmentBroken(message, f"Read the output of pip above, then {again}")

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shared libraries that Blender's wheel expects from a Linux system, and who packages them.
+"""Shared libraries that the bpy wheel needs on Linux, and the packages that contain them.
 
 Standard library only.
 """
@@ -11,7 +11,7 @@ import ctypes
 import shutil
 import sys
 
-# Package manager: (library: package). Verified from an empty Debian 12; the others by name.
+# Library: its package for each package manager. Tested on an empty Debian 12; the others by name.
 LIBRARIES = {
     #                  apt            dnf             pacman
     "libX11.so.6": ("libx11-6", "libX11", "libx11"),
@@ -31,14 +31,14 @@ INSTALL_COMMANDS = {
 
 
 def missing_libraries() -> list[str]:
-    """The names of the libraries that `bpy` would not find; none where the system is not Linux."""
+    """The names of the libraries that are missing; none on other systems than Linux."""
     if not sys.platform.startswith("linux"):
         return []
-    return [name for name in LIBRARIES if not _loads(name)]
+    return [name for name in LIBRARIES if not _is_available(name)]
 
 
 def install_command(libraries: list[str]) -> str:
-    """The command of this system's package manager that installs the given libraries."""
+    """The command of this system's package manager that installs libraries."""
     for column, (manager, command) in enumerate(INSTALL_COMMANDS.items()):
         if shutil.which(manager):
             packages = (LIBRARIES[name][column] for name in libraries if name in LIBRARIES)
@@ -46,7 +46,7 @@ def install_command(libraries: list[str]) -> str:
     return "your package manager"
 
 
-def _loads(name: str) -> bool:
+def _is_available(name: str) -> bool:
     try:
         ctypes.CDLL(name)
     except OSError:

@@ -1,3 +1,3 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Blender may import of the backend: standard library and numpy, no other room."""
+"""The only part of the backend that Blender imports; needs the standard library and numpy only."""

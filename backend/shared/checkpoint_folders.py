@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where checkpoints live on this computer; standard library only, for the doctor's sake."""
+"""The checkpoints on this computer: their folders, licenses and DINOv3 weights.
+
+Standard library only: the doctor runs before anything is installed.
+"""
 
 from __future__ import annotations
 
@@ -13,47 +16,49 @@ from pathlib import Path
 from .errors import CheckpointMismatch, CheckpointMissing
 
 CONFIG = "config.json"
-"""The file by which a folder is known as a checkpoint."""
+"""The file that makes a folder a checkpoint."""
 
 LICENSE_FILE = "LICENSE.txt"
-"""What lies beside converted weights of others."""
+"""The license of converted weights, in their folder."""
 
-SHIPPED = Path(__file__).resolve().parents[1] / "checkpoints"
-"""Checkpoints that come with the repository."""
+SHIPPED_FOLDER = Path(__file__).resolve().parents[1] / "checkpoints"
+"""Of the checkpoints that are part of the repository."""
 
 _CONVERT = "python3 -m backend convert-checkpoint"
 
 
 @dataclass(frozen=True)
-class Known:
-    """A checkpoint that has a name.
+class NamedCheckpoint:
+    """A checkpoint that is known by name.
 
     Attributes:
         license: its terms.
-        remedy: what to do where it is missing.
+        remedy: what to do if it is missing.
     """
 
     license: str
     remedy: str
 
 
-def _released(kind: str) -> Known:
-    return Known(
+def _released(kind: str) -> NamedCheckpoint:
+    return NamedCheckpoint(
         "CC BY-NC 4.0 (Meta), with DINOv3's own license for the image features",
         "Ask its authors for access, download it, and run "
         f"`{_CONVERT} DOWNLOAD/{kind}`; or use --checkpoint none.",
     )
 
 
-KNOWN = {
+NAMED_CHECKPOINTS = {
     "lsrm-rgb": _released("rgb"),
     "lsrm-pbr": _released("brdf"),
-    "mini": Known("GPL-3.0-or-later", "It is not part of this version; use --checkpoint none."),
+    "mini": NamedCheckpoint(
+        "GPL-3.0-or-later", "It is not part of this version; use --checkpoint none."
+    ),
 }
 
 
-def user_folder() -> Path:
-    """Where the user's own checkpoints are: `$LSRM_CHECKPOINTS`, or the user's data folder."""
+def user_checkpoints() -> Path:
+    """The folder of the user's checkpoints: $LSRM_CHECKPOINTS, or one in the user's data folder."""
     chosen = os.environ.get("LSRM_CHECKPOINTS")
     if chosen:
         return Path(chosen).expanduser()
@@ -70,29 +75,29 @@ def find_checkpoint(name: str) -> Path:
     """The folder of a checkpoint.
 
     Args:
-        name: of a known checkpoint, or any folder that holds one.
+        name: of a checkpoint, or the path of any folder with one.
 
     Raises:
-        CheckpointMissing: with what to do about it.
+        CheckpointMissing: if there is none.
     """
-    for folder in (user_folder() / name, SHIPPED / name, Path(name).expanduser()):
+    for folder in (user_checkpoints() / name, SHIPPED_FOLDER / name, Path(name).expanduser()):
         if (folder / CONFIG).is_file():
             return folder
-    if name in KNOWN:
+    if name in NAMED_CHECKPOINTS:
         raise CheckpointMissing(
-            f"The checkpoint {name} is not in {user_folder()}.", KNOWN[name].remedy
+            f"The checkpoint {name} is not in {user_checkpoints()}.", NAMED_CHECKPOINTS[name].remedy
         )
     raise CheckpointMissing(
         f"{name} is neither the name of a checkpoint nor a folder with a {CONFIG}.",
-        f"The names are none, {', '.join(KNOWN)}.",
+        f"The names are none, {', '.join(NAMED_CHECKPOINTS)}.",
     )
 
 
 def installed_checkpoints() -> dict[str, Path]:
-    """Names and folders of all checkpoints that are here."""
+    """The folders of all installed checkpoints by name."""
     folders = [
         folder
-        for root in (SHIPPED, user_folder())
+        for root in (SHIPPED_FOLDER, user_checkpoints())
         if root.is_dir()
         for folder in sorted(root.iterdir())
         if (folder / CONFIG).is_file() and not folder.name.startswith("dinov3")
@@ -101,15 +106,15 @@ def installed_checkpoints() -> dict[str, Path]:
 
 
 def license_of(folder: Path) -> str:
-    """The terms of a checkpoint that is here, or where they stand."""
+    """The license of an installed checkpoint, or the file with it."""
     notice = folder / LICENSE_FILE
-    if folder.name in KNOWN:
-        return KNOWN[folder.name].license
+    if folder.name in NAMED_CHECKPOINTS:
+        return NAMED_CHECKPOINTS[folder.name].license
     return f"see {notice}" if notice.is_file() else "your own: no license beside it"
 
 
 def needs_dinov3(folder: Path) -> bool:
-    """Whether a checkpoint reads image features that it does not hold.
+    """Whether a checkpoint needs the image features of DINOv3.
 
     Raises:
         CheckpointMismatch: if its configuration cannot be read.
@@ -124,21 +129,23 @@ def needs_dinov3(folder: Path) -> bool:
 
 
 def find_dinov3() -> Path:
-    """The user's DINOv3 weights: `$LSRM_DINOV3`, or what is called dinov3* among the checkpoints.
+    """The user's DINOv3 weights: $LSRM_DINOV3, or dinov3* in the folder of checkpoints.
 
     Returns:
         A `.pth` file, or a folder in the layout of `transformers`.
 
     Raises:
-        CheckpointMissing: with where to put them.
+        CheckpointMissing: if there are none.
     """
     chosen = os.environ.get("LSRM_DINOV3")
-    candidates = [Path(chosen).expanduser()] if chosen else sorted(user_folder().glob("dinov3*"))
+    candidates = (
+        [Path(chosen).expanduser()] if chosen else sorted(user_checkpoints().glob("dinov3*"))
+    )
     for path in candidates:
         if path.suffix == ".pth" or (path / CONFIG).is_file():
             return path
     raise CheckpointMissing(
         "The image features of DINOv3 (ViT-H/16+) are not on this computer.",
         "Accept their license at ai.meta.com/dinov3, download dinov3_vith16plus_pretrain*.pth, "
-        f"and put it into {user_folder()} or point LSRM_DINOV3 at it.",
+        f"and put it into {user_checkpoints()} or set LSRM_DINOV3 to its path.",
     )

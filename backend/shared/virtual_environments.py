@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The two virtual environments: what each holds, its interpreter, and how child processes use it.
+"""The two virtual environments: their packages, interpreters, and child processes that use them.
 
-`backend` holds torch and `blender` holds the bpy wheel: two, because in real life Blender brings
-its own Python, and because bpy wants another numpy than the backend does.
+`backend` contains PyTorch and `blender` the bpy wheel: two, because Blender comes with a Python of
+its own, and because bpy needs another version of numpy than the backend.
 
-This runs on a fresh machine before anything is installed: standard library only.
+Standard library only: this runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ROOT = Path(__file__).resolve().parents[2]
-THIS_PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
-QUIET_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
+PYTHON_VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
+PASSIVE_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 PIN = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[^\s;]+)")
 PYTHON_MARKER = re.compile(r"python_version\s*(?P<relation><|>=)\s*'3\.(?P<minor>\d+)'")
 SYSTEM_MARKER = re.compile(r"platform_system\s*==\s*'(?P<system>\w+)'")
@@ -35,12 +35,12 @@ SYSTEM_MARKER = re.compile(r"platform_system\s*==\s*'(?P<system>\w+)'")
 
 @dataclass(frozen=True)
 class VirtualEnvironment:
-    """A virtual environment: where it lies and what belongs into it.
+    """A virtual environment, which may not be installed yet.
 
     Attributes:
         name: "backend" or "blender".
-        folder: its place on disk.
-        requirements: pins in pip's notation.
+        folder: of the environment.
+        requirements: pinned packages in pip's notation.
         variable: the environment variable that names an interpreter to use instead.
     """
 
@@ -51,19 +51,19 @@ class VirtualEnvironment:
 
     @property
     def python(self) -> Path:
-        """Its interpreter, whether it exists yet or not."""
+        """The path of its interpreter, which may not exist yet."""
         return self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
     @property
-    def marker(self) -> Path:
-        """The file in which a finished installation notes what it installed."""
+    def installation_record(self) -> Path:
+        """The JSON file that a finished installation writes: Python version and requirements."""
         return self.folder / "lsrm-installed.json"
 
     @property
-    def installed_by(self) -> str | None:
-        """The Python version that installed all requirements, to the end; None if none did."""
+    def installed_python(self) -> str | None:
+        """The Python version with all requirements installed; None if that is not finished."""
         try:
-            record = json.loads(self.marker.read_text("utf-8"))
+            record = json.loads(self.installation_record.read_text("utf-8"))
         except (OSError, ValueError):
             return None
         complete = set(self.requirements) <= set(record["requirements"])
@@ -72,13 +72,13 @@ class VirtualEnvironment:
     @property
     def ready(self) -> bool:
         """Whether it is complete, and of the Python version that is running."""
-        return self.installed_by == THIS_PYTHON
+        return self.installed_python == PYTHON_VERSION
 
 
 def backend_environment(
     folder: Path = ROOT / ".venv", *, tests: bool = False
 ) -> VirtualEnvironment:
-    """The environment of the backend, on request with what the tests need."""
+    """The environment of the backend; with `tests`, also the packages that the tests need."""
     extras = ("dev",) if tests else ()
     return VirtualEnvironment(
         "backend", folder / "backend", _pins(main=True, extras=extras), "LSRM_BACKEND"
@@ -93,29 +93,29 @@ def blender_environment(folder: Path = ROOT / ".venv") -> VirtualEnvironment:
 
 
 def find_interpreter(environment: VirtualEnvironment) -> Path | None:
-    """The Python to use for an environment, or nothing if it has to be installed first.
+    """The Python to use for an environment; None if it has to be installed first.
 
-    In this order: the one that the user named in `environment.variable`, the running one if it
-    already holds every pin, the environment's own.
+    In this order: the one named by the variable `environment.variable`, the running one if it has
+    every requirement installed, the one in the environment's folder.
 
     Raises:
-        EnvironmentBroken: if the user named a program that is not there.
+        EnvironmentBroken: if the variable names a program that does not exist.
     """
     if named := os.environ.get(environment.variable):
         if not Path(named).is_file():
             raise EnvironmentBroken(
-                f"{environment.variable} names {named}, which is not there.",
-                "Correct the path, or leave it out to have an environment installed.",
+                f"{environment.variable} names {named}, which does not exist.",
+                "Correct the path, or unset the variable to have an environment installed.",
             )
         return Path(named)
-    if holds(environment.requirements):
+    if are_installed(environment.requirements):
         return Path(sys.executable)
     return environment.python if environment.ready else None
 
 
-def holds(requirements: Iterable[str]) -> bool:
-    """Whether the running Python has every pin; a local version such as 2.13.0+cpu counts."""
-    pins = [PIN.match(text) for text in requirements if applies(text)]
+def are_installed(requirements: Iterable[str]) -> bool:
+    """Whether the running Python has all pinned packages; a local version (2.13.0+cpu) counts."""
+    pins = [PIN.match(text) for text in requirements if marker_applies(text)]
     try:
         return all(
             pin and metadata.version(pin["name"]).split("+")[0] == pin["version"] for pin in pins
@@ -124,8 +124,11 @@ def holds(requirements: Iterable[str]) -> bool:
         return False
 
 
-def applies(requirement: str) -> bool:
-    """Whether a requirement is meant for this Python and system: the two markers our pins use."""
+def marker_applies(requirement: str) -> bool:
+    """Whether a requirement is for this system or Python version.
+
+    Knows the two environment markers that `pyproject.toml` uses: platform_system, python_version.
+    """
     if system := SYSTEM_MARKER.search(requirement):
         return platform.system() == system["system"]
     if version := PYTHON_MARKER.search(requirement):
@@ -135,35 +138,38 @@ def applies(requirement: str) -> bool:
 
 
 def backend_command(*arguments: str) -> list[str]:
-    """The command line that runs `backend` from any of our processes, Blender's included.
+    """The command line that runs `python3 -m backend ARGUMENTS` in its own environment.
 
-    Blender's Python may be another version than the one that installed the backend.
+    Called in Blender, whose Python may have another version than that of the backend.
     """
     environment = backend_environment()
     python = find_interpreter(environment)
-    if python is None and environment.installed_by:
+    if python is None and environment.installed_python:
         python = environment.python
     return [str(python or sys.executable), "-P", "-m", "backend", *arguments]
 
 
 def blender_command(*arguments: str) -> list[str]:
-    """The command line that runs `lsrm_blender` from any of our processes."""
+    """The command line that runs `python3 -m lsrm_blender ARGUMENTS`."""
     return [sys.executable, "-P", "-m", "lsrm_blender", *arguments]
 
 
 def child_variables(**changes: str) -> dict[str, str]:
-    """The environment variables of a child: ours, but no foreign modules on its path.
+    """The environment variables of a child process, with only LSRM on its module path.
 
-    Everything else stays as the user has it, `PIP_*` and proxies above all. Waiting threads sleep
-    unless the user says otherwise: by default they spin, and beside any other program they then
-    take the cores from those they wait for.
+    Everything else stays as the user has it, `PIP_*` and proxies above all. Waiting threads of
+    OpenMP sleep unless the user says otherwise: by default they spin, and beside other programs
+    they then take the cores from the threads that they wait for.
+
+    Args:
+        changes: variables to add or replace.
     """
     variables = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
-    return {**QUIET_THREADS, **variables, "PYTHONPATH": str(ROOT), **changes}
+    return {**PASSIVE_THREADS, **variables, "PYTHONPATH": str(ROOT), **changes}
 
 
 def _pins(*, main: bool = False, extras: Iterable[str] = ()) -> tuple[str, ...]:
-    import tomllib  # not there on the Pythons that check_python refuses
+    import tomllib  # missing in the Pythons that check_python rejects
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     pins = list(project["dependencies"]) if main else []

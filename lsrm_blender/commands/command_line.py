@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...backend.shared.arguments import positive_integer, refinement
+from ...backend.shared.arguments import add_reconstruct_options, field_of_view, positive_integer
 from ...backend.shared.errors import Cancelled, LsrmError
 from ...backend.shared.exit_codes import DONE, INTERRUPTED, USAGE, exit_code
 from ...backend.shared.progress import Progress
@@ -162,7 +162,7 @@ def _add_capture(commands: Any) -> None:
     add("--views", type=positive_integer, default=16)
     add("--test-views", type=int, default=0, metavar="N", help="held-out views for evaluation")
     add("--size", type=positive_integer, default=256, help="of the square images, in pixels")
-    add("--field-of-view", type=_angle, default=40.0, metavar="DEGREES")
+    add("--field-of-view", type=field_of_view, default=40.0, metavar="DEGREES")
     add("--distance", type=float, metavar="RADII", help="default: the object fills the frame")
     add("--environment", metavar="HDRI|NAME", help="default: the file's own light")
     add("--environment-strength", type=float, default=1.0)
@@ -227,12 +227,7 @@ def _add_convert(commands: Any) -> None:
     add("--views", type=positive_integer, default=16)
     add("--size", type=positive_integer, default=256, help="of the square images, in pixels")
     add("--environment", metavar="HDRI", help="default: each file's own light")
-    add("--checkpoint", default="none", help="name or folder; none needs no weights")
-    add("--refine", type=refinement, default="auto", help="off, auto or seconds")
-    add("--device", default="auto", help="auto, cpu, cuda, cuda:0 …")
-    add("--texture-size", type=positive_integer, default=2048, help="side in texels")
-    add("--faces", type=positive_integer, default=50_000, help="triangles, about")
-    add("--material", choices=("rgb", "pbr"), default="rgb")
+    add_reconstruct_options(command)
     add("--backend-python", default="", metavar="PATH", help="default: the installed one")
     _add_rendering(command, samples=32)
 
@@ -241,10 +236,3 @@ def _add_rendering(command: argparse.ArgumentParser, samples: int) -> None:
     command.add_argument("--samples", type=positive_integer, default=samples)
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--threads", type=int, default=0, help="0 takes all")
-
-
-def _angle(text: str) -> float:
-    degrees = float(text)
-    if not 1.0 <= degrees <= 150.0:
-        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 150 degrees")
-    return degrees

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from ...backend.shared.checkpoint_folders import KNOWN
+from ...backend.shared.checkpoint_folders import NAMED_CHECKPOINTS
 from ...backend.shared.errors import write_failure
 from ...backend.shared.exit_codes import USAGE
 from ...backend.shared.terminal import say
@@ -64,7 +64,7 @@ def _absolute_paths(arguments: argparse.Namespace) -> dict[str, Any]:
     environment, checkpoint = arguments.environment, arguments.checkpoint
     if environment and Path(environment).is_file():
         environment = str(Path(environment).absolute())
-    if checkpoint not in (NONE, *KNOWN) and Path(checkpoint).is_dir():
+    if checkpoint not in (NONE, *NAMED_CHECKPOINTS) and Path(checkpoint).is_dir():
         checkpoint = str(Path(checkpoint).absolute())
     return {"environment": environment, "checkpoint": checkpoint}
 

@@ -16,8 +16,8 @@ from backend.shared.virtual_environments import child_variables
 
 
 @pytest.mark.slow
-def test_demo_leaves_what_the_readme_promises(blender_python, validate_glb, tmp_path):
-    """From nothing to pictures in one command: every promised file, and a mesh that is valid."""
+def test_demo_writes_all_files_of_the_readme(blender_python, validate_glb, tmp_path):
+    """One command writes every file that the README lists, and a valid mesh."""
     variables = child_variables(LSRM_BLENDER=str(blender_python), LSRM_BACKEND=sys.executable)
     command = [sys.executable, "-P", "-m", "backend", "demo", "--out", str(tmp_path), "--json"]
     result = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)

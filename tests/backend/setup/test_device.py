@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The memory of a card, without one: what is free to a job, and what its stages held."""
+"""The memory of a GPU, simulated: what is free for a job, and the peak of its stages."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ MIB = 1 << 20
 
 
 @pytest.fixture
-def card(monkeypatch):
-    """The numbers of a card, which torch then tells."""
+def gpu(monkeypatch):
+    """Numbers of bytes that PyTorch reports for its GPU."""
     numbers = {"free": 4, "reserved": 19, "allocated": 1, "peak": 0}
 
     def reset(_device):
         numbers["peak"] = 0
 
-    told = {
+    functions = {
         "mem_get_info": lambda _: (numbers["free"] * MIB, 24 * MIB),
         "memory_reserved": lambda _: numbers["reserved"] * MIB,
         "memory_allocated": lambda _: numbers["allocated"] * MIB,
@@ -30,31 +30,31 @@ def card(monkeypatch):
         "reset_peak_memory_stats": reset,
         "is_initialized": lambda: True,
     }
-    for name, function in told.items():
+    for name, function in functions.items():
         monkeypatch.setattr(torch.cuda, name, function)
     return numbers
 
 
-def test_what_torch_keeps_is_free_to_the_next_job(card):
-    """A warm backend has the card's memory in its cache: 4 MiB free and 18 of 19 unused are 22."""
+def test_memory_cached_by_pytorch_is_free(gpu):
+    """4 MiB are free on the GPU, and 18 of the 19 that PyTorch has reserved: 22."""
     assert free_memory(torch.device("cuda")) == 22 * MIB
-    card["allocated"] = 19
+    gpu["allocated"] = 19
     assert free_memory(torch.device("cuda:0")) == 4 * MIB
 
 
-def test_each_stage_tells_what_it_held_of_the_card(card):
-    """Not what an earlier stage, or an earlier job of the same process, had held."""
+def test_each_stage_reports_its_peak_memory(gpu):
+    """Not that of an earlier stage, or of an earlier job of the same process."""
     report = Report(request={}, device="cuda", checkpoint={})
-    card["peak"] = 20
+    gpu["peak"] = 20
     for name, peak in (("dense stage", 12), ("mesh", 3)):
         with report.stage(name, Progress()):
-            card["peak"] += peak
+            gpu["peak"] += peak
     report.leave_out("refine", "off")
     assert [stage.peak_device_memory_mb for stage in report.stages] == [12, 3, None]
 
 
-def test_a_cpu_has_no_memory_of_its_own():
-    """Without a card the entry is there, and empty."""
+def test_peak_memory_without_gpu():
+    """Without a GPU the entry of the report is None."""
     report = Report(request={}, device="cpu", checkpoint={})
     with report.stage("mesh", Progress()):
         pass

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from backend.shared.virtual_environments import THIS_PYTHON, backend_environment
+from backend.shared.virtual_environments import PYTHON_VERSION, backend_environment
 from tests.children import children_of, gone, pump_until, pumped
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
@@ -20,7 +20,7 @@ INSTALL = (sys.executable, "-P", "-m", "backend.setup.install_server")
 
 @pytest.fixture
 def install(make_client, tmp_path, monkeypatch):
-    """A client of the installation, as the button starts it, without a network."""
+    """A client of the process that the button starts, without a network."""
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_RETRIES", "0")
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
@@ -39,8 +39,8 @@ def test_a_complete_environment_is_not_installed_again(install, tmp_path):
     environment = backend_environment(tmp_path / "environment")
     environment.python.parent.mkdir(parents=True)
     environment.python.symlink_to(sys.executable)
-    record = {"python": THIS_PYTHON, "requirements": environment.requirements}
-    environment.marker.write_text(json.dumps(record))
+    record = {"python": PYTHON_VERSION, "requirements": environment.requirements}
+    environment.installation_record.write_text(json.dumps(record))
     job = install.submit("install")
     assert pumped(install, job, 60) == "done"
     assert job.result == {"python": str(environment.python)}

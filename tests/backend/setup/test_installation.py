@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The environments: pins, installation of a small package of our own, and every way to fail."""
+"""Virtual environments: their pins, the installation of a small test package, and all errors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def wheels(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def offline(monkeypatch, wheels) -> None:
-    """Let pip see the wheels of this test and nothing else."""
+    """Make pip find the wheels of this test and nothing else."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
@@ -50,7 +50,7 @@ def offline(monkeypatch, wheels) -> None:
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory) -> virtual_environments.VirtualEnvironment:
-    """An environment that wants our wheel only; the tests of this module share it, in order."""
+    """An environment with the test package only; the tests of this module share it, in order."""
     folder = tmp_path_factory.mktemp("environments")
     return virtual_environments.VirtualEnvironment(
         "backend", folder / "backend", (FAKE,), "LSRM_SMALL"
@@ -58,7 +58,7 @@ def small(tmp_path_factory) -> virtual_environments.VirtualEnvironment:
 
 
 def test_pins_are_exact():
-    """Both environments are pinned to the last package, or two people would run two programs."""
+    """Every package of both environments is pinned to one version."""
     pins = (
         virtual_environments.backend_environment(tests=True).requirements
         + virtual_environments.blender_environment().requirements
@@ -71,11 +71,11 @@ def test_pins_are_exact():
 
 
 @pytest.mark.parametrize(
-    ("version", "fine"), [((3, 11, 9), True), ((3, 13, 0), True), ((3, 12, 1), False)]
+    ("version", "supported"), [((3, 11, 9), True), ((3, 13, 0), True), ((3, 12, 1), False)]
 )
-def test_another_python_is_refused_by_name(version, fine):
-    """Only Pythons with a Blender module run; the error names them and the one met."""
-    if fine:
+def test_unsupported_python_versions(version, supported):
+    """Only Pythons with a bpy wheel are accepted; the error names them and the one found."""
+    if supported:
         installation.check_python(version)
         return
     with pytest.raises(EnvironmentBroken, match=r"3\.11 and 3\.13, and this is Python 3\.12\.1"):
@@ -86,43 +86,43 @@ def test_exactly_one_blender_is_pinned_for_this_python():
     """The markers of the bpy pins leave one of them, whichever supported Python runs."""
     assert (
         sum(
-            virtual_environments.applies(pin)
+            virtual_environments.marker_applies(pin)
             for pin in virtual_environments.blender_environment().requirements
         )
         == 1
     )
 
 
-def test_pins_for_other_systems_are_not_asked_for():
-    """Triton has one package for Linux and one for Windows; a Mac needs neither."""
+def test_triton_is_pinned_for_linux_and_windows():
+    """Triton has one package for Linux and one for Windows, and none for macOS."""
     pins = [
         pin
         for pin in virtual_environments.backend_environment().requirements
         if pin.startswith("triton")
     ]
     assert len(pins) == 2
-    assert sum(virtual_environments.applies(pin) for pin in pins) == (
+    assert sum(virtual_environments.marker_applies(pin) for pin in pins) == (
         platform.system() in ("Linux", "Windows")
     )
 
 
-def test_pins_of_other_systems_are_left_out():
-    """A wheel that exists for one system only is not missed on another."""
+def test_markers_select_the_system():
+    """Of three pins for three systems, one applies."""
     pins = [f"triton==1.0; platform_system == '{name}'" for name in ("Linux", "Windows", "Darwin")]
-    assert sum(virtual_environments.applies(pin) for pin in pins) == 1
+    assert sum(virtual_environments.marker_applies(pin) for pin in pins) == 1
 
 
-def test_running_python_is_used_if_it_holds_the_pins(monkeypatch):
-    """Nothing is installed for somebody who has it all; a local version such as +cpu counts."""
+def test_installed_packages_are_recognized(monkeypatch):
+    """All pins must be installed in their version; a local version such as +cpu counts."""
     installed = f"pytest=={metadata.version('pytest')}"
-    assert virtual_environments.holds([installed])
-    assert not virtual_environments.holds([installed, "pytest==0.1"])
-    assert not virtual_environments.holds([installed, FAKE])
+    assert virtual_environments.are_installed([installed])
+    assert not virtual_environments.are_installed([installed, "pytest==0.1"])
+    assert not virtual_environments.are_installed([installed, FAKE])
     monkeypatch.setattr(metadata, "version", lambda _: "2.13.0+cpu")
-    assert virtual_environments.holds(["torch==2.13.0"])
+    assert virtual_environments.are_installed(["torch==2.13.0"])
 
 
-def test_a_named_interpreter_must_be_there(monkeypatch):
+def test_a_named_interpreter_must_exist(monkeypatch):
     """LSRM_BACKEND and LSRM_BLENDER choose a program; a wrong path is an error, not a fallback."""
     monkeypatch.setenv("LSRM_BACKEND", sys.executable)
     assert virtual_environments.find_interpreter(
@@ -133,8 +133,8 @@ def test_a_named_interpreter_must_be_there(monkeypatch):
         virtual_environments.find_interpreter(virtual_environments.backend_environment())
 
 
-def test_children_keep_the_users_settings(monkeypatch):
-    """PIP_* reaches pip; foreign module paths do not reach anybody."""
+def test_environment_variables_of_children(monkeypatch):
+    """PIP_* is passed on; the module paths of the parent are not."""
     monkeypatch.setenv("PIP_INDEX_URL", "http://mirror/simple")
     monkeypatch.setenv("PYTHONHOME", "/nowhere")
     monkeypatch.setenv("PYTHONPATH", "/foreign")
@@ -144,8 +144,8 @@ def test_children_keep_the_users_settings(monkeypatch):
     assert "PYTHONHOME" not in variables
 
 
-def test_a_named_blender_is_taken_out_of_the_command_line(monkeypatch):
-    """`--blender PATH` may stand anywhere; without a path it is an error."""
+def test_blender_option_is_extracted(monkeypatch):
+    """`--blender PATH` may stand anywhere; without a path it is wrong usage."""
     monkeypatch.setenv("LSRM_BLENDER", "")
     assert bootstrap.extract_blender_option(["capture", "--blender", "/opt/blender", "a.glb"]) == [
         "capture",
@@ -174,10 +174,10 @@ def test_two_processes_install_once(small):
         subprocess.Popen(command, env=virtual_environments.child_variables(), **pipes)
         for _ in range(2)
     ]
-    words = [process.communicate(timeout=120) for process in both]
+    outputs = [process.communicate(timeout=120) for process in both]
     assert [process.returncode for process in both] == [0, 0]
-    assert sum("Successfully installed" in err for _, err in words) == 1
-    assert {out.strip() for out, _ in words} == {str(small.python)}
+    assert sum("Successfully installed" in err for _, err in outputs) == 1
+    assert {out.strip() for out, _ in outputs} == {str(small.python)}
     answer = subprocess.run(
         [small.python, "-c", "import lsrm_fake; print(lsrm_fake.ANSWER)"],
         capture_output=True, text=True, check=True,
@@ -185,18 +185,18 @@ def test_two_processes_install_once(small):
     assert answer.stdout.strip() == "42"
 
 
-def test_ready_environment_is_left_alone(small, monkeypatch):
-    """Once installed, nothing is run again: no pip, no network."""
+def test_ready_environment_is_not_installed_again(small, monkeypatch):
+    """Once installed, no process is started."""
     monkeypatch.setattr(subprocess, "Popen", None)
-    before = small.marker.stat().st_mtime_ns
+    before = small.installation_record.stat().st_mtime_ns
     assert bootstrap.find_or_install(small) == [small.python]
-    assert small.marker.stat().st_mtime_ns == before
+    assert small.installation_record.stat().st_mtime_ns == before
 
 
 @pytest.mark.usefixtures("offline")
 def test_interrupted_installation_is_continued(small):
-    """A package that pip was killed over is unpacked again, although it looks installed."""
-    small.marker.unlink()
+    """A package that pip has not finished is installed again, although it looks complete."""
+    small.installation_record.unlink()
     site = next(small.folder.glob("[lL]ib/**/lsrm_fake-1.0.dist-info")).parent
     (site / "lsrm_fake.py").unlink()
     (site / "lsrm_fake-1.0.dist-info" / "INSTALLER").unlink()
@@ -206,23 +206,23 @@ def test_interrupted_installation_is_continued(small):
     assert (site / "lsrm_fake.py").exists()
 
 
-def test_missing_network_is_told(small, monkeypatch):
-    """An index that cannot be reached gives the error with pip's words, not a traceback."""
+def test_missing_network(small, monkeypatch):
+    """An index that cannot be reached gives an error with pip's message and a remedy."""
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_RETRIES", "0")
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-    wanting = virtual_environments.VirtualEnvironment(
+    incomplete = virtual_environments.VirtualEnvironment(
         "backend", small.folder, (FAKE, "lsrm-absent==1.0"), "X"
     )
     with pytest.raises(EnvironmentBroken, match=r"lsrm-absent==1\.0") as caught:
-        bootstrap.find_or_install(wanting)
+        bootstrap.find_or_install(incomplete)
     assert "No package index could be reached" in caught.value.remedy
-    assert not wanting.ready
+    assert not incomplete.ready
 
 
-def test_small_disk_is_refused_before_the_download(tmp_path, monkeypatch):
-    """The error says how much is needed and how much there is."""
+def test_too_little_disk_space(tmp_path, monkeypatch):
+    """Found before the download; the error names the needed and the free space."""
     monkeypatch.setattr(installation.shutil, "disk_usage", lambda _: SimpleNamespace(free=5e8))
     with pytest.raises(EnvironmentBroken, match=r"needs 2\.9 GB .* has 0\.5"):
         installation.install(
@@ -231,16 +231,16 @@ def test_small_disk_is_refused_before_the_download(tmp_path, monkeypatch):
         )
 
 
-def test_missing_venv_is_told_with_the_package(tmp_path, monkeypatch):
+def test_missing_venv(tmp_path, monkeypatch):
     """Debian's Python comes without venv: the error names the package to install."""
     monkeypatch.setattr(installation.util, "find_spec", lambda _: None)
     with pytest.raises(EnvironmentBroken) as caught:
         installation.install(virtual_environments.backend_environment(tmp_path))
-    assert f"apt install python{virtual_environments.THIS_PYTHON}-venv" in caught.value.remedy
+    assert f"apt install python{virtual_environments.PYTHON_VERSION}-venv" in caught.value.remedy
 
 
-def test_missing_system_libraries_are_told_with_the_command(tmp_path, monkeypatch):
-    """Blender's libraries are looked for before it is downloaded."""
+def test_missing_system_libraries(tmp_path, monkeypatch):
+    """Found before the download; the remedy is the command that installs them."""
     monkeypatch.setattr(installation, "missing_libraries", lambda: ["libXi.so.6", "libGL.so.1"])
     monkeypatch.setattr("shutil.which", lambda name: name if name == "apt-get" else None)
     with pytest.raises(EnvironmentBroken, match=r"libXi\.so\.6, libGL\.so\.1") as caught:

@@ -19,11 +19,11 @@ from backend.model.stage import Stage
 from backend.model.weights.checkpoint import STAGES, open_checkpoint, write_checkpoint
 from backend.model.weights.tensor_files import fold_numbers, write_safetensors
 from backend.shared.checkpoint_folders import (
-    KNOWN,
+    NAMED_CHECKPOINTS,
     find_checkpoint,
     find_dinov3,
     installed_checkpoints,
-    user_folder,
+    user_checkpoints,
 )
 from backend.shared.errors import CheckpointMismatch, CheckpointMissing, DiskFull, OutputNotWritable
 
@@ -140,7 +140,7 @@ def test_damaged_files_are_told(tmp_path: Path, stages: dict[str, Stage]) -> Non
         open_checkpoint(str(tmp_path / "a"))
 
 
-@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("name", NAMED_CHECKPOINTS)
 def test_absent_checkpoints_have_a_remedy(home: Path, name: str) -> None:
     """A known name that is not installed says where it would be and how to get it."""
     with pytest.raises(CheckpointMissing) as caught:
@@ -154,7 +154,7 @@ def test_unknown_names_list_the_known_ones(home: Path) -> None:
     with pytest.raises(CheckpointMissing) as caught:
         find_checkpoint("lsrm-xl")
     assert "lsrm-rgb" in caught.value.remedy
-    assert installed_checkpoints().keys() <= KNOWN.keys()
+    assert installed_checkpoints().keys() <= NAMED_CHECKPOINTS.keys()
 
 
 def test_checkpoints_live_in_the_users_data(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,8 +164,8 @@ def test_checkpoints_live_in_the_users_data(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("LOCALAPPDATA", "/local")
     for platform, start in (("linux", "/data"), ("win32", "/local"), ("darwin", "~")):
         monkeypatch.setattr("sys.platform", platform)
-        assert user_folder().parts[-2:] == ("lsrm", "checkpoints")
-        assert start == "~" or str(user_folder()).startswith(start)
+        assert user_checkpoints().parts[-2:] == ("lsrm", "checkpoints")
+        assert start == "~" or str(user_checkpoints()).startswith(start)
 
 
 def test_dinov3_is_looked_for(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
