@@ -21,14 +21,17 @@ from backend.setup.installation import check_python
 from backend.shared.errors import Cancelled, EnvironmentBroken, LsrmError
 from backend.shared.exit_codes import USAGE
 from backend.shared.terminal import print_error
-from backend.shared.virtual_environments import ROOT, blender_environment, child_variables
-from lsrm_blender.entry import COMMAND_LINE, load_package
+from backend.shared.virtual_environments import blender_environment, child_variables
+from lsrm_blender.entry import (
+    COMMAND_LINE,
+    OLDEST_BLENDER,
+    command_in_blender,
+    command_in_python,
+    load_package,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-ENTRY = str(ROOT / "lsrm_blender" / "entry.py")
-OLDEST_BLENDER = (4, 2)
 
 
 def main(arguments: list[str]) -> int:
@@ -63,10 +66,9 @@ def enter_blender(program: Path, arguments: list[str]) -> NoReturn:
         EnvironmentBroken: if the program is no Blender, or one that is too old.
     """
     if program.name.lower().startswith("python"):
-        replace_process([str(program), "-P", ENTRY, *arguments], child_variables())
+        replace_process([*command_in_python(str(program)), *arguments], child_variables())
     check_blender(program)
-    options = ["--background", "--factory-startup", "--python-exit-code", "1"]
-    command = [str(program), *options, "--python", ENTRY, "--", *arguments]
+    command = [*command_in_blender(str(program)), *arguments]
     replace_process(command, child_variables(**keep_stdout()))
 
 

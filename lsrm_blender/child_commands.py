@@ -14,18 +14,16 @@ from typing import TYPE_CHECKING
 
 from ..backend.shared.errors import EnvironmentBroken
 from ..backend.shared.virtual_environments import (
-    ROOT,
     VirtualEnvironment,
     backend_environment,
     child_variables,
     find_interpreter,
 )
+from .entry import command_in_blender, command_in_python
 from .jobs.child_process import ChildCommand
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-ENTRY = ROOT / "lsrm_blender" / "entry.py"
 
 
 def backend_server(python: Path, log: Path) -> ChildCommand:
@@ -43,15 +41,10 @@ def blender_server(program: str, log: Path) -> ChildCommand:
             which then is started again.
         log: the file for what it prints.
     """
-    arguments: tuple[str, ...]
-    if program:
-        options = ("--background", "--factory-startup", "--python-exit-code", "1")
-        arguments = (program, *options, "--python", str(ENTRY), "--")
-    else:
-        arguments = (sys.executable, "-P", str(ENTRY))
+    command = command_in_blender(program) if program else command_in_python(sys.executable)
     variables = child_variables(PYTHONUTF8="1")
     del variables["PYTHONPATH"]  # Blender must not find `backend` as a top-level package
-    return ChildCommand("The second Blender", (*arguments, "serve"), log, variables)
+    return ChildCommand("The second Blender", (*command, "serve"), log, variables)
 
 
 def install_server(folder: Path, log: Path) -> ChildCommand:

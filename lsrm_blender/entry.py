@@ -14,9 +14,24 @@ import os
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+SCRIPT = Path(__file__).resolve()
+ROOT = SCRIPT.parent.parent
+OLDEST_BLENDER = (4, 2)
+"""The first Blender with extensions."""
+
 PACKAGE = "lsrm"
 COMMAND_LINE = f"{PACKAGE}.lsrm_blender.commands.command_line"
+
+
+def command_in_python(python: str) -> list[str]:
+    """The command line, without its arguments, in a Python that has the bpy module."""
+    return [python, "-P", str(SCRIPT)]
+
+
+def command_in_blender(blender: str) -> list[str]:
+    """The command line, without its arguments, in a whole Blender without a window."""
+    options = ["--background", "--factory-startup", "--python-exit-code", "1"]
+    return [blender, *options, "--python", str(SCRIPT), "--"]
 
 
 def load_package() -> None:

@@ -34,8 +34,8 @@ PLAIN_COLOR = (0.8, 0.8, 0.8, 1.0)
 
 
 @contextmanager
-def showing(channel: str) -> Iterator[None]:
-    """Let every material of the open file emit one of CHANNELS while the body runs.
+def materials_showing(channel: str) -> Iterator[None]:
+    """Make every material of the open file emit one of CHANNELS, until the end of the block.
 
     Copies replace the materials, which themselves are never edited. The copies are removed by the
     `no_trace` around every working scene.
@@ -92,7 +92,7 @@ def _is_closure(node: bpy.types.Node) -> bool:
 
 
 def _replace_closure(tree: bpy.types.NodeTree, node: bpy.types.Node, channel: str) -> None:
-    """Lead what used a closure to an Emission of its channel, behind the closure's own alpha."""
+    """Replace a closure by an Emission of its channel, behind the closure's own alpha."""
     emission = tree.nodes.new("ShaderNodeEmission")
     if channel == "normal":
         _connect(tree, _encoded_normal(tree, node), emission.inputs["Color"])
@@ -106,7 +106,7 @@ def _replace_closure(tree: bpy.types.NodeTree, node: bpy.types.Node, channel: st
 
 
 def _channel_value(node: bpy.types.Node, channel: str) -> bpy.types.NodeSocket | float:
-    """The input of a closure that holds a channel, or the constant that stands for it."""
+    """The input of a closure that holds a channel, or the constant that replaces it."""
     if channel == "roughness" and node.type in ROUGH:
         return 1.0
     for name in INPUTS[channel]:
@@ -120,7 +120,7 @@ def _channel_value(node: bpy.types.Node, channel: str) -> bpy.types.NodeSocket |
 def _copy_value(
     tree: bpy.types.NodeTree, value: bpy.types.NodeSocket | float, target: bpy.types.NodeSocket
 ) -> None:
-    """Feed a color input from where another input is fed, or with its constant."""
+    """Link a color input to the source of another input, or copy its constant."""
     if isinstance(value, float):
         target.default_value = (value, value, value, 1.0)
     elif value.is_linked:
@@ -152,7 +152,7 @@ def _encoded_normal(tree: bpy.types.NodeTree, node: bpy.types.Node) -> bpy.types
 def _behind_alpha(
     tree: bpy.types.NodeTree, node: bpy.types.Node, shader: bpy.types.NodeSocket
 ) -> bpy.types.NodeSocket:
-    """A shader that is as transparent as the Principled BSDF it stands for."""
+    """A shader that is as transparent as the Principled BSDF it replaces."""
     alpha = node.inputs.get("Alpha")
     if alpha is None or (not alpha.is_linked and alpha.default_value >= 1.0):
         return shader

@@ -23,7 +23,7 @@ class MarkedFolder(AtomicFolder):
 
     Raises:
         OutputNotWritable: if the destination is something else, or its parent cannot be written.
-        DiskFull: if there is no room.
+        DiskFull: if the disk is full.
     """
 
     def __init__(self, destination: Path, marker: str) -> None:
@@ -38,7 +38,7 @@ class MarkedFolder(AtomicFolder):
     ) -> None:
         super().__exit__(kind, error, trace)
         if isinstance(error, DiskFull | OutputNotWritable):
-            # The user knows the destination, not the folder that is gone by now.
+            # The user knows the destination, not the temporary folder.
             message = error.message.replace(str(self.unfinished), str(self.destination))
             raise type(error)(message, error.remedy) from error
 

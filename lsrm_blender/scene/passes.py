@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .lighting import uniform_world
-from .material_channels import CHANNELS, showing
+from .material_channels import CHANNELS, materials_showing
 from .pixels import render_pixels, straight, write_png
 from .scene_cameras import point_camera
 
@@ -53,7 +53,7 @@ def unlit(scene: bpy.types.Scene, channel: str) -> Iterator[None]:
     scene.world = uniform_world(0.0)
     scene.cycles.samples, scene.cycles.use_denoising = SAMPLES, False
     try:
-        with showing(channel):
+        with materials_showing(channel):
             yield
     finally:
         scene.world, scene.cycles.samples, scene.cycles.use_denoising = before

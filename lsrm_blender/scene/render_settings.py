@@ -15,13 +15,13 @@ DENOISER = "OPENIMAGEDENOISE"
 
 @dataclass(frozen=True)
 class RenderSettings:
-    """What may differ between one render and another.
+    """The settings in which renders differ.
 
     Attributes:
         samples: paths per pixel.
         seed: of the random numbers.
-        denoise: remove the remaining noise, where this Blender can.
-        transparent: leave the background out; the alpha channel then is the object's coverage.
+        denoise: whether to remove the remaining noise, if this Blender can.
+        transparent: whether to leave out the background, so that alpha is the coverage.
         threads: of the processor; 0 takes all.
     """
 
@@ -72,7 +72,7 @@ def use_cycles(scene: bpy.types.Scene, settings: RenderSettings) -> None:
     cycles.use_adaptive_sampling = False
     cycles.seed = settings.seed
     cycles.use_denoising = settings.denoise and can_denoise(scene)
-    # Cleaning the guides too would cost as much again; after a few samples they are clean.
+    # Denoising the guides would double the time; after a few samples they have no noise.
     cycles.denoising_prefilter = "FAST"
     scene.render.film_transparent = settings.transparent
     scene.render.use_persistent_data = True
