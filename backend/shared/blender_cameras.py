@@ -19,16 +19,20 @@ BLENDER_MAX_PIXEL_ASPECT = 200.0
 
 @dataclass(frozen=True, kw_only=True)
 class BlenderCamera:
-    """What Blender's camera and scene settings say about a perspective image.
+    """The settings of a Blender camera and scene that determine a perspective image.
 
     Attributes:
         lens: focal length in millimeters.
-        sensor_width, sensor_height: in millimeters; the height counts only with VERTICAL fit.
-        sensor_fit: the side of the image that the sensor's size belongs to.
-        shift_x, shift_y: of the principal point, in units of the fitted side.
-        resolution_x, resolution_y: of the scene, in pixels, before the percentage.
-        resolution_percentage: 1..100 and beyond.
-        pixel_aspect_x, pixel_aspect_y: of the scene, 1..200.
+        sensor_width: in millimeters; used with AUTO and HORIZONTAL fit.
+        sensor_height: in millimeters; used with VERTICAL fit.
+        sensor_fit: the side of the image that the sensor size refers to.
+        shift_x: of the principal point, in units of the side that the sensor size refers to.
+        shift_y: of the principal point, in the same units.
+        resolution_x: of the scene, in pixels, before the percentage.
+        resolution_y: of the scene, in pixels, before the percentage.
+        resolution_percentage: 1..100 or more.
+        pixel_aspect_x: of the scene, 1..200.
+        pixel_aspect_y: of the scene, 1..200.
     """
 
     lens: float = 50.0
@@ -45,7 +49,7 @@ class BlenderCamera:
 
 
 def _fitted_side(width: int, height: int, aspect: tuple[float, float], fit: SensorFit) -> float:
-    """The side of the image that the sensor spans, in units of a pixel's width."""
+    """The length of the side that the sensor size refers to, in units of a pixel's width."""
     aspect_x, aspect_y = aspect
     horizontal = fit == "HORIZONTAL" or (fit == "AUTO" and aspect_x * width >= aspect_y * height)
     return float(width) if horizontal else height * aspect_y / aspect_x
@@ -57,7 +61,7 @@ def intrinsics_from_blender(camera: BlenderCamera) -> Intrinsics:
     height = camera.resolution_y * camera.resolution_percentage // 100
     aspect = (camera.pixel_aspect_x, camera.pixel_aspect_y)
     side = _fitted_side(width, height, aspect, camera.sensor_fit)
-    # AUTO takes the sensor's width even where it fits the image's height.
+    # AUTO uses the width of the sensor, even if it refers to the height of the image.
     sensor = camera.sensor_height if camera.sensor_fit == "VERTICAL" else camera.sensor_width
     y_over_x = aspect[1] / aspect[0]
     focal = camera.lens * side / sensor
@@ -67,7 +71,7 @@ def intrinsics_from_blender(camera: BlenderCamera) -> Intrinsics:
 
 
 def blender_from_intrinsics(intrinsics: Intrinsics) -> BlenderCamera:
-    """The settings with which Blender renders exactly these intrinsics.
+    """The settings with which Blender renders these intrinsics exactly.
 
     Pixel aspect and resolution belong to Blender's scene, the rest to its camera.
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pinhole cameras, their poses, and the ways other programs write them.
+"""Pinhole cameras, their poses and rays, and the conventions of other programs.
 
 One convention throughout. A camera's axes are OpenGL's and Blender's: +x right, +y up, it looks
 along -z, and `camera_to_world` maps camera coordinates to the world. Pixel coordinates are
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 # A rotation written with four decimals is this near to orthonormal; a scaled object's is not.
 ROTATION_TOLERANCE = 1e-3
-# Within the digits of a float32 a rotation stays as it is, to the last bit.
+# A rotation that is orthonormal to the precision of float32 is not changed.
 ROTATION_NOISE = 1e-6
-# Beyond this a translation is damage; squares of it stay finite.
-FARTHEST = 1e30
-# The radius of the sphere that the model sees the object in.
+# A translation beyond this is an error; its square is still finite.
+MAX_TRANSLATION = 1e30
+# Of the sphere around the object, in model space.
 MODEL_RADIUS = 0.5
 
 
@@ -38,11 +38,12 @@ class Intrinsics:
     """A pinhole camera without its pose.
 
     Attributes:
-        width, height: of the image, in pixels.
-        fx: focal length in units of a pixel's width.
-        fy: focal length in units of a pixel's height.
-        cx: where the optical axis meets the image, in pixels from its left edge.
-        cy: the same from its upper edge.
+        width: of the image, in pixels.
+        height: of the image, in pixels.
+        fx: focal length, in units of a pixel's width.
+        fy: focal length, in units of a pixel's height.
+        cx: of the principal point, in pixels from the left edge of the image.
+        cy: of the principal point, in pixels from the upper edge of the image.
     """
 
     width: int
@@ -53,38 +54,44 @@ class Intrinsics:
     cy: float
 
     def scaled(self, width: int, height: int) -> Intrinsics:
-        """The same view, resampled to another number of pixels."""
+        """The intrinsics of the image resized to another number of pixels."""
         x, y = width / self.width, height / self.height
         return Intrinsics(width, height, self.fx * x, self.fy * y, self.cx * x, self.cy * y)
 
     def cropped(self, left: float, top: float, width: int, height: int) -> Intrinsics:
-        """The part of the view whose upper-left corner lies at (left, top), in pixels."""
+        """The intrinsics of a part of the image; its upper-left corner is (left, top) in pixels."""
         return Intrinsics(width, height, self.fx, self.fy, self.cx - left, self.cy - top)
 
 
 def intrinsics_from_fov(width: int, height: int, fov_x: float) -> Intrinsics:
-    """Square pixels and a centered axis, from the horizontal field of view in radians."""
+    """Intrinsics with square pixels and a centered principal point.
+
+    Args:
+        width: of the image, in pixels.
+        height: of the image, in pixels.
+        fov_x: horizontal field of view, in radians.
+    """
     focal = 0.5 * width / math.tan(0.5 * fov_x)
     return Intrinsics(width, height, focal, focal, 0.5 * width, 0.5 * height)
 
 
 def check_camera_to_world(matrix: Any, name: str) -> Floats:
-    """A pose as numbers, known to be one.
+    """Check a pose and return it as an array.
 
     Args:
         matrix: 4 rows (or the upper 3) of 4 numbers, camera to world, OpenGL axes.
-        name: of the view, for the message.
+        name: of the view, for error messages.
 
     Returns:
-        [4, 4]; a rotation that its file rounded coarsely is made orthonormal again.
+        [4, 4]; a coarsely rounded rotation is made orthonormal.
 
     Raises:
-        BadCamera: if it is not 4x4, holds NaN or infinity, or is not a rotation and a translation.
+        BadCamera: if it is not 4x4, contains NaN or infinity, or is not a rotation and translation.
     """
     pose = _pose_array(matrix, name)
-    if not (np.abs(pose) < FARTHEST).all():
+    if not (np.abs(pose) < MAX_TRANSLATION).all():
         raise BadCamera(
-            f"The camera pose of view {name} holds a number that is not finite, or like it.",
+            f"The camera pose of view {name} has a number that is not finite or too large.",
             "Remove the view from transforms.json or export its pose again.",
         )
     if np.abs(pose[3] - (0.0, 0.0, 0.0, 1.0)).max() > ROTATION_TOLERANCE:
@@ -97,7 +104,7 @@ def check_camera_to_world(matrix: Any, name: str) -> Floats:
 
 
 def _pose_array(matrix: Any, name: str) -> Floats:
-    """Nested lists or an array as [4, 4]; the last row may be left out."""
+    """Nested lists or an array as [4, 4]; the last row may be missing."""
     try:
         pose = np.array(matrix, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
@@ -113,7 +120,11 @@ def _pose_array(matrix: Any, name: str) -> Floats:
 
 
 def _checked_rotation(rotation: Floats, name: str) -> Floats:
-    """The rotation nearest to [3, 3], which may only be off by the digits of its file."""
+    """The rotation [3, 3] nearest to a matrix that may only have rounding errors.
+
+    Raises:
+        BadCamera: if it is mirrored, scaled or sheared.
+    """
     deviation = float(np.abs(rotation.T @ rotation - np.eye(3)).max())
     determinant = float(np.linalg.det(rotation))
     if determinant < 0.0:
@@ -124,7 +135,7 @@ def _checked_rotation(rotation: Floats, name: str) -> Floats:
     if deviation > ROTATION_TOLERANCE:
         raise BadCamera(
             f"The camera pose of view {name} is not a rotation: it is scaled or sheared "
-            f"(off by {deviation:.3g}, determinant {determinant:.4g}).",
+            f"(error {deviation:.3g}, determinant {determinant:.4g}).",
             "Remove the scale of the camera and of its parents, then export the poses again.",
         )
     if deviation <= ROTATION_NOISE:
@@ -158,7 +169,7 @@ def pinhole_ray(u: Any, v: Any, intrinsics: Intrinsics) -> tuple[Any, Any]:
 def project(
     points: ArrayLike, intrinsics: Intrinsics, camera_to_world: ArrayLike
 ) -> tuple[Floats, Floats]:
-    """Where points of the world appear in the image.
+    """Project points of the world into the image.
 
     Args:
         points: [n, 3], world.
@@ -178,11 +189,11 @@ def project(
 
 
 def pixel_rays(intrinsics: Intrinsics, camera_to_world: ArrayLike) -> tuple[Floats, Floats]:
-    """The ray through the center of every pixel, in the world.
+    """The rays through the centers of all pixels, in the world.
 
     Returns:
-        origin [3] and directions [height, width, 3]. The directions are not normalized: they
-        advance by one along the optical axis, so `origin + depth * direction` has that depth.
+        origin [3] and directions [height, width, 3]. The directions are not normalized:
+        `origin + depth * direction` has that depth along the optical axis.
     """
     pose = np.asarray(camera_to_world, dtype=np.float64)
     x = (np.arange(intrinsics.width) + 0.5 - intrinsics.cx) / intrinsics.fx
@@ -196,17 +207,17 @@ def pixel_rays(intrinsics: Intrinsics, camera_to_world: ArrayLike) -> tuple[Floa
 
 
 def opencv_to_opengl(camera_to_world: ArrayLike) -> Floats:
-    """A pose with OpenCV's camera axes (+y down, looks along +z) with ours, or back.
+    """Convert a pose from OpenCV's camera axes (+y down, looks along +z) to OpenGL's, or back.
 
-    The camera's own axes turn, so the matrix is multiplied from the right; from the left it would
-    turn the world.
+    The axes of the camera change, so the matrix is multiplied from the right; from the left it
+    would change the world.
     """
     flipped: Floats = np.asarray(camera_to_world, dtype=np.float64) * (1.0, -1.0, -1.0, 1.0)
     return flipped
 
 
 def colmap_to_camera_to_world(qvec_wxyz: ArrayLike, tvec: ArrayLike) -> Floats:
-    """A line of COLMAP's images.txt as a pose [4, 4] with our axes, in COLMAP's world.
+    """The pose [4, 4] of a line in COLMAP's images.txt, with OpenGL camera axes, in COLMAP's world.
 
     Args:
         qvec_wxyz: [4], rotation from world to camera as a quaternion, scalar first.
@@ -227,7 +238,7 @@ def colmap_to_camera_to_world(qvec_wxyz: ArrayLike, tvec: ArrayLike) -> Floats:
 
 
 def fibonacci_sphere(count: int) -> Floats:
-    """Unit vectors [count, 3] spread evenly: a spiral of golden-angle steps from +z to -z."""
+    """Evenly distributed unit vectors [count, 3]: a spiral of golden-angle steps from +z to -z."""
     index = np.arange(count)
     z = 1.0 - (2.0 * index + 1.0) / max(count, 1)
     azimuth = index * math.pi * (3.0 - math.sqrt(5.0))
@@ -238,7 +249,7 @@ def fibonacci_sphere(count: int) -> Floats:
 def look_at(position: ArrayLike, target: ArrayLike, up: ArrayLike = (0.0, 0.0, 1.0)) -> Floats:
     """The pose [4, 4] of a camera at a position that looks at a target.
 
-    Where the view runs along `up`, the world's +y takes its place, as in Blender's top view.
+    If it looks along `up`, the world's +y is used for `up`, as in Blender's top view.
 
     Raises:
         ValueError: if position and target coincide.
@@ -264,15 +275,15 @@ def look_at(position: ArrayLike, target: ArrayLike, up: ArrayLike = (0.0, 0.0, 1
 def meeting_point(
     origins: ArrayLike, directions: ArrayLike, weights: ArrayLike | None = None
 ) -> Floats:
-    """The point [3] with the least weighted sum of squared distances to lines.
+    """The point [3] with the smallest weighted sum of squared distances to lines.
 
-    Solves sum_i w_i (I - d_i d_i^T) (x - o_i) = 0. Parallel lines leave their direction free; the
-    solution nearest to the mean origin is taken.
+    Solves sum_i w_i (I - d_i d_i^T) (x - o_i) = 0. For parallel lines the solution is
+    not unique; it is the one nearest to the mean origin.
 
     Args:
         origins: [n, 3], a point on each line.
-        directions: [n, 3], of any length but zero.
-        weights: [n], all the same if left out.
+        directions: [n, 3], of any length except zero.
+        weights: [n]; equal by default.
     """
     start = np.asarray(origins, dtype=np.float64)
     unit = np.asarray(directions, dtype=np.float64)
@@ -288,9 +299,9 @@ def meeting_point(
 
 @dataclass(frozen=True)
 class Normalization:
-    """The similarity that moves the object into the model's sphere of radius 0.5.
+    """The similarity that maps the world to model space, where the object has a radius of 0.5.
 
-    x_model = scale * (x_world - center). Rotations and intrinsics stay as they are.
+    x_model = scale * (x_world - center). Rotations and intrinsics do not change.
 
     Attributes:
         center: of the object, world.
@@ -302,29 +313,29 @@ class Normalization:
 
     @classmethod
     def from_sphere(cls, center: ArrayLike, radius: float, margin: float = 0.0) -> Normalization:
-        """The one that gives a world sphere the radius 0.5 * (1 - margin)."""
+        """The normalization that maps a sphere of the world to the radius 0.5 * (1 - margin)."""
         x, y, z = np.asarray(center, dtype=np.float64).tolist()
         return cls((x, y, z), MODEL_RADIUS * (1.0 - margin) / radius)
 
     def apply(self, points: ArrayLike) -> Floats:
-        """World points [..., 3] in the model's frame."""
+        """Points [..., 3] of the world in model space."""
         moved: Floats = self.scale * (np.asarray(points, dtype=np.float64) - self.center)
         return moved
 
     def invert(self, points: ArrayLike) -> Floats:
-        """Points [..., 3] of the model's frame in the world."""
+        """Points [..., 3] of model space in the world."""
         moved: Floats = np.asarray(points, dtype=np.float64) / self.scale + self.center
         return moved
 
     def apply_to_pose(self, camera_to_world: ArrayLike) -> Floats:
-        """The pose [4, 4] of the same camera in the model's frame: it moves, it does not turn."""
+        """The pose [4, 4] of a camera in model space; its rotation does not change."""
         pose = np.array(camera_to_world, dtype=np.float64)
         pose[:3, 3] = self.apply(pose[:3, 3])
         return pose
 
 
 def world_to_gltf(points: ArrayLike) -> Floats:
-    """Points or normals [..., 3] of a +z up world in glTF's +y up: (x, z, -y)."""
+    """Convert points or normals [..., 3] from +z up to glTF's +y up: (x, z, -y)."""
     world = np.asarray(points, dtype=np.float64)
     return np.stack([world[..., 0], world[..., 2], -world[..., 1]], axis=-1)
 

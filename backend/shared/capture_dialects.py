@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a frame of transforms.json means in each of the dialects that programs write.
+"""The dialects of transforms.json: intrinsics, names and files of a frame in each of them.
 
-The dialects: NeRF synthetic scenes, Stanford-ORB, instant-ngp, nerfstudio, and LSRM's own. They
-differ in how they state the lens and where they keep files; the poses are the same in all.
-A value of the frame goes before the same value at the top level of the file.
+The dialects are those of NeRF synthetic scenes, Stanford-ORB, instant-ngp, nerfstudio, the LSRM
+release, and LSRM itself. They differ in the keys of the intrinsics and in the folders of the files;
+the poses are the same in all. A value of the frame overrides the one at the top level of the file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Values: TypeAlias = dict[str, Any]
     Size: TypeAlias = tuple[int, int]
 
-# Tried in this order where a dialect leaves the extension away.
+# Tried in this order where a dialect omits the extension.
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".PNG", ".JPG", ".JPEG")
 PINHOLE_MODELS = frozenset(
     {"PERSPECTIVE", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV", "FULL_OPENCV"}
@@ -32,18 +32,18 @@ DISTORTION_KEYS = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2")
 # Lens models of instant-ngp beyond the pinhole.
 OTHER_LENS_KEYS = ("is_fisheye", "ftheta_p0", "latlong", "equirectangular")
 SHUTTER_KEYS = ("rolling_shutter", "transform_matrix_start", "transform_matrix_end")
-# Focal length in pixels, field of view in radians, field of view in degrees: the first one counts.
+# Focal length in pixels, field of view in radians, in degrees; the first one present is used.
 FOCAL_KEYS_X = ("fl_x", "camera_angle_x", "x_fov")
 FOCAL_KEYS_Y = ("fl_y", "camera_angle_y", "y_fov")
-# Two statements of one focal length that differ by more than this are worth a warning.
+# Relative difference between two focal lengths of one frame that is worth a warning.
 FOCAL_TOLERANCE = 0.005
 
 
 def frame_names(file_paths: Sequence[str]) -> list[str]:
-    """A unique name for every image, fit for a file name: its stem, with folders where needed.
+    """A unique name for every image that can be a file name: its stem, with folders if needed.
 
     Args:
-        file_paths: as in the file; may be absolute, without extension, or with backslashes.
+        file_paths: of transforms.json; may be absolute, without extension, or with backslashes.
 
     Raises:
         BadCapture: if an image is listed twice.
@@ -56,26 +56,26 @@ def frame_names(file_paths: Sequence[str]) -> list[str]:
             "Keep one frame for every image.",
         )
     stems = [_stem(path) for path in paths]
-    shared = {stem for stem, count in Counter(stems).items() if count > 1}
+    repeated_stems = {stem for stem, count in Counter(stems).items() if count > 1}
     names = [
-        "_".join([*_folders(path), stem]) if stem in shared else stem
+        "_".join([*_folders(path), stem]) if stem in repeated_stems else stem
         for path, stem in zip(paths, stems, strict=True)
     ]
-    return _numbered(names)
+    return _made_unique(names)
 
 
 def _stem(path: PurePosixPath) -> str:
-    """The file name without an image's extension: `r_0.5` keeps its dot."""
+    """The file name without the extension of an image; `r_0.5` keeps its dot."""
     return path.stem if path.suffix in IMAGE_SUFFIXES else path.name
 
 
 def _folders(path: PurePosixPath) -> list[str]:
-    """The folders of a path that are names, without drives, roots and dots."""
+    """The folders of a path, without drives, roots and dots."""
     return [part for part in path.parts[:-1] if part not in {"/", ".", ".."} and ":" not in part]
 
 
-def _numbered(names: list[str]) -> list[str]:
-    """The names, with a number behind those that are taken already."""
+def _made_unique(names: list[str]) -> list[str]:
+    """The names, with a number appended to repeated ones."""
     taken: set[str] = set()
     unique = []
     for name in names:
@@ -88,7 +88,7 @@ def _numbered(names: list[str]) -> list[str]:
 
 
 def find_image(folder: Path, file_path: str) -> Path | None:
-    """The file of an image or mask, with the extension that the dialect may leave away.
+    """The file of an image or mask, whose extension the dialect may omit; None if there is none.
 
     Args:
         folder: of transforms.json.
@@ -105,10 +105,10 @@ def find_image(folder: Path, file_path: str) -> Path | None:
 
 
 def find_mask(image: Path) -> Path | None:
-    """The mask that lies beside an image without being mentioned, if any.
+    """The mask of an image that transforms.json does not mention; None if there is none.
 
-    Stanford-ORB keeps `train_mask/` beside `train/`, the LSRM release `mask/` beside `input/`;
-    `masks/` beside `images/` is what everyone else does.
+    Stanford-ORB has `train_mask/` beside `train/`, the LSRM release `mask/` beside `input/`, all
+    others have `masks/` beside `images/`.
     """
     folder = image.parent
     siblings = [f"{folder.name}_mask"]
@@ -118,9 +118,12 @@ def find_mask(image: Path) -> Path | None:
 
 
 def stated_size(frame: Values, top: Values, name: str) -> Size | None:
-    """Width and height that the file gives for an image, or None.
+    """Width and height of an image according to transforms.json, or None.
 
-    Some programs write the product of resolution and percentage unrounded; Blender truncates it.
+    Some programs write resolution times percentage without rounding; Blender truncates it.
+
+    Raises:
+        BadCamera: if they are not positive numbers.
     """
     width = _number(frame, top, "w", name)
     height = _number(frame, top, "h", name)
@@ -129,24 +132,24 @@ def stated_size(frame: Values, top: Values, name: str) -> Size | None:
     if min(width, height) < 1.0:
         raise BadCamera(
             f"The image size of view {name} is stated as {width:g} x {height:g}.",
-            "Write w and h in pixels, or leave both away.",
+            "Write w and h in pixels, or omit both.",
         )
     return math.floor(width + 1e-6), math.floor(height + 1e-6)
 
 
 def read_intrinsics(frame: Values, top: Values, name: str, size: Size) -> Intrinsics:
-    """The pinhole camera of a frame.
+    """The intrinsics of a frame.
 
     Args:
         frame: the frame's values.
         top: the values at the top level of the file.
-        name: of the view, for messages.
-        size: width and height of the image that the values speak of.
+        name: of the view, for error messages.
+        size: width and height of the image that the values refer to.
 
     Raises:
-        BadCamera: if the lens is missing, impossible, or no pinhole.
+        BadCamera: if the focal length is missing or impossible, or the camera is no pinhole.
     """
-    _refuse_other_lenses(frame, top, name)
+    _check_pinhole(frame, top, name)
     width, height = size
     focal = _focal_lengths(frame, name, size) or _focal_lengths(top, name, size)
     if focal is None:
@@ -166,8 +169,8 @@ def read_intrinsics(frame: Values, top: Values, name: str, size: Size) -> Intrin
     )
 
 
-def contradiction(frame: Values, top: Values, name: str, size: Size) -> str | None:
-    """A warning if focal length and field of view, given side by side, do not agree."""
+def focal_length_warning(frame: Values, top: Values, name: str, size: Size) -> str | None:
+    """A warning if the focal length and the field of view of a frame do not agree, else None."""
     for values in (frame, top):
         for keys, side in ((FOCAL_KEYS_X, size[0]), (FOCAL_KEYS_Y, size[1])):
             focal = [value for key in keys if (value := _focal(values, key, side, name))]
@@ -180,7 +183,7 @@ def contradiction(frame: Values, top: Values, name: str, size: Size) -> str | No
 
 
 def _focal_lengths(values: Values, name: str, size: Size) -> tuple[float, float] | None:
-    """The pair fx, fy from one level of the file; square pixels if it gives one of them only."""
+    """Fx and fy from one level of the file; equal if only one is given, None if neither is."""
     width, height = size
     fx = next((f for key in FOCAL_KEYS_X if (f := _focal(values, key, width, name))), None)
     fy = next((f for key in FOCAL_KEYS_Y if (f := _focal(values, key, height, name))), None)
@@ -190,7 +193,7 @@ def _focal_lengths(values: Values, name: str, size: Size) -> tuple[float, float]
 
 
 def _focal(values: Values, key: str, side: int, name: str) -> float | None:
-    """One statement of a focal length, in pixels: f = (side / 2) / tan(angle / 2)."""
+    """The focal length of one key in pixels: f = (side / 2) / tan(angle / 2) for an angle."""
     value = _number(values, {}, key, name)
     if value is None:
         return None
@@ -209,7 +212,11 @@ def _focal(values: Values, key: str, side: int, name: str) -> float | None:
 
 
 def _number(frame: Values, top: Values, key: str, name: str) -> float | None:
-    """A finite number of the frame, else of the top level, else None."""
+    """A number of the frame, else of the top level, else None.
+
+    Raises:
+        BadCamera: if the value is not a finite number.
+    """
     value = frame[key] if frame.get(key) is not None else top.get(key)
     if value is None:
         return None
@@ -221,8 +228,12 @@ def _number(frame: Values, top: Values, key: str, name: str) -> float | None:
     return float(value)
 
 
-def _refuse_other_lenses(frame: Values, top: Values, name: str) -> None:
-    """Raise for a camera that is no pinhole: nothing is ignored silently."""
+def _check_pinhole(frame: Values, top: Values, name: str) -> None:
+    """Raise if a camera is not a pinhole camera; no lens parameter is ignored.
+
+    Raises:
+        BadCamera: with the parameters that are not supported.
+    """
     values = {**top, **frame}
     model = str(values.get("camera_model") or "PINHOLE").upper()
     other = [key for key in OTHER_LENS_KEYS if values.get(key)]
@@ -248,7 +259,7 @@ def _refuse_other_lenses(frame: Values, top: Values, name: str) -> None:
 
 
 def _any_nonzero(value: Any) -> bool:
-    """Whether a number, or any number in nested lists, is not zero."""
+    """Whether any number in nested lists, or the value itself, is not zero."""
     if isinstance(value, list):
         return any(_any_nonzero(item) for item in value)
     return bool(value)

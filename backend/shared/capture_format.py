@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The capture folder: posed images as they travel from Blender and photographers to the backend.
+"""The capture folder: posed images from Blender or photographers, the input of the backend.
 
-Reads every dialect of transforms.json that `capture_dialects` knows, writes one. Frames keep the
-order of the file.
+Reads all dialects of transforms.json in `capture_dialects` and writes LSRM's own. Frames keep their
+order.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ class Frame:
     """One posed image on disk.
 
     Attributes:
-        name: unique in the capture and fit for a file name.
+        name: unique in the capture; can be a file name.
         image_path: PNG or JPEG.
-        mask_path: the foreground coverage, or None where the image's alpha holds it.
-        intrinsics: for the size that the image has on disk.
+        mask_path: the foreground coverage; None if it is the alpha of the image.
+        intrinsics: for the size of the image on disk.
         camera_to_world: [4, 4] float64, OpenGL camera axes.
     """
 
@@ -55,7 +55,12 @@ class Frame:
 
 @dataclass(frozen=True)
 class BoundingSphere:
-    """A sphere around the object, in the units and axes of the capture's world."""
+    """A sphere around the object, in the world of the capture.
+
+    Attributes:
+        center: (x, y, z).
+        radius: above zero.
+    """
 
     center: tuple[float, float, float]
     radius: float
@@ -63,14 +68,14 @@ class BoundingSphere:
 
 @dataclass(frozen=True)
 class Capture:
-    """What a capture folder says; its images are not read yet.
+    """The contents of a capture folder; its images are not read yet.
 
     Attributes:
-        folder: that of transforms.json.
+        folder: of transforms.json.
         frames: in the order of the file.
-        bounding_sphere: of the object, where the capture knows it.
-        environment: the lighting of the capture as an equirectangular .hdr, if there is one.
-        warnings: sentences for the user.
+        bounding_sphere: of the object, if capture.json has it.
+        environment: the environment light as an equirectangular .hdr, if there is one.
+        warnings: for the user.
     """
 
     folder: Path
@@ -82,7 +87,14 @@ class Capture:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A frame of transforms.json with the files it names."""
+    """A frame of transforms.json and its files.
+
+    Attributes:
+        name: unique in the capture.
+        values: of the frame.
+        image: an existing file.
+        mask: an existing file, or None.
+    """
 
     name: str
     values: Values
@@ -93,22 +105,22 @@ class _Entry:
 def read_capture(path: Path) -> Capture:
     """Read a capture folder, or a transforms.json in it, in any dialect.
 
-    An image whose size is not the stated one is an error, with one exception: where the size is
-    stated once for all frames and all images were resized alike, the intrinsics follow and a
-    warning says so.
+    An image of another size than stated is an error, with one exception: if the size is stated once
+    for all frames and all images were resized in the same way, the intrinsics are scaled, with a
+    warning.
 
     Raises:
         BadCapture: if there is no readable transforms.json.
-        BadCamera: if a pose or a lens is impossible or not supported; it names the view.
+        BadCamera: if a pose or a lens is impossible or not supported, with the name of the view.
         BadImage: if files are missing (all are listed), unreadable, or of another size than stated.
-        TooFewViews: if there is no frame at all.
+        TooFewViews: if there is no frame.
     """
     transforms = _find_transforms(Path(path))
     folder = transforms.parent
     document = _read_object(transforms)
     entries = _entries(document, transforms)
-    warnings = _notes(document)
-    intrinsics = _intrinsics(document, entries, warnings)
+    warnings = _warnings(document)
+    intrinsics = _read_intrinsics(document, entries, warnings)
     frames = tuple(
         Frame(
             name=entry.name,
@@ -132,9 +144,9 @@ def read_capture(path: Path) -> Capture:
 
 
 def write_transforms(path: Path, frames: Sequence[Frame]) -> None:
-    """Write frames as transforms.json, whole or not at all.
+    """Write frames as transforms.json, atomically.
 
-    Paths are written relative to the file, with forward slashes; numbers in full precision.
+    Paths are relative to the file, with forward slashes; numbers have full precision.
 
     Raises:
         OSError: if the folder cannot be written.
@@ -147,7 +159,7 @@ def write_transforms(path: Path, frames: Sequence[Frame]) -> None:
 
 
 def write_capture_json(folder: Path, info: dict[str, Any]) -> None:
-    """Write what made a capture: source, bounding_sphere, seed, engine, versions and the like.
+    """Write capture.json: source, bounding_sphere, seed, engine, versions and similar.
 
     Raises:
         OSError: if the folder cannot be written.
@@ -156,26 +168,26 @@ def write_capture_json(folder: Path, info: dict[str, Any]) -> None:
 
 
 def read_capture_json(folder: Path) -> dict[str, Any]:
-    """What made a capture; empty for captures that do not say.
+    """The contents of capture.json; empty if there is no such file.
 
     Raises:
-        BadCapture: if capture.json is there but is not a JSON object.
+        BadCapture: if it is not a JSON object.
     """
     path = folder / CAPTURE_JSON
     return _read_object(path) if path.is_file() else {}
 
 
 def _find_transforms(path: Path) -> Path:
-    """The file that holds the cameras of a capture."""
+    """The file with the cameras of a capture."""
     if path.is_file():
         return path
     for name in TRANSFORMS_NAMES:
         if (path / name).is_file():
             return path / name
     if not path.exists():
-        raise BadCapture(f"There is no folder {path}.", "Give the folder that holds the views.")
+        raise BadCapture(f"There is no folder {path}.", "Give the folder with the views.")
     raise BadCapture(
-        f"The folder {path} holds none of {', '.join(TRANSFORMS_NAMES)}.",
+        f"The folder {path} contains none of {', '.join(TRANSFORMS_NAMES)}.",
         "Give a folder with posed views: images and a transforms.json with their cameras.",
     )
 
@@ -183,7 +195,7 @@ def _find_transforms(path: Path) -> Path:
 def _read_object(path: Path) -> Values:
     """A JSON object from a UTF-8 file, with or without a byte order mark."""
     try:
-        document = json.loads(path.read_bytes().decode("utf-8-sig"), parse_int=_whole_number)
+        document = json.loads(path.read_bytes().decode("utf-8-sig"), parse_int=_parse_integer)
     except OSError as error:
         raise BadCapture(
             f"The file {path} cannot be read ({error.strerror}).",
@@ -198,13 +210,13 @@ def _read_object(path: Path) -> Values:
     return document
 
 
-def _whole_number(text: str) -> float:
-    """An integer of JSON; one that is too large for any use is infinite, as a float would be."""
+def _parse_integer(text: str) -> float:
+    """An integer of JSON; infinite if it is beyond the range of floats."""
     return int(text) if math.isfinite(float(text)) else math.inf
 
 
 def _entries(document: Values, transforms: Path) -> list[_Entry]:
-    """The frames of the file, each with files that exist."""
+    """The frames of the file, whose images and masks exist."""
     frames = document.get("frames")
     if not isinstance(frames, list) or not all(isinstance(frame, dict) for frame in frames):
         raise BadCapture(
@@ -252,42 +264,44 @@ def _with_files(folder: Path, names: list[str], frames: list[Values]) -> list[_E
     return entries
 
 
-def _notes(document: Values) -> list[str]:
-    """Warnings about what the file says and the poses do not follow."""
-    notes = []
+def _warnings(document: Values) -> list[str]:
+    """Warnings about transformations of the file that are not applied."""
+    warnings = []
     if "applied_transform" in document or "applied_scale" in document:
-        notes.append(
+        warnings.append(
             "The poses were moved by applied_transform when they were exported; "
             "the result lies in the moved world."
         )
     if document.get("scale", 1.0) != 1.0:
-        notes.append(
+        warnings.append(
             f"The file's scale of {document['scale']} is not applied; "
             "the result has the units of the camera poses."
         )
-    return notes
+    return warnings
 
 
-def _intrinsics(document: Values, entries: list[_Entry], warnings: list[str]) -> list[Intrinsics]:
-    """The lens of every frame at the size of its image on disk."""
+def _read_intrinsics(
+    document: Values, entries: list[_Entry], warnings: list[str]
+) -> list[Intrinsics]:
+    """The intrinsics of every frame for the size of its image on disk; may append warnings."""
     top = {key: value for key, value in document.items() if key != "frames"}
     lenses, actual = [], []
-    disagreements: dict[str, None] = {}
+    focal_warnings: dict[str, None] = {}
     for index, entry in enumerate(entries):
         shared = _per_frame_lists(top, index)
         actual.append(image_size(entry.image))
         size = dialects.stated_size(entry.values, shared, entry.name) or actual[-1]
         lenses.append(dialects.read_intrinsics(entry.values, shared, entry.name, size))
-        note = dialects.contradiction(entry.values, shared, entry.name, size)
-        if note:
-            disagreements[note] = None
-    warnings += disagreements
+        warning = dialects.focal_length_warning(entry.values, shared, entry.name, size)
+        if warning:
+            focal_warnings[warning] = None
+    warnings += focal_warnings
     per_frame = any("w" in entry.values or "h" in entry.values for entry in entries)
     return _at_actual_size(entries, lenses, actual, warnings, may_scale=not per_frame)
 
 
 def _per_frame_lists(top: Values, index: int) -> Values:
-    """The top level as one frame sees it: the LSRM release lists one camera_angle_x per frame."""
+    """The top level for one frame: the LSRM release lists one camera_angle_x for each frame."""
     angles = top.get("camera_angle_x")
     if isinstance(angles, list) and index < len(angles):
         return {**top, "camera_angle_x": angles[index]}
@@ -302,15 +316,19 @@ def _at_actual_size(
     *,
     may_scale: bool,
 ) -> list[Intrinsics]:
-    """The lenses for the images as they are, if these were resized alike."""
+    """The intrinsics for the sizes on disk, if all images were resized in the same way.
+
+    Raises:
+        BadImage: if an image has another size than stated, and not all were resized.
+    """
     other = [i for i, lens in enumerate(lenses) if (lens.width, lens.height) != actual[i]]
     if not other:
         return lenses
     width, height = actual[0]
     stated = lenses[0]
-    alike = len(other) == len(entries) and len(set(actual)) == 1
+    all_resized = len(other) == len(entries) and len(set(actual)) == 1
     same_shape = abs(height - stated.height * width / stated.width) <= 1.0
-    if not (may_scale and alike and same_shape):
+    if not (may_scale and all_resized and same_shape):
         lens, size = lenses[other[0]], actual[other[0]]
         raise BadImage(
             f"The image of view {entries[other[0]].name} is {size[0]} x {size[1]} pixels, "
@@ -325,7 +343,11 @@ def _at_actual_size(
 
 
 def _bounding_sphere(folder: Path) -> BoundingSphere | None:
-    """The object's sphere from capture.json."""
+    """The object's sphere in capture.json, or None.
+
+    Raises:
+        BadCapture: if it is not a sphere.
+    """
     sphere = read_capture_json(folder).get("bounding_sphere")
     if sphere is None:
         return None
@@ -343,7 +365,7 @@ def _bounding_sphere(folder: Path) -> BoundingSphere | None:
 
 
 def _frame_values(frame: Frame, folder: Path) -> Values:
-    """A frame as it is written."""
+    """A frame as JSON."""
     lens = frame.intrinsics
     values = {
         "file_path": _relative(frame.image_path, folder),
@@ -361,12 +383,12 @@ def _frame_values(frame: Frame, folder: Path) -> Values:
 
 
 def _relative(path: Path, folder: Path) -> str:
-    """A path as seen from a folder, with forward slashes."""
+    """A path relative to a folder, with forward slashes."""
     return Path(os.path.relpath(path, folder)).as_posix()
 
 
 def _write_json(path: Path, document: dict[str, Any]) -> None:
-    """Write a JSON file so that a reader sees the old one or the new one, never a part."""
+    """Write a JSON file atomically."""
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
     part = path.with_name(path.name + ".part")
     try:

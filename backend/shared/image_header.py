@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The size of a PNG or JPEG file from its first bytes, where no imaging library is at hand."""
+"""The size of a PNG or JPEG image from the header of its file, without an imaging library."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_START = b"\xff\xd8"
-# Start-of-frame markers carry the size; three codes of their range mean something else.
+# Start-of-frame markers are followed by the size; three codes in their range are other markers.
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Width and height as stored; the EXIF orientation of a photograph is not applied.
+    """Width and height in pixels; the EXIF orientation of a photograph is not applied.
 
     Raises:
-        BadImage: if the file cannot be read, or is neither PNG nor JPEG, or ends too early.
+        BadImage: if the file cannot be read, is neither PNG nor JPEG, or is incomplete.
     """
     try:
         with path.open("rb") as file:
@@ -36,14 +36,14 @@ def image_size(path: Path) -> tuple[int, int]:
         size = None
     if size is None or min(size) < 1:
         raise BadImage(
-            f"The file {path} is not a whole PNG or JPEG image.",
+            f"The file {path} is not a complete PNG or JPEG image.",
             "Copy it again from its source, or save it as 8-bit PNG.",
         )
     return size
 
 
 def _png_size(file: BinaryIO) -> tuple[int, int] | None:
-    """Width and height of the header chunk, which comes first; None if it is no PNG."""
+    """Width and height in the header chunk, which comes first; None if the file is no PNG."""
     head = file.read(24)
     if not head.startswith(PNG_SIGNATURE) or head[12:16] != b"IHDR":
         return None
@@ -52,7 +52,7 @@ def _png_size(file: BinaryIO) -> tuple[int, int] | None:
 
 
 def _jpeg_size(file: BinaryIO) -> tuple[int, int] | None:
-    """Width and height of the first frame header; None if it is no JPEG."""
+    """Width and height in the first frame header; None if the file is no JPEG."""
     file.seek(0)
     if file.read(2) != JPEG_START:
         return None

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Radiance .hdr pictures: linear light as RGBE, flat or run-length encoded.
+"""Radiance .hdr pictures: linear RGB as RGBE, flat or run-length encoded.
 
 A pixel is three mantissas and one exponent: value = mantissa * 2^(exponent - 136). The largest
 component thus keeps 8 bits, a relative error of at most 1/256.
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 SIGNATURES = (b"#?RADIANCE", b"#?RGBE")
 # Run-length encoding stores the width in 15 bits and exists from 8 pixels on.
 RLE_WIDTHS = range(8, 1 << 15)
-# Of one packet: a count above 128 announces a run, up to 128 literal bytes.
+# Of one packet: a count above 128 is that of a run, others are that of literal bytes.
 LONGEST_RUN = 127
 LONGEST_LITERAL = 128
-# A shorter run costs as much as the literal bytes that it interrupts.
+# Shorter runs take as many bytes as literals.
 SHORTEST_RUN = 4
-# 16k x 8k; a header that asks for more is damage, or malice.
+# 16k x 8k; a header with more is damaged, or an attack.
 MAX_PIXELS = 1 << 27
 EXPONENT_BIAS = 136
 REMEDY = "Save the picture again as Radiance RGBE (.hdr)."
@@ -65,9 +65,9 @@ def write_hdr(path: Path, image: ArrayLike) -> None:
     """Write a Radiance picture, run-length encoded where the width allows it.
 
     Args:
-        path: of the file; written whole or not at all.
-        image: [height, width, 3], linear, row 0 on top. The format holds neither negative light
-            nor NaN (both become black), nor more than 1.7e38.
+        path: of the file, which is written atomically.
+        image: [height, width, 3], linear, row 0 on top. Negative values and NaN become
+            zero; the largest value is 1.7e38.
 
     Raises:
         OSError: if the folder cannot be written.
@@ -85,7 +85,7 @@ def write_hdr(path: Path, image: ArrayLike) -> None:
 
 
 def _parse_header(data: bytes, path: Path) -> tuple[int, int, float, int]:
-    """Width, height, exposure, and where the pixels start."""
+    """Width, height, exposure, and the offset of the pixels."""
     text, blank, _ = data.partition(b"\n\n")
     if not (data.startswith(SIGNATURES) and blank):
         raise BadImage(f"The file {path} is not a Radiance picture.", REMEDY)
@@ -112,25 +112,31 @@ def _exposure(header: bytes, path: Path) -> float:
 
 
 def _decode_rows(data: bytes, start: int, width: int, height: int) -> Bytes:
-    """The RGBE bytes [height, width, 4]; ValueError or IndexError if the data is damaged."""
+    """The RGBE bytes [height, width, 4].
+
+    Raises:
+        ValueError, IndexError: if the data is damaged.
+    """
     encoded = data[start : start + 2] == b"\x02\x02" and width in RLE_WIDTHS
     if not encoded:
         flat = np.frombuffer(data, np.uint8, count=4 * width * height, offset=start)
         if (flat.reshape(-1, 4)[:, :3] == 1).all(axis=1).any():
-            raise ValueError("its run-length encoding is of before 1991")
+            raise ValueError(
+                "it has the run-length encoding of before 1991, which is not supported"
+            )
         return flat.reshape(height, width, 4)
     mark = bytes((2, 2, width >> 8, width & 255))
     planes = bytearray()
     position = start
     for row in range(height):
         if data[position : position + 4] != mark:
-            raise ValueError(f"row {row} does not start where it should")
+            raise ValueError(f"row {row} does not start at the expected byte")
         position = _decode_row(data, position + 4, planes, 4 * width * (row + 1))
     return np.frombuffer(planes, np.uint8).reshape(height, 4, width).transpose(0, 2, 1)
 
 
 def _decode_row(data: bytes, position: int, planes: bytearray, end: int) -> int:
-    """Append packets to `planes` until it has `end` bytes; returns where the next row starts."""
+    """Append packets to `planes` until it has `end` bytes; returns the offset of the next row."""
     while len(planes) < end:
         count = data[position]
         if count > LONGEST_LITERAL:
@@ -146,7 +152,7 @@ def _decode_row(data: bytes, position: int, planes: bytearray, end: int) -> int:
 
 
 def _encode_rows(rgbe: Bytes) -> bytes:
-    """Run-length encode [height, width, 4], each component of each row on its own."""
+    """Run-length encode [height, width, 4], each component of each row separately."""
     width = rgbe.shape[1]
     mark = bytes((2, 2, width >> 8, width & 255))
     packets = bytearray()
@@ -162,28 +168,28 @@ def _encode_component(values: Bytes, packets: bytearray) -> None:
     edges = np.flatnonzero(np.diff(values)) + 1
     starts = np.concatenate(([0], edges))
     ends = np.concatenate((edges, [len(values)]))
-    worth = ends - starts >= SHORTEST_RUN
+    long_enough = ends - starts >= SHORTEST_RUN
     data = values.tobytes()
     done = 0
-    for start, end in zip(starts[worth].tolist(), ends[worth].tolist(), strict=True):
+    for start, end in zip(starts[long_enough].tolist(), ends[long_enough].tolist(), strict=True):
         _append_literal(data, done, start, packets)
-        for at in range(start, end, LONGEST_RUN):
-            packets.append(LONGEST_LITERAL + min(LONGEST_RUN, end - at))
+        for offset in range(start, end, LONGEST_RUN):
+            packets.append(LONGEST_LITERAL + min(LONGEST_RUN, end - offset))
             packets.append(data[start])
         done = end
     _append_literal(data, done, len(data), packets)
 
 
 def _append_literal(data: bytes, start: int, end: int, packets: bytearray) -> None:
-    """Append data[start:end] as it is."""
-    for at in range(start, end, LONGEST_LITERAL):
-        chunk = data[at : min(at + LONGEST_LITERAL, end)]
+    """Append data[start:end] as literal packets."""
+    for offset in range(start, end, LONGEST_LITERAL):
+        chunk = data[offset : min(offset + LONGEST_LITERAL, end)]
         packets.append(len(chunk))
         packets += chunk
 
 
 def _to_linear(rgbe: Bytes) -> NDArray[np.float32]:
-    """Mantissas and exponent [..., 4] as linear light [..., 3]; exponent 0 is black."""
+    """Mantissas and exponent [..., 4] as linear RGB [..., 3]; exponent 0 is black."""
     exponent = rgbe[..., 3:].astype(np.int32)
     mantissa = np.where(exponent > 0, rgbe[..., :3], 0).astype(np.float32)
     linear: NDArray[np.float32] = np.ldexp(mantissa, exponent - EXPONENT_BIAS)
@@ -191,11 +197,11 @@ def _to_linear(rgbe: Bytes) -> NDArray[np.float32]:
 
 
 def _to_rgbe(linear: NDArray[np.float32]) -> Bytes:
-    """Linear light [height, width, 3] as mantissas and exponent, rounded to nearest."""
+    """Linear RGB [height, width, 3] as mantissas and exponent, rounded to nearest."""
     highest = float(np.ldexp(255.0, 255 - EXPONENT_BIAS))
     light = np.nan_to_num(linear, nan=0.0, posinf=highest).clip(0.0, highest)
     brightest = light.max(axis=-1, keepdims=True)
-    # 255.5 / 256 and above would round to a mantissa of 256: they take the next exponent.
+    # A fraction of 255.5 / 256 or more would round to a mantissa of 256: use the next exponent.
     _, exponent = np.frexp(brightest * np.float32(256.0 / 255.5))
     exponent = np.clip(exponent + (EXPONENT_BIAS - 8), 0, 255)
     mantissa = np.rint(np.ldexp(light, EXPONENT_BIAS - exponent))
