@@ -28,20 +28,31 @@ IMAGE_STD = (0.229, 0.224, 0.225)
 _LARGEST_SPARSE_INPUT = 2048
 
 
-def nothing() -> None:
-    """Where nobody wants to stop the work between two blocks."""
+def never_cancel() -> None:
+    """Let the work go on, where nothing can cancel it."""
 
 
 @dataclass(frozen=True)
 class DinoV3Config:
-    """Sizes of the network; the defaults are those of ViT-H/16+, which LSRM was trained with."""
+    """Sizes of the network; the defaults are those of ViT-H/16+, which LSRM was trained with.
+
+    Attributes:
+        width: channels of a token.
+        depth: number of blocks.
+        heads: attention heads.
+        hidden: channels inside of the SwiGLU.
+        registers: number of register tokens.
+        patch_size: pixels per side of a patch.
+        rope_base: base of the rotary periods.
+        norm_eps: of the layer norms.
+    """
 
     width: int = 1280
     depth: int = 32
     heads: int = 20
-    hidden: int = 5120  # channels inside of the SwiGLU
+    hidden: int = 5120
     registers: int = 4
-    patch_size: int = 16  # pixels
+    patch_size: int = 16
     rope_base: float = 100.0
     norm_eps: float = 1e-5
 
@@ -52,7 +63,7 @@ class DinoV3Config:
 
 
 class Attention(nn.Module):
-    """Self-attention over all tokens; patches, and only they, are turned by their position."""
+    """Self-attention over all tokens; queries and keys of patches are rotated by their position."""
 
     def __init__(self, config: DinoV3Config) -> None:
         super().__init__()
@@ -60,12 +71,12 @@ class Attention(nn.Module):
         self.qkv = MaskedBiasLinear(config.width, 3 * config.width)
         self.proj = nn.Linear(config.width, config.width)
 
-    def forward(self, tokens: Tensor, turn: Turn) -> Tensor:
+    def forward(self, tokens: Tensor, rotation: Rotation) -> Tensor:
         """[images, tokens, width] to the same."""
         images, count, width = tokens.shape
         split = self.qkv(tokens).view(images, count, 3, self.heads, width // self.heads)
         query, key, value = split.permute(2, 0, 3, 1, 4).unbind(0)
-        mixed = F.scaled_dot_product_attention(turn(query), turn(key), value)
+        mixed = F.scaled_dot_product_attention(rotation(query), rotation(key), value)
         projected: Tensor = self.proj(mixed.transpose(1, 2).reshape(images, count, width))
         return projected
 
@@ -125,27 +136,32 @@ class Block(nn.Module):
         self.mlp = SwiGlu(config.width, config.hidden)
         self.ls2 = LayerScale(config.width)
 
-    def forward(self, tokens: Tensor, turn: Turn) -> Tensor:
+    def forward(self, tokens: Tensor, rotation: Rotation) -> Tensor:
         """[images, tokens, width] to the same."""
-        tokens = tokens + self.ls1(self.attn(self.norm1(tokens), turn))
+        tokens = tokens + self.ls1(self.attn(self.norm1(tokens), rotation))
         result: Tensor = tokens + self.ls2(self.mlp(self.norm2(tokens)))
         return result
 
 
 @dataclass(frozen=True)
-class Turn:
-    """The rotation that tells queries and keys of patches where they are."""
+class Rotation:
+    """The rotary embedding of patches, applied to queries and keys.
 
-    cos: Tensor  # [patches, head width]
+    Attributes:
+        cos: [patches, head width].
+        sin: [patches, head width].
+    """
+
+    cos: Tensor
     sin: Tensor
 
     def __call__(self, heads: Tensor) -> Tensor:
-        """Turn the patches among [images, heads, tokens, head width]; they are the last tokens."""
+        """Rotate the patches, the last tokens of [images, heads, tokens, head width]."""
         others = heads.shape[2] - len(self.cos)
         patches = heads[:, :, others:].to(self.cos.dtype)
         first, second = patches.chunk(2, dim=-1)
-        turned = patches * self.cos + torch.cat([-second, first], -1) * self.sin
-        return torch.cat([heads[:, :, :others], turned.to(heads.dtype)], 2)
+        rotated = patches * self.cos + torch.cat([-second, first], -1) * self.sin
+        return torch.cat([heads[:, :, :others], rotated.to(heads.dtype)], 2)
 
 
 class RotaryEmbedding(nn.Module):
@@ -159,15 +175,15 @@ class RotaryEmbedding(nn.Module):
         exponents = torch.arange(count) * (2.0 / (config.head_width // 2))
         self.register_buffer("periods", config.rope_base**exponents)
 
-    def forward(self, rows: int, columns: int) -> Turn:
-        """The turn of a grid of patches, in raster order."""
+    def forward(self, rows: int, columns: int) -> Rotation:
+        """The rotation of a grid of patches, in raster order."""
         device = self.periods.device
         y = 2.0 * (torch.arange(rows, device=device) + 0.5) / rows - 1.0
         x = 2.0 * (torch.arange(columns, device=device) + 0.5) / columns - 1.0
-        places = torch.stack(torch.meshgrid(y, x, indexing="ij"), -1).flatten(0, 1)
-        angles = 2.0 * math.pi * places[:, :, None] / self.periods.float()
+        positions = torch.stack(torch.meshgrid(y, x, indexing="ij"), -1).flatten(0, 1)
+        angles = 2.0 * math.pi * positions[:, :, None] / self.periods.float()
         angles = angles.flatten(1).tile(2)
-        return Turn(angles.cos(), angles.sin())
+        return Rotation(angles.cos(), angles.sin())
 
 
 class PatchEmbed(nn.Module):
@@ -197,12 +213,12 @@ class DinoV3(nn.Module):
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.width, config.norm_eps)
 
-    def forward(self, images: Tensor, between: Callable[[], None] = nothing) -> Tensor:
+    def forward(self, images: Tensor, check: Callable[[], None] = never_cancel) -> Tensor:
         """Patch tokens after the final norm.
 
         Args:
             images: [images, 3, h, w], normalized by `IMAGE_MEAN` and `IMAGE_STD`.
-            between: called before each block; what it raises ends the work.
+            check: called before each block; an exception that it raises ends the work.
 
         Returns:
             [images, rows * columns, width] in raster order.
@@ -210,26 +226,31 @@ class DinoV3(nn.Module):
         grid = self.patch_embed(images)
         special = torch.cat([self.cls_token, self.storage_tokens], 1).expand(len(images), -1, -1)
         tokens = torch.cat([special, grid.flatten(2).transpose(1, 2)], 1)
-        turn = self.rope_embed(*grid.shape[2:])
+        rotation = self.rope_embed(*grid.shape[2:])
         for block in self.blocks:
-            between()
-            tokens = block(tokens, turn)
+            check()
+            tokens = block(tokens, rotation)
         normed: Tensor = self.norm(tokens)
         return normed[:, special.shape[1] :]
 
 
 @dataclass(frozen=True)
 class ImageFeatures:
-    """The network as the stages of LSRM use it, each with its own way to enlarge the views."""
+    """The network as the stages of LSRM use it, each with its own way to enlarge the views.
+
+    Attributes:
+        network: frozen.
+        check: called before each block; an exception that it raises ends the work.
+    """
 
     network: DinoV3
-    between: Callable[[], None] = nothing  # called before each of its blocks
+    check: Callable[[], None] = never_cancel
 
     def __call__(self, images: Tensor, stage: StageConfig) -> Tensor:
         """Images [views, 3, size, size] in -1..1 to features [views, patches, width]."""
         resample: Resample = "bilinear" if stage.transformer.attention == "dense" else "area"
         size = stage.encoder.patch_size
-        return patch_features(self.network, images, size, resample, self.between)
+        return patch_features(self.network, images, size, resample, self.check)
 
 
 @torch.no_grad()
@@ -238,20 +259,21 @@ def patch_features(
     images: Tensor,
     patch_size: int,
     resample: Resample,
-    between: Callable[[], None] = nothing,
+    check: Callable[[], None] = never_cancel,
 ) -> Tensor:
     """Image features for LSRM's own patches, which are smaller than the network's.
 
-    Views are enlarged so that one patch becomes one of the network's. QUIRK 2 (docs/deviations.md):
-    the dense stage does that bilinearly, the sparse stage by adaptive averaging, which only repeats
-    pixels.
+    Views are enlarged until one patch is as large as one of the network's.
+
+    QUIRK 2 (docs/deviations.md): the dense stage enlarges bilinearly, the sparse stage by adaptive
+    averaging, which only repeats pixels.
 
     Args:
         network: frozen; its dtype is that of the features.
         images: [views, 3, size, size] in -1..1.
         patch_size: of LSRM, in pixels.
-        resample: "bilinear" for stage 1, "area" for stage 2.
-        between: called before each block.
+        resample: "bilinear" for the dense stage, "area" for the sparse one.
+        check: called before each block.
 
     Returns:
         [views, patches, width], in raster order.
@@ -267,7 +289,7 @@ def patch_features(
             colors = F.adaptive_avg_pool2d(colors, target)
         else:
             colors = F.interpolate(colors, (target, target), mode="bilinear")
-        features.append(network(((colors - mean) / std).to(network.cls_token.dtype), between))
+        features.append(network(((colors - mean) / std).to(network.cls_token.dtype), check))
     return _regridded(torch.cat(features), size // patch_size)
 
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The multi-view encoder: patches of the views with rays and features become tokens, eq. (3)."""
+"""The multi-view encoder: patches of the views with rays and features to tokens, eq. (3)."""
 
 from __future__ import annotations
 
@@ -19,16 +19,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EncoderInputs:
-    """What a stage sees of the views, all in [-1, 1] where they are images."""
+    """The views as a stage reads them; images in -1..1.
 
-    images: Tensor  # [instances, views, 3, size, size] on white
-    rays: Tensor  # [instances, views, 6, size, size] direction, moment; or [.., 2, ..] uv
-    background: Tensor | None = None  # [instances, views, 3, size, size] with its background
-    features: Tensor | None = None  # [instances, views * patches, feature width] or none
+    Attributes:
+        images: [instances, views, 3, size, size], on white.
+        rays: [instances, views, 6, size, size], direction and moment; or [instances, views, 2,
+            size, size], uv.
+        background: [instances, views, 3, size, size], unmasked.
+        features: [instances, views * patches, feature width], of the frozen network.
+    """
+
+    images: Tensor
+    rays: Tensor
+    background: Tensor | None = None
+    features: Tensor | None = None
 
     @property
     def instances(self) -> int:
-        """How many objects are reconstructed at once."""
+        """Number of objects."""
         return self.images.shape[0]
 
     @property
@@ -38,7 +46,7 @@ class EncoderInputs:
 
 
 class PatchEmbedding(nn.Module):
-    """A convolution whose stride is its size, computed only where a token is wanted."""
+    """A convolution whose stride is its size, computed at the wanted patches only."""
 
     def __init__(self, channels: int, width: int, size: int) -> None:
         super().__init__()
@@ -54,8 +62,8 @@ class PatchEmbedding(nn.Module):
         rows, columns = images.shape[-2] // size, images.shape[-1] // size
         patches = images.reshape(*images.shape[:3], rows, size, columns, size)
         instance, view, row, column = index.unbind(1)
-        picked = patches[instance, view, :, row, :, column].flatten(1)
-        return F.linear(picked, self.weight.flatten(1), self.bias)
+        chosen = patches[instance, view, :, row, :, column].flatten(1)
+        return F.linear(chosen, self.weight.flatten(1), self.bias)
 
 
 class MultiViewEncoder(nn.Module):
@@ -80,18 +88,19 @@ class MultiViewEncoder(nn.Module):
         """The tokens [tokens, width] of the patches at `index` (instance, view, row, column).
 
         Raises:
-            ValueError: if the configuration asks for background or features that are not there.
+            ValueError: if the inputs lack a background or features that the encoder reads.
         """
         tokens: Tensor = self.patches(torch.cat([inputs.images, inputs.rays], 2), index)
         if self.config.background:
-            tokens = tokens + self.background(_given(inputs.background, "background"), index)
+            background = _required(inputs.background, "a background")
+            tokens = tokens + self.background(background, index)
         if self.config.rays == "uv":
             tokens = tokens + self.view_embedding[(index[:, 1] > 0).long()]
         if self.config.feature_width:
-            features = _given(inputs.features, "image features")
+            features = _required(inputs.features, "image features")
             side = inputs.images.shape[-1] // self.config.patch_size
-            picked = _at(features, index, inputs.views, side).to(tokens.dtype)
-            tokens = self.fusion(torch.cat([picked, tokens], -1))  # the feature comes first
+            chosen = _at(features, index, inputs.views, side).to(tokens.dtype)
+            tokens = self.fusion(torch.cat([chosen, tokens], -1))  # the feature comes first
         # QUIRK 3 (docs/deviations.md): without features the sparse stage does not norm its image
         # tokens.
         if self.always_norm or self.config.feature_width:
@@ -100,12 +109,13 @@ class MultiViewEncoder(nn.Module):
 
 
 def _at(features: Tensor, index: Tensor, views: int, side: int) -> Tensor:
+    """Rows of [instances, views * side^2, channels] at index rows [tokens, 4]."""
     instance, view, row, column = index.unbind(1)
     grid = features.view(features.shape[0], views, side, side, -1)
     return grid[instance, view, row, column]
 
 
-def _given(tensor: Tensor | None, name: str) -> Tensor:
+def _required(tensor: Tensor | None, name: str) -> Tensor:
     if tensor is None:
-        raise ValueError(f"this encoder reads {name}, and none was given")
+        raise ValueError(f"this encoder reads {name}, and got none")
     return tensor

@@ -75,36 +75,44 @@ class Block(nn.Module):
         return stream + update
 
 
-class Positions(nn.Module):
-    """Learned embeddings of the volume tokens.
+class AxisPositions(nn.Module):
+    """Learned embeddings of the volume tokens, one table per axis.
 
-    Eq. (4) of the paper sums one table per axis; the released weights concatenate them. Without
-    axis tables there is one row per token.
+    Eq. (4) of the paper sums the tables; the released weights concatenate them.
     """
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.resolution, width = config.volume_resolution, config.width
-        if config.axis_positions:
-            depth = width // 3
-            across = (width - depth) // 2
-            self.x = self._table(self.resolution, across, width)
-            self.y = self._table(self.resolution, width - depth - across, width)
-            self.z = self._table(self.resolution, depth, width)
-        else:
-            self.joint = self._table(self.resolution**3, width, width)
+        resolution, width = config.volume_resolution, config.width
+        depth = width // 3
+        across = (width - depth) // 2
+        self.x = _position_table(resolution, across, width)
+        self.y = _position_table(resolution, width - depth - across, width)
+        self.z = _position_table(resolution, depth, width)
 
     def forward(self, index: Tensor) -> Tensor:
         """Index rows [tokens, 4] (instance, z, y, x) to [tokens, width]."""
         _, z, y, x = index.long().unbind(1)
-        if hasattr(self, "joint"):
-            side = self.resolution
-            return self.joint[0, (z * side + y) * side + x]
         return torch.cat([self.z[0, z], self.y[0, y], self.x[0, x]], -1)
 
-    @staticmethod
-    def _table(rows: int, channels: int, width: int) -> nn.Parameter:
-        return nn.Parameter(torch.randn(1, rows, channels) / width**0.5)
+
+class JointPositions(nn.Module):
+    """Learned embeddings of the volume tokens, one table for all of them."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.resolution = config.volume_resolution
+        self.joint = _position_table(self.resolution**3, config.width, config.width)
+
+    def forward(self, index: Tensor) -> Tensor:
+        """Index rows [tokens, 4] (instance, z, y, x) to [tokens, width]."""
+        _, z, y, x = index.long().unbind(1)
+        side = self.resolution
+        return self.joint[0, (z * side + y) * side + x]
+
+
+def _position_table(rows: int, channels: int, width: int) -> nn.Parameter:
+    return nn.Parameter(torch.randn(1, rows, channels) / width**0.5)
 
 
 class ReconstructionTransformer(nn.Module):
@@ -113,7 +121,7 @@ class ReconstructionTransformer(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.config = config
-        self.positions = Positions(config)
+        self.positions = AxisPositions(config) if config.axis_positions else JointPositions(config)
         self.blocks = nn.ModuleList(Block(config, two_sided=True) for _ in range(config.depth))
         self.skip_blocks = nn.ModuleList(Block(config, two_sided=False) for _ in config.skip_links)
         self.stage_fusion = make_fusion(config)

@@ -12,7 +12,7 @@ import torch
 from backend.field.config import HALF_SIDE, DecoderConfig
 from backend.model.config.model_config import EncoderConfig, StageConfig, TransformerConfig
 from backend.model.encoder import EncoderInputs
-from backend.model.routing.routes import Plan, Routes
+from backend.model.routing.routes import BlockTables, Plan, Routes
 from backend.model.routing.routing_tables import SparseTokens
 from backend.model.routing.tokens import Stream, instance_offsets
 from backend.model.stage import SparseResult, Stage, run_dense, run_sparse
@@ -208,4 +208,4 @@ def stored_routes(case: Case, volume: Stream, image: Stream, prefix: str = "") -
         of_image = case.config["decoder"]["topk_multiimage"] * case.config["im_num"]
         return Routes.by_score(volume, image, volume_blocks=of_volume, image_blocks=of_image)
     a, b, c, d = (case.inputs[name].view(-1, *case.inputs[name].shape[-2:]) for name in names)
-    return Routes.from_tables(volume, image, (a, b, c, d))
+    return Routes.from_tables(volume, image, BlockTables(a, b, c, d))

@@ -192,7 +192,7 @@ def _view_trace(router: ImageRouter, query: Tensor) -> dict[str, Tensor]:
         trace[f"{name}.block_xy"] = router.block_coordinates(query, view)
         trace[f"{name}.window_blocks"] = (near + first).int()
         trace[f"{name}.window_dist"] = router.surface_distance(query, view, near)
-        first += view.place.shape[0]
+        first += view.index.shape[0]
     return trace
 
 

@@ -23,8 +23,8 @@ PRESETS = ("lsrm-rgb", "lsrm-pbr", "mini")
 def preset(name: str) -> ModelConfig:
     """The configuration of a named checkpoint.
 
-    Stage 1 of the released ones is what their unpublished args.txt probably says; converting a
-    checkpoint replaces it by what is found there.
+    The sizes of the released dense stages are the likely ones: their args.txt is not published.
+    Converting a checkpoint reads them from that file.
 
     Raises:
         ValueError: for a name that is not in `PRESETS`.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The release's cameras: camera vectors, and projection into the cropped square views."""
+"""The cameras of the release: vectors of 20 numbers, and their own projection."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-_NEAREST = 1e-6  # depth in front of the camera below which points are not divided any further
+_NEAREST = 1e-6  # smallest depth that is divided by; points behind the camera have it too
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,17 @@ class Cameras:
 
     DEFECT 7 and DEFECT 8 (docs/deviations.md): every view has its own square frame, in which one
     field of view holds for both axes; the release takes the height of the first frame for all.
+
+    Attributes:
+        vectors: [views, 20], camera-to-world row by row, field of view twice (radians), 0.5, 0.5.
+        windows: [views, 4], top, bottom, left, right in pixels of a square frame; None for whole
+            frames.
+        frame_sizes: [views], pixels per side of that frame.
     """
 
-    vectors: Tensor  # [views, 20] row-major camera-to-world, then fov, fov, 0.5, 0.5 (radians)
-    windows: Tensor | None = None  # [views, 4] top, bottom, left, right, pixels of a square frame
-    frame_sizes: Tensor | None = None  # [views] pixels per side of that frame
+    vectors: Tensor
+    windows: Tensor | None = None
+    frame_sizes: Tensor | None = None
 
     @property
     def to_world(self) -> Tensor:
@@ -37,7 +43,10 @@ class Cameras:
         return -backward
 
     def project(self, points: Tensor, view: int, size: int) -> Tensor:
-        """Where points appear in a `size` x `size` map of a view, [points, 2] (x, y) pixels.
+        """Project points into a `size` x `size` map of a view, [points, 2] (x, y) pixels.
+
+        Not `shared.cameras.pinhole_projection`: the release counts pixels from the centers of the
+        first ones and rounds in another order, and routing must agree with it to the bit.
 
         QUIRK 11 (docs/deviations.md): the first and last pixel centers lie on the edges of the
         frame (size - 1).
@@ -46,9 +55,9 @@ class Cameras:
         local = points @ to_camera[:3, :3].T + to_camera[:3, 3]
         depth = (-local[:, 2]).clamp(min=_NEAREST)
         slope = torch.stack([local[:, 0], -local[:, 1]], 1) / depth[:, None]
-        place: Tensor = 0.5 * (slope / torch.tan(self.vectors[view, 16] / 2) + 1)
+        position: Tensor = 0.5 * (slope / torch.tan(self.vectors[view, 16] / 2) + 1)
         if self.windows is None or self.frame_sizes is None:
-            return place * (size - 1)
+            return position * (size - 1)
         top, bottom, left, right = self.windows[view]
         corner, side = torch.stack([left, top]), torch.stack([right - left, bottom - top])
-        return (place * (self.frame_sizes[view] - 1) - corner) / (side - 1) * (size - 1)
+        return (position * (self.frame_sizes[view] - 1) - corner) / (side - 1) * (size - 1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+import torch
 from torch import Tensor
 
 from kernels.compressed_attention import select_by_score
@@ -18,10 +19,36 @@ from kernels.core.routing_plan import RoutingPlan
 from .tokens import blocks_in
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .tokens import Stream
 
-Tables = tuple[Tensor, Tensor, Tensor, Tensor]
-"""Block tables of the four directions, in the order of the fields of `Routes`."""
+
+@dataclass(frozen=True)
+class BlockTables:
+    """Selected blocks of every query, -1 for none, in all four directions.
+
+    Attributes:
+        volume_to_volume: [1 or key/value heads, volume queries, K] int.
+        volume_to_image: [1 or key/value heads, volume queries, K] int.
+        image_to_image: [1 or key/value heads, image queries, K] int.
+        image_to_volume: [1 or key/value heads, image queries, K] int.
+    """
+
+    volume_to_volume: Tensor
+    volume_to_image: Tensor
+    image_to_image: Tensor
+    image_to_volume: Tensor
+
+    @classmethod
+    def joined(cls, instances: Sequence[BlockTables]) -> BlockTables:
+        """The tables of some instances, one instance after the other."""
+        return cls(
+            torch.cat([tables.volume_to_volume for tables in instances], 1),
+            torch.cat([tables.volume_to_image for tables in instances], 1),
+            torch.cat([tables.image_to_image for tables in instances], 1),
+            torch.cat([tables.image_to_volume for tables in instances], 1),
+        )
 
 
 class Route(Protocol):
@@ -89,14 +116,19 @@ class Routes:
     image_to_volume: Route
 
     @classmethod
-    def from_tables(cls, volume: Stream, image: Stream, tables: Tables) -> Routes:
-        """Planned routes of block tables, [1 or key/value heads, queries, K] each."""
-        ends = ((volume, volume), (volume, image), (image, image), (image, volume))
-        plans = (
-            RoutingPlan(queries.offsets, blocks_in(keys), table, order=queries.order)
-            for (queries, keys), table in zip(ends, tables, strict=True)
+    def from_tables(cls, volume: Stream, image: Stream, tables: BlockTables) -> Routes:
+        """Planned routes of block tables."""
+
+        def planned(queries: Stream, keys: Stream, table: Tensor) -> PlannedRoute:
+            plan = RoutingPlan(queries.offsets, blocks_in(keys), table, order=queries.order)
+            return PlannedRoute(plan)
+
+        return cls(
+            planned(volume, volume, tables.volume_to_volume),
+            planned(volume, image, tables.volume_to_image),
+            planned(image, image, tables.image_to_image),
+            planned(image, volume, tables.image_to_volume),
         )
-        return cls(*map(PlannedRoute, plans))
 
     @classmethod
     def by_score(

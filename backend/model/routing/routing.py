@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""3D-aware block routing: every token gets a point, every query the blocks nearest to its point.
+"""3D-aware block routing: every token has a point, and selects the blocks nearest to it.
 
 Only geometry enters, so the tables are made once per object and serve every layer and all heads
 (QUIRK 7, docs/deviations.md). Everything is float32; nothing of size queries x points is kept:
@@ -31,10 +31,15 @@ _QUERIES_PER_CHUNK = 1 << 16
 
 @dataclass(frozen=True)
 class SurfaceMaps:
-    """What stage 1 rendered at the input views."""
+    """Surface points and opacity of the coarse field at the input views.
 
-    points: Tensor  # [instances, views, h, h, 3] world units of the model
-    opacity: Tensor  # [instances, views, h, h]
+    Attributes:
+        points: [instances, views, h, h, 3], world units of the model.
+        opacity: [instances, views, h, h].
+    """
+
+    points: Tensor
+    opacity: Tensor
 
     @property
     def size(self) -> int:
@@ -74,7 +79,7 @@ def nearest_volume_blocks(query: Tensor, points: Tensor, blocks: Blocks, count: 
         query: [queries, 3].
         points: [tokens, 3] of the volume tokens, block after block.
         blocks: of these tokens (one instance).
-        count: ids are ascending, -1 behind them where there are fewer blocks.
+        count: ids are ascending, then -1 where there are fewer blocks.
     """
     found = nearest(query, block_centers(points, blocks), count)
     return _padded(found.sort(1).values, count)
@@ -87,18 +92,32 @@ def block_centers(points: Tensor, blocks: Blocks) -> Tensor:
 
 @dataclass(frozen=True)
 class ViewBlocks:
-    """The blocks of one view, and the surface points that their pixels see."""
+    """The image blocks of one view.
 
-    number: int  # the view inside the instance
-    place: Tensor  # [blocks, 2] (row, column) of each block
-    surfaces: Surfaces  # what the pixels of each block see
+    Attributes:
+        number: index of the view in its instance.
+        index: [blocks, 2], row and column of each block.
+        surfaces: the surface points at the pixels of each block.
+    """
+
+    number: int
+    index: Tensor
+    surfaces: Surfaces
 
 
 @dataclass(frozen=True)
 class ImageRouter:
-    """Finds the image blocks of one instance that see what a query point is part of."""
+    """Selects image blocks of one instance by the distance of their surface to a query point.
 
-    views: tuple[ViewBlocks, ...]  # only views with blocks, in order
+    Attributes:
+        views: those with blocks, in order.
+        cameras: of the instance.
+        map_size: pixels per side of the surface maps.
+        blocks_per_side: of a view.
+        config: counts.
+    """
+
+    views: tuple[ViewBlocks, ...]
     cameras: Cameras
     map_size: int
     blocks_per_side: int
@@ -107,9 +126,9 @@ class ImageRouter:
     def table(self, query: Tensor) -> Tensor:
         """The image blocks nearest to each query point, [queries, K] int32.
 
-        Of every view the window^2 blocks around the projection are candidates; among the
-        candidates of all views those win whose surface comes nearest to the point. Ids are in
-        view order, inside a view by 2D nearness, -1 behind them.
+        Of every view the window^2 blocks around the projection are candidates; those whose
+        surface comes nearest to the point are selected from the candidates of all views. Ids are in
+        view order, inside a view by 2D distance, then -1 where there are fewer.
         """
         found = [self._table(chunk) for chunk in torch.split(query, _QUERIES_PER_CHUNK)]
         return _padded(torch.cat(found), self.config.image_blocks)
@@ -120,7 +139,7 @@ class ImageRouter:
             near = self.candidates(query, view)
             ids.append(near + first)
             distances.append(squared_surface_distance(query, near, view.surfaces))
-            first += view.place.shape[0]
+            first += view.index.shape[0]
         distance, candidates = torch.cat(distances, 1), torch.cat(ids, 1)
         count = min(self.config.image_blocks, candidates.shape[1])
         # QUIRK 12 (docs/deviations.md): blocks without a surface all lie at the distance `far`.
@@ -132,7 +151,7 @@ class ImageRouter:
 
         There is no test of visibility: points behind the camera have candidates as well.
         """
-        centers = view.place.flip(1) + 0.5
+        centers = view.index.flip(1) + 0.5
         return nearest(self.block_coordinates(query, view), centers, self.config.window**2)
 
     def block_coordinates(self, query: Tensor, view: ViewBlocks) -> Tensor:
@@ -148,7 +167,7 @@ class ImageRouter:
 def image_router(
     index: Tensor, maps: SurfaceMaps, cameras: Cameras, config: ModelConfig
 ) -> ImageRouter:
-    """Gather what the image blocks of one instance see.
+    """The router of one instance, with the surface points of its image blocks.
 
     Args:
         index: [tokens, 3] rows (view, row, column) of the instance's image tokens, in block order.
@@ -167,10 +186,10 @@ def image_router(
     points.masked_fill_(~opaque[:, None], torch.inf)
     views = []
     for view in torch.unique(rows[:, 0]).tolist():
-        here = rows[:, 0] == view
+        own = rows[:, 0] == view
         # The distance that stands for "no surface" is twice the object's radius.
-        surfaces = Surfaces(points[here], 2 * config.radius)
-        views.append(ViewBlocks(view, rows[here, 1:], surfaces))
+        surfaces = Surfaces(points[own], 2 * config.radius)
+        views.append(ViewBlocks(view, rows[own, 1:], surfaces))
     return ImageRouter(tuple(views), cameras, maps.size, side, config.routing)
 
 

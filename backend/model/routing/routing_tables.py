@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from .routes import Plan, Routes, Tables
+from .routes import BlockTables, Plan, Routes
 from .routing import SurfaceMaps, image_points, image_router, nearest_volume_blocks, volume_points
 from .tokens import Stream, blocks_of, instance_offsets, tile_order
 
@@ -21,14 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SparseTokens:
-    """The tokens that the sparse stage keeps, in block order."""
+    """The tokens that the sparse stage keeps, in block order.
 
-    image: Tensor  # [tokens, 4] rows (instance, view, row, column)
-    volume: Tensor  # [tokens, 4] rows (instance, z, y, x)
+    Attributes:
+        image: [tokens, 4] rows (instance, view, row, column).
+        volume: [tokens, 4] rows (instance, z, y, x).
+        instances: number of objects.
+    """
+
+    image: Tensor
+    volume: Tensor
     instances: int
 
     def of(self, instance: int) -> SparseTokens:
-        """The tokens of one instance alone, which becomes number 0."""
+        """The tokens of one instance alone, renumbered to 0."""
         parts = []
         for index in (self.image, self.volume):
             rows = index[index[:, 0] == instance]
@@ -37,21 +43,16 @@ class SparseTokens:
 
 
 def layout(tokens: SparseTokens, block_size: int) -> tuple[Stream, Stream]:
-    """Where instances and blocks of the volume stream and of the image stream begin."""
-    volume = blocks_of(tokens.volume, block_size, tokens.instances, volume=True)
-    image = blocks_of(tokens.image, block_size, tokens.instances, volume=False)
-    return (
-        Stream(
-            instance_offsets(tokens.volume, tokens.instances),
-            volume,
-            tile_order(tokens.volume, block_size, volume=True),
-        ),
-        Stream(
-            instance_offsets(tokens.image, tokens.instances),
-            image,
-            tile_order(tokens.image, block_size, volume=False),
-        ),
-    )
+    """The volume stream and the image stream, laid out in blocks."""
+
+    def stream(index: Tensor, *, volume: bool) -> Stream:
+        return Stream(
+            instance_offsets(index, tokens.instances),
+            blocks_of(index, block_size, tokens.instances, volume=volume),
+            tile_order(index, block_size, volume=volume),
+        )
+
+    return stream(tokens.volume, volume=True), stream(tokens.image, volume=False)
 
 
 def plan_by_score(tokens: SparseTokens, config: ModelConfig) -> Plan:
@@ -73,31 +74,30 @@ def plan_by_geometry(
 
     Args:
         tokens: of all instances, in block order.
-        maps: the surface that stage 1 rendered at the views.
+        maps: surface points of the coarse field at the views.
         cameras: per instance.
         config: block size, counts and sizes.
     """
     volume, image = layout(tokens, config.selection.block_size)
-    found = []
+    tables = []
     for instance in range(tokens.instances):
         own = SurfaceMaps(maps.points[instance, None], maps.opacity[instance, None])
-        found.append(_route(tokens.of(instance), own, cameras[instance], config))
-    first, second, third, fourth = (torch.cat(parts)[None] for parts in zip(*found, strict=True))
-    return Plan(volume, image, Routes.from_tables(volume, image, (first, second, third, fourth)))
+        tables.append(_tables(tokens.of(instance), own, cameras[instance], config))
+    return Plan(volume, image, Routes.from_tables(volume, image, BlockTables.joined(tables)))
 
 
-def _route(
+def _tables(
     tokens: SparseTokens, maps: SurfaceMaps, cameras: Cameras, config: ModelConfig
-) -> Tables:
-    """The block tables [queries, K] of one instance."""
+) -> BlockTables:
+    """The block tables of one instance."""
     transformer, count = config.sparse.transformer, config.routing.volume_blocks
     at_volume = volume_points(tokens.volume, transformer.volume_resolution, config.half_side)
     at_image = image_points(tokens.image, maps, config.sparse.patches_per_side)
     blocks = blocks_of(tokens.volume, config.selection.block_size, 1, volume=True)
     router = image_router(tokens.image[:, 1:], maps, cameras, config)
-    return (
-        nearest_volume_blocks(at_volume, at_volume, blocks, count),
-        router.table(at_volume),
-        router.table(at_image),
-        nearest_volume_blocks(at_image, at_volume, blocks, count),
+    return BlockTables(
+        volume_to_volume=nearest_volume_blocks(at_volume, at_volume, blocks, count)[None],
+        volume_to_image=router.table(at_volume)[None],
+        image_to_image=router.table(at_image)[None],
+        image_to_volume=nearest_volume_blocks(at_image, at_volume, blocks, count)[None],
     )

@@ -39,7 +39,7 @@ def _mini() -> dict:
         (lambda d: d["dense"]["transformer"].update(skip_links="1"), "skip_links"),
         (lambda d: d["dense"]["transformer"].update(query_heads=7), "7 query heads"),
         (lambda d: d["dense"]["transformer"].update(fuse_dense=True), "fuse_dense"),
-        (lambda d: d["dense"]["transformer"].update(attention="sparse"), "densely"),
+        (lambda d: d["dense"]["transformer"].update(attention="sparse"), "needs dense attention"),
         (lambda d: d["dense"]["encoder"].update(width=64), "64"),
         (lambda d: d["dense"]["decoder"].update(input_width=8), "8 channels"),
         (lambda d: d["dense"].update(image_size=130), "130"),
@@ -49,8 +49,8 @@ def _mini() -> dict:
         (lambda d: d.update(radius=1.0), "radius 1"),
     ],
 )
-def test_what_cannot_be_is_named(change: object, complaint: str) -> None:
-    """A wrong key, type or size is an error that says where and what."""
+def test_wrong_keys_types_and_sizes_are_errors(change: object, complaint: str) -> None:
+    """A wrong key, type or size is an error that names the key and the value."""
     data = _mini()
     change(data)
     with pytest.raises(ValueError, match=complaint):
@@ -58,7 +58,7 @@ def test_what_cannot_be_is_named(change: object, complaint: str) -> None:
 
 
 def test_unknown_preset_is_refused() -> None:
-    """A preset that does not exist is answered with those that do."""
+    """The error for an unknown preset lists the known ones."""
     with pytest.raises(ValueError, match="lsrm-rgb, lsrm-pbr, mini"):
         preset("maxi")
 
@@ -69,7 +69,7 @@ def test_image_blocks_follow_the_configured_views() -> None:
     assert preset("lsrm-pbr").routing.image_blocks == 72
 
 
-def test_configs_cannot_be_changed() -> None:
-    """A configuration is a value."""
+def test_configurations_are_frozen() -> None:
+    """A configuration cannot be changed after it is made."""
     with pytest.raises(dataclasses.FrozenInstanceError):
         preset("mini").name = "other"

@@ -11,7 +11,7 @@ import torch
 
 from backend.model.attention import SparseAttention, StreamAttention, TwoSidedAttention
 from backend.model.config.model_config import TransformerConfig
-from backend.model.routing.routes import Plan, Routes
+from backend.model.routing.routes import BlockTables, Plan, Routes
 from backend.model.routing.tokens import (
     Stream,
     all_tokens,
@@ -70,7 +70,7 @@ def _scene(instances: int = 2, *, every_block: bool = False) -> tuple[torch.Tens
             tables.append(torch.arange(most).expand(1, count, most))
         else:
             tables.append(torch.randint(-1, most, (1, count, 3), generator=generator))
-    routes = Routes.from_tables(of_volume, of_image, tuple(tables))
+    routes = Routes.from_tables(of_volume, of_image, BlockTables(*tables))
     return volume, Plan(of_volume, of_image, routes)
 
 
@@ -105,7 +105,9 @@ def test_compressing_single_tokens_is_full_attention() -> None:
     key, value = unit.compress(x)
     assert key.shape[0] == len(index)
     full = attention(x.query, key, value, stream.offsets, stream.offsets)
-    plan = Routes.from_tables(stream, stream, (torch.zeros(1, len(index), 1).int(),) * 4)
+    plan = Routes.from_tables(
+        stream, stream, BlockTables(*[torch.zeros(1, len(index), 1).int()] * 4)
+    )
     compressed, _, window = unit.branches(x, x, plan.volume_to_volume)
     torch.testing.assert_close(compressed, full.flatten(1), atol=2e-6, rtol=0)
     heads = x.value.repeat_interleave(CONFIG.query_heads // CONFIG.key_value_heads, 1)
