@@ -48,9 +48,10 @@ def block_scores(query: Tensor, key: Tensor) -> Tensor:
     Returns:
         [key/value heads, queries, blocks], in 0..group size.
     """
-    rows = group_heads(query, key.shape[1])
-    probabilities = (rows @ key.permute(1, 2, 0) / math.sqrt(key.shape[2])).softmax(-1)
-    return probabilities.view(key.shape[1], query.shape[0], -1, key.shape[0]).sum(2)
+    (queries, heads, width), (blocks, groups, _) = query.shape, key.shape
+    rows = group_heads(query, groups)
+    probabilities = (rows @ key.permute(1, 2, 0) / math.sqrt(width)).softmax(-1)
+    return probabilities.view(groups, queries, heads // groups, blocks).sum(2)
 
 
 @torch.no_grad()

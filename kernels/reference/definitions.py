@@ -4,7 +4,7 @@
 
 Every function takes one instance and is written to be read, not to be fast. The tests of all
 kernels compare with these functions. `gated_sum`, eq. (2), also runs: on a CPU `kernels.gating`
-calls it.
+calls it. The field and its rendering are in `field_definitions`.
 
 Letters in shapes:
     N  queries; also the rows of any other packed tensor
@@ -58,6 +58,11 @@ def attention_scores(query: Tensor, key: Tensor) -> Tensor:
     """Q k^T / sqrt(D) of [N, H, D] and [M, G, D], [H, N, M]."""
     products = torch.einsum("nhd,mhd->hnm", query, _for_query_heads(key, query))
     return products / math.sqrt(query.shape[2])
+
+
+def log_sum_exp(query: Tensor, key: Tensor) -> Tensor:
+    """The logarithm of the softmax denominators of [N, H, D] and [M, G, D], [H, N]."""
+    return attention_scores(query, key).logsumexp(-1)
 
 
 def compressed_attention(query: Tensor, block_key: Tensor, block_value: Tensor) -> Tensor:

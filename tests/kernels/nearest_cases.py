@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Points and surfaces for the search of nearest ones, and that search by brute force."""
+"""Points and surfaces for the search of nearest ones, and what the definitions find."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import torch
 from torch import Tensor
 
 from kernels.nearest import Surfaces
+from kernels.reference import definitions
 
 
 def lattice(count: int, axes: int, seed: int) -> Tensor:
-    """Points with coordinates in eighths: float32 knows their distances exactly."""
+    """Points with coordinates in eighths: their squared distances are exact in float32."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(-4, 5, (count, axes), generator=generator) / 8
 
 
-def brute_nearest(query: Tensor, points: Tensor, count: int) -> Tensor:
-    """The first of a stable sort of all squared distances, in float64."""
-    distance = (query[:, None].double() - points.double()).square().sum(-1)
-    return distance.sort(stable=True, dim=1).indices[:, :count]
+def defined_nearest(query: Tensor, points: Tensor, count: int) -> Tensor:
+    """The definition in float64."""
+    return definitions.nearest(query.double(), points.double(), count)
 
 
 def random_surfaces() -> tuple[Tensor, Tensor, Surfaces]:
-    """Queries, blocks near them, and what these see: all, half, one pixel, nothing, far things."""
+    """Queries, candidate blocks, and points of all, half, one or none of their pixels, some far."""
     generator = torch.Generator().manual_seed(3)
     points = torch.rand(6, 3, 150, generator=generator) - 0.5
     points[1, :, 1::2] = torch.inf
@@ -36,8 +36,7 @@ def random_surfaces() -> tuple[Tensor, Tensor, Surfaces]:
     return torch.rand(21, 3, generator=generator) - 0.5, near, Surfaces(points, 1.0)
 
 
-def brute_surface(query: Tensor, near: Tensor, surfaces: Surfaces) -> Tensor:
-    """All squared distances, infinite ones replaced, in float64 and rounded once."""
-    delta = query[:, None, :, None].double() - surfaces.points.double()[near]
-    distance = delta.square().sum(2)
-    return distance.masked_fill(distance.isinf(), surfaces.far**2).amin(2).float()
+def defined_surface_distance(query: Tensor, near: Tensor, surfaces: Surfaces) -> Tensor:
+    """The definition in float64, rounded once."""
+    seen = surfaces.points.double()
+    return definitions.squared_surface_distance(query.double(), near, seen, surfaces.far).float()

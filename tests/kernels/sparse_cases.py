@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sparse attention as its definition reads, and the shapes that break careless kernels."""
+"""Problems of sparse attention that break careless kernels, and what the definitions give."""
 
 from __future__ import annotations
 
@@ -13,17 +13,27 @@ from torch import Tensor
 
 from kernels.core.blocks import Blocks
 from kernels.core.routing_plan import RoutingPlan
+from kernels.reference import definitions
+from kernels.reference.definitions import selected_tokens
 from kernels.selected_attention import selected_attention
 
 
 @dataclass(frozen=True)
 class Case:
-    """Sizes of one problem; `table` names blocks inside the instance of each query."""
+    """Sizes and block table of one problem.
 
-    sizes: tuple[tuple[int, ...], ...]  # of the blocks, per instance
-    queries: tuple[int, ...]  # per instance
-    table: Tensor  # [1 or key/value heads, queries, K]
-    heads: tuple[int, int] = (4, 2)  # query heads, key/value heads
+    Attributes:
+        sizes: tokens of every block, per instance.
+        queries: number of queries, per instance.
+        table: [1 or key/value heads, queries, K], ids inside the instance of the query.
+        heads: query heads and key/value heads.
+        width: of a head.
+    """
+
+    sizes: tuple[tuple[int, ...], ...]
+    queries: tuple[int, ...]
+    table: Tensor
+    heads: tuple[int, int] = (4, 2)
     width: int = 16
 
     @property
@@ -56,7 +66,7 @@ def offsets_of(sizes) -> Tensor:
 
 
 def random_table(queries: int, blocks: int, count: int, seed: int = 0) -> Tensor:
-    """Distinct blocks for every query, some rows cut short by -1, some names out of range."""
+    """Distinct blocks for every query, some rows cut short by -1, some ids out of range."""
     generator = torch.Generator().manual_seed(seed)
     order = torch.rand(queries, blocks, generator=generator).argsort(1)[:, :count]
     shorter = torch.randint(0, count + 2, (queries, 1), generator=generator)
@@ -66,18 +76,87 @@ def random_table(queries: int, blocks: int, count: int, seed: int = 0) -> Tensor
 
 
 def multiplicity(case: Case) -> Tensor:
-    """How often each query sees each token, [tables, queries, tokens] float64, by the letter."""
-    blocks, offsets = case.blocks, case.query_offsets.tolist()
-    times = torch.zeros(len(case.table), offsets[-1], int(blocks.token_offsets[-1]))
-    for head, table in enumerate(case.table):
-        for instance, (begin, end) in enumerate(pairwise(offsets)):
-            first, last = blocks.instance_offsets[instance : instance + 2].tolist()
-            for query in range(begin, end):
-                for name in table[query].tolist():
-                    if 0 <= name < last - first:
-                        start, stop = blocks.token_offsets[first + name :][:2].tolist()
-                        times[head, query, start:stop] += 1
+    """How often each query sees each token, [tables, queries, tokens] float64."""
+    times = torch.zeros(len(case.table), sum(case.queries), case.blocks.tokens)
+    for part in instances(case):
+        for head, table in enumerate(case.table):
+            for query, tokens in enumerate(selected_tokens(table[part.queries], part.offsets)):
+                row = times[head, part.queries.start + query, part.tokens]
+                row += torch.bincount(tokens, minlength=len(row))
     return times.double()
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One instance of a case.
+
+    Attributes:
+        queries: its rows of the query stream.
+        tokens: its rows of the key stream.
+        blocks: its blocks.
+        offsets: [blocks + 1] int, tokens before each of its blocks.
+    """
+
+    queries: slice
+    tokens: slice
+    blocks: slice
+    offsets: Tensor
+
+
+def instances(case: Case) -> list[Instance]:
+    """The instances of a case, of which the definitions take one at a time."""
+    blocks, found = case.blocks, []
+    spans = zip(
+        pairwise(case.query_offsets.tolist()),
+        pairwise(blocks.instance_offsets.tolist()),
+        strict=True,
+    )
+    for queries, (first, last) in spans:
+        offsets = blocks.token_offsets[first : last + 1]
+        tokens = slice(int(offsets[0]), int(offsets[-1]))
+        found.append(Instance(slice(*queries), tokens, slice(first, last), offsets - offsets[0]))
+    return found
+
+
+def defined_selected(
+    case: Case, query: Tensor, key: Tensor, value: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Selected attention and its log-sum-exp in base 2, by the definitions."""
+    outputs, sums = [query[:0]], [query.new_zeros(query.shape[1], 0)]
+    for part in instances(case):
+        streams = query[part.queries], key[part.tokens], value[part.tokens]
+        found = [
+            _selected(table[part.queries], part.offsets, heads)
+            for table, heads in zip(case.table, _shares(case, streams), strict=True)
+        ]
+        outputs.append(torch.cat([out for out, _ in found], 1))
+        sums.append(torch.cat([lse for _, lse in found]))
+    return torch.cat(outputs), torch.cat(sums, 1) / math.log(2)
+
+
+def _shares(case: Case, streams: tuple[Tensor, ...]) -> list[tuple[Tensor, ...]]:
+    """The heads that each table is for: all heads, or those of one key/value head."""
+    tables = len(case.table)
+    return list(zip(*(stream.chunk(tables, 1) for stream in streams), strict=True))
+
+
+def _selected(table: Tensor, offsets: Tensor, streams: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    query, key, value = streams
+    sums = [
+        definitions.log_sum_exp(query[number, None], key[tokens])
+        for number, tokens in enumerate(selected_tokens(table, offsets))
+    ]
+    out = definitions.selected_attention(query, key, value, table, offsets)
+    return out, torch.cat([query.new_zeros(query.shape[1], 0), *sums], 1)
+
+
+def defined_compressed(case: Case, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Compressed attention by the definition."""
+    outputs = [
+        definitions.compressed_attention(query[part.queries], key[part.blocks], value[part.blocks])
+        for part in instances(case)
+    ]
+    return torch.cat([query[:0], *outputs])
 
 
 @dataclass(frozen=True)
@@ -88,6 +167,12 @@ class Truth:
     summed in float32, so a sum is off by a few eps times the sum of its terms' magnitudes: that is
     `slack`, taken with 4 eps. Scores s are float32 sums, and exp turns their absolute error into a
     relative one: that adds 4 eps32 max|s|. float16 also has a smallest number, 2^-24.
+
+    Attributes:
+        values: results by name.
+        slack: of every element of `values`, the sum of the magnitudes of its terms.
+        largest_score: max|s|.
+        terms: how many terms the longest sum has.
     """
 
     values: dict[str, Tensor]
@@ -110,40 +195,71 @@ class Truth:
 
 
 def truth(case: Case, tensors: tuple[Tensor, ...]) -> Truth:
-    """softmax(q k^T / sqrt(D) + log(times)) v and its gradients, written out head by head.
+    """Selected attention by the definitions in float64, its gradients by automatic differentiation.
 
     Args:
         case: the problem.
         tensors: query, key, value and gradient as the kernel gets them, rounded already.
     """
+    given = [tensor.detach().double().clone().requires_grad_() for tensor in tensors[:3]]
+    out, lse = defined_selected(case, *given)
+    grads = torch.autograd.grad(out, given, tensors[3].double(), materialize_grads=True)
+    found = (out.detach(), lse.detach(), *grads)
+    values = dict(zip(("out", "lse", "query", "key", "value"), found, strict=True))
+    terms = len(tensors[0]) * (case.heads[0] // case.heads[1]) + len(tensors[1])
+    return Truth(values, *magnitudes(case, tensors), terms)
+
+
+def magnitudes(case: Case, tensors: tuple[Tensor, ...]) -> tuple[dict[str, Tensor], float]:
+    """The sums of the magnitudes of the terms of every result, and the largest score."""
     query, key, value, grad = (tensor.double() for tensor in tensors)
-    times, scale = multiplicity(case), 1 / math.sqrt(case.width)
-    group = case.heads[0] // case.heads[1]
+    times, group = multiplicity(case), case.heads[0] // case.heads[1]
     names = ("out", "lse", "query", "key", "value")
-    values = {name: torch.zeros_like(query) for name in ("out", "query")}
-    values |= {name: torch.zeros_like(key) for name in ("key", "value")}
-    values["lse"] = torch.zeros(case.heads[0], len(query), dtype=torch.float64)
-    slack = {name: torch.zeros_like(values[name]) for name in names}
-    largest = 0.0
-    for head in range(case.heads[0]):
+    shapes = (query, query[:, :, 0].T, query, key, key)
+    slack = {name: torch.zeros_like(like) for name, like in zip(names, shapes, strict=True)}
+    all_scores = definitions.attention_scores(query, key)
+    for head, scores in enumerate(all_scores):
         kv = head // group
         q, k, v, g = query[:, head], key[:, kv], value[:, kv], grad[:, head]
-        scores = q @ k.T * scale
-        largest = max([largest, *scores.abs().flatten().tolist()])
         biased = scores + times[kv if len(times) > 1 else 0].log()
-        lse = biased.logsumexp(1)
-        p = torch.exp(biased - lse.masked_fill(lse == -torch.inf, 0)[:, None])
-        out = p @ v
-        slope = p * (g @ v.T - (out * g).sum(1, keepdim=True)) * scale
-        steep = p * (g.abs() @ v.abs().T + (p @ v.abs() * g.abs()).sum(1, keepdim=True)) * scale
-        values["out"][:, head], slack["out"][:, head] = out, p @ v.abs()
-        values["lse"][head], slack["lse"][head] = lse / math.log(2), 1
-        values["query"][:, head], slack["query"][:, head] = slope @ k, steep @ k.abs()
-        values["key"][:, kv] += slope.T @ q
+        p = biased.softmax(1).nan_to_num(0)  # a query without blocks sees nothing
+        steep = p * (g.abs() @ v.abs().T + (p @ v.abs() * g.abs()).sum(1, keepdim=True))
+        steep /= math.sqrt(case.width)
+        slack["out"][:, head] = p @ v.abs()
+        slack["lse"][head] = 1
+        slack["query"][:, head] = steep @ k.abs()
         slack["key"][:, kv] += steep.T @ q.abs()
-        values["value"][:, kv] += p.T @ g
         slack["value"][:, kv] += p.T @ g.abs()
-    return Truth(values, slack, largest, len(query) * group + len(key))
+    return slack, max([0.0, *all_scores.abs().flatten().tolist()])
+
+
+def branch_case(dtype: torch.dtype, *, window: bool) -> tuple[Case, tuple[Tensor, ...]]:
+    """Query, key and value of the compressed or the window branch, one instance without keys.
+
+    Args:
+        dtype: of the tensors.
+        window: queries are the key stream itself; otherwise keys are one per block.
+    """
+    sizes = ((1, 9, 70), (4, 3), ())
+    queries = (80, 7, 0 if window else 3)
+    case = Case(sizes, queries, torch.zeros(1, sum(queries), 1).int(), (4, 2), 8)
+    query, key, value, _ = case.tensors(dtype)
+    keys = len(key) if window else case.blocks.count
+    return case, (query, key[:keys], value[:keys])
+
+
+def defined_window(case: Case, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Window attention by the definition; blocks do not cross instances."""
+    return definitions.window_attention(query, key, value, case.blocks.token_offsets)
+
+
+def with_gradients(function, tensors):
+    """The value, and the gradients of a sum of it with fixed weights."""
+    given = [tensor.clone().requires_grad_() for tensor in tensors]
+    value = function(*given)
+    weights = torch.linspace(-1, 1, value.numel(), dtype=torch.float64).view_as(value)
+    grads = torch.autograd.grad(value, given, weights.to(value.dtype), materialize_grads=True)
+    return [value.detach(), *grads]
 
 
 def attend(case: Case, tensors: tuple[Tensor, ...], tile: int = 0) -> dict[str, Tensor]:
@@ -156,19 +272,19 @@ def attend(case: Case, tensors: tuple[Tensor, ...], tile: int = 0) -> dict[str, 
 
 
 def adversarial_cases() -> dict[str, Case]:
-    """Small problems, each with what broke somebody's kernel."""
+    """Small problems, each with something that breaks careless kernels."""
     everything = torch.arange(4).expand(1, 9, 4).int()
     duplicates = torch.tensor([[0, 0, 2], [1, 0, 1], [2, 2, 2], [-1, 1, 1], [0, 1, 2]])[None].int()
-    nobody = torch.full((1, 6, 3), -1).int()
+    no_blocks = torch.full((1, 6, 3), -1).int()
     some_empty = random_table(11, 4, 2).clone()
     some_empty[:, 3:9] = -1
     return {
         "blocks of 1 and 512": Case(((1, 512, 1),), (5,), random_table(5, 3, 2)),
-        "everyone selects one block": Case(((3, 70),), (19,), torch.ones(1, 19, 1).int()),
-        "everyone selects everything": Case(((5, 1, 64, 65),), (9,), everything),
-        "all -1": Case(((7, 9),), (6,), nobody),
+        "all queries select one block": Case(((3, 70),), (19,), torch.ones(1, 19, 1).int()),
+        "all queries select everything": Case(((5, 1, 64, 65),), (9,), everything),
+        "all -1": Case(((7, 9),), (6,), no_blocks),
         "rows without blocks": Case(((7, 9, 2, 30),), (11,), some_empty),
-        "a block named twice": Case(((4, 17, 6),), (5,), duplicates),
+        "a block selected twice": Case(((4, 17, 6),), (5,), duplicates),
         "instances of different size": Case(
             ((3, 66, 9), (1,), (12, 5)), (13, 2, 1), random_table(16, 3, 2)
         ),

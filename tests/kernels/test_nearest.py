@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The search for nearest points and surfaces against sorting all distances."""
+"""The reference implementation of the search for nearest points and surfaces."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 
 from kernels.nearest import MOST_NEAREST, Surfaces, nearest, smallest, squared_surface_distance
 from tests.kernels.nearest_cases import (
-    brute_nearest,
-    brute_surface,
+    defined_nearest,
+    defined_surface_distance,
     lattice,
     random_surfaces,
 )
@@ -18,10 +18,10 @@ from tests.kernels.nearest_cases import (
 
 @pytest.mark.parametrize("axes", [2, 3])
 @pytest.mark.parametrize(("points", "count"), [(1, 1), (7, 16), (300, 16), (40, 9)])
-def test_nearest_points_are_the_first_of_a_stable_sort(points, count, axes):
+def test_nearest_points_are_the_definition(points, count, axes):
     """On a lattice, where distances are exact and many are equal, indices are exact, too."""
     query, cloud = lattice(33, axes, seed=1), lattice(points, axes, seed=2)
-    assert torch.equal(nearest(query, cloud, count), brute_nearest(query, cloud, count))
+    assert torch.equal(nearest(query, cloud, count), defined_nearest(query, cloud, count))
 
 
 def test_equal_numbers_keep_their_order():
@@ -31,7 +31,7 @@ def test_equal_numbers_keep_their_order():
 
 
 def test_no_queries_and_no_points():
-    """Nothing to ask and nothing to find are empty tables."""
+    """Without queries or without points the result is empty."""
     assert nearest(torch.zeros(0, 3), torch.zeros(4, 3), 2).shape == (0, 2)
     assert nearest(torch.zeros(4, 3), torch.zeros(0, 3), 2).shape == (4, 0)
 
@@ -42,23 +42,24 @@ def test_too_many_are_refused():
         nearest(torch.zeros(1, 3), torch.zeros(4, 3), MOST_NEAREST + 1)
 
 
-def test_surfaces_by_brute_force():
+def test_surface_distances_are_the_definition():
     """Blocks that see everything, something or nothing: the smallest distance, `far` included."""
     query, near, surfaces = random_surfaces()
     found = squared_surface_distance(query, near, surfaces)
     # three differences are squared and summed: each rounds once
-    torch.testing.assert_close(found, brute_surface(query, near, surfaces), atol=0, rtol=1e-6)
+    wanted = defined_surface_distance(query, near, surfaces)
+    torch.testing.assert_close(found, wanted, atol=0, rtol=1e-6)
     nothing = surfaces.points.isinf().all(2).all(1)[near]
     assert nothing.any()
     assert (found[nothing] == surfaces.far**2).all()
 
 
-def test_places_are_float32():
-    """Other types would find other neighbors, so they are refused."""
-    places = torch.zeros(3, 3)
-    for query, points in ((places.half(), places), (places, places.double())):
+def test_points_must_be_float32():
+    """Other types would find other neighbors, so they are an error."""
+    zeros = torch.zeros(3, 3)
+    for query, points in ((zeros.half(), zeros), (zeros, zeros.double())):
         with pytest.raises(TypeError, match="float32"):
             nearest(query, points, 1)
     surfaces = Surfaces(torch.zeros(2, 3, 4).half(), 1.0)
     with pytest.raises(TypeError, match="float16"):
-        squared_surface_distance(places, torch.zeros(3, 1, dtype=torch.int64), surfaces)
+        squared_surface_distance(zeros, torch.zeros(3, 1, dtype=torch.int64), surfaces)

@@ -26,7 +26,7 @@ def test_reference_is_the_definition(name, dtype):
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bfloat16", "float16"])
 def test_short_types_keep_their_precision(dtype):
     """Scores in the tens, and sums over queries, are rounded to the short type only at the end."""
-    case = CASES["everyone selects everything"]
+    case = CASES["all queries select everything"]
     query, *others = case.tensors(dtype)
     tensors = (10 * query, *others)
     errors = truth(case, tensors).errors(attend(case, tensors), dtype)

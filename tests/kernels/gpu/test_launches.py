@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every launch, with the arguments that a card would get, up to the card itself.
+"""Every launch, with the arguments that a GPU would get, up to the GPU itself.
 
-Triton is told of a Hopper card that is not there: it specializes and compiles each kernel for its
-arguments as it would, and then does not run it. So nothing is said of results.
+Triton's driver reports a Hopper GPU that is not there: each kernel is specialized and compiled for
+its arguments as for that GPU, and not run. So these tests do not check results.
 """
 
 from __future__ import annotations
@@ -19,25 +19,13 @@ from triton.backends.compiler import GPUTarget  # noqa: E402 - only where Triton
 from triton.runtime import JITFunction, driver  # noqa: E402
 
 from benchmarks.kernels.checks import fields, layers, searches  # noqa: E402
+from kernels.core import dispatch  # noqa: E402
 
 CPU = torch.device("cpu")
-USERS = (
-    "blending",
-    "blocks",
-    "compositing",
-    "compressed_attention",
-    "compression",
-    "gating",
-    "nearest",
-    "normalization",
-    "selected_attention",
-    "sparse_field",
-    "window_attention",
-)
 
 
 class NoCard:
-    """What Triton's compiler asks of a driver: target, device and stream."""
+    """What Triton's compiler reads from a driver: target, device and stream."""
 
     get_current_target = staticmethod(lambda: GPUTarget("cuda", 90, 32))
     get_current_device = staticmethod(lambda: 0)
@@ -56,8 +44,7 @@ def compiled(monkeypatch, tmp_path):
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(JITFunction, "run", compile_only)
     monkeypatch.setattr(torch.cuda, "device_of", lambda _: nullcontext())
-    for name in USERS:
-        monkeypatch.setattr(f"kernels.{name}.uses_triton", lambda _: True)
+    monkeypatch.setattr(dispatch, "_obstacle", lambda *_: "")
     monkeypatch.setattr(driver, "_active", NoCard())
     return names
 

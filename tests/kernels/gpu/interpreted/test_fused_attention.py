@@ -8,12 +8,21 @@ import pytest
 import torch
 
 from kernels.compressed_attention import compressed_attention
-from kernels.core.dispatch import forced
 from kernels.core.routing_plan import RoutingPlan
 from kernels.gpu import tile_attention
 from kernels.selected_attention import selected_attention
 from kernels.window_attention import window_attention
-from tests.kernels.sparse_cases import Case, adversarial_cases, attend, random_table, truth
+from tests.kernels.sparse_cases import (
+    Case,
+    adversarial_cases,
+    attend,
+    branch_case,
+    defined_compressed,
+    defined_window,
+    random_table,
+    truth,
+    with_gradients,
+)
 
 CASES = adversarial_cases()
 
@@ -40,8 +49,8 @@ def test_scores_of_ten_thousands(heads, dtype):
     assert max(errors.values()) <= 1, errors
 
 
-def test_query_centric_fallback_gives_the_same():
-    """Tables in which neighbors share nothing are attended query by query."""
+def test_fallback_to_single_queries():
+    """Tables in which neighbors share no block are attended query by query."""
     table = torch.arange(12).view(1, 12, 1).int()
     case = Case((tuple(range(1, 13)),), (12,), table)
     plan = RoutingPlan(case.query_offsets, case.blocks, case.table, tile=8)
@@ -51,7 +60,7 @@ def test_query_centric_fallback_gives_the_same():
     assert max(errors.values()) <= 1, errors
 
 
-def test_heads_can_be_shared_out(monkeypatch):
+def test_heads_can_be_split_among_programs(monkeypatch):
     """Where registers are few, programs take a part of the heads and of the keys each."""
     from kernels.gpu import launch
 
@@ -65,7 +74,7 @@ def test_heads_can_be_shared_out(monkeypatch):
 def test_long_lists_are_summed_in_parts(monkeypatch):
     """A block that many tiles read is summed by several programs, then in order."""
     monkeypatch.setattr("kernels.core.routing_plan._LIST_TILES", 2)
-    case = CASES["everyone selects one block"]
+    case = CASES["all queries select one block"]
     tensors = case.tensors(torch.float32)
     errors = truth(case, tensors).errors(attend(case, tensors, tile=4), torch.float32)
     assert max(errors.values()) <= 1, errors
@@ -79,32 +88,20 @@ def test_two_runs_are_equal_bit_by_bit():
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def with_gradients(function, tensors):
-    """The value, and the gradients of a sum of it with fixed weights."""
-    given = [tensor.clone().requires_grad_() for tensor in tensors]
-    value = function(*given)
-    weights = torch.linspace(-1, 1, value.numel(), dtype=torch.float64).view_as(value)
-    return [value.detach(), *torch.autograd.grad(value, given, weights.to(value.dtype))]
-
-
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=["float32", "float16"])
 @pytest.mark.parametrize("branch", [compressed_attention, window_attention])
-def test_compressed_and_window_are_their_references(branch, dtype):
+def test_compressed_and_window_are_the_definition(branch, dtype):
     """The other two branches run in the same kernels: values and gradients, also without keys.
 
     Sums of up to 80 terms of size 1 to 4 in float32, whose terms are rounded to the type.
     """
-    windows = branch is window_attention
-    sizes, queries = ((1, 9, 70), (4, 3), ()), (80, 7, 0 if windows else 3)
-    case = Case(sizes, queries, torch.zeros(1, sum(queries), 1).int(), (4, 2), 8)
-    query, key, value, _ = case.tensors(dtype)
+    window = branch is window_attention
+    case, tensors = branch_case(dtype, window=window)
     plan = RoutingPlan(case.query_offsets, case.blocks, tile=16)
-    keys = len(key) if windows else case.blocks.count
-    tensors = query, key[:keys], value[:keys]
+    definition = defined_window if window else defined_compressed
     results = with_gradients(lambda *given: branch(*given, plan), tensors)
-    with forced("reference"):
-        doubles = (tensor.double() for tensor in tensors)
-        truths = with_gradients(lambda *given: branch(*given, plan), doubles)
+    doubles = [tensor.double() for tensor in tensors]
+    truths = with_gradients(lambda *given: definition(case, *given), doubles)
     for found, wanted in zip(results, truths, strict=True):
         assert (found.double() - wanted).abs().max() <= 32 * torch.finfo(dtype).eps
 
@@ -117,14 +114,14 @@ def test_wide_heads_are_refused():
 
 
 def test_bfloat16_is_refused_by_the_interpreter():
-    """Triton's interpreter multiplies bfloat16 wrongly without a word; we say one."""
+    """Triton's interpreter multiplies bfloat16 wrongly, so we raise an error."""
     case = CASES["one head"]
     with pytest.raises(RuntimeError, match="bfloat16"):
         attend(case, case.tensors(torch.bfloat16))
 
 
-def test_poison_is_seen(monkeypatch):
-    """If the forward wrote nothing, the tests above would notice."""
+def test_unwritten_memory_is_nan(monkeypatch):
+    """If the forward writes nothing, its output is NaN, which the tests above reject."""
     monkeypatch.setattr(tile_attention, "forward_kernel", _NoKernel())
     case = CASES["one head"]
     query, key, value, _ = case.tensors(torch.float32)

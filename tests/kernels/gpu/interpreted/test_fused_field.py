@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Compositing, blending and decoding in Triton against the same in float64, and their gradients."""
+"""Compositing, blending and decoding in Triton against their definitions in float64."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 
 from kernels.blending import blend_rows
 from kernels.compositing import ray_sums, ray_weights
-from kernels.core.dispatch import forced
 from kernels.core.sparse_grid import Bricks, SparseGrid
+from kernels.reference import field_definitions
 from kernels.sparse_field import decode
 
 EPS = torch.finfo(torch.float32).eps
@@ -18,17 +18,37 @@ COUNTS = torch.tensor([0, 3, 70, 1, 0, 150, 20])  # samples of rays, also none a
 RAY = torch.repeat_interleave(torch.arange(len(COUNTS)), COUNTS)
 
 
-def both(function, *tensors):
-    """Value and gradients by the kernel in float32, and by the reference in float64."""
+def both(function, definition, *tensors):
+    """Value and gradients by the kernel in float32, and by the definition in float64."""
     results = []
-    for dtype, way in ((torch.float32, "triton"), (torch.float64, "reference")):
+    for dtype, compute in ((torch.float32, function), (torch.float64, definition)):
         given = [tensor.to(dtype).requires_grad_() for tensor in tensors]
-        with forced(way):
-            out = function(*given)
-            towards = torch.linspace(-1, 1, out.numel()).to(dtype).view_as(out)
-            grads = torch.autograd.grad(out, given, towards, materialize_grads=True)
+        out = compute(*given)
+        towards = torch.linspace(-1, 1, out.numel()).to(dtype).view_as(out)
+        grads = torch.autograd.grad(out, given, towards, materialize_grads=True)
         results.append([out.detach().double(), *(grad.double() for grad in grads)])
     return zip(*results, strict=True)
+
+
+def kernel_weights(thickness):
+    """`ray_weights` of all rays."""
+    return ray_weights(thickness, RAY, len(COUNTS))
+
+
+def kernel_sums(values):
+    """`ray_sums` of all rays."""
+    return ray_sums(values, RAY, len(COUNTS))
+
+
+def defined_weights(thickness):
+    """`ray_weights` by its definition, ray by ray."""
+    rays = thickness.split(COUNTS.tolist())
+    return torch.cat([field_definitions.ray_weights(ray) for ray in rays])
+
+
+def defined_sums(values):
+    """`ray_sums` by its definition."""
+    return torch.stack([ray.sum(0) for ray in values.split(COUNTS.tolist())])
 
 
 def random(*shape, seed=0):
@@ -44,20 +64,20 @@ def thickness(scale):
 
 def test_light_along_rays():
     """Weights and their gradient; sums over up to 150 samples round 150 times, of terms up to 1."""
-    for found, wanted in both(lambda t: ray_weights(t, RAY, len(COUNTS)), thickness(0.1)):
+    for found, wanted in both(kernel_weights, defined_weights, thickness(0.1)):
         assert (found - wanted).abs().max() <= 150 * EPS
 
 
 def test_rays_stop_in_the_dark():
     """Behind a thickness of 17 nothing is left that float32 could tell, and zero is written."""
-    for found, wanted in both(lambda t: ray_weights(t, RAY, len(COUNTS)), thickness(2.0)):
+    for found, wanted in both(kernel_weights, defined_weights, thickness(2.0)):
         assert (found - wanted).abs().max() <= 150 * EPS
         assert (found[-60:-20] == 0).all()  # the end of the longest ray
 
 
 def test_sums_over_rays():
     """Sums of up to 150 samples in 40 channels; a ray without samples sums to zero."""
-    for found, wanted in both(lambda v: ray_sums(v, RAY, len(COUNTS)), random(len(RAY), 40)):
+    for found, wanted in both(kernel_sums, defined_sums, random(len(RAY), 40)):
         torch.testing.assert_close(found, wanted, atol=150 * EPS, rtol=0)
 
 
@@ -80,8 +100,14 @@ def blend_case():
 def test_blended_rows(channels):
     """Eight products per point, and about 50 uses per row on the way back."""
     index, weights = blend_case()
-    function = lambda rows: blend_rows(rows, index, weights.to(rows))  # noqa: E731
-    for found, wanted in both(function, random(11, channels)):
+
+    def kernel(rows):
+        return blend_rows(rows, index, weights)
+
+    def definition(rows):
+        return field_definitions.blend_rows(rows, index, weights.double())
+
+    for found, wanted in both(kernel, definition, random(11, channels)):
         torch.testing.assert_close(found, wanted, atol=64 * 4 * EPS, rtol=0)
     rows = torch.ones(11, 2, requires_grad=True)
     blend_rows(rows, index.int(), weights).sum().backward()
@@ -121,11 +147,20 @@ def test_decoded_points(kept, side, monkeypatch):
     shapes = (count, 6), (6, 4, 4, 4), (20, 6), (20, 20), (3, 20)
     tensors = [random(*shape, seed=seed) / shape[-1] ** 0.5 for seed, shape in enumerate(shapes)]
 
-    def function(rows, coarse, *layers):
-        grid = SparseGrid(rows, bricks, coarse, 0.525)
-        return decode(points.to(rows), grid, [layers, [layers[0], layers[2]]])
+    voxels = torch.arange(12, dtype=torch.int32).expand(1, 3, -1)
+    row_of_voxel = bricks.rows(voxels).view(12, 12, 12)
 
-    for found, wanted in both(function, *tensors):
+    def kernel(rows, coarse, *layers):
+        grid = SparseGrid(rows, bricks, coarse, 0.525)
+        return decode(points, grid, [layers, [layers[0], layers[2]]])
+
+    def definition(rows, coarse, *layers):
+        grid = rows, row_of_voxel, coarse, 0.525
+        feature = field_definitions.sample(points.double(), *grid)
+        networks = layers, [layers[0], layers[2]]
+        return torch.cat([field_definitions.decode(feature, each) for each in networks], 1)
+
+    for found, wanted in both(kernel, definition, *tensors):
         largest = max([1.0, *wanted.abs().flatten().tolist()])
         assert found.shape == wanted.shape
         assert ((found - wanted).abs() <= 90 * 4 * EPS * largest).all()

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Norms, gates and block means in Triton against the same in float64."""
+"""Norms, gates, block means and compression in Triton against their definitions in float64."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from torch.nn import functional as F
 from kernels.block_mean import block_mean
 from kernels.compression import compress
 from kernels.core.blocks import Blocks
-from kernels.core.dispatch import forced
 from kernels.gating import GatedSum, gated_merge, gated_sum
 from kernels.layer_norm import layer_norm
+from kernels.reference import definitions
 from kernels.reference.definitions import LAYER_NORM_EPS, Perceptron
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
 
 
-def compare(function, tensors, dtype, slack):
-    """Values and gradients against float64, within `slack` roundings of the dtype.
+def compare(function, definition, tensors, dtype, slack):
+    """Values and gradients against the definition in float64, within `slack` roundings.
 
     Args:
         function: of the tensors.
+        definition: the same function as the definitions have it.
         tensors: float64, rounded here to the dtype for both sides.
         dtype: of the kernel.
         slack: how many eps of the largest value a result may be off.
     """
     rounded = [tensor.to(dtype) for tensor in tensors]
     results = []
-    for convert, implementation in ((torch.Tensor.double, "reference"), (torch.clone, "triton")):
+    for convert, compute in ((torch.Tensor.double, definition), (torch.clone, function)):
         given = [convert(tensor).requires_grad_() for tensor in rounded]
-        with forced(implementation):
-            out = function(*given)
-            weights = torch.linspace(-1, 1, out.numel(), dtype=torch.float64).view_as(out)
-            out.backward(weights.to(dtype).to(out.dtype))
+        out = compute(*given)
+        weights = torch.linspace(-1, 1, out.numel(), dtype=torch.float64).view_as(out)
+        out.backward(weights.to(dtype).to(out.dtype))
         results.append([out, *(tensor.grad for tensor in given)])
     for wanted, found in zip(*results, strict=True):
         assert found.dtype == dtype
-        largest = max(1.0, float(wanted.abs().max()))
+        largest = max(1.0, float(wanted.detach().abs().max()))
         error = (found.double() - wanted).abs().max()
         assert error <= slack * torch.finfo(dtype).eps * largest
 
@@ -62,11 +62,12 @@ def test_norm(shape, updated, dtype):
         assert layer_norm(random(*shape).to(dtype)).shape == shape
         return
     tensors = [3 * random(*shape, seed=seed) + 1 for seed in range(1 + updated)]
-    compare(layer_norm, tensors, dtype, 8 if dtype is torch.float32 or not updated else 16)
+    slack = 8 if dtype is torch.float32 or not updated else 16
+    compare(layer_norm, lambda *parts: definitions.layer_norm(sum(parts)), tensors, dtype, slack)
 
 
 def test_constant_rows_are_finite():
-    """A row without variance is zero, and so, up to eps, is what it hands back."""
+    """A row without variance gives zeros, and its gradient is zero up to eps."""
     row = torch.full((2, 8), 7.0, requires_grad=True)
     out = layer_norm(row)
     out.sum().backward()
@@ -81,7 +82,14 @@ def test_constant_rows_are_finite():
 def test_gates(branches, dtype):
     """Two or three branches; each product and the sum is rounded once, from float32: 2 eps."""
     tensors = [random(13, branches * 100), *(random(13, 100, seed=s) for s in range(branches))]
-    compare(lambda logits, *parts: gated_sum(logits, parts).compute(), tensors, dtype, 2)
+
+    def kernel(logits, *parts):
+        return gated_sum(logits, parts).compute()
+
+    def definition(logits, *parts):
+        return definitions.gated_sum(logits, parts)
+
+    compare(kernel, definition, tensors, dtype, 2)
 
 
 @pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
@@ -89,7 +97,11 @@ def test_block_means(dtype):
     """Blocks of 1 to 70 tokens; summed in float32 and rounded once: 2 eps, 4 in float32."""
     blocks = Blocks(torch.tensor([0, 1, 71, 74, 106]), torch.tensor([0, 4]))
     slack = 4 if dtype is torch.float32 else 2
-    compare(lambda values: block_mean(values, blocks), [random(106, 70)], dtype, slack)
+
+    def definition(values):
+        return definitions.block_mean(values, blocks.token_offsets)
+
+    compare(lambda values: block_mean(values, blocks), definition, [random(106, 70)], dtype, slack)
 
 
 @pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
@@ -101,7 +113,11 @@ def test_both_levels_of_gates(dtype):
     def merged(merge, cross, own, *branches):
         return gated_merge(merge, gated_sum(cross, branches[:2]), gated_sum(own, branches[2:]))
 
-    compare(merged, tensors, dtype, 2)
+    def definition(merge, cross, own, *branches):
+        inner = (cross, branches[:2]), (own, branches[2:])
+        return definitions.gated_sum(merge, [definitions.gated_sum(*each) for each in inner])
+
+    compare(merged, definition, tensors, dtype, 2)
 
 
 def test_directions_without_gates():
@@ -127,10 +143,13 @@ def test_compression(width, dtype):
     def compressed(stream, *network):
         return compress(stream, Perceptron(*network), blocks)
 
-    compare(compressed, tensors, dtype, 16)
+    def definition(stream, *network):
+        return definitions.compress(stream, Perceptron(*network), blocks.token_offsets)
+
+    compare(compressed, definition, tensors, dtype, 16)
 
 
-def test_what_does_not_fit_is_refused():
+def test_tensors_of_wrong_sizes_are_refused():
     """A kernel would read outside of tensors that are too short."""
     stream, blocks = torch.zeros(5, 8), Blocks(torch.tensor([0, 6]), torch.tensor([0, 1]))
     network = Perceptron(*(torch.zeros(shape) for shape in ((8, 8), 8, (8, 8), 8)))

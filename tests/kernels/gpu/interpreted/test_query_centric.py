@@ -14,7 +14,7 @@ from tests.kernels.sparse_cases import adversarial_cases, truth
 CASES = adversarial_cases()
 
 
-@pytest.mark.parametrize("name", ["everyone selects one block", "a block named twice"])
+@pytest.mark.parametrize("name", ["all queries select one block", "a block selected twice"])
 def test_baseline_is_the_definition(name):
     """Values and gradients, with queries gathered from wherever they are."""
     case = CASES[name]

@@ -1,10 +1,8 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The references of compositing, blending and decoding against plain loops and differences."""
+"""Reference implementations of compositing, blending and decoding against their definitions."""
 
 from __future__ import annotations
-
-import math
 
 import pytest
 import torch
@@ -13,6 +11,7 @@ from benchmarks.kernels.checks import fields
 from kernels.blending import blend_rows
 from kernels.compositing import ray_sums, ray_weights
 from kernels.core.sparse_grid import Bricks, SparseGrid
+from kernels.reference import field_definitions
 from kernels.sparse_field import decode, sample
 
 COUNTS = (0, 3, 1, 0, 6)
@@ -24,16 +23,16 @@ def random(*shape, seed=0):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def test_light_by_hand():
-    """Every sample takes its share of what the ones before it left; rays know only themselves."""
+def defined_weights(thickness):
+    """The definition, ray by ray."""
+    return torch.cat([field_definitions.ray_weights(ray) for ray in thickness.split(COUNTS)])
+
+
+def test_ray_weights_are_the_definition():
+    """Every sample absorbs its share of the light that the ones before it left."""
     thickness = random(len(RAY)).abs()
-    found, number = ray_weights(thickness, RAY, 5), 0
-    for count in COUNTS:
-        light = 1.0
-        for _ in range(count):
-            taken = light * (1 - math.exp(-float(thickness[number])))
-            assert found[number].item() == pytest.approx(taken, rel=1e-12)
-            light, number = light - taken, number + 1
+    found = ray_weights(thickness, RAY, 5)
+    torch.testing.assert_close(found, defined_weights(thickness), rtol=1e-12, atol=0)
 
 
 def test_sums_by_hand():
@@ -62,6 +61,31 @@ def test_missing_rows_are_zeros():
     assert zeros.tolist() == [[0, 0], [0, 0]]
 
 
+def test_blended_rows_are_the_definition():
+    """Sums of weighted rows, some of them missing."""
+    index = torch.randint(-3, 7, (20, 5), generator=torch.Generator().manual_seed(1))
+    rows, weights = random(7, 3), random(20, 5, seed=1)
+    wanted = field_definitions.blend_rows(rows, index, weights)
+    torch.testing.assert_close(blend_rows(rows, index, weights), wanted)
+
+
+@pytest.mark.parametrize("kept", [0, 5, 27])
+def test_decoding_is_the_definition(kept):
+    """Points in and around the cube, with none, some or all of the bricks, by two networks."""
+    chosen = torch.randperm(27, generator=torch.Generator().manual_seed(0))[:kept]
+    numbers = torch.full((27,), -1, dtype=torch.int32)
+    numbers[chosen] = torch.arange(kept, dtype=torch.int32)
+    bricks = Bricks(numbers.view(3, 3, 3), 2)
+    points = 1.3 * (torch.rand(200, 3, dtype=torch.float64) - 0.5)
+    coarse, rows = random(4, 3, 3, 3), random(kept * 8, 4)
+    networks = [random(5, 4), random(2, 5, seed=1)], [random(1, 4)]
+    feature = field_definitions.sample(points, rows, row_of_every_voxel(bricks), coarse, 0.525)
+    grid = SparseGrid(rows, bricks, coarse, 0.525)
+    torch.testing.assert_close(sample(points, grid), feature)
+    wanted = torch.cat([field_definitions.decode(feature, network) for network in networks], 1)
+    torch.testing.assert_close(decode(points, grid, networks), wanted)
+
+
 def test_gradients_of_decoding():
     """Rows, coarse grid and layers pass gradcheck together."""
     index = torch.full((4, 4, 4), -1)
@@ -76,7 +100,7 @@ def test_gradients_of_decoding():
     assert torch.autograd.gradcheck(function, given)
 
 
-def test_a_coarse_cell_answers_for_its_missing_voxels():
+def test_missing_voxels_have_the_feature_of_their_coarse_cell():
     """At a voxel itself the feature is its row, or the cell that it lies in."""
     index = torch.full((4, 4, 4), -1)
     index[3, 0, 1] = 0
@@ -86,25 +110,31 @@ def test_a_coarse_cell_answers_for_its_missing_voxels():
     assert sample(points, grid)[:, 0].tolist() == pytest.approx([100, 5, 2])
 
 
-@pytest.mark.parametrize("side", [2, 3, 4])
-def test_bricks_say_the_same_voxel_by_voxel(side):
-    """A table of bricks gives the rows that a table of all its voxels gives."""
-    numbers = torch.full((3, 3, 3), -1, dtype=torch.int32)
-    numbers.view(-1)[torch.tensor([2, 5, 13, 26])] = torch.tensor([3, 0, 1, 2], dtype=torch.int32)
-    size = 3 * side
-    voxels = torch.full((size, size, size), -1, dtype=torch.int32)
+def row_of_every_voxel(bricks):
+    """The rows of all voxels, [z, y, x], -1 where none is kept."""
+    size, side, numbers = bricks.resolution, bricks.side, bricks.numbers
+    rows = torch.full((size, size, size), -1, dtype=torch.int32)
     for z, y, x in torch.nonzero(numbers >= 0) * side:
         first = int(numbers[z // side, y // side, x // side]) * side**3
         brick = torch.arange(first, first + side**3, dtype=torch.int32).view(side, side, side)
-        voxels[z : z + side, y : y + side, x : x + side] = brick
+        rows[z : z + side, y : y + side, x : x + side] = brick
+    return rows
+
+
+@pytest.mark.parametrize("side", [2, 3, 4])
+def test_bricks_have_the_rows_of_their_voxels(side):
+    """A table of bricks gives the features that a table of all its voxels gives."""
+    numbers = torch.full((3, 3, 3), -1, dtype=torch.int32)
+    numbers.view(-1)[torch.tensor([2, 5, 13, 26])] = torch.tensor([3, 0, 1, 2], dtype=torch.int32)
+    bricks = Bricks(numbers, side)
     coarse, rows = random(2, 3, 3, 3), random(4 * side**3, 2)
     points = 1.2 * (torch.rand(500, 3, dtype=torch.float64) - 0.5)
     by_brick, by_voxel = (
-        sample(points, SparseGrid(rows, bricks, coarse, 0.525))
-        for bricks in (Bricks(numbers, side), Bricks(voxels))
+        sample(points, SparseGrid(rows, each, coarse, 0.525))
+        for each in (bricks, Bricks(row_of_every_voxel(bricks)))
     )
     assert torch.equal(by_brick, by_voxel)
-    assert Bricks(numbers, side).resolution == size
+    assert bricks.resolution == 3 * side
 
 
 @pytest.mark.parametrize("name", ["light along rays", "sums over rays", "blended rows"])
