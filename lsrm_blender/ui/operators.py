@@ -155,7 +155,7 @@ class LSRM_OT_look_through(bpy.types.Operator):
 
     bl_idname = "lsrm.look_through"
     bl_label = "Look Through View"
-    bl_description = "Look through the active view's camera; the render size becomes its image's"
+    bl_description = "Look through the active view's camera, with the render size of its image"
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod

@@ -150,8 +150,8 @@ GERMAN = {
         "Die Kameras der Bilder in der Szene zeigen, jede mit ihrem Bild"
     ),
     "Look Through View": "Durch die Ansicht sehen",
-    "Look through the active view's camera; the render size becomes its image's": (
-        "Durch die Kamera der aktiven Ansicht sehen; die Rendergröße wird die ihres Bildes"
+    "Look through the active view's camera, with the render size of its image": (
+        "Durch die Kamera der aktiven Ansicht sehen, mit der Rendergröße ihres Bildes"
     ),
     "Import Result": "Ergebnis importieren",
     "Put a finished result into the scene, at the position of its source": (
