@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # The whole sphere of radius 0.5 just fits the frame.
 DISTANCE = 1.5
 FIELD_OF_VIEW = math.radians(40.0)
-# Rays along one side of a pixel: coverage is a multiple of 1/16.
+# Along one side of a pixel: coverage is a multiple of 1 / 16.
 RAYS = 4
 PLAIN = (0.7, 0.4, 0.2)
 BACKGROUND = (0.25, 0.3, 0.35)
@@ -52,13 +52,18 @@ class MakeCapture(Protocol):
 
 @dataclass(frozen=True)
 class Ball:
-    """A sphere."""
+    """A sphere.
+
+    Attributes:
+        center: (x, y, z).
+        radius: above zero.
+    """
 
     center: tuple[float, float, float]
     radius: float
 
     def hit(self, origin: Floats, directions: Floats) -> Floats:
-        """Depth [...] of the first intersection, infinite where the ray misses."""
+        """Depth [...] of the first intersection, infinite if the ray misses."""
         offset = origin - self.center
         a = (directions**2).sum(axis=-1)
         b = directions @ offset
@@ -68,13 +73,18 @@ class Ball:
 
 @dataclass(frozen=True)
 class Box:
-    """An axis-aligned box."""
+    """An axis-aligned box.
+
+    Attributes:
+        center: (x, y, z).
+        half: half the length of its sides.
+    """
 
     center: tuple[float, float, float]
     half: tuple[float, float, float]
 
     def hit(self, origin: Floats, directions: Floats) -> Floats:
-        """Depth [...] of the first intersection, infinite where the ray misses."""
+        """Depth [...] of the first intersection, infinite if the ray misses."""
         with np.errstate(divide="ignore"):
             inverse = 1.0 / directions
         middle = np.asarray(self.center) - origin
@@ -100,7 +110,7 @@ SHAPES: dict[str, tuple[Ball | Box, ...]] = {
 
 @pytest.fixture(scope="session")
 def plain_pose() -> list[list[float]]:
-    """A good pose, as JSON holds it."""
+    """A correct pose as JSON."""
     return look_at((0.0, -4.0, 1.0), (0.0, 0.0, 0.0)).tolist()
 
 
@@ -162,7 +172,7 @@ def mount(tmp_path):
 
 @pytest.fixture
 def make_client(lsrm, tmp_path):
-    """A function that makes a client of a child; all are closed in the end."""
+    """A function that makes a client of a child process; all are closed at the end."""
     clients, client_module = [], lsrm("lsrm_blender.jobs.backend_client")
 
     def make(command: tuple[str, ...], **limits: float):
@@ -194,7 +204,7 @@ def write_analytic_capture(
     textured: bool = True,
     center: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> Path:
-    """Write images, masks, transforms.json and capture.json of a shape seen from all around."""
+    """Write a capture folder with views of a shape from all directions."""
     for kind in ("images", "masks"):
         (folder / kind).mkdir(parents=True, exist_ok=True)
     lens = intrinsics_from_fov(size, size, FIELD_OF_VIEW)
@@ -233,7 +243,7 @@ def trace(
 
 
 def surface_color(points: Floats) -> Floats:
-    """A smooth pattern [n, 3] without symmetry, of a few periods across the shape."""
+    """The colors [n, 3] of a smooth pattern without symmetry, with a few periods on the shape."""
     waves = points @ np.array([[9.0, 2.0, -3.0], [1.0, 8.0, 4.0], [-2.0, 3.0, 10.0]])
     return 0.5 + 0.4 * np.sin(waves + np.array([0.3, 1.1, 2.3]))
 

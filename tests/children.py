@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def pumped(client, job, seconds: float = 10.0) -> str:
-    """Pump until a job is finished: its error's code, or "done"."""
+    """Pump a client until a job is finished; returns the code of its error, or "done"."""
     pump_until(client, lambda: job.finished, seconds)
     return job.error.code if job.error else "done"
 
@@ -41,7 +41,7 @@ def gone(pid: int, seconds: float = 4.0) -> bool:
 
 
 def children_of(pid: int) -> list[int]:
-    """The processes that a process has started."""
+    """The child processes of a process."""
     listed = subprocess.run(
         ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
     )

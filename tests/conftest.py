@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What all tests share: reference data, a Python with bpy, the Khronos glTF validator."""
+"""Fixtures of all tests: reference data, a Python with bpy, the Khronos glTF validator."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.captures import (  # noqa: F401 - pytest finds these fixtures here
 )
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-PACKAGE = "lsrm_of_the_tests"
+PACKAGE = "lsrm_under_test"
 VALIDATOR = "gltf-validator@2.0.0-dev.3.10"
 VALIDATE = """
 const validator = require(process.argv[1]), bytes = require("fs").readFileSync(process.argv[2]);

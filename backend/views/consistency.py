@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Do poses, masks and object belong together? Geometry only, before any work is spent on them."""
+"""Checks that poses, masks and bounding sphere of the views belong together."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from ..shared.capture_format import BoundingSphere
     from .views import View
 
-# Cameras nearer to each other than this, in units of their distance to the object, stand at one
-# place. Where that distance is unknown, only the noise of their coordinates is told from movement.
-ONE_PLACE = 1e-4
-COORDINATE_NOISE = 1e-9
-# The widest angle at the object between two views below which its depth cannot be seen.
-LEAST_PARALLAX_DEGREES = 2.0
-# Up to this part of the views may contradict the rest and is left out.
-MOST_STRANGERS = 0.25
-# A repaired reading of the poses is worth a hint if this part of the views agrees with it.
+# Cameras within this distance of each other, in units of their distance to the object, are one
+# viewpoint. If that distance is unknown, only the rounding of coordinates is tolerated.
+SAME_POSITION = 1e-4
+COORDINATE_ROUNDING = 1e-9
+# If the largest angle between two views is smaller, the depth of the object is unknown.
+MIN_PARALLAX_DEGREES = 2.0
+# Up to this fraction of the views may disagree with the rest; they are dropped.
+MAX_DISAGREEING = 0.25
+# Another convention of the poses is suggested if this fraction of the views agrees with it.
 CLEAR_MAJORITY = 0.8
-MEDIAN_STEPS = 30
+WEISZFELD_STEPS = 30
 
 
 def _inverted(pose: Floats) -> Floats:
@@ -38,8 +38,8 @@ def _inverted(pose: Floats) -> Floats:
     return inverse
 
 
-# What else the numbers of a pose may mean, and what to do then.
-OTHER_READINGS: dict[str, Callable[[Floats], Floats]] = {
+# Other conventions that the poses may follow, by the remedy for each.
+OTHER_CONVENTIONS: dict[str, Callable[[Floats], Floats]] = {
     "The poses look like OpenCV's: multiply them by diag(1, -1, -1, 1) from the right.": (
         opencv_to_opengl
     ),
@@ -50,114 +50,114 @@ OTHER_READINGS: dict[str, Callable[[Floats], Floats]] = {
 
 
 @dataclass(frozen=True)
-class _Sight:
-    """Where one camera sees the object.
+class _MaskBounds:
+    """Where the mask of one view lies.
 
     Attributes:
-        lens: of the view.
-        pose: camera to world.
-        middle: (u, v) of the mask's mean, in pixels.
-        low: (u, v) of the upper-left corner of the mask's box; infinite where the frame cuts the
-            object, which may go on from there.
-        high: (u, v) of its lower-right corner, likewise.
-        reach: half the longer side of the box that is in the frame.
+        intrinsics: of the view.
+        camera_to_world: [4, 4].
+        center: (u, v) of the mask's centroid, in pixels.
+        low: (u, v) of the upper-left corner of the mask's bounding box; infinite at the sides of
+            the frame that cut the object, which continues there.
+        high: (u, v) of the lower-right corner, likewise.
+        half_size: half the longer side of the bounding box within the frame.
     """
 
-    lens: Intrinsics
-    pose: Floats
-    middle: Floats
+    intrinsics: Intrinsics
+    camera_to_world: Floats
+    center: Floats
     low: Floats
     high: Floats
-    reach: float
+    half_size: float
 
     @classmethod
-    def of(cls, view: View) -> _Sight:
-        """Measure a mask that is not empty."""
+    def from_view(cls, view: View) -> _MaskBounds:
+        """The bounds of a mask that is not empty."""
         inside = view.mask >= 0.5
-        low, high, middle = np.empty(2), np.empty(2), np.empty(2)
+        low, high, center = np.empty(2), np.empty(2), np.empty(2)
         for axis in (0, 1):
             profile = inside.sum(axis=axis)
             filled = np.flatnonzero(profile)
             low[axis], high[axis] = filled[0], filled[-1] + 1
-            middle[axis] = (profile * (np.arange(len(profile)) + 0.5)).sum() / profile.sum()
-        reach = 0.5 * float((high - low).max())
+            center[axis] = (profile * (np.arange(len(profile)) + 0.5)).sum() / profile.sum()
+        half_size = 0.5 * float((high - low).max())
         low[[side in view.cut for side in ("left", "top")]] = -np.inf
         high[[side in view.cut for side in ("right", "bottom")]] = np.inf
-        return cls(view.intrinsics, view.camera_to_world, middle, low, high, reach)
+        return cls(view.intrinsics, view.camera_to_world, center, low, high, half_size)
 
     def direction(self) -> Floats:
-        """The unit vector [3] from the camera to the middle of the mask, in the world."""
-        x, y = pinhole_ray(self.middle[0], self.middle[1], self.lens)
-        direction = self.pose[:3, :3] @ (x, y, -1.0)
+        """The unit vector [3] from the camera through the center of the mask, in the world."""
+        x, y = pinhole_ray(self.center[0], self.center[1], self.intrinsics)
+        direction = self.camera_to_world[:3, :3] @ (x, y, -1.0)
         unit: Floats = direction / np.linalg.norm(direction)
         return unit
 
-    def shows(self, target: Floats, radius: float) -> bool:
-        """Whether a point lies in front of the camera, and near its mask in the image.
+    def is_near(self, target: Floats, radius: float) -> bool:
+        """Whether a point [3] is in front of the camera and projected near the mask.
 
-        Near: not farther from the mask's box than its reach, or the projected radius.
+        Near means: not farther from the bounding box than its half size, or the projected radius.
         """
-        pixels, depths = project(target[None], self.lens, self.pose)
+        pixels, depths = project(target[None], self.intrinsics, self.camera_to_world)
         pixel, depth = pixels[0], float(depths[0])
         if not depth > 0.0:
             return False
-        near = max(self.reach, radius * self.lens.fx / depth)
-        return bool((pixel >= self.low - near).all() and (pixel <= self.high + near).all())
+        margin = max(self.half_size, radius * self.intrinsics.fx / depth)
+        return bool((pixel >= self.low - margin).all() and (pixel <= self.high + margin).all())
 
 
 def check_viewpoints(poses: Sequence[Floats], sphere: BoundingSphere | None) -> None:
-    """Raise if all cameras stand at one place.
+    """Check that the views are from different viewpoints.
 
     Raises:
-        TooFewViews: views from one place are one view of the shape, however many they are.
+        TooFewViews: if all cameras have the same position.
     """
     positions = np.stack([pose[:3, 3] for pose in poses])
     spread = np.linalg.norm(positions - positions.mean(axis=0), axis=1).max()
     if sphere is None:
-        least = COORDINATE_NOISE * np.linalg.norm(positions, axis=1).max()
+        tolerance = COORDINATE_ROUNDING * np.linalg.norm(positions, axis=1).max()
     else:
-        least = ONE_PLACE * np.linalg.norm(positions - sphere.center, axis=1).max()
-    if spread <= least:
+        tolerance = SAME_POSITION * np.linalg.norm(positions - sphere.center, axis=1).max()
+    if spread <= tolerance:
         raise TooFewViews(
-            f"All {len(poses)} cameras stand at the same place.",
+            f"All {len(poses)} cameras are at the same position.",
             "Move the camera around the object between views. If you did, the poses are "
             "world-to-camera matrices: invert them.",
         )
 
 
-def agreeing_views(
+def split_by_agreement(
     views: Sequence[View], sphere: BoundingSphere | None
 ) -> tuple[list[View], list[View]]:
-    """The views that look at one object, and the few that do not.
+    """Split views into those that look at one object and the few that do not.
 
     Args:
         views: two or more, none with an empty mask.
-        sphere: around the object, where the capture knows it.
+        sphere: around the object, if the capture has one.
 
     Raises:
-        ObjectOutOfFrame: if the views do not agree; the remedy names the likely mistake.
-        TooFewViews: if all of them look from one direction.
+        ObjectOutOfFrame: if too many disagree; the remedy names the likely mistake.
+        TooFewViews: if all views are from one direction.
     """
-    sights = [_Sight.of(view) for view in views]
-    target, radius = _target(sights, sphere)
-    shows = [sight.shows(target, radius) for sight in sights]
-    agreeing = [view for view, good in zip(views, shows, strict=True) if good]
-    strangers = [view for view, good in zip(views, shows, strict=True) if not good]
-    if len(agreeing) < 2 or len(strangers) > MOST_STRANGERS * len(views):
+    masks = [_MaskBounds.from_view(view) for view in views]
+    target, radius = _target(masks, sphere)
+    agrees = [mask.is_near(target, radius) for mask in masks]
+    agreeing = [view for view, good in zip(views, agrees, strict=True) if good]
+    disagreeing = [view for view, good in zip(views, agrees, strict=True) if not good]
+    if len(agreeing) < 2 or len(disagreeing) > MAX_DISAGREEING * len(views):
         raise ObjectOutOfFrame(
-            f"{len(strangers)} of {len(views)} views do not look at a common object: "
-            f"{', '.join(view.name for view in strangers)}.",
-            _likely_mistake(sights, sphere),
+            f"{len(disagreeing)} of {len(views)} views do not look at a common object: "
+            f"{', '.join(view.name for view in disagreeing)}.",
+            _likely_mistake(masks, sphere),
         )
     _check_parallax(agreeing, target)
-    return agreeing, strangers
+    return agreeing, disagreeing
 
 
 def check_in_frame(views: Sequence[View], sphere: BoundingSphere) -> None:
-    """Raise if the middle of the object's sphere lies outside the frame of every view.
+    """Check that the center of the object's sphere is inside the frame of a view.
 
     Raises:
-        ObjectOutOfFrame: then there is nothing to see, whatever the masks say.
+        ObjectOutOfFrame: if it is outside the frame of all views.
     """
     for view in views:
         lens = view.intrinsics
@@ -171,16 +171,16 @@ def check_in_frame(views: Sequence[View], sphere: BoundingSphere) -> None:
     )
 
 
-def _common_point(sights: Sequence[_Sight]) -> Floats:
-    """The world point [3] that the masks' middles look at, whatever a minority of poses says.
+def _common_point(masks: Sequence[_MaskBounds]) -> Floats:
+    """The point [3] of the world nearest to the rays through the masks' centers.
 
-    The least sum of distances (not squared) to the rays: least squares with weights 1 / distance,
-    repeated (Weiszfeld).
+    It has the smallest sum of distances, not squared, and so is robust against a minority of wrong
+    poses. Weiszfeld's algorithm: repeated least squares with weights 1 / distance.
     """
-    origins = np.stack([sight.pose[:3, 3] for sight in sights])
-    directions = np.stack([sight.direction() for sight in sights])
+    origins = np.stack([mask.camera_to_world[:3, 3] for mask in masks])
+    directions = np.stack([mask.direction() for mask in masks])
     point = meeting_point(origins, directions)
-    for _ in range(MEDIAN_STEPS):
+    for _ in range(WEISZFELD_STEPS):
         offset = point - origins
         along = (offset * directions).sum(axis=-1, keepdims=True) * directions
         distance = np.linalg.norm(offset - along, axis=-1)
@@ -189,34 +189,35 @@ def _common_point(sights: Sequence[_Sight]) -> Floats:
     return point
 
 
-def _target(sights: Sequence[_Sight], sphere: BoundingSphere | None) -> tuple[Floats, float]:
-    """The middle of the object and its radius; 0 where only the rays tell."""
+def _target(masks: Sequence[_MaskBounds], sphere: BoundingSphere | None) -> tuple[Floats, float]:
+    """The center [3] and radius of the object; estimated, with radius 0, without a sphere."""
     if sphere is None:
-        return _common_point(sights), 0.0
+        return _common_point(masks), 0.0
     return np.asarray(sphere.center), sphere.radius
 
 
 def _check_parallax(views: Sequence[View], target: Floats) -> None:
-    """Raise if the object is seen from one direction only."""
+    """Raise if all views are from one direction."""
     toward = np.stack([view.camera_to_world[:3, 3] for view in views]) - target
     toward /= np.linalg.norm(toward, axis=-1, keepdims=True)
     widest = float(np.degrees(np.arccos(np.clip((toward @ toward.T).min(), -1.0, 1.0))))
-    if widest < LEAST_PARALLAX_DEGREES:
+    if widest < MIN_PARALLAX_DEGREES:
         raise TooFewViews(
-            f"All {len(views)} views look from one direction, at most {widest:.2g} degrees apart.",
+            f"All {len(views)} views are from one direction, at most {widest:.2g} degrees apart.",
             "Take views from around the object.",
         )
 
 
-def _likely_mistake(sights: Sequence[_Sight], sphere: BoundingSphere | None) -> str:
-    """The remedy: which other reading of the poses would make the views agree, if any."""
-    for remedy, reading in OTHER_READINGS.items():
-        read = [replace(sight, pose=reading(sight.pose)) for sight in sights]
-        target, radius = _target(read, sphere)
-        if sum(sight.shows(target, radius) for sight in read) >= CLEAR_MAJORITY * len(read):
+def _likely_mistake(masks: Sequence[_MaskBounds], sphere: BoundingSphere | None) -> str:
+    """The remedy: another convention of the poses with which the views agree, if there is one."""
+    for remedy, convert in OTHER_CONVENTIONS.items():
+        converted = [replace(mask, camera_to_world=convert(mask.camera_to_world)) for mask in masks]
+        target, radius = _target(converted, sphere)
+        near = sum(mask.is_near(target, radius) for mask in converted)
+        if near >= CLEAR_MAJORITY * len(converted):
             return remedy
     if sphere is not None:
-        target, _ = _target(sights, None)
-        if sum(sight.shows(target, 0.0) for sight in sights) >= CLEAR_MAJORITY * len(sights):
-            return "The views agree on another place: correct the bounding sphere or remove it."
+        target, _ = _target(masks, None)
+        if sum(mask.is_near(target, 0.0) for mask in masks) >= CLEAR_MAJORITY * len(masks):
+            return "The views look at another point: correct the bounding sphere or remove it."
     return "Check that images, masks and poses belong together and that the object is in the frame."

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Colors and masks from PNG and JPEG files, whatever their bit depth and channels.
+"""Read colors and masks from PNG and JPEG files of any bit depth and number of channels.
 
-The pixels are taken as stored: a camera belongs to them, so the EXIF orientation of a photograph
-is not applied. Color profiles are not applied either; colors are sRGB.
+Pixels stay as stored: the intrinsics are for them, so the EXIF orientation of a photograph is not
+applied. Color profiles are not applied either; colors are sRGB.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from PIL import Image
+from PIL.Image import DecompressionBombError
 
 from ..shared.errors import BadImage
 from ..shared.image_header import image_size
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
     Bytes: TypeAlias = NDArray[np.uint8]
     Coverage: TypeAlias = NDArray[np.float32]
 
-# Four bytes each while it is read; Pillow warns of larger ones as a possible attack on memory.
+# With four bytes each in memory; Pillow warns of larger images as a possible attack.
 MAX_PIXELS = 80_000_000
-# JPEG blurs the edge of a mask with ripples of about this height, in 0..1.
+# Amplitude of JPEG's artifacts at the edges of a mask, in 0..1.
 JPEG_RIPPLE = 0.06
-# What Pillow raises for damaged files, depending on where the damage is.
-DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+# All exceptions that Pillow raises for damaged files.
+PILLOW_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, DecompressionBombError)
 
 
 def read_color(path: Path, size: tuple[int, int]) -> tuple[Bytes, Bytes | None]:
@@ -38,17 +39,18 @@ def read_color(path: Path, size: tuple[int, int]) -> tuple[Bytes, Bytes | None]:
 
     Args:
         path: of a PNG or JPEG file.
-        size: the width and height it must have.
+        size: the expected width and height.
 
     Returns:
-        colors [height, width, 3], display-referred sRGB, straight; alpha [height, width] or None.
+        colors [height, width, 3], display-referred sRGB, not premultiplied; alpha [height, width],
+        or None.
 
     Raises:
         BadImage: if the file is missing, damaged, too large, or has another size.
     """
     image = _open(path, size)
     if _is_deep_gray(image):
-        # Pillow clips 16-bit gray where it should scale it.
+        # Pillow clips 16-bit gray values instead of scaling them.
         gray = (np.asarray(image, dtype=np.uint32) + 128) // 257
         return np.repeat(gray.astype(np.uint8)[..., None], 3, axis=-1), None
     if not image.has_transparency_data:
@@ -60,8 +62,8 @@ def read_color(path: Path, size: tuple[int, int]) -> tuple[Bytes, Bytes | None]:
 def read_mask(path: Path, size: tuple[int, int]) -> Coverage:
     """A mask as coverage [height, width] in 0..1.
 
-    Gray masks may have 1, 8 or 16 bits. Of a mask with transparency the alpha counts; of a colored
-    one the brightest channel. Masks of 0 and 1 in 8 bits are labels and become 0 and 255.
+    Gray masks may have 1, 8 or 16 bits. A mask with transparency is its alpha, a colored one its
+    brightest channel. In masks of 0 and 1 in 8 bits, 1 is full coverage.
 
     Raises:
         BadImage: if the file is missing, damaged, too large, or has another size than the image.
@@ -83,12 +85,16 @@ def read_mask(path: Path, size: tuple[int, int]) -> Coverage:
 
 
 def _is_deep_gray(image: Image.Image) -> bool:
-    """Whether an image is gray with 16 bits."""
+    """Whether an image is 16-bit gray."""
     return image.mode.startswith("I")
 
 
 def _open(path: Path, size: tuple[int, int]) -> Image.Image:
-    """A decoded image of the expected size."""
+    """A decoded image.
+
+    Raises:
+        BadImage: if it is damaged, too large, or of another size than expected.
+    """
     found = image_size(path)
     if found != size:
         raise BadImage(
@@ -104,7 +110,7 @@ def _open(path: Path, size: tuple[int, int]) -> Image.Image:
         with Image.open(path, formats=("PNG", "JPEG")) as image:
             image.load()
             return image
-    except DAMAGE as error:
+    except PILLOW_ERRORS as error:
         raise BadImage(
             f"The file {path} is damaged ({error}).", "Copy it again from its source."
         ) from error

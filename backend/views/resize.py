@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The two image resizes the released model was fed with, in numpy: area averaging and linear.
+"""Image resizing as in the release, by area averaging and linear interpolation.
 
-They follow the semantics that image libraries call AREA and LINEAR, digit for digit, because the
-released weights have seen nothing else. Both are separable: each output row is a weighted sum of a
-few input rows (`Taps`), then the same along the columns.
+The results equal those of the AREA and LINEAR filters of common image libraries to the last digit,
+because the released weights were trained on them. Both are separable: an output row is a weighted
+sum of a few input rows (`Taps`), and the same holds for columns.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Area cells that touch a pixel by less than this do not see it, as in the release's filter.
-_SLIVER = 1e-3
-# Eight-bit linear weights are rounded to multiples of this.
+# Smaller overlaps of a cell with a pixel are ignored, as by the release's filter.
+_MIN_OVERLAP = 1e-3
+# Linear weights for 8-bit images are rounded to multiples of 1 / this.
 _FIXED_POINT = 2048
 
 
 @dataclass(frozen=True)
 class Taps:
-    """Which samples of an axis make up each resized sample.
+    """The source samples and weights of each resized sample along one axis.
 
     Attributes:
-        index: [target, taps] positions on the source axis.
-        weight: [target, taps] their weights, zero where a tap is not needed.
+        index: [target, taps] of source samples.
+        weight: [target, taps] of these, zero for unused taps.
     """
 
     index: NDArray[np.intp]
     weight: NDArray[np.float64]
 
     def apply(self, image: NDArray[Any], axis: int) -> NDArray[Any]:
-        """Resample one axis; the sum is taken tap by tap in the precision of the image."""
+        """Resample one axis; the taps are added one by one in the dtype of the image."""
         moved = np.moveaxis(image, axis, 0)
         column = (-1,) + (1,) * (moved.ndim - 1)
         weight = self.weight.astype(image.dtype)
@@ -47,8 +47,8 @@ class Taps:
 
 
 def linear_taps(source: int, target: int) -> Taps:
-    """Two neighbors by half-pixel centers, no antialiasing, the border repeated."""
-    # The release rounds the positions to float32; large images show it in the sixth digit.
+    """Linear interpolation at half-pixel centers, without antialiasing; the border repeats."""
+    # The release rounds positions to float32, which changes the sixth digit in large images.
     position = ((np.arange(target) + 0.5) * (source / target) - 0.5).astype(np.float32)
     left = np.floor(position)
     return _pair(left.astype(np.intp), (position - left).astype(np.float64), source)
@@ -60,29 +60,29 @@ def _pair(left: NDArray[np.intp], fraction: NDArray[np.float64], source: int) ->
 
 
 def area_taps(source: int, target: int) -> Taps:
-    """Every source pixel counts by its overlap with the target pixel's cell (target <= source)."""
+    """Area averaging, target <= source: samples are weighted by overlap with the target's cell."""
     scale = source / target
     start = np.arange(target) * scale
     end = np.minimum(start + scale, source)
     index = np.floor(start)[:, None] + np.arange(int(np.ceil(scale)) + 1)
     overlap = np.minimum(end[:, None], index + 1) - np.maximum(start[:, None], index)
-    overlap[overlap <= _SLIVER] = 0.0
+    overlap[overlap <= _MIN_OVERLAP] = 0.0
     return Taps(np.minimum(index, source - 1).astype(np.intp), overlap / (end - start)[:, None])
 
 
 def enlarging_area_taps(source: int, target: int) -> Taps:
-    """What area averaging becomes when an axis grows: pixels with a linear seam between them."""
+    """The release's area filter for an axis that grows: linear only between neighboring pixels."""
     ratio = target / source
     pixel = np.arange(target)
-    # Where a seam falls on a pixel, rounding decides: hence the reciprocal and the float32.
+    # If a boundary falls on a pixel, rounding decides: hence the reciprocal and float32.
     left = np.floor(pixel * (1.0 / ratio))
-    seam = ((pixel + 1) - (left + 1) * ratio).astype(np.float32)
-    fraction = np.where(seam <= 0.0, 0.0, seam - np.floor(seam)).astype(np.float64)
+    offset = ((pixel + 1) - (left + 1) * ratio).astype(np.float32)
+    fraction = np.where(offset <= 0.0, 0.0, offset - np.floor(offset)).astype(np.float64)
     return _pair(left.astype(np.intp), fraction, source)
 
 
 def resize_linear(image: NDArray[Any], height: int, width: int) -> NDArray[Any]:
-    """Resize `[h, w]` or `[h, w, channels]` linearly to `[height, width, ...]`."""
+    """Resize [rows, columns, ...] linearly to [height, width, ...]."""
     rows, columns = image.shape[:2]
     if (rows, columns) == (height, width):
         return image
@@ -91,9 +91,9 @@ def resize_linear(image: NDArray[Any], height: int, width: int) -> NDArray[Any]:
 
 
 def resize_area(image: NDArray[Any], height: int, width: int) -> NDArray[Any]:
-    """Resize `[h, w]` or `[h, w, channels]` by area averaging to `[height, width, ...]`.
+    """Resize [rows, columns, ...] by area averaging to [height, width, ...].
 
-    If one axis grows, both axes use the enlarging form, as the release's filter does.
+    If one axis grows, both use `enlarging_area_taps`, as in the release.
     """
     rows, columns = image.shape[:2]
     if (rows, columns) == (height, width):
@@ -104,7 +104,7 @@ def resize_area(image: NDArray[Any], height: int, width: int) -> NDArray[Any]:
 
 
 def resize_bytes(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Resize 8-bit data to 8-bit data: area when both axes shrink, linear otherwise."""
+    """Resize an 8-bit image [rows, columns, ...]: by area if both axes shrink, else linearly."""
     rows, columns = image.shape[:2]
     if (rows, columns) == (height, width):
         return image
@@ -119,7 +119,7 @@ def resize_bytes(image: NDArray[np.uint8], height: int, width: int) -> NDArray[n
 
 
 def _average_cells(image: NDArray[np.uint8], tall: int, wide: int) -> NDArray[Any]:
-    """Rounded means of whole cells: exact ties go to the even number, but up in 2x2 cells."""
+    """Rounded means of whole cells; ties are rounded to even, in cells of 2x2 pixels up."""
     rows, columns = image.shape[0] // tall, image.shape[1] // wide
     cells = image.reshape(rows, tall, columns, wide, *image.shape[2:])
     mean: NDArray[Any] = cells.sum((1, 3)).astype(np.float32) * np.float32(1.0 / (tall * wide))
@@ -127,7 +127,7 @@ def _average_cells(image: NDArray[np.uint8], tall: int, wide: int) -> NDArray[An
 
 
 def _fixed_point_linear(image: NDArray[np.uint8], height: int, width: int) -> NDArray[Any]:
-    """Linear in the fixed point of the release's filter: 11 bits, products cut after each row."""
+    """Linear interpolation in fixed point as in the release: 11 bits, truncated after each axis."""
     rows, columns = image.shape[:2]
     wide = np.moveaxis(image.astype(np.int64), 1, 0)
     left, right = _integer_products(wide, linear_taps(columns, width))

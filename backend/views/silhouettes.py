@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sub-pixel signed distance maps of the silhouettes."""
+"""Signed distance maps of silhouettes, with sub-pixel accuracy."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 REFINED_BAND = 3.0
-"""Pixels from the outline within which the distance is measured to the outline itself."""
+"""Pixels from the outline within which the distance is exact; beyond, it is that of pixels."""
 
 OUTLINE_SPACING = 0.05
-"""Pixels between the points that stand for the outline; half of it is the error on the outline."""
+"""Pixels between the sample points of the outline; half of it is the largest error on it."""
 
 
 def signed_distance_map(mask: NDArray[np.float32], cut: frozenset[str]) -> NDArray[np.float32]:
     """Signed distance to the outline of a mask, in pixels, at the pixel centers.
 
-    The outline is where coverage is one half, found between the pixels. Beyond a side at which
-    the frame cuts the object nothing is known, so that side counts as object.
+    The outline is where the interpolated coverage is 0.5. Beyond a side of the frame that cuts the
+    object nothing is known; there the object is assumed to continue.
 
     Args:
-        mask: coverage in 0..1, `[height, width]`.
+        mask: [height, width], coverage in 0..1.
         cut: sides of the frame that cut the object: left, top, right, bottom.
 
     Returns:
-        `[height, width]`, negative inside the object.
+        [height, width], negative inside the object.
     """
     padded = _pad(mask, cut)
     inside = padded >= 0.5
@@ -50,7 +50,7 @@ def signed_distance_map(mask: NDArray[np.float32], cut: frozenset[str]) -> NDArr
 
 
 def _pad(mask: NDArray[np.float32], cut: frozenset[str]) -> NDArray[np.float32]:
-    """Surround a mask with one pixel: object beyond the cut sides, nothing beyond the others."""
+    """Surround a mask with one pixel: 1 beyond the cut sides, 0 beyond the others."""
     padded = np.pad(mask, 1)
     borders = {
         "left": (slice(None), slice(0, 1)),
@@ -64,7 +64,7 @@ def _pad(mask: NDArray[np.float32], cut: frozenset[str]) -> NDArray[np.float32]:
 
 
 def _outline_points(mask: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Points `[n, 2]` (row, column) along the half-coverage contour, closely spaced."""
+    """Points [n, 2] (row, column) along the contour of coverage 0.5, OUTLINE_SPACING apart."""
     pieces = []
     for contour in find_contours(mask, 0.5):
         steps = np.linalg.norm(np.diff(contour, axis=0), axis=1)

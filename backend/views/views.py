@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Views in memory: the images and masks of a capture, checked before anything is made of them."""
+"""Views in memory: the images and masks of a capture, loaded and checked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from ..shared.errors import EmptyMask, TooFewViews
 from ..shared.progress import Progress
-from .consistency import agreeing_views, check_in_frame, check_viewpoints
+from .consistency import check_in_frame, check_viewpoints, split_by_agreement
 from .image_files import read_color, read_mask
 from .resize import area_taps
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 
-LEAST_VIEWS = 2
-# A mask with fewer pixels than this shows no object.
-LEAST_PIXELS = 16
-# Masks that cover more than this part of the frame's border, in most views, show the background.
-INVERTED_BORDER = 0.75
+MIN_VIEWS = 2
+# A mask with fewer pixels shows no object.
+MIN_MASK_PIXELS = 16
+# If the median mask covers a larger fraction of the frame's border, masks show the background.
+MAX_BORDER_COVERAGE = 0.75
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class View:
 
     Attributes:
         name: of the frame.
-        image: [height, width, 3] in 0..1, display-referred sRGB, straight: with its background
-            where the file has one, white where the file is transparent.
-        mask: [height, width] coverage of the object in 0..1.
-        intrinsics: of the image as it is here.
-        camera_to_world: [4, 4], world of the capture, OpenGL camera axes.
+        image: [height, width, 3] float32 in 0..1, display-referred sRGB, not premultiplied; with
+            its background, which is white where the file is transparent.
+        mask: [height, width] float32, coverage of the object in 0..1.
+        intrinsics: for the size of the image.
+        camera_to_world: [4, 4] float64, in the world of the capture, OpenGL camera axes.
     """
 
     name: str
@@ -66,7 +66,7 @@ class View:
         return frozenset(name for name, pixels in sides.items() if (pixels >= 0.5).any())
 
     def shrunk(self, max_size: int) -> View:
-        """The view averaged down until no side is longer than that, in pixels."""
+        """The view with image and mask averaged down to a longest side in pixels."""
         lens = _limited(self.intrinsics, max_size)
         colors = [_averaged(self.image[..., c], lens.height, lens.width) for c in range(3)]
         mask = _averaged(self.mask, lens.height, lens.width)
@@ -75,12 +75,12 @@ class View:
 
 @dataclass(frozen=True)
 class Views:
-    """The views of one object that are fit for use.
+    """The usable views of one object.
 
     Attributes:
         views: two or more, from different viewpoints, none with an empty mask.
-        bounding_sphere: of the object, where the capture knows it.
-        warnings: sentences for the user, those of the capture first.
+        bounding_sphere: of the object, if the capture has one.
+        warnings: for the user, those of the capture first.
     """
 
     views: tuple[View, ...]
@@ -91,41 +91,41 @@ class Views:
 def load_views(
     capture: Capture, progress: Progress | None = None, max_size: int | None = None
 ) -> Views:
-    """Read all images and masks of a capture and make sure that they show one object.
+    """Read all images and masks of a capture and check that they show one object.
 
-    A few views that show no object, or that contradict the others, are left out with a warning.
+    A few views that show no object, or do not agree with the others, are dropped with a warning.
 
     Args:
-        capture: as `read_capture` gives it.
-        progress: hears of every view and may cancel.
-        max_size: longer images are averaged down to this longest side, in pixels.
+        capture: of `read_capture`.
+        progress: of reading the views; may cancel.
+        max_size: longest side in pixels to which larger images are averaged down.
 
     Raises:
         BadImage: if a file is missing, damaged, or of another size than stated.
-        EmptyMask: if no mask shows an object, all show everything, or there are none.
-        TooFewViews: if fewer than two views remain, or all are taken from one place.
+        EmptyMask: if no mask shows an object, the masks are inverted, or there are none.
+        TooFewViews: if fewer than two views remain, or all are from one viewpoint.
         ObjectOutOfFrame: if the views do not look at one object.
-        Cancelled: if the user stopped the job.
+        Cancelled: if the user cancels the job.
     """
     _check_count(len(capture.frames), "the capture has")
     sphere = capture.bounding_sphere
     check_viewpoints([frame.camera_to_world for frame in capture.frames], sphere)
     views = _read_all(capture.frames, progress or Progress(), max_size)
-    shown = [view for view in views if _has_object(view)]
-    _check_masks(views, shown, sphere)
-    _check_count(len(shown), "show an object in their mask")
-    agreeing, strangers = agreeing_views(shown, sphere)
+    with_object = [view for view in views if _has_object(view)]
+    _check_masks(views, with_object, sphere)
+    _check_count(len(with_object), "show an object in their mask")
+    agreeing, disagreeing = split_by_agreement(with_object, sphere)
     empty = [view for view in views if not _has_object(view)]
     warnings = (
         *capture.warnings,
-        *_left_out(empty, "the mask shows no object"),
-        *_left_out(strangers, "the pose does not fit the other views"),
+        *_dropped(empty, "the mask shows no object"),
+        *_dropped(disagreeing, "the pose does not fit the other views"),
     )
     return Views(tuple(agreeing), sphere, warnings)
 
 
 def read_view(frame: Frame, max_size: int | None = None) -> View:
-    """One view on its own, without the checks that need the others.
+    """Read one view, without the checks that need the others.
 
     Raises:
         BadImage: if a file is missing, damaged, or of another size than stated.
@@ -153,7 +153,7 @@ def read_view(frame: Frame, max_size: int | None = None) -> View:
 
 
 def _read_all(frames: Sequence[Frame], progress: Progress, max_size: int | None) -> list[View]:
-    """Every view, one after the other, so that only one full-size photograph is in memory."""
+    """Read all views, one after the other, so that only one full-size photograph is in memory."""
     views = []
     for index, frame in enumerate(frames):
         progress.report("views", index / len(frames), f"reading {frame.name}")
@@ -161,8 +161,8 @@ def _read_all(frames: Sequence[Frame], progress: Progress, max_size: int | None)
     return views
 
 
-def _left_out(views: Sequence[View], reason: str) -> tuple[str, ...]:
-    """A warning for the views that are not used, if there are any."""
+def _dropped(views: Sequence[View], reason: str) -> tuple[str, ...]:
+    """A warning about views that are not used, if there are any."""
     if not views:
         return ()
     warning = f"Left out because {reason}: {', '.join(view.name for view in views)}."
@@ -171,7 +171,7 @@ def _left_out(views: Sequence[View], reason: str) -> tuple[str, ...]:
 
 
 def _limited(lens: Intrinsics, max_size: int | None) -> Intrinsics:
-    """The intrinsics of the image with no side longer than `max_size`."""
+    """The intrinsics of the image averaged down to a longest side of `max_size`."""
     longest = max(lens.width, lens.height)
     if max_size is None or longest <= max_size:
         return lens
@@ -182,9 +182,9 @@ def _limited(lens: Intrinsics, max_size: int | None) -> Intrinsics:
 def _resized_color(
     colors: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, lens: Intrinsics
 ) -> Image:
-    """Colors in 0..1 at the size of the lens, white where they are transparent.
+    """Colors in 0..1 at the size of the intrinsics, white where they are transparent.
 
-    Averages are taken with the alpha multiplied in: what hides behind alpha 0 must not bleed.
+    Colors are averaged premultiplied, so that those behind alpha 0 do not bleed.
     """
     size = (lens.height, lens.width)
     image = np.ones((*size, 3), np.float32)
@@ -201,9 +201,9 @@ def _resized_color(
 
 
 def _averaged(channel: Image, height: int, width: int) -> Image:
-    """A channel [h, w] averaged down by area.
+    """A channel [height, width] averaged down by area.
 
-    Rows first: they lie together in memory, and photographs take a sixth of the time.
+    Rows first: they are contiguous in memory, which takes a sixth of the time.
     """
     rows, columns = channel.shape
     if (rows, columns) == (height, width):
@@ -212,24 +212,24 @@ def _averaged(channel: Image, height: int, width: int) -> Image:
 
 
 def _unit(values: NDArray[np.uint8]) -> Image:
-    """Bytes as 0..1."""
+    """8-bit values as float32 in 0..1."""
     return values.astype(np.float32) / np.float32(255)
 
 
 def _has_object(view: View) -> bool:
-    return int((view.mask >= 0.5).sum()) >= LEAST_PIXELS
+    return int((view.mask >= 0.5).sum()) >= MIN_MASK_PIXELS
 
 
 def _check_count(count: int, what: str) -> None:
-    if count < LEAST_VIEWS:
+    if count < MIN_VIEWS:
         raise TooFewViews(
             f"Too few views: {count} {what}.", "Take 16 or more views around the object."
         )
 
 
-def _check_masks(views: list[View], shown: list[View], sphere: BoundingSphere | None) -> None:
-    """Raise if no mask shows an object, or most show the background."""
-    if not shown:
+def _check_masks(views: list[View], with_object: list[View], sphere: BoundingSphere | None) -> None:
+    """Raise if no mask shows an object, or most masks show the background."""
+    if not with_object:
         if sphere is not None:
             check_in_frame(views, sphere)
         raise EmptyMask(
@@ -237,10 +237,10 @@ def _check_masks(views: list[View], shown: list[View], sphere: BoundingSphere | 
             "Make masks that are white on the object and black elsewhere.",
         )
     border = float(np.median([_border_coverage(view.mask) for view in views]))
-    if border > INVERTED_BORDER:
+    if border > MAX_BORDER_COVERAGE:
         raise EmptyMask(
             f"The masks cover {100 * border:.0f} % of the frame's border.",
-            "White is the object: the masks are inverted, or they were never made.",
+            "Make masks that are white on the object: these are inverted or completely white.",
         )
 
 

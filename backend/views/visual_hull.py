@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The visual hull: the largest shape that agrees with every silhouette."""
+"""The visual hull: the largest shape that is inside all silhouettes."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     from .views import View
 
 UNCONSTRAINED = -1e3
-"""Signed distance, in model units, that a view reports where it knows nothing."""
+"""Signed distance, in model units, of a view to points about which it has no information."""
 
-MIN_SEEING_VIEWS = 2
-"""A point in fewer frames than this belongs to no object."""
+MIN_FRAMES = 2
+"""A point inside fewer frames is outside the hull."""
 
 
 @dataclass(frozen=True)
 class Silhouette:
-    """What one view says about the shape.
+    """The silhouette of one view, and its camera.
 
     Attributes:
-        distance: signed distance to the outline in pixels, `[height, width]`, negative inside.
-        world_to_camera: `[4, 4]`, from the space of the hull to OpenGL camera axes.
+        distance: [height, width], signed distance to the outline in pixels, negative inside.
+        world_to_camera: [4, 4] float32, from the space of the hull to OpenGL camera axes.
         intrinsics: of the view.
         cut: sides of the frame that cut the object.
     """
@@ -51,7 +51,7 @@ class Silhouette:
     def from_view(
         cls, view: View, camera_to_world: NDArray[np.float64], device: torch.device
     ) -> Silhouette:
-        """The silhouette of a view placed at `camera_to_world` `[4, 4]`."""
+        """The silhouette of a view with another pose [4, 4]."""
         distance = signed_distance_map(view.mask, view.cut)
         return cls(
             distance=torch.from_numpy(distance).to(device),
@@ -61,11 +61,11 @@ class Silhouette:
         )
 
     def signed_distance(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """How far points `[n, 3]` are from this view's silhouette cone, and whether it sees them.
+        """The signed distance of points [n, 3] to the silhouette cone.
 
         Returns:
-            Signed distance `[n]` in the units of `points` (the distance in the image scaled to
-            the depth of the point), and a boolean `[n]`: inside the frame.
+            Signed distance [n] in the units of the points (the distance in the image scaled to the
+            depth of the point), and whether the points are inside the frame, boolean [n].
         """
         camera = points @ self.world_to_camera[:3, :3].T + self.world_to_camera[:3, 3]
         depth = -camera[:, 2]
@@ -96,7 +96,7 @@ class Silhouette:
 class VisualHull:
     """The intersection of all silhouette cones, as a signed distance.
 
-    A view that cuts the object constrains nothing beyond the cut side: there the others decide.
+    A view that cuts the object gives no constraint beyond the cut side.
     """
 
     def __init__(self, silhouettes: Sequence[Silhouette]) -> None:
@@ -117,32 +117,32 @@ class VisualHull:
         )
 
     def signed_distance(self, points: torch.Tensor) -> torch.Tensor:
-        """Signed distance `[n]` of points `[n, 3]` to the hull, negative inside.
+        """Signed distance [n] of points [n, 3] to the hull, negative inside.
 
-        Points may be on another device than the silhouettes; the answer is where the points are.
+        Points may be on another device than the silhouettes; the result is on that of the points.
         """
-        here = points.to(self._silhouettes[0].distance.device)
-        distance = torch.full_like(here[:, 0], UNCONSTRAINED)
-        seen_by = torch.zeros_like(here[:, 0])
+        local = points.to(self._silhouettes[0].distance.device)
+        distance = torch.full_like(local[:, 0], UNCONSTRAINED)
+        frames = torch.zeros_like(local[:, 0])
         for silhouette in self._silhouettes:
-            of_view, in_frame = silhouette.signed_distance(here)
+            of_view, in_frame = silhouette.signed_distance(local)
             distance = torch.maximum(distance, of_view)
-            seen_by += in_frame
-        unseen = seen_by < min(MIN_SEEING_VIEWS, len(self._silhouettes))
-        signed = torch.where(unseen, torch.full_like(distance, -UNCONSTRAINED), distance)
+            frames += in_frame
+        outside = frames < min(MIN_FRAMES, len(self._silhouettes))
+        signed = torch.where(outside, torch.full_like(distance, -UNCONSTRAINED), distance)
         return signed.to(points.device)
 
 
 def estimate_bounding_sphere(views: Sequence[View]) -> BoundingSphere:
-    """The sphere around the hull of `views`, in their world, where nobody measured the object.
+    """The sphere around the visual hull, for captures without a bounding sphere.
 
-    Looks for the hull in a cube around the point all views look at, then shrinks the cube to
-    what it found, twice.
+    Samples the hull in a cube around the point that all views look at, then in smaller cubes around
+    the samples inside, twice.
 
     Raises:
         ObjectOutOfFrame: if no point lies in all silhouettes.
     """
-    center = _common_target(views)
+    center = _nearest_to_mask_centers(views)
     positions = np.stack([view.camera_to_world[:3, 3] for view in views])
     radius = float(np.linalg.norm(positions - center, axis=1).min())
     for _ in range(3):
@@ -153,13 +153,13 @@ def estimate_bounding_sphere(views: Sequence[View]) -> BoundingSphere:
 def _shrink(
     views: Sequence[View], center: NDArray[np.float64], radius: float, resolution: int = 64
 ) -> tuple[NDArray[np.float64], float]:
-    """One tighter `(center, radius)` from a coarse hull inside the old sphere's cube."""
+    """A smaller (center, radius) around the samples of the hull in the cube of a sphere."""
     sphere = BoundingSphere(center=tuple(center.tolist()), radius=radius)
     normalization = Normalization.from_sphere(sphere.center, sphere.radius)
     hull = VisualHull.from_views(views, normalization, torch.device("cpu"))
     axis = torch.linspace(-0.5, 0.5, resolution)
     points = torch.cartesian_prod(axis, axis, axis)
-    # Every point of the object is at most half a cell's diagonal from a node of the grid.
+    # Every point of the object is within half a cell's diagonal of a grid point.
     half_diagonal = 0.5 * 3**0.5 / (resolution - 1)
     inside = points[hull.signed_distance(points) <= half_diagonal].double().numpy()
     if len(inside) == 0:
@@ -174,8 +174,11 @@ def _shrink(
     return new_center, float(farthest + half_diagonal / normalization.scale)
 
 
-def _common_target(views: Sequence[View]) -> NDArray[np.float64]:
-    """The world point closest to the rays through the middle of every mask (least squares)."""
+def _nearest_to_mask_centers(views: Sequence[View]) -> NDArray[np.float64]:
+    """The point [3] of the world nearest to the rays through the masks' centers (least squares).
+
+    Not the robust point of `consistency`: it is only the start of a search, and the views agree.
+    """
     origins, directions = [], []
     for view in views:
         rows, columns = np.nonzero(view.mask >= 0.5)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Blender's cameras as pinhole cameras: numbers measured in Blender, and the way back."""
+"""Blender's cameras as pinhole cameras, compared with measurements in Blender; and the inverse."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ BLENDER_ROWS = {
 
 
 @pytest.mark.parametrize("row", BLENDER_ROWS.values(), ids=BLENDER_ROWS.keys())
-def test_blender_row(row):
-    """Blender's settings give the pinhole camera that was measured in its renders."""
+def test_intrinsics_of_blender_cameras(row):
+    """The intrinsics are those measured in Blender's renders."""
     fit, resolution, aspect, shift, percentage, expected = row
     camera = BlenderCamera(
         sensor_fit=fit,
@@ -59,8 +59,8 @@ def test_blender_row(row):
     assert astuple(intrinsics_from_blender(camera)) == pytest.approx(expected, abs=5e-5)
 
 
-def test_blender_row_t11():
-    """A vertical fit takes the sensor's height, whatever the lens and sensor."""
+def test_vertical_fit_with_another_sensor():
+    """A vertical fit uses the height of the sensor."""
     camera = BlenderCamera(
         lens=35,
         sensor_width=32,
@@ -93,8 +93,8 @@ def test_blender_row_t11():
     ],
     ids=["percentage", "aspect"],
 )
-def test_rendered_row(camera, size, focal, pixel):
-    """A point lands where Cycles rendered it."""
+def test_projection_agrees_with_a_render(camera, size, focal, pixel):
+    """A point is projected to the position at which Cycles renders it."""
     lens = intrinsics_from_blender(camera)
     assert (lens.width, lens.height) == size
     assert (lens.fx, lens.fy) == pytest.approx(focal, abs=5e-5)
@@ -104,7 +104,7 @@ def test_rendered_row(camera, size, focal, pixel):
 
 
 def test_cropped_border():
-    """A render border that crops the file moves the principal point by the border's corner."""
+    """A cropped render border moves the principal point by the corner of the border."""
     border_x, border_y = (0.25, 0.9), (0.4, 0.95)
     whole = intrinsics_from_blender(BlenderCamera(resolution_x=300, resolution_y=200))
     crop = whole.cropped(border_x[0] * 300, (1 - border_y[1]) * 200, 195, 110)
@@ -128,8 +128,8 @@ def test_cropped_border():
         (Intrinsics(3008, 2000, 1072.28, 1068.69, 1504, 1000), 12.833138, (0, 0), (1, 1.003359)),
     ],
 )
-def test_pinhole_to_blender_row(lens, millimeters, shift, aspect):
-    """A pinhole camera becomes the settings that were measured to render it."""
+def test_blender_settings_of_pinhole_cameras(lens, millimeters, shift, aspect):
+    """The settings are those measured to render the pinhole camera."""
     camera = blender_from_intrinsics(lens)
     assert (camera.pixel_aspect_x, camera.pixel_aspect_y) == pytest.approx(aspect, abs=5e-7)
     assert camera.lens == pytest.approx(millimeters, abs=5e-7)
@@ -142,14 +142,14 @@ sides = st.integers(16, 4096)
 
 @given(width=sides, height=sides, fx=focals, ratio=st.floats(0.5, 2), at=st.tuples(focals, focals))
 def test_pinhole_to_blender_and_back(width, height, fx, ratio, at):
-    """Every pinhole camera that Blender can hold comes back as it was."""
+    """Converting a pinhole camera to Blender's settings and back changes nothing."""
     lens = Intrinsics(width, height, max(fx, width, 2 * height), 1.0, *at)
     lens = Intrinsics(width, height, lens.fx, lens.fx * ratio, *at)
     back = intrinsics_from_blender(blender_from_intrinsics(lens))
     assert astuple(back) == pytest.approx(astuple(lens), rel=1e-11)
 
 
-def test_blender_refuses_extremes():
-    """A lens below one millimeter would be clamped by Blender in silence."""
+def test_extreme_lenses_are_rejected():
+    """A lens below one millimeter, which Blender would silently clamp, is an error."""
     with pytest.raises(BadCamera, match="mm"):
         blender_from_intrinsics(Intrinsics(1000, 1000, 20, 20, 500, 500))

@@ -36,8 +36,8 @@ def test_nerf_synthetic_angle():
     assert (lens.fy, lens.cx, lens.cy) == (lens.fx, 400, 400)
 
 
-def test_scaled_and_cropped_rays_agree():
-    """Resampled or cropped intrinsics see the same world through the same places."""
+def test_scaled_and_cropped_intrinsics_agree():
+    """Points project to the same positions in resized or cropped images."""
     lens = Intrinsics(8, 6, 10, 11, 3.5, 3.2)
     points = np.array([(0.2, 0.1, -2.0), (-0.4, 0.3, -3.0)])
     pixels, _ = project(points, lens, np.eye(4))
@@ -47,8 +47,8 @@ def test_scaled_and_cropped_rays_agree():
     assert cropped == pytest.approx(pixels - (2, 1), abs=1e-12)
 
 
-def test_project_sees_what_is_behind():
-    """Depth tells front from back, and the camera's own plane has no pixel."""
+def test_projection_of_points_behind_the_camera():
+    """Their depth is negative; points in the camera's plane have no pixel."""
     lens = intrinsics_from_fov(10, 10, 1.0)
     pixels, depth = project([(0, 0, 2), (1, 0, 0), (0, 0, -2)], lens, np.eye(4))
     assert depth.tolist() == [-2, 0, 2]
@@ -89,8 +89,8 @@ def test_rays_and_projection_are_inverse(quaternion, translation):
     ],
     ids=["identity", "half turn", "colmap documentation"],
 )
-def test_colmap_row(qvec, tvec, center, view, up):
-    """COLMAP's world-to-camera lines become poses with our axes."""
+def test_colmap_poses(qvec, tvec, center, view, up):
+    """COLMAP's world-to-camera lines are converted to poses with OpenGL axes."""
     pose = colmap_to_camera_to_world(qvec, tvec)
     assert pose[:3, 3] == pytest.approx(center, abs=5e-5)
     assert -pose[:3, 2] == pytest.approx(view, abs=5e-5)
@@ -99,7 +99,7 @@ def test_colmap_row(qvec, tvec, center, view, up):
 
 
 def test_opencv_axes_flip_the_camera_not_the_world():
-    """Turning OpenCV axes keeps the camera's place and its x axis, and undoes itself."""
+    """Converting OpenCV axes keeps the camera's position and x axis, and is its own inverse."""
     pose = look_at((1, 2, 3), (0, 0, 0.5))
     flipped = opencv_to_opengl(pose)
     assert (flipped[:, [0, 3]] == pose[:, [0, 3]]).all()
@@ -108,7 +108,7 @@ def test_opencv_axes_flip_the_camera_not_the_world():
 
 
 def test_pose_spherical():
-    """NeRF's pose_spherical(0, -30, 4) is our camera at that place looking at the origin."""
+    """NeRF's pose_spherical(0, -30, 4) is the camera at that position looking at the origin."""
     pose = look_at((0, 3.4641016, 2), (0, 0, 0))
     assert pose[:3, 2] == pytest.approx((0, 0.866, 0.5), abs=5e-5)
     assert pose[:3, 3] == pytest.approx((0, 3.4641, 2), abs=5e-5)
@@ -116,7 +116,7 @@ def test_pose_spherical():
 
 @given(position=vectors, target=vectors, up=vectors)
 def test_look_at_is_a_pose(position, target, up):
-    """Every place and target give a right-handed rotation that sees the target in the middle."""
+    """Any position and target give a right-handed rotation with the target in the image center."""
     distance = math.dist(position, target)
     if distance < 1e-6 or math.hypot(*up) < 1e-6:
         return
@@ -139,7 +139,7 @@ def test_look_at_along_up(direction):
 
 
 def test_marker_is_not_mirrored():
-    """The world's right, up and near show up at the image's right, up and near."""
+    """The world's right, up and near are right, up and near in the image."""
     pose = look_at((0, -5, 0), (0, 0, 0))
     lens = intrinsics_from_fov(100, 100, 0.5)
     pixels, depth = project([(1, 0, 0), (0, 0, 1), (0, -1, 0)], lens, pose)
@@ -150,7 +150,7 @@ def test_marker_is_not_mirrored():
 
 @pytest.mark.parametrize("count", [0, 1, 2, 16, 100])
 def test_fibonacci_sphere_is_even(count):
-    """The directions have unit length and cover the sphere without holes or heaps."""
+    """The directions have unit length and cover the sphere evenly."""
     directions = fibonacci_sphere(count)
     assert directions.shape == (count, 3)
     assert np.linalg.norm(directions, axis=1) == pytest.approx(1)
@@ -172,13 +172,13 @@ def test_meeting_point_of_optical_axes():
 
 
 def test_meeting_point_of_parallel_lines():
-    """Parallel lines meet nowhere; the answer stays between their origins."""
+    """For parallel lines the point is between their origins."""
     point = meeting_point([(0, 0, 0), (2, 0, 0)], [(0, 0, 1), (0, 0, 5)])
     assert point == pytest.approx((1, 0, 0))
 
 
-def test_normalization_row():
-    """The cube of the reference: scale, camera, corner and the way back."""
+def test_normalization_of_a_cube():
+    """The scale, a camera, a corner, and the inverse."""
     normalization = Normalization.from_sphere((10, -3, 1), math.sqrt(3))
     assert normalization.scale == pytest.approx(0.288675, abs=5e-7)
     pose = check_camera_to_world(look_at((10, -9, 1), (10, -3, 1)), "view")
@@ -203,12 +203,12 @@ def test_normalization_keeps_pixels(center, radius, point):
     lens = intrinsics_from_fov(256, 256, 0.7)
     before, _ = project([world], lens, pose)
     after, _ = project([normalization.apply(world)], lens, normalization.apply_to_pose(pose))
-    # Positions near a center of size 1 lose the digits that a radius of 1e-3 needs.
+    # Positions near a center of size 1 have too few digits for a radius of 1e-3.
     assert after == pytest.approx(before, abs=1e-6)
 
 
 def test_gltf_axes():
-    """The two axes that Blender's glTF importer was measured with, and the way back."""
+    """The axes measured with Blender's glTF importer, and the inverse."""
     assert gltf_to_world((0, 1, 0)).tolist() == [0, 0, 1]
     assert gltf_to_world((0, 0, 1)).tolist() == [0, -1, 0]
     points = np.arange(12.0).reshape(2, 2, 3)
@@ -216,8 +216,8 @@ def test_gltf_axes():
     assert np.linalg.det(world_to_gltf(np.eye(3))) == 1
 
 
-def test_check_pose_keeps_good_ones():
-    """A pose of double or single precision is not touched at all."""
+def test_check_pose_keeps_correct_poses():
+    """A pose of double or single precision is not changed."""
     pose = look_at((1, 2, 3), (0, 0, 0))
     assert (check_camera_to_world(pose.tolist(), "view") == pose).all()
     single = pose.astype(np.float32)
@@ -226,7 +226,7 @@ def test_check_pose_keeps_good_ones():
 
 
 def test_check_pose_repairs_rounding():
-    """Four decimals are enough: the nearest rotation is taken."""
+    """A pose rounded to four decimals is replaced by the nearest rotation."""
     pose = look_at((1, 2, 3), (0, 0, 0))
     repaired = check_camera_to_world(np.round(pose, 4), "view")
     assert repaired == pytest.approx(pose, abs=1e-4)
@@ -250,10 +250,10 @@ BAD_POSES = {
 }
 
 
-@pytest.mark.parametrize(("matrix", "words"), BAD_POSES.values(), ids=BAD_POSES.keys())
-def test_check_pose_refuses(matrix, words):
-    """What is no pose is refused with the view's name and a remedy."""
-    with pytest.raises(BadCamera, match=words) as caught:
+@pytest.mark.parametrize(("matrix", "message"), BAD_POSES.values(), ids=BAD_POSES.keys())
+def test_check_pose_rejects_wrong_matrices(matrix, message):
+    """A matrix that is not a pose is an error with the view's name and a remedy."""
+    with pytest.raises(BadCamera, match=message) as caught:
         check_camera_to_world(matrix, "chair_07")
     assert "chair_07" in caught.value.message
     assert caught.value.remedy

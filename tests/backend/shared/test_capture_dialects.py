@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every dialect of transforms.json is read, and a lens that is no pinhole is named."""
+"""All dialects of transforms.json are read; cameras that are no pinhole are errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from backend.shared.errors import BadCamera, BadImage
 
 @pytest.fixture
 def lens_of(tmp_path, put_capture):
-    """A function that gives the intrinsics of a capture with one frame."""
+    """A function that returns the intrinsics of a capture with one frame."""
 
     def read(top):
         put_capture(tmp_path, top, [{"file_path": "a.png"}])
@@ -97,14 +97,14 @@ def test_instant_ngp(tmp_path, put_capture, put_image):
         ({"fl_x": 44, "x_fov": None}, (44, 44)),
     ],
 )
-def test_ways_to_state_the_lens(lens_of, top, focal):
+def test_keys_of_the_focal_length(lens_of, top, focal):
     """Degrees, radians or pixels, along one side or both."""
     lens = lens_of(top)
     assert (lens.fx, lens.fy) == pytest.approx(focal)
 
 
 def test_nerfstudio(tmp_path, put_capture, put_image, plain_pose):
-    """nerfstudio: a camera model, masks by name, a transform that was applied already."""
+    """nerfstudio: a camera model, masks by name, an applied transform."""
     put_image(tmp_path / "masks" / "x.png")
     top = {"camera_model": "OPENCV", "w": 40, "h": 30, "fl_x": 50, "fl_y": 50, "cx": 20, "cy": 15}
     top |= {"k1": 0.0, "applied_transform": [[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0]]}
@@ -116,8 +116,8 @@ def test_nerfstudio(tmp_path, put_capture, put_image, plain_pose):
 
 
 @pytest.mark.parametrize(("ratio", "warns"), [(1.004, False), (1.006, True), (0.994, True)])
-def test_contradicting_lens_is_told(tmp_path, ratio, warns, put_capture):
-    """Where focal length and angle disagree by 0.5 %, the former counts, with a warning."""
+def test_warning_of_two_focal_lengths(tmp_path, ratio, warns, put_capture):
+    """If focal length and angle differ by 0.5 %, the former is used, with a warning."""
     angle = 2 * math.atan(20 / (50 * ratio))
     put_capture(tmp_path, {"fl_x": 50, "camera_angle_x": angle}, [{"file_path": "a.png"}])
     capture = read_capture(tmp_path)
@@ -126,29 +126,29 @@ def test_contradicting_lens_is_told(tmp_path, ratio, warns, put_capture):
 
 
 def test_mask_beside_images(tmp_path, put_capture, put_image):
-    """masks/ beside images/ needs no mention."""
+    """masks/ beside images/ is found without a mask_path."""
     put_image(tmp_path / "masks" / "a.png")
     put_capture(tmp_path, {"fl_x": 50}, [{"file_path": "images/a.jpg"}])
     assert read_capture(tmp_path).frames[0].mask_path == tmp_path / "masks" / "a.png"
 
 
 def test_names_are_unique_and_in_order(tmp_path, put_capture):
-    """Frames keep the file's order; equal stems are told apart by their folders."""
+    """Frames keep the file's order; equal stems get the names of their folders."""
     paths = ["cam10/0001.png", "cam2/0001.png", "cam2/0002.jpg", "cam2/0002.png", "../o/0009.png"]
     folder = put_capture(tmp_path / "v", {"fl_x": 50}, [{"file_path": path} for path in paths])
     names = [frame.name for frame in read_capture(folder).frames]
     assert names == ["cam10_0001", "cam2_0001", "cam2_0002", "cam2_0002_2", "0009"]
 
 
-def test_names_leave_drives_and_dots_out():
-    """Names are fit for files, whatever the paths are."""
+def test_names_have_no_drives_and_dots():
+    """Names can be file names, whatever the paths are."""
     paths = ["C:\\a\\1.png", "/b/1.png", "../c/1.png", "./1.png", "d/1"]
     assert frame_names(paths) == ["a_1", "b_1", "c_1", "1", "d_1"]
     assert frame_names(["1.png", "1.jpg", "1.jpeg"]) == ["1", "1_2", "1_3"]
 
 
-def test_images_resized_alike(tmp_path, put_capture):
-    """Where the size is stated once and all images were resized alike, the lens follows."""
+def test_all_images_resized(tmp_path, put_capture):
+    """If the size is stated once and all images were resized in the same way, so is the lens."""
     top = {"w": 400, "h": 300, "fl_x": 500, "fl_y": 510, "cx": 190, "cy": 155}
     put_capture(tmp_path, top, [{"file_path": "a.png"}, {"file_path": "b.png"}])
     capture = read_capture(tmp_path)
@@ -166,14 +166,14 @@ def test_images_resized_alike(tmp_path, put_capture):
     ids=["another shape", "stated for the frame"],
 )
 def test_image_of_another_size(tmp_path, top, frame, put_capture):
-    """An image of another size than stated is refused, with both sizes."""
+    """An image of another size than stated is an error with both sizes."""
     put_capture(tmp_path, {"fl_x": 50, **top}, [{"file_path": "a.png", **frame}])
     with pytest.raises(BadImage, match=r"view a is 40 x 30 pixels, stated are 80 x"):
         read_capture(tmp_path)
 
 
 def test_one_image_of_another_size(tmp_path, put_capture, put_image):
-    """One image that was resized on its own is an error, not a reason to scale all."""
+    """If only one image was resized, it is an error."""
     put_capture(tmp_path, {"fl_x": 50, "w": 40, "h": 30}, [{"file_path": f"{i}.png"} for i in "ab"])
     put_image(tmp_path / "b.png", (20, 15))
     with pytest.raises(BadImage, match=r"view b is 20 x 15.*1 of 2"):
@@ -213,24 +213,24 @@ BAD_LENSES = {
 
 
 @pytest.mark.parametrize("at_top", [True, False], ids=["top", "frame"])
-@pytest.mark.parametrize(("values", "words"), BAD_LENSES.values(), ids=BAD_LENSES.keys())
-def test_bad_lens(tmp_path, values, words, at_top, put_capture):
-    """A lens that is missing, impossible or no pinhole is refused with the view and the value."""
+@pytest.mark.parametrize(("values", "message"), BAD_LENSES.values(), ids=BAD_LENSES.keys())
+def test_bad_lens(tmp_path, values, message, at_top, put_capture):
+    """A missing or impossible lens, or no pinhole, is an error with the view and the value."""
     frame = {"file_path": "a_07.png"} | ({} if at_top else values)
     put_capture(tmp_path, values if at_top else {}, [frame])
-    with pytest.raises(BadCamera, match=words) as caught:
+    with pytest.raises(BadCamera, match=message) as caught:
         read_capture(tmp_path)
     assert "a_07" in caught.value.message
 
 
 def test_distortion_of_zero_and_no_rolling_shutter(lens_of):
-    """Keys that say nothing are no reason to refuse."""
+    """Parameters of zero are accepted."""
     top = {"fl_x": 50, "k1": 0, "k4": 0.0, "is_fisheye": False, "rolling_shutter": [0, 0, 0, 0]}
     assert lens_of(top).fx == 50
 
 
 def test_photographs(shared):
-    """The photographs of the tankard: 69 views with masks that mention a pinhole of 2343.83 px."""
+    """The photographs of the tankard: 69 views with masks, a pinhole camera of 2343.83 px."""
     capture = read_capture(shared / "data" / "captures" / "maryrose_tankard")
     assert len(capture.frames) == 69
     assert capture.warnings == ()

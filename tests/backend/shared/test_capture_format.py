@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The capture folder: what is wrong with it is named, and ours is read again as written."""
+"""The capture folder: errors in it are named, and a written one is read unchanged."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from backend.shared.errors import BadCamera, BadCapture, BadImage, LsrmError, To
 
 
 def test_byte_order_mark(tmp_path, put_capture):
-    """A file that Windows wrote with a byte order mark is read as any other."""
+    """A file with the byte order mark of Windows is read."""
     put_capture(tmp_path, {"fl_x": 50}, [{"file_path": "a.png"}])
     path = tmp_path / "transforms.json"
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
@@ -35,7 +35,7 @@ def test_byte_order_mark(tmp_path, put_capture):
 
 @pytest.mark.parametrize("pose", [None, [[1, 0], [0, 1]], (2 * np.eye(4)).tolist()])
 def test_bad_pose(tmp_path, pose, put_capture):
-    """A pose that is missing or no rotation is refused with the view's name."""
+    """A pose that is missing or no rotation is an error with the view's name."""
     frame = {"file_path": "a_07.png", "transform_matrix": pose}
     put_capture(tmp_path, {"fl_x": 50}, [frame])
     with pytest.raises(BadCamera, match="a_07"):
@@ -47,12 +47,12 @@ STRANGE = [None, True, -1, 1e308, math.nan, 10**400, "", "/", "a" * 5000, [], [[
 
 @pytest.mark.parametrize("strange", STRANGE, ids=range(len(STRANGE)))
 def test_strange_values(tmp_path, strange, put_capture, put_image):
-    """Whatever stands anywhere in the file, the answer is a capture or one of our errors."""
+    """Whatever value any key has, the result is a capture or an LsrmError."""
     put_image(tmp_path / "a.png")
     keys = ["camera_model", "w", "fl_x", "camera_angle_y", "cx", "k1", "rolling_shutter", "scale"]
-    places = [(top, key) for top in (True, False) for key in keys]
-    places += [(False, key) for key in ("file_path", "mask_path", "transform_matrix")]
-    for at_top, key in places:
+    keys_and_levels = [(top, key) for top in (True, False) for key in keys]
+    keys_and_levels += [(False, key) for key in ("file_path", "mask_path", "transform_matrix")]
+    for at_top, key in keys_and_levels:
         change = {key: strange}
         frame = {"file_path": "a.png", "fl_x": 50, "h": 30}
         put_capture(tmp_path, change if at_top else {}, [frame])
@@ -65,7 +65,7 @@ def test_strange_values(tmp_path, strange, put_capture, put_image):
 
 
 def test_nan_in_a_pose(tmp_path, put_capture, plain_pose):
-    """NaN, which Python's JSON reads, is refused with the view's name."""
+    """NaN, which Python's JSON reads, is an error with the view's name."""
     pose = [[math.nan, *row[1:]] for row in plain_pose]
     put_capture(tmp_path, {"fl_x": 50}, [{"file_path": "a_07.png", "transform_matrix": pose}])
     with pytest.raises(BadCamera, match=r"a_07 .*not finite"):
@@ -96,7 +96,7 @@ def test_missing_files_are_all_listed(tmp_path, put_capture):
     ids=["empty", "png signature", "jpeg signature", "jpeg segment", "gif"],
 )
 def test_not_an_image(tmp_path, content, put_capture):
-    """What is no PNG or JPEG, or only the beginning of one, is refused."""
+    """A file that is not a PNG or JPEG, or only the beginning of one, is an error."""
     put_capture(tmp_path, {"fl_x": 50}, [{"file_path": "a.png"}])
     (tmp_path / "a.png").write_bytes(content)
     with pytest.raises(BadImage, match=r"a\.png"):
@@ -118,21 +118,21 @@ BAD_FILES = {
 
 @pytest.mark.parametrize("text", BAD_FILES.values(), ids=BAD_FILES.keys())
 def test_bad_file(tmp_path, text):
-    """A transforms.json that cannot be understood is refused."""
+    """A transforms.json that is not valid is an error."""
     (tmp_path / "transforms.json").write_text(text, encoding="utf-8")
     with pytest.raises(BadCapture):
         read_capture(tmp_path)
 
 
 def test_not_utf8(tmp_path):
-    """Another encoding than UTF-8 is refused."""
+    """Another encoding than UTF-8 is an error."""
     (tmp_path / "transforms.json").write_bytes("{}".encode("utf-16"))
     with pytest.raises(BadCapture, match="not valid JSON"):
         read_capture(tmp_path)
 
 
 def test_no_capture(tmp_path):
-    """A folder without cameras is refused with the names that were looked for."""
+    """A folder without cameras is an error with the expected file names."""
     with pytest.raises(BadCapture, match=r"transforms\.json, transforms_train\.json"):
         read_capture(tmp_path)
     with pytest.raises(BadCapture, match="There is no folder"):
@@ -151,11 +151,11 @@ small = st.floats(-1, 1, allow_subnormal=False)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(
     quaternion=st.tuples(small, small, small, small).filter(lambda q: np.linalg.norm(q) > 0.1),
-    place=st.tuples(*[st.floats(-1e6, 1e6)] * 3),
+    position=st.tuples(*[st.floats(-1e6, 1e6)] * 3),
     lens=st.tuples(*[st.floats(1e-3, 1e5)] * 2, *[st.floats(-1e5, 1e5)] * 2),
 )
-def test_write_and_read(tmp_path, quaternion, place, lens, put_image):
-    """What is written is read again to the last bit."""
+def test_write_and_read(tmp_path, quaternion, position, lens, put_image):
+    """A written capture is read unchanged to the last bit."""
     put_image(tmp_path / "images" / "a.png")
     put_image(tmp_path / "masks" / "a.png")
     frame = Frame(
@@ -163,7 +163,7 @@ def test_write_and_read(tmp_path, quaternion, place, lens, put_image):
         image_path=tmp_path / "images" / "a.png",
         mask_path=tmp_path / "masks" / "a.png",
         intrinsics=Intrinsics(40, 30, *lens),
-        camera_to_world=colmap_to_camera_to_world(quaternion, place),
+        camera_to_world=colmap_to_camera_to_world(quaternion, position),
     )
     write_transforms(tmp_path / "transforms.json", [frame])
     (read,) = read_capture(tmp_path).frames
@@ -174,7 +174,7 @@ def test_write_and_read(tmp_path, quaternion, place, lens, put_image):
 
 
 def test_written_file(tmp_path):
-    """Ours has a lens for every frame and relative paths, and leaves no half file."""
+    """A written file has intrinsics and a relative path for every frame, and stands alone."""
     frame = Frame("a", tmp_path / "images" / "a.png", None, Intrinsics(4, 3, 5, 5, 2, 1), np.eye(4))
     write_transforms(tmp_path / "transforms.json", [frame])
     (written,) = json.loads((tmp_path / "transforms.json").read_text())["frames"]
@@ -192,7 +192,7 @@ def test_written_file(tmp_path):
 
 
 def test_failed_write_keeps_the_old_file(tmp_path):
-    """A number that JSON cannot hold leaves the previous file as it was."""
+    """A number that JSON cannot express leaves the previous file unchanged."""
     write_capture_json(tmp_path, {"seed": 1})
     with pytest.raises(ValueError, match="JSON"):
         write_capture_json(tmp_path, {"seed": math.nan})
@@ -201,7 +201,7 @@ def test_failed_write_keeps_the_old_file(tmp_path):
 
 
 def test_capture_json(tmp_path, put_capture):
-    """The bounding sphere and the environment of a capture are found beside its cameras."""
+    """The bounding sphere and the environment of a capture are read."""
     put_capture(tmp_path, {"fl_x": 50}, [{"file_path": "a.png"}])
     assert read_capture_json(tmp_path) == {}
     assert read_capture(tmp_path).bounding_sphere is None
@@ -225,7 +225,7 @@ def test_capture_json(tmp_path, put_capture):
     ],
 )
 def test_bad_bounding_sphere(tmp_path, sphere, put_capture):
-    """A sphere without size or place is refused."""
+    """A sphere without a valid center or radius is an error."""
     put_capture(tmp_path, {"fl_x": 50}, [{"file_path": "a.png"}])
     write_capture_json(tmp_path, {"bounding_sphere": sphere})
     with pytest.raises(BadCapture, match="bounding sphere"):

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Radiance pictures: what is written is read, to the 8 bits that the format keeps."""
+"""Radiance pictures: reading, writing, and damaged files."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ widths = st.sampled_from([1, 7, 8, 9, 127, 128, 129, 300])
     )
 )
 def test_round_trip(tmp_path, image):
-    """Every component comes back within half a mantissa step of the pixel's largest."""
+    """The error of every component is at most half a mantissa step of the pixel's largest."""
     read = round_trip(tmp_path, image)
     assert read.dtype == np.float32
     largest = image.max(axis=-1, keepdims=True)
@@ -57,14 +57,14 @@ def test_round_trip(tmp_path, image):
     )
 )
 def test_second_writing_changes_nothing(tmp_path, rgbe):
-    """What came from a file goes back into one without another loss."""
+    """Pixels read from a file are written again without another error."""
     image = np.ldexp(rgbe[..., :3].astype(np.float32), rgbe[..., 3:].astype(int) - 200)
     first = round_trip(tmp_path, image)
     assert (round_trip(tmp_path, first) == first).all()
 
 
 def test_runs_of_every_length(tmp_path):
-    """Runs, literals and their seams survive at every length around the limits of a packet."""
+    """Runs and literals of every length around the limits of a packet are read as written."""
     lengths = [1, 2, 3, 4, 5, 126, 127, 128, 129, 254, 255, 256]
     row = np.concatenate([np.full(n, (i % 5 + 1) / 8) for i, n in enumerate(lengths)])
     noise = np.arange(len(row)) % 7 / 8 + 0.125
@@ -72,7 +72,7 @@ def test_runs_of_every_length(tmp_path):
     assert (round_trip(tmp_path, image) == image).all()
 
 
-def test_wider_than_run_lengths_can_say(tmp_path):
+def test_too_wide_for_run_length_encoding(tmp_path):
     """A row of more than 32767 pixels is written flat."""
     image = np.full((1, 40_000, 3), 0.5)
     assert (round_trip(tmp_path, image) == image).all()
@@ -80,15 +80,15 @@ def test_wider_than_run_lengths_can_say(tmp_path):
 
 
 def test_black_stays_black_and_small(tmp_path):
-    """A black picture is exact, and runs make its file small."""
+    """A black picture is exact, and its file is small."""
     image = np.zeros((64, 256, 3))
     assert (round_trip(tmp_path, image) == 0).all()
     # Per row: a mark of 4 bytes and 3 packets of 2 bytes for each of 4 components.
     assert (tmp_path / "x.hdr").stat().st_size < 64 * 28 + 64
 
 
-def test_what_the_format_cannot_hold(tmp_path):
-    """Negative light and NaN are black, infinite light the brightest there is."""
+def test_values_outside_the_range(tmp_path):
+    """Negative values and NaN become zero, infinity the largest value."""
     image = np.array([[[-1, np.nan, 1], [np.inf, 0, 0], [3e38, 1, 1]]])
     read = round_trip(tmp_path, image)
     assert read[0, 0].tolist() == [0, 0, 1]
@@ -96,7 +96,7 @@ def test_what_the_format_cannot_hold(tmp_path):
     assert read[0, 2].tolist() == [BRIGHTEST, 0, 0]
 
 
-def test_reads_flat_pixels_with_the_plain_formula(tmp_path):
+def test_flat_pixels(tmp_path):
     """A value is mantissa * 2^(exponent - 136), exponent 0 is black, row 0 is on top."""
     pixels = bytes([128, 64, 255, 129, 1, 2, 3, 0]) + bytes([0, 0, 200, 137, 255, 255, 255, 255])
     (tmp_path / "x.hdr").write_bytes(HEADER + b"-Y 2 +X 2\n" + pixels)
@@ -109,7 +109,7 @@ def test_reads_flat_pixels_with_the_plain_formula(tmp_path):
 
 
 def test_exposure_is_divided_out(tmp_path):
-    """EXPOSURE lines multiply, and the pixels are that much too bright."""
+    """The pixels are divided by the product of all EXPOSURE lines."""
     header = b"#?RGBE\n# comment\nEXPOSURE=2\nEXPOSURE= 0.25\nFORMAT=32-bit_rle_rgbe\n\n"
     (tmp_path / "x.hdr").write_bytes(header + b"-Y 1 +X 1\n" + bytes([128, 128, 128, 129]))
     assert read_hdr(tmp_path / "x.hdr")[0, 0].tolist() == [2, 2, 2]
@@ -138,7 +138,7 @@ BAD_FILES = {
 
 @pytest.mark.parametrize("content", BAD_FILES.values(), ids=BAD_FILES.keys())
 def test_bad_file(tmp_path, content):
-    """Damaged and foreign files are refused, not half read."""
+    """Damaged files and other formats are errors."""
     path = tmp_path / "sky.hdr"
     path.write_bytes(content)
     with pytest.raises(BadImage, match="sky"):
@@ -147,8 +147,8 @@ def test_bad_file(tmp_path, content):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(noise=st.binary(max_size=80), width=st.sampled_from([1, 8]))
-def test_any_bytes_give_pixels_or_the_error(tmp_path, noise, width):
-    """Whatever follows the header, the answer is a picture of that size or BadImage."""
+def test_any_bytes_give_a_picture_or_an_error(tmp_path, noise, width):
+    """Whatever follows the header, the result is a picture of its size or BadImage."""
     path = tmp_path / "noise.hdr"
     path.write_bytes(HEADER + b"-Y 2 +X %d\n" % width + noise)
     with contextlib.suppress(BadImage):
@@ -156,14 +156,14 @@ def test_any_bytes_give_pixels_or_the_error(tmp_path, noise, width):
 
 
 def test_missing_file(tmp_path):
-    """A missing picture is refused with its path."""
+    """A missing picture is an error with its path."""
     with pytest.raises(BadImage, match=r"nowhere\.hdr"):
         read_hdr(tmp_path / "nowhere.hdr")
 
 
 @pytest.mark.parametrize("name", ["kiara_1_dawn", "st_fagans_interior", "studio_small_03"])
 def test_environments(tmp_path, shared, name):
-    """Pictures made by other programs are read, and written again without any loss."""
+    """Pictures of other programs are read, and written again without any error."""
     image = read_hdr(shared / "data" / "hdris" / f"{name}_1k.hdr")
     assert image.shape == (512, 1024, 3)
     assert image.min() >= 0
@@ -172,7 +172,7 @@ def test_environments(tmp_path, shared, name):
 
 
 def test_speed(tmp_path):
-    """A 1k environment is written in seconds, read in less, even if it is all noise."""
+    """A 1k environment of noise is written and read within seconds."""
     image = np.random.default_rng(0).lognormal(size=(512, 1024, 3)).astype(np.float32)
     start = time.perf_counter()
     write_hdr(tmp_path / "x.hdr", image)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Images are resized as the released weights saw them."""
+"""Image resizing equals that of the release."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROUNDING = 5e-7
 
 
 def row(count: int) -> Any:
-    """0, 1, 2 ... as an image of one row, repeated so that rows stay rows."""
+    """0, 1, 2 ... along the columns of an image, the same in all rows."""
     return np.tile(np.arange(count, dtype=np.float32), (2, 1))
 
 
@@ -35,7 +35,7 @@ def row(count: int) -> Any:
     ],
 )
 def test_rows_of_six(resize: Callable[..., Any], source: int, expected: list[float]) -> None:
-    """The weights follow from the definition, whether an axis grows or shrinks."""
+    """The weights follow the definition, whether an axis grows or shrinks."""
     image = row(source)
     height = 2 if source >= 6 else 3  # a growing axis makes both axes grow
     np.testing.assert_allclose(resize(image, height, 6)[0], expected, atol=1e-5)
@@ -43,7 +43,7 @@ def test_rows_of_six(resize: Callable[..., Any], source: int, expected: list[flo
 
 @pytest.mark.parametrize("size", [(5, 7), (13, 13), (48, 31), (97, 60)])
 def test_constants_stay(size: tuple[int, int]) -> None:
-    """No resize brightens or darkens; cells that drop slivers of a pixel lose under 1e-3."""
+    """A constant image stays constant; ignored overlaps change it by less than 1e-3."""
     image = np.full((24, 31, 2), 0.7, np.float32)
     for resize in (resize_area, resize_linear):
         resized = resize(image, *size)
@@ -51,8 +51,8 @@ def test_constants_stay(size: tuple[int, int]) -> None:
         assert np.abs(resized - 0.7).max() < 1e-3
 
 
-def test_bytes_round_as_the_release_did() -> None:
-    """Ties go up in 2x2 cells and to the even number elsewhere; growing uses fixed point."""
+def test_rounding_of_bytes() -> None:
+    """Ties are rounded up in 2x2 cells and to even elsewhere; growing uses fixed point."""
     quad = np.array([[0, 1], [1, 0]], np.uint8)
     assert resize_bytes(quad, 1, 1)[0, 0] == 1  # 0.5
     nine = np.zeros((4, 4), np.uint8)
@@ -63,7 +63,7 @@ def test_bytes_round_as_the_release_did() -> None:
 
 
 def test_agrees_with_opencv() -> None:
-    """All sizes up to 40 agree with the library the release used."""
+    """All sizes up to 40 agree with the library that the release uses."""
     cv2 = pytest.importorskip("cv2", reason="needs the extra `parity`")
     random = np.random.default_rng(1)
     cv2.setUseOptimized(False)  # its fast paths round differently

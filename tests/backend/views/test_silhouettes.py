@@ -29,20 +29,20 @@ NEAR_ERROR = 1.5 - math.sqrt(2) + 0.5 / FINE + EXACT
 
 
 def pixel_centers(height, width):
-    """(x, y) `[height, width, 2]` of all pixel centers."""
+    """The (x, y) of all pixel centers, [height, width, 2]."""
     y, x = np.mgrid[:height, :width] + 0.5
     return np.stack([x, y], axis=-1)
 
 
 def coverage(inside, height, width):
-    """Coverage `[height, width]` of a shape given as a function of (x, y), by area."""
+    """The coverage by area, [height, width], of a shape given as a function of (x, y)."""
     fine = inside(pixel_centers(height * FINE, width * FINE) / FINE)
     cells = fine.reshape(height, FINE, width, FINE)
     return cells.mean(axis=(1, 3)).astype(np.float32)
 
 
 def check(measured, true):
-    """Compare signed distances near the outline, and everywhere their sign and size."""
+    """Compare signed distances: exactly near the outline, approximately elsewhere."""
     near = np.abs(true) < REFINED_BAND - 0.5
     assert np.abs(measured - true)[near].max() <= NEAR_ERROR
     assert np.abs(measured - true).max() <= FAR_ERROR
@@ -53,7 +53,7 @@ def check(measured, true):
 @settings(max_examples=15, deadline=None)
 @given(x=st.floats(20, 21), y=st.floats(17, 18), radius=st.floats(5, 14))
 def test_disk(x, y, radius):
-    """The distance to a disk's outline is right to a tenth of a pixel near it, anywhere."""
+    """The distance to the outline of a disk is accurate to a tenth of a pixel near it."""
 
     def distance(points):
         return np.linalg.norm(points - (x, y), axis=-1) - radius
@@ -65,7 +65,7 @@ def test_disk(x, y, radius):
 @settings(max_examples=25, deadline=None)
 @given(angle=st.floats(0, 2 * math.pi), offset=st.floats(-2, 2))
 def test_half_plane(angle, offset):
-    """The distance to a straight outline is right at any angle, where the frame is far."""
+    """The distance to a straight outline is accurate at any angle."""
 
     def distance(points):
         return (points - 16) @ (math.cos(angle), math.sin(angle)) + offset
@@ -77,7 +77,7 @@ def test_half_plane(angle, offset):
 
 
 def test_edge_between_pixels():
-    """An outline along pixel borders is known exactly."""
+    """The distance to an outline along pixel borders is exact."""
     mask = np.zeros((12, 14), np.float32)
     mask[3:9, 4:10] = 1
     distance = signed_distance_map(mask, frozenset())
@@ -86,7 +86,7 @@ def test_edge_between_pixels():
 
 
 def test_half_covered_pixels():
-    """Coverage moves the outline inside a pixel: a quarter covered, a quarter of the way in."""
+    """The coverage of a pixel gives the position of the outline inside it."""
     mask = np.zeros((12, 14), np.float32)
     mask[:, 5:] = 1
     mask[:, 4] = 0.25
@@ -97,7 +97,7 @@ def test_half_covered_pixels():
 
 @pytest.mark.parametrize("turns", range(4))
 def test_cut_side_counts_as_object(turns):
-    """Where the frame cuts the object, the frame's border is no outline; elsewhere it is."""
+    """The border of the frame is not an outline at a side that cuts the object."""
     mask = np.zeros((20, 20), np.float32)
     mask[7:13, :10] = 1
     side = ("left", "bottom", "right", "top")[turns]

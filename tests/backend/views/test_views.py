@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Views in memory: what the files hold, at the size that was asked for."""
+"""Views in memory: the contents of the files, at the requested size."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ def capture(tmp_path_factory, make_capture):
 
 
 def put_rgba(path, color, alpha):
-    """Write an image with straight alpha."""
+    """Write an image with alpha, not premultiplied."""
     pixels = np.concatenate([color, alpha[..., None]], axis=-1)
     Image.fromarray(pixels.astype(np.uint8), "RGBA").save(path)
 
 
 def frame_of(folder, *, mask=None):
-    """A frame around `folder/a.png`."""
+    """The frame of `folder/a.png`."""
     width, height = Image.open(folder / "a.png").size
     lens = Intrinsics(width, height, 10, 10, width / 2, height / 2)
     return Frame("a", folder / "a.png", mask, lens, np.eye(4))
 
 
-def test_views_hold_what_the_files_hold(capture):
-    """Images, masks and cameras arrive as they were written."""
+def test_views_equal_their_files(capture):
+    """Images, masks and cameras are read as they were written."""
     views = load_views(capture)
     assert [view.name for view in views.views] == [f"{i:04d}" for i in range(8)]
     assert views.bounding_sphere == capture.bounding_sphere
@@ -60,7 +60,7 @@ def test_views_hold_what_the_files_hold(capture):
 
 
 def test_alpha_is_the_mask(tmp_path):
-    """Without a mask file the alpha is the coverage, and what it hides is white."""
+    """Without a mask file the alpha is the coverage, and transparent pixels are white."""
     alpha = np.array([[0, 51, 255]] * 2)
     put_rgba(tmp_path / "a.png", np.full((2, 3, 3), (200, 100, 0)), alpha)
     view = read_view(frame_of(tmp_path))
@@ -71,8 +71,8 @@ def test_alpha_is_the_mask(tmp_path):
     assert view.image[0, 2] * 255 == pytest.approx([200, 100, 0], abs=1e-4)
 
 
-def test_mask_file_goes_before_alpha(tmp_path):
-    """Where there are both, the mask file says what the object is."""
+def test_mask_file_overrides_alpha(tmp_path):
+    """If there are both, the mask is that of the file."""
     put_rgba(tmp_path / "a.png", np.full((4, 6, 3), 100), np.full((4, 6), 255))
     Image.fromarray(GRADIENT).save(tmp_path / "m.png")
     view = read_view(frame_of(tmp_path, mask=tmp_path / "m.png"))
@@ -81,7 +81,7 @@ def test_mask_file_goes_before_alpha(tmp_path):
 
 @pytest.mark.parametrize(("column", "row", "side"), [(0, 9, "left"), (9, 0, "top")])
 def test_cut_sides(capture, column, row, side):
-    """A mask that reaches a side of the frame is cut there."""
+    """A mask that reaches a side of the frame is cut by it."""
     view = load_views(capture).views[0]
     mask = view.mask.copy()
     mask[row, column] = 0.5
@@ -93,7 +93,7 @@ def test_cut_sides(capture, column, row, side):
 
 
 def test_averaging_down(tmp_path):
-    """Half the size is the mean of four pixels, and points keep their place in the world."""
+    """At half the size a pixel is the mean of four, and points project to the same positions."""
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (40, 60, 3))
     Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "a.png")
@@ -108,7 +108,7 @@ def test_averaging_down(tmp_path):
 
 
 def test_averaging_down_by_an_odd_ratio(capture):
-    """The middle of a mask stays where the scaled intrinsics say, to a hundredth of a pixel."""
+    """The center of a mask agrees with the scaled intrinsics to a hundredth of a pixel."""
     for whole, small in zip(
         load_views(capture).views, load_views(capture, max_size=45).views, strict=True
     ):
@@ -126,8 +126,8 @@ def test_averaging_down_by_an_odd_ratio(capture):
         assert after == pytest.approx(before * 45 / 64)
 
 
-def test_averaging_leaves_hidden_colors_out(tmp_path):
-    """What lies behind alpha 0 does not bleed into the edge when an image is averaged down."""
+def test_averaging_ignores_transparent_colors(tmp_path):
+    """Colors behind alpha 0 do not bleed into the edge when an image is averaged down."""
     color = np.zeros((4, 4, 3))
     color[:, :2] = (255, 0, 0)
     alpha = np.zeros((4, 4))
@@ -150,7 +150,7 @@ MASKS = {
 
 @pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS.keys())
 def test_mask_files(tmp_path, mask):
-    """Masks of every kind of PNG mean the same coverage."""
+    """Masks in all formats of PNG give the same coverage."""
     mask.save(tmp_path / "m.png")
     coverage = read_mask(tmp_path / "m.png", SIZE)
     assert coverage.dtype == np.float32
@@ -159,7 +159,7 @@ def test_mask_files(tmp_path, mask):
 
 @pytest.mark.parametrize("mode", ["1", "L"])
 def test_masks_of_zero_and_one(tmp_path, mode):
-    """One bit, and labels 0 and 1 in eight bits, are nothing and everything."""
+    """1-bit masks, and 8-bit masks with values 0 and 1, have coverage 0 and 1."""
     labels = (GRADIENT > 100).astype(np.uint8)
     image = Image.fromarray(labels * (255 if mode == "1" else 1)).convert(mode)
     image.save(tmp_path / "m.png")
@@ -167,7 +167,7 @@ def test_masks_of_zero_and_one(tmp_path, mode):
 
 
 def test_jpeg_masks(tmp_path):
-    """The ripples that JPEG leaves beside an edge are taken out."""
+    """The artifacts of JPEG beside an edge are removed."""
     mask = np.zeros((64, 64), np.uint8)
     mask[13:50, 21:39] = 255
     Image.fromarray(mask).save(tmp_path / "m.jpg", quality=90)
@@ -177,7 +177,7 @@ def test_jpeg_masks(tmp_path):
 
 
 def deep_png(pixels):
-    """A 16-bit RGB PNG, which Pillow does not write, from [height, width, 3] of 16 bits."""
+    """A 16-bit RGB PNG, which Pillow cannot write, of pixels [height, width, 3]."""
     height, width = pixels.shape[:2]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
     chunks = {b"IHDR": struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)}
@@ -189,7 +189,7 @@ def deep_png(pixels):
 
 
 def test_deep_color(tmp_path):
-    """Images of 16 bits, gray or colored, come down to 8."""
+    """16-bit images, gray or colored, are reduced to 8 bits."""
     Image.fromarray(GRADIENT.astype(np.uint16) * 257 + 100).save(tmp_path / "gray.png")
     colors, alpha = read_color(tmp_path / "gray.png", SIZE)
     assert (colors == GRADIENT[..., None]).all()
@@ -201,7 +201,7 @@ def test_deep_color(tmp_path):
 
 
 def test_other_color_files(tmp_path):
-    """Gray, palette with a transparent entry, and CMYK become RGB with alpha where there is one."""
+    """Gray, palette with a transparent entry, and CMYK are converted to RGB, with alpha if any."""
     Image.fromarray(GRADIENT).save(tmp_path / "gray.png")
     assert (read_color(tmp_path / "gray.png", SIZE)[0] == GRADIENT[..., None]).all()
     palette = Image.fromarray((GRADIENT > 100).astype(np.uint8), "P")
@@ -215,7 +215,7 @@ def test_other_color_files(tmp_path):
 
 
 def test_exif_orientation_is_ignored(tmp_path):
-    """The camera belongs to the pixels as stored, so a photograph is not turned."""
+    """The intrinsics are for the pixels as stored, so a photograph is not rotated."""
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(GRADIENT).save(tmp_path / "a.jpg", exif=exif, quality=100)

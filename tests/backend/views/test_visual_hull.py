@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The visual hull: holds the object, ends at the silhouettes, and copes with views that cut it."""
+"""The visual hull: contains the object, ends at the silhouettes, also with views that cut it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ BOX = np.array([0.28, 0.22, 0.34])
 
 @pytest.fixture(scope="module")
 def views_of(tmp_path_factory, make_capture):
-    """A function that gives 16 views of a shape, without its bounding sphere."""
+    """A function that returns 16 views of a shape, without its bounding sphere."""
     cache = {}
 
     def load(shape):
@@ -50,13 +50,13 @@ def views_of(tmp_path_factory, make_capture):
 
 
 def hull_distance(views, points, normalization=SAME):
-    """Signed distance `[n]` of points `[n, 3]` to the hull of views."""
+    """Signed distance [n] of points [n, 3] to the hull of views."""
     hull = VisualHull.from_views(views, normalization, CPU)
     return hull.signed_distance(torch.tensor(np.asarray(points), dtype=torch.float32)).numpy()
 
 
 def surface_points(shape):
-    """Points `[n, 3]` all over the true surface."""
+    """Points [n, 3] all over the true surface."""
     directions = fibonacci_sphere(2000)
     if shape == "sphere":
         return 0.4 * directions
@@ -64,7 +64,7 @@ def surface_points(shape):
 
 
 def cropped(view, top=0, bottom=0, left=0, right=0):
-    """A view whose frame ends earlier."""
+    """A view cropped by some pixels at each side."""
     height, width = view.mask.shape
     part = (slice(top, height - bottom), slice(left, width - right))
     lens = view.intrinsics.cropped(left, top, width - left - right, height - top - bottom)
@@ -79,14 +79,14 @@ def solid(views, cells=96):
 
 
 @pytest.mark.parametrize("shape", ["sphere", "box"])
-def test_holds_the_object(views_of, shape):
+def test_the_hull_contains_the_object(views_of, shape):
     """No point of the true surface lies outside by more than a pixel."""
     assert hull_distance(views_of(shape), surface_points(shape)).max() <= PIXEL
 
 
 @pytest.mark.parametrize("shape", ["sphere", "box", "arch"])
-def test_ends_at_the_silhouettes(views_of, shape):
-    """A point that one view shows in front of background is outside, one in all masks inside."""
+def test_the_hull_ends_at_the_silhouettes(views_of, shape):
+    """A point outside one mask is outside, a point inside all masks is inside."""
     views = views_of(shape)
     points = np.random.default_rng(0).uniform(-0.5, 0.5, (5000, 3))
     background, object_everywhere = np.zeros(5000, bool), np.ones(5000, bool)
@@ -103,8 +103,8 @@ def test_ends_at_the_silhouettes(views_of, shape):
     assert (distance[object_everywhere] < 0).all()
 
 
-def test_distance_has_the_scale_of_space(views_of):
-    """Off the surface of a sphere the distance grows with slope one, which extraction relies on."""
+def test_distance_has_slope_one(views_of):
+    """Away from the surface of a sphere the distance grows with slope one, as meshing assumes."""
     directions = fibonacci_sphere(300)
     outside = hull_distance(views_of("sphere"), 0.46 * directions)
     inside = hull_distance(views_of("sphere"), 0.34 * directions)
@@ -114,8 +114,8 @@ def test_distance_has_the_scale_of_space(views_of):
     assert outside.mean() >= 0.03
 
 
-def test_nobody_sees_it(views_of):
-    """Where fewer than two frames reach there is no object."""
+def test_points_outside_the_frames(views_of):
+    """Points inside fewer than two frames are outside the hull."""
     far = [[30.0, 0, 0], [0, -30.0, 0], [0, 0, 30.0]]
     assert (hull_distance(views_of("sphere"), far) > 0).all()
 
@@ -124,7 +124,7 @@ CUTS = ({"bottom": 40}, {"top": 35, "left": 30}, {"right": 45}, {"top": 30, "bot
 
 
 def test_views_that_cut_the_object(views_of):
-    """Half of the views cut the object at all kinds of sides: the shape still is whole."""
+    """Although half of the views cut the object at various sides, the shape is complete."""
     views = views_of("box")
     mixed = [cropped(view, **CUTS[i // 2 % 4]) if i % 2 else view for i, view in enumerate(views)]
     assert sum(bool(view.cut) for view in mixed) == 8
@@ -134,8 +134,8 @@ def test_views_that_cut_the_object(views_of):
     assert whole.volume <= after.volume <= 1.15 * whole.volume
 
 
-def test_cut_views_tell_nothing_beyond_the_cut(views_of):
-    """Beyond the side that cuts the object a view leaves the shape as the others have it."""
+def test_cut_views_give_no_constraint_beyond_the_cut(views_of):
+    """Beyond the side that cuts the object, a view does not change the shape."""
     views = views_of("box")
     cut = [cropped(views[0], bottom=40), *views[1:]]
     points = np.random.default_rng(1).uniform(-0.5, 0.5, (4000, 3))
@@ -150,7 +150,7 @@ def test_cut_views_tell_nothing_beyond_the_cut(views_of):
 
 
 def test_all_views_cut_the_object(views_of):
-    """Where no view shows how the object ends, the surface is closed all the same."""
+    """The surface is closed even where no view shows the end of the object."""
     views = [cropped(view, bottom=40) for view in views_of("sphere")]
     low = [view for view in views if abs(view.camera_to_world[2, 3]) < 0.9]
     assert all(view.cut == {"bottom"} for view in low)
@@ -161,23 +161,23 @@ def test_all_views_cut_the_object(views_of):
 
 # Grid nodes of the search lie 1/63 apart, in units of the sphere found before: half a diagonal of
 # a cell, 0.0137 of its diameter, 2.8 % of its radius, is added twice.
-GENEROSITY = 1.06
+MAX_RELATIVE_RADIUS = 1.06
 
 
 @pytest.mark.parametrize("shape", ["sphere", "box"])
 def test_bounding_sphere(views_of, shape):
-    """The sphere found without being told holds the object, and little more than its hull."""
+    """The estimated sphere contains the object, and is hardly larger than its hull."""
     views = views_of(shape)
     sphere = estimate_bounding_sphere(views)
     points = surface_points(shape)
     assert np.linalg.norm(points - sphere.center, axis=1).max() <= sphere.radius
     hull = np.linalg.norm(solid(views).vertices - sphere.center, axis=1).max()
-    assert sphere.radius <= GENEROSITY * hull
+    assert sphere.radius <= MAX_RELATIVE_RADIUS * hull
     assert sphere.radius <= 1.1 * np.linalg.norm(points, axis=1).max()
 
 
 def test_bounding_sphere_of_a_small_object():
-    """A speck that lies between the nodes of the first grid is found."""
+    """A tiny object between the points of the first grid is found."""
     # The nodes are 3 / 63 apart, the nearest 0.041 from the middle.
     radius = 1.2 * PIXEL
     assert radius < 0.4 * 3 / 63
@@ -188,16 +188,16 @@ def test_bounding_sphere_of_a_small_object():
 
 
 def test_moved_and_scaled_world(views_of):
-    """The same capture at another place and in other units gives the same shape."""
+    """The same capture at another position and in other units gives the same shape."""
     views, offset, scale = views_of("box"), np.array([500.0, -300, 200]), 100.0
     moved = []
     for view in views:
         pose = view.camera_to_world.copy()
         pose[:3, 3] = scale * pose[:3, 3] + offset
         moved.append(replace(view, camera_to_world=pose))
-    here, there = estimate_bounding_sphere(views), estimate_bounding_sphere(moved)
-    assert there.radius == pytest.approx(scale * here.radius, rel=1e-4)
-    assert (np.array(there.center) - offset) / scale == pytest.approx(here.center, abs=1e-4)
+    original, other = estimate_bounding_sphere(views), estimate_bounding_sphere(moved)
+    assert other.radius == pytest.approx(scale * original.radius, rel=1e-4)
+    assert (np.array(other.center) - offset) / scale == pytest.approx(original.center, abs=1e-4)
     points = np.random.default_rng(2).uniform(-0.5, 0.5, (2000, 3))
     normalization = Normalization.from_sphere(offset, 0.5 * scale)
     # Positions in float32: 1.5 times 2^-24, a few times over.
@@ -214,8 +214,8 @@ def disk_view(direction, radius, shift=0.0):
     return View("disk", image, mask, lens, look_at(1.5 * np.asarray(direction), (0, 0, 0)))
 
 
-def test_nothing_in_common():
-    """Silhouettes that exclude each other are told, not turned into an empty mesh."""
+def test_silhouettes_without_a_common_point():
+    """Silhouettes that exclude each other are an error, not an empty mesh."""
     views = [disk_view((1, 0, 0), 8, shift=-25), disk_view((0, 1, 0), 8, shift=25)]
     with pytest.raises(ObjectOutOfFrame, match="2 views"):
         estimate_bounding_sphere(views)
@@ -223,7 +223,7 @@ def test_nothing_in_common():
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_other_device(views_of):
-    """Points on the CPU are answered by silhouettes on the GPU as by those on the CPU."""
+    """Silhouettes on the GPU give the same distances for points on the CPU."""
     points = torch.rand(1000, 3) - 0.5
     hull = VisualHull.from_views(views_of("box"), SAME, torch.device("cuda"))
     distance = hull.signed_distance(points).numpy()
