@@ -1,10 +1,12 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the model computes most of: public functions and their PyTorch references.
+"""The operations that take most of the time: one file each, in PyTorch and in Triton.
 
-A layer of the sparse stage: `routing_plan` (made once per object), `compressed_attention`,
-`selected_attention`, `window_attention`, `compression`, `normalization`, `gating`. The dense stage:
-`attention`. Routing: `nearest`. The field: `sparse_field`, `blending`, `compositing`. Each function
-asks `dispatch` whether its Triton kernel, in `kernels/gpu`, shall answer; references
-sum in the type that `precision` says.
+Sparse stage: `compressed_attention`, `selected_attention` and `window_attention`, which all run on
+`tile_attention`; `compression` and `block_mean`; `gating`; `layer_norm`. Dense stage: `attention`.
+Routing: `nearest`. Field: `sparse_field`, `blending`, `compositing`.
+
+Each file holds the public function and its reference implementation in PyTorch. Per call,
+`core.dispatch` decides between that and the Triton kernel of the same name in `gpu`.
+`reference.definitions` writes the operations as the paper does; the tests of both compare with it.
 """

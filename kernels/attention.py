@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one door to full softmax attention over packed sequences with grouped key/value heads.
+"""Full softmax attention over packed sequences with grouped key/value heads: the dense stage.
 
-All tokens of all instances lie one behind the other; offsets say where each instance begins.
-Nothing of size queries x keys is kept: torch's own fused attention works in tiles.
+The tokens of all instances are packed, one instance after the other; offsets say where each begins.
+Nothing of size queries x keys is stored: torch's own fused attention works in tiles.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def attention(
 def batched_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """The same for a batch of equally long sequences.
 
-    The query heads of a group are stacked as further rows of one long sequence, for without a
-    causal mask a row knows nothing of its position; so no key is ever repeated.
+    The query heads of a group are stacked as further rows of one long sequence, since without a
+    causal mask the position of a row does not matter; so no key is repeated.
 
     Args:
         query: [batch, queries, query heads, D].

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Weighted sums of rows, differentiable in the rows: what trilinear sampling comes down to."""
+"""Weighted sums of rows, differentiable in the rows: the gather of trilinear sampling."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 def blend_rows(rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
     """result[n] = sum_k weights[n, k] * rows[index[n, k]]; weights carry no gradient.
 
-    The kernel adds the gradient of a row in the order of the points, without atomics: the same
+    The kernel sums the gradient of a row in the order of the points, without atomics: the same
     bits in every run.
 
     Args:
         rows: [rows, channels].
-        index: [n, k] integer, below `rows`; a negative one stands for a missing row, a zero.
-        weights: [n, k], float32 or float64, in which the sums are made.
+        index: [n, k] integer, below `rows`; a negative index names a row of zeros.
+        weights: [n, k], float32 or float64, the type of the sums.
 
     Returns:
         [n, channels], in the type of the rows.
@@ -33,6 +33,6 @@ def blend_rows(rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
         return fused
     if len(rows) == 0:  # then every row is missing
         return (rows.sum() + weights.new_zeros(len(index), rows.shape[1])).to(rows.dtype)
-    known = index >= 0
-    blended = (rows[index.clamp(min=0).long()] * (weights * known)[..., None]).sum(1)
+    present = index >= 0
+    blended = (rows[index.clamp(min=0).long()] * (weights * present)[..., None]).sum(1)
     return blended.to(rows.dtype)

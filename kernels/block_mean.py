@@ -34,7 +34,7 @@ def block_mean(values: Tensor, blocks: Blocks) -> Tensor:
 
         fused: Tensor = launch(FusedBlockMean.apply, values, blocks)
         return fused
-    # In bfloat16 a sum over 512 tokens would lose whatever is below 1/256 of it.
+    # A sum over 512 tokens in bfloat16 would drop terms below 1/256 of it.
     wide = widened(values)
     total = wide.new_zeros(blocks.count, values.shape[1]).index_add(0, blocks.owners(), wide)
     return (total / blocks.token_offsets.diff()[:, None]).to(values.dtype)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Light along rays: how much of it ends at each sample, and sums over the samples of a ray.
 
-Samples of all rays lie one behind the other, near to far. Every sum runs along its ray in order,
+Samples are packed ray after ray, near to far. Every sum runs along its ray in order,
 so two runs give the same bits.
 """
 
@@ -24,13 +24,13 @@ def ray_weights(thickness: Tensor, ray: Tensor, rays: int) -> Tensor:
     """The share of a ray's light that ends at each of its samples.
 
     With t the optical thickness of the samples: w_k = (1 - exp(-t_k)) exp(-sum_{j<k} t_j).
-    The kernel stops where the light left is less than half a unit of the last place of 1, and
-    gives zero behind.
+    The kernel stops where the remaining light is below half the float32 spacing at 1, and gives
+    zero beyond.
 
     Args:
         thickness: [samples], not negative.
         ray: [samples] int64, ascending.
-        rays: how many there are.
+        rays: the number of rays.
 
     Returns:
         [samples].
@@ -51,7 +51,7 @@ def ray_sums(values: Tensor, ray: Tensor, rays: int) -> Tensor:
     Args:
         values: [samples, channels].
         ray: [samples] int64, ascending.
-        rays: how many there are.
+        rays: the number of rays.
 
     Returns:
         [rays, channels]; zeros for a ray without samples.

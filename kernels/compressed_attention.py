@@ -28,7 +28,7 @@ def compressed_attention(query: Tensor, key: Tensor, value: Tensor, plan: Routin
         query: [queries, query heads, D].
         key: [blocks, key/value heads, D], one per block.
         value: like key.
-        plan: whose blocks these are.
+        plan: with these blocks.
 
     Returns:
         [queries, query heads, D].

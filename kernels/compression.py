@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keys and values of the compressed branch: a residual network, then the mean of each block."""
+"""Keys and values of the compressed branch: the residual module, then the mean of each block."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .core.blocks import Blocks
     from .reference.definitions import Perceptron
 
-WIDEST = 128  # channels that a program of the kernel can hold
+WIDEST = 128  # most channels of a program of the kernel
 
 
 def residual_module(stream: Tensor, perceptron: Perceptron) -> Tensor:
@@ -28,13 +28,13 @@ def residual_module(stream: Tensor, perceptron: Perceptron) -> Tensor:
 
 
 def compress(stream: Tensor, perceptron: Perceptron, blocks: Blocks) -> Tensor:
-    """The mean of `residual_module` over each block; the kernel never writes it token by token.
+    """The mean of `residual_module` over each block; the kernel never stores it token by token.
 
-    Gradients go through the residual network once more.
+    The backward runs the residual module again.
 
     Args:
         stream: [tokens, width], block after block.
-        perceptron: of the residual network.
+        perceptron: of the residual module.
         blocks: of these tokens.
 
     Returns:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Layer norm without parameters, in float32 whatever the dtype, with the residual added first."""
+"""Layer norm without parameters, in float32 whatever the dtype, after an optional residual sum."""
 
 from __future__ import annotations
 

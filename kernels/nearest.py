@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is nearest to many points: the search behind routing by geometry.
+"""The nearest of many points: the search behind 3D-aware block routing (section 3.4).
 
-Distances and their smallest are found together, so nothing of size queries x points is kept.
+Distances and their minimum are computed together, so nothing of size queries x points is stored.
 Sums of squares are float32, term by term in the order of the axes and never fused, so that every
 implementation finds the same bits; among equal distances the lower index wins.
 """
@@ -18,17 +18,22 @@ from .core.dispatch import launch, uses_triton
 from .core.segments import chunks
 
 MOST_NEAREST = 256
-"""Points of a query that are found at once at most: a program holds them in registers."""
+"""Most points that are found for a query: a Triton program holds them in registers."""
 
 PAIRS_PER_CHUNK = 1 << 18  # distances of a chunk, which fit in the cache of a CPU core
 
 
 @dataclass(frozen=True)
 class Surfaces:
-    """Blocks of pixels that each see a point of a surface, or nothing."""
+    """Blocks of pixels; each pixel sees one point of a surface, or nothing.
 
-    points: Tensor  # [blocks, 3, pixels] float32, infinite where a pixel sees nothing
-    far: float  # the distance that stands for "nothing"
+    Attributes:
+        points: [blocks, 3, pixels] float32, infinite where a pixel sees nothing.
+        far: the distance that a pixel which sees nothing counts as.
+    """
+
+    points: Tensor
+    far: float
 
 
 def nearest(query: Tensor, points: Tensor, count: int) -> Tensor:
@@ -37,16 +42,16 @@ def nearest(query: Tensor, points: Tensor, count: int) -> Tensor:
     Args:
         query: [queries, axes] float32.
         points: [points, axes] float32.
-        count: how many, up to `MOST_NEAREST`.
+        count: points per query, up to `MOST_NEAREST`.
 
     Returns:
         [queries, min(count, points)] int64.
 
     Raises:
-        ValueError: if more are asked for.
+        ValueError: if `count` is larger.
         TypeError: if anything is not float32.
     """
-    _refuse_other_types(query, points)
+    _check_types(query, points)
     if count > MOST_NEAREST:
         raise ValueError(f"{count} nearest points; at most {MOST_NEAREST} are found at once")
     count = min(count, len(points))
@@ -61,14 +66,14 @@ def nearest(query: Tensor, points: Tensor, count: int) -> Tensor:
 
 
 def squared_surface_distance(query: Tensor, near: Tensor, surfaces: Surfaces) -> Tensor:
-    """How far each query is from the surface that some blocks see, squared.
+    """The squared distance of each query to the surface points that candidate blocks see.
 
-    A pixel that sees nothing counts as the distance `far`, also beside pixels farther than that.
+    A pixel that sees nothing counts as the distance `far`, even if others see points beyond it.
 
     Args:
         query: [queries, 3] float32.
         near: [queries, candidates] int64, blocks.
-        surfaces: what the blocks see.
+        surfaces: of all blocks.
 
     Returns:
         [queries, candidates]: the smallest squared distance to a point of the block.
@@ -76,7 +81,7 @@ def squared_surface_distance(query: Tensor, near: Tensor, surfaces: Surfaces) ->
     Raises:
         TypeError: if anything is not float32.
     """
-    _refuse_other_types(query, surfaces.points)
+    _check_types(query, surfaces.points)
     if uses_triton(query):
         from .gpu.nearest import fused_squared_surface_distance
 
@@ -113,15 +118,15 @@ def smallest(distance: Tensor, count: int) -> Tensor:
 def squared_distance(query: Tensor, points: Tensor) -> Tensor:
     """[queries, axes] and [axes, points] to [queries, points]."""
     total = query.new_zeros(len(query), points.shape[1])
-    for ours, theirs in zip(query.T, points, strict=True):
-        delta = ours[:, None] - theirs
+    for of_query, of_point in zip(query.T, points, strict=True):
+        delta = of_query[:, None] - of_point
         total += delta.square_()
     return total
 
 
-def _refuse_other_types(*places: Tensor) -> None:
-    """Distances in 16 bits would route tokens elsewhere."""
-    if wrong := [str(each.dtype) for each in places if each.dtype != torch.float32]:
+def _check_types(*points: Tensor) -> None:
+    """Raise TypeError unless all are float32: shorter distances would select other blocks."""
+    if wrong := [str(each.dtype) for each in points if each.dtype != torch.float32]:
         raise TypeError(f"distances are found in float32, not in {' and '.join(wrong)}")
 
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The selected branch: every query attends to all tokens of the few blocks its table names."""
+"""The selected branch: every query attends to all tokens of its few selected blocks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def selected_attention(
 ) -> tuple[Tensor, Tensor]:
     """SelAttn of eqs. (1) and (2): one softmax over all tokens of the selected blocks.
 
-    A block named twice counts twice. A query that names no block gets zeros (DEFECT 9,
+    A block selected twice counts twice. A query that names no block gets zeros (DEFECT 9,
     docs/deviations.md).
 
     Args:
@@ -28,7 +28,7 @@ def selected_attention(
         key: [tokens, key/value heads, D], block after block; query head h reads key/value head
             h // group.
         value: like key.
-        plan: whose table names the blocks.
+        plan: with the block table.
 
     Returns:
         The attended values [queries, query heads, D], and the log-sum-exp in base 2

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Features between the kept voxels of a fine grid, with a coarse grid where none are, decoded.
+"""Features sampled from the kept voxels of a fine grid, elsewhere from a coarse grid, and decoded.
 
 Grid axes are [z, y, x], points (x, y, z). The outermost voxels lie on the faces of the cube.
 """
@@ -33,16 +33,16 @@ def sample(points: Tensor, grid: SparseGrid, blend: Blend = blend_rows) -> Tenso
     Args:
         points: [points, 3] (x, y, z).
         grid: what is sampled.
-        blend: a weighted sum of rows, for callers who know a faster one where they are.
+        blend: the weighted sum of rows, for callers that have a faster one for their device.
     """
-    places, weights = corners(points, grid.bricks.resolution, grid.half_side)
-    row = grid.bricks.rows(places)
+    voxels, weights = corners(points, grid.bricks.resolution, grid.half_side)
+    row = grid.bricks.rows(voxels)
     result = blend(grid.rows, row, weights)
     missing = row < 0
     partly = torch.nonzero(missing.any(1))[:, 0]
     if len(partly) == 0:
         return result
-    nearest = grid.coarse.flatten(1).T[grid.cells(places[partly])]
+    nearest = grid.coarse.flatten(1).T[grid.cells(voxels[partly])]
     added = ((weights * missing)[partly, :, None] * nearest).sum(1)
     return result.index_add(0, partly, added.to(result.dtype))
 
@@ -50,16 +50,16 @@ def sample(points: Tensor, grid: SparseGrid, blend: Blend = blend_rows) -> Tenso
 def decode(
     points: Tensor, grid: SparseGrid, networks: Sequence[Network], blend: Blend = blend_rows
 ) -> Tensor:
-    """Bias-free ReLU networks on the feature at each point; on a card it is never written.
+    """Bias-free ReLU networks on the feature at each point, which the kernel never stores.
 
     Gradients reach rows, coarse grid and layers, not the points; they are sums in a fixed order.
 
     Args:
         points: [points, 3] (x, y, z).
         grid: what is sampled.
-        networks: of each the matrices [outputs, inputs] as of `torch.nn.Linear`, the first one on
-            the channels.
-        blend: as for `sample`, where features are written after all.
+        networks: the matrices [outputs, inputs] of each, as of `torch.nn.Linear`; the first one
+            reads the channels.
+        blend: as for `sample`, used by the reference implementation.
 
     Returns:
         [points, outputs of the last layers, network after network], before any activation.

@@ -23,7 +23,7 @@ from .attention import group_heads
 from .core.dispatch import launch, uses_triton
 from .core.precision import wide_type, widened
 from .core.segments import ranges
-from .core.workers import share_out
+from .core.workers import run_in_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,10 +52,10 @@ def tile_attention(
 
 
 def _check(query: Tensor, key: Tensor, value: Tensor, tiles: QueryTiles) -> None:
-    """A kernel reads and writes where the plan says: outside of a tensor, if it is another's."""
-    alike = key.shape == value.shape and query.dtype == key.dtype == value.dtype
+    """Raise ValueError for tensors of another plan: a kernel would read outside of them."""
+    equal = key.shape == value.shape and query.dtype == key.dtype == value.dtype
     heads = query.shape[2] == key.shape[2] and query.shape[1] % key.shape[1] == 0
-    if not (alike and heads and (len(query), len(key)) == tiles.lengths):
+    if not (equal and heads and (len(query), len(key)) == tiles.lengths):
         found = ", ".join(f"{each.dtype} {list(each.shape)}" for each in (query, key, value))
         raise ValueError(
             f"query, key and value are {found}; the plan has {tiles.lengths[0]} queries and "
@@ -65,16 +65,23 @@ def _check(query: Tensor, key: Tensor, value: Tensor, tiles: QueryTiles) -> None
 
 @dataclass(frozen=True)
 class _Tile:
-    """The queries of a tile and all tokens that one of them sees."""
+    """The queries of a tile and all tokens that one of them attends to.
 
-    queries: Tensor  # [queries] int64
-    tokens: Tensor  # [tokens] int64
-    bias: Tensor  # [queries, tokens] float32, 0 where a query sees a token, else -inf
-    blind: Tensor  # [queries] bool, sees nothing at all
+    Attributes:
+        queries: [queries] int64.
+        tokens: [tokens] int64.
+        bias: [queries, tokens] float32, 0 where a query attends to a token, else -inf.
+        blind: [queries] bool, attends to nothing.
+    """
+
+    queries: Tensor
+    tokens: Tensor
+    bias: Tensor
+    blind: Tensor
 
 
 def _walk(tiles: QueryTiles, runs: KeyRuns, part: int, parts: int) -> Iterator[_Tile]:
-    """Every tile that sees anything; of `parts` shares, one."""
+    """Every tile that reads anything; part number `part` of `parts`."""
     bits = torch.arange(tiles.queries.shape[1], device=runs.mask.device)
     spans = enumerate(pairwise(runs.offsets.tolist()))
     for number, (first, last) in islice(spans, part, None, parts):
@@ -90,7 +97,7 @@ def _walk(tiles: QueryTiles, runs: KeyRuns, part: int, parts: int) -> Iterator[_
 
 
 class _TileAttention(torch.autograd.Function):
-    """The reference. Probabilities are computed again on the way back."""
+    """The reference implementation; the backward computes the probabilities again."""
 
     @staticmethod
     def forward(
@@ -116,7 +123,7 @@ class _TileAttention(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        dtype = grad.dtype  # whose precision would be lost in scores, and in sums over queries
+        dtype = grad.dtype  # too short for scores, and for sums over queries
         query, key, value, out, grad = map(widened, (*ctx.saved_tensors, grad))
         scale = 1 / math.sqrt(query.shape[2])
         runs = ctx.tiles.runs
@@ -125,8 +132,8 @@ class _TileAttention(torch.autograd.Function):
         def accumulate(part: int, parts: int) -> Tensor:
             grads = torch.stack([torch.zeros_like(key), torch.zeros_like(value)])
             for tile in _walk(ctx.tiles, runs, part, parts):
-                asking = (tensor[tile.queries] for tensor in (query, grad, inner))
-                q, g, dot = (group_heads(tensor, key.shape[1]) for tensor in asking)
+                rows = (tensor[tile.queries] for tensor in (query, grad, inner))
+                q, g, dot = (group_heads(tensor, key.shape[1]) for tensor in rows)
                 weights, _ = _softmax(query[tile.queries], key[tile.tokens], tile)
                 slope = weights * (g @ value[tile.tokens].permute(1, 2, 0) - dot) * scale
                 query_grad[tile.queries] = _ungroup(slope @ key[tile.tokens].transpose(0, 1), tile)
@@ -145,7 +152,7 @@ def _attended(query: Tensor, key: Tensor, value: Tensor, tile: _Tile) -> tuple[T
         query: [n, Hq, D].
         key: [tokens, Hk, D].
         value: like key.
-        tile: whose queries and tokens these are.
+        tile: of these queries and tokens.
     """
     if query.is_cpu:
         return _attended_on_cpu(query, key, value, tile)
@@ -157,7 +164,7 @@ def _attended(query: Tensor, key: Tensor, value: Tensor, tile: _Tile) -> tuple[T
 def _attended_on_cpu(
     query: Tensor, key: Tensor, value: Tensor, tile: _Tile
 ) -> tuple[Tensor, Tensor]:
-    """The same by torch's fused attention, whose public name does not give the log-sum-exp."""
+    """The same by torch's fused attention; its public function does not return the log-sum-exp."""
     fused = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu  # noqa: SLF001
     batch, group = key.shape[1], query.shape[1] // key.shape[1]
     rows = query.transpose(0, 1).unflatten(0, (batch, group))
@@ -169,8 +176,8 @@ def _attended_on_cpu(
 
 
 def _on_threads(work: Callable[[int, int], Result], like: Tensor) -> list[Result]:
-    """Tiles on the threads of a CPU; other devices have their own order of work."""
-    return share_out(work) if like.is_cpu else [work(0, 1)]
+    """Distribute tiles over the threads of a CPU; other devices schedule by themselves."""
+    return run_in_parts(work) if like.is_cpu else [work(0, 1)]
 
 
 def _softmax(query: Tensor, key: Tensor, tile: _Tile) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every kernel against its reference, values and gradients, where and in what types it will run.
+"""Every kernel against its reference implementation, on the device and in the types of its use.
 
 The reference computes in float64 from the same rounded inputs, on the same device. A kernel is
 right if the root mean square of its error is small against that of the result, if it wrote every
@@ -55,13 +55,21 @@ _POISON = 64 << 20  # bytes that are filled with NaN and given back before a ker
 
 @dataclass(frozen=True)
 class Check:
-    """One kernel in one type."""
+    """One kernel in one type.
+
+    Attributes:
+        name: of the kernel.
+        dtype: of its inputs.
+        errors: of the value, then of each gradient.
+        allowed: the largest error that passes.
+        repeats: the same bits in a second run.
+    """
 
     name: str
     dtype: str
-    errors: tuple[float, ...]  # of the value, then of each gradient
+    errors: tuple[float, ...]
     allowed: float
-    repeats: bool  # the same bits in a second run
+    repeats: bool
 
     @property
     def ok(self) -> bool:
@@ -70,7 +78,7 @@ class Check:
 
 
 def run_checks(device: torch.device) -> Iterator[Check]:
-    """All kernels, in all types that they know on this device, one after the other."""
+    """All kernels, in all types that they support on this device, one after the other."""
     for name, run in searches(device).items():
         yield exact(name, run)
     for dtype in (torch.float16, torch.float32) if interpreting() else ALLOWED:
@@ -89,7 +97,7 @@ def compared(name: str, function: Function, inputs: list[Tensor]) -> Check:
 
 
 def exact(name: str, run: Callable[[], Tensor]) -> Check:
-    """A kernel that must find what its reference finds, bit by bit."""
+    """A kernel whose result must be equal to the reference bit by bit."""
     results = []
     for way in ("triton", "triton", "reference"):
         with forced(way):
@@ -116,9 +124,7 @@ def layers(device: torch.device) -> dict[str, tuple[Function, list[Tensor]]]:
     plan = rough_plan(device)
     own = RoutingPlan(plan.blocks.token_offsets[plan.blocks.instance_offsets.long()], plan.blocks)
     tokens, blocks = int(plan.blocks.token_offsets[-1]), plan.blocks.count
-    asking, own_asking = (
-        _random(device, count, HEADS[0], WIDTH) for count in (plan.queries, tokens)
-    )
+    query, own_query = (_random(device, count, HEADS[0], WIDTH) for count in (plan.queries, tokens))
     seen, means = (
         [_random(device, count, HEADS[1], WIDTH, seed=seed) for seed in (1, 2)]
         for count in (tokens, blocks)
@@ -129,20 +135,20 @@ def layers(device: torch.device) -> dict[str, tuple[Function, list[Tensor]]]:
     maps = [_random(device, *shape) / 8 for shape in ((width, width), (width,)) * 2]
     pair = [_random(device, 301, 1024, seed=seed) for seed in (5, 6)]
     return {
-        "selected": (lambda q, k, v: selected_attention(q, k, v, plan)[0], [asking, *seen]),
+        "selected": (lambda q, k, v: selected_attention(q, k, v, plan)[0], [query, *seen]),
         "selected, one by one": (
             lambda q, k, v: selected_attention(q, k, v, plan.tiled(1))[0],
-            [asking, *seen],
+            [query, *seen],
         ),
-        "compressed": (lambda q, k, v: compressed_attention(q, k, v, plan), [asking, *means]),
-        "window": (lambda q, k, v: window_attention(q, k, v, own), [own_asking, *seen]),
+        "compressed": (lambda q, k, v: compressed_attention(q, k, v, plan), [query, *means]),
+        "window": (lambda q, k, v: window_attention(q, k, v, own), [own_query, *seen]),
         "block mean": (lambda x: block_mean(x, plan.blocks), [seen[0].flatten(1)]),
         "compression": (
             lambda x, *network: compress(x, Perceptron(*network), plan.blocks),
             [seen[0].flatten(1), *maps],
         ),
         "norm": (layer_norm, [stream, branches[0]]),
-        "norm of heads": (layer_norm, [asking]),
+        "norm of heads": (layer_norm, [query]),
         "both gates": (both_gates, [logits[:, :2048], logits[:, 1024:], logits, *branches, *pair]),
         "gates": (lambda g, *parts: gated_sum(g, parts).compute(), [logits, *branches]),
     }
@@ -164,8 +170,8 @@ def fields(device: torch.device) -> dict[str, tuple[Function, list[Tensor]]]:
 
     def decoded(rows: Tensor, coarse: Tensor, *network: Tensor) -> Tensor:
         grid = SparseGrid(rows, Bricks(numbers, 4), coarse, HALF_SIDE)
-        places = _wide(points[off_kinks(points, grid, network)], rows)
-        return decode(places, grid, [network, network[2:]])
+        chosen = _wide(points[off_kinks(points, grid, network)], rows)
+        return decode(chosen, grid, [network, network[2:]])
 
     return {
         "light along rays": (lambda t: ray_weights(t, ray, 50), [thickness]),
@@ -179,8 +185,8 @@ def fields(device: torch.device) -> dict[str, tuple[Function, list[Tensor]]]:
 def off_kinks(points: Tensor, grid: SparseGrid, network: tuple[Tensor, ...]) -> Tensor:
     """The points [points] bool where no hidden value is about zero.
 
-    There, rounding decides whether a gradient passes: a few such points among many would say more
-    of the last bits than of a kernel.
+    There, rounding decides whether a gradient passes: a few such points among many would measure
+    the last bits, not the kernel.
     """
     exact = replace(grid, rows=grid.rows.double(), coarse=grid.coarse.double())
     with forced("reference"):
@@ -199,7 +205,7 @@ def both_gates(merge: Tensor, cross: Tensor, own: Tensor, *branches: Tensor) -> 
 
 
 def rough_plan(device: torch.device) -> RoutingPlan:
-    """Two instances, blocks of 1 to 200 tokens, names twice, out of range, and none at all."""
+    """Two instances, blocks of 1 to 200 tokens, ids twice, out of range, and none at all."""
     generator = torch.Generator().manual_seed(0)
     table = torch.randint(-2, 8, (1, sum(_QUERIES), 8), generator=generator)
     table[:, 40:60] = -1
@@ -222,7 +228,7 @@ def _results(function: Function, inputs: list[Tensor], way: str) -> list[Tensor]
 
 
 def _poison(device: torch.device) -> None:
-    """Leave NaN in the memory that the next tensors will be made of."""
+    """Fill memory with NaN and free it: the next tensors are allocated there."""
     if device.type == "cuda":
         torch.full((_POISON // 4,), torch.nan, device=device)
         for size in (1 << 10, 1 << 14, 1 << 18):
@@ -230,7 +236,7 @@ def _poison(device: torch.device) -> None:
 
 
 def _wide(tensor: Tensor, like: Tensor) -> Tensor:
-    """In float64 beside float64, else in float32: what places and weights are never short of."""
+    """In float64 beside float64, else in float32: points and weights are never shorter."""
     return tensor.to(wide_type(like.dtype))
 
 

@@ -28,7 +28,7 @@ SIDE = 128
 
 @dataclass(frozen=True)
 class FlexAttention:
-    """A block table as flex_attention wants it, made once."""
+    """A block table as the block mask of flex_attention, made once."""
 
     mask: BlockMask
     attend: Callable[..., Any]
@@ -38,20 +38,20 @@ class FlexAttention:
         """Prepare the first table of a plan.
 
         Args:
-            plan: whose table names no block twice.
+            plan: with a table that selects no block twice.
             compiled: by Inductor, which needs a C++ compiler, or on a card.
         """
-        named, owners = _named_blocks(plan), plan.blocks.owners()
+        selected, owners = _selected_blocks(plan), plan.blocks.owners()
 
-        def sees(_batch: Tensor, _head: Tensor, query: Tensor, key: Tensor) -> Tensor:
-            return named[query, owners[key]]
+        def attends(_batch: Tensor, _head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+            return selected[query, owners[key]]
 
-        columns = _touched(named, owners)
+        columns = _touched(selected, owners)
         mask = BlockMask.from_kv_blocks(
             columns.sum(1, dtype=torch.int32)[None, None],
             columns.int().argsort(dim=1, descending=True, stable=True).int()[None, None],
             BLOCK_SIZE=SIDE,
-            mask_mod=sees,
+            mask_mod=attends,
             seq_lengths=(plan.queries, len(owners)),
         )
         attend: Callable[..., Any] = flex_attention
@@ -65,27 +65,27 @@ class FlexAttention:
         return out[0].transpose(0, 1)
 
 
-def _named_blocks(plan: RoutingPlan) -> Tensor:
-    """Whether a query names a block, [queries, blocks of all instances] bool."""
+def _selected_blocks(plan: RoutingPlan) -> Tensor:
+    """Whether a query selects a block, [queries, blocks of all instances] bool."""
     if plan.table is None:
         raise ValueError("this plan holds no block table")
     first = plan.blocks.instance_offsets.long()
     instance = owners_of_offsets(plan.query_offsets)[:, None]
     ids, begin = plan.table[0].long(), first[instance]
     valid = (ids >= 0) & (ids < first.diff()[instance])
-    named = torch.zeros(
+    selected = torch.zeros(
         plan.queries, plan.blocks.count + 1, dtype=torch.bool, device=plan.table.device
     )
-    named.scatter_(1, torch.where(valid, ids + begin, plan.blocks.count), value=True)
-    return named[:, :-1]
+    selected.scatter_(1, torch.where(valid, ids + begin, plan.blocks.count), value=True)
+    return selected[:, :-1]
 
 
-def _touched(named: Tensor, owners: Tensor) -> Tensor:
-    """Which columns of 128 keys somebody in 128 queries sees, [rows, columns] bool."""
-    row = torch.arange(len(named), device=named.device) // SIDE
-    rows = torch.zeros(int(row[-1]) + 1, named.shape[1], device=named.device)
-    rows.index_reduce_(0, row, named.float(), "amax")
-    column = torch.arange(len(owners), device=named.device) // SIDE
-    overlap = torch.zeros(named.shape[1], int(column[-1]) + 1, device=named.device)
+def _touched(selected: Tensor, owners: Tensor) -> Tensor:
+    """Which columns of 128 keys one of 128 queries attends to, [rows, columns] bool."""
+    row = torch.arange(len(selected), device=selected.device) // SIDE
+    rows = torch.zeros(int(row[-1]) + 1, selected.shape[1], device=selected.device)
+    rows.index_reduce_(0, row, selected.float(), "amax")
+    column = torch.arange(len(owners), device=selected.device) // SIDE
+    overlap = torch.zeros(selected.shape[1], int(column[-1]) + 1, device=selected.device)
     overlap[owners, column] = 1
     return rows @ overlap > 0

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Both stages of the network at full size, through the pipeline, with random weights.
 
-Random weights know no surface. So the decoder of the dense stage is replaced by the visual hull of
-the views; everything else is what a checkpoint would run, but for the frozen image features.
+Random weights predict no surface. So the decoder of the dense stage is replaced by the visual hull
+of the views; all else is what a checkpoint runs, except the frozen image features.
 """
 
 from __future__ import annotations
@@ -47,17 +47,23 @@ _OF_IMAGE = ("image_to_image", "image_to_volume")
 
 @dataclass(frozen=True)
 class StageCost:
-    """What one stage of the pipeline took."""
+    """Time, memory and work of one stage of the pipeline.
+
+    Attributes:
+        seconds: of the stage.
+        peak_gigabytes: allocated on the GPU; None without one.
+        product_tflop: of matrix products and fused attention as torch counts them.
+    """
 
     seconds: float
-    peak_gigabytes: float | None  # allocated on the card; nothing where there is none
-    product_tflop: float  # of matrix products and fused attention as torch counts them
+    peak_gigabytes: float | None
+    product_tflop: float
 
 
 def run_network(views: Views, config: ModelConfig, device: torch.device) -> dict[str, Any]:
     """Run the pipeline's prediction twice, to warm up and count, then to time.
 
-    On a card nothing but kernels may answer: a reference attention is an error.
+    On a GPU only Triton kernels may run: a reference implementation is an error.
     """
     weights = RandomWeights(Path(), config, _hull(views, device))
     implementation = "triton" if device.type == "cuda" else "auto"
@@ -113,7 +119,7 @@ def small_size() -> ModelConfig:
 
 
 class KnownShape(nn.Module, Decoder):
-    """A decoder that knows the distance without its feature."""
+    """A decoder whose signed distance does not depend on the feature."""
 
     def __init__(self, distance: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
@@ -130,10 +136,10 @@ class KnownShape(nn.Module, Decoder):
 
 @dataclass(frozen=True)
 class RandomWeights(Checkpoint):
-    """A checkpoint that is made up when it is loaded.
+    """A checkpoint whose weights are drawn when it is loaded.
 
     Attributes:
-        shape: signed distance to the surface that the dense stage shall find.
+        shape: signed distance to the surface that the dense stage finds.
         plans: of the sparse stages that ran, as they ran.
     """
 
@@ -161,7 +167,7 @@ class RandomWeights(Checkpoint):
         return "random"
 
     def exponentials(self) -> int:
-        """Of all attention of the sparse stage: one per query head and key that it sees."""
+        """Exponentials of all attention of the sparse stage: one per query head, query and key."""
         routes, config, pairs = self.plans[-1].routes, self.config.sparse.transformer, 0
         both = config.depth + len(config.skip_links)
         for names, layers in ((_OF_VOLUME, both), (_OF_IMAGE, config.depth)):
@@ -177,7 +183,7 @@ class RandomWeights(Checkpoint):
 
 
 class Meter:
-    """Hears of the pipeline's stages and measures each, from its first report to its last."""
+    """Receives the progress of the pipeline and measures each stage from first to last report."""
 
     def __init__(self, device: torch.device, *, counting: bool) -> None:
         self.costs: dict[str, StageCost] = {}
@@ -186,7 +192,7 @@ class Meter:
         self._counter: FlopCounterMode | None = None
 
     def __call__(self, stage: str, fraction: float, message: str) -> None:
-        """Begin with a new name; each report of a whole stage takes the place of the one before."""
+        """A new name begins a stage; each report of a finished one replaces the one before."""
         if stage != self._stage and not message:  # a report with a message comes before the stage
             self._start(stage)
         elif fraction == 1:

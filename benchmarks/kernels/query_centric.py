@@ -5,8 +5,8 @@
 Forward and gradient of the queries take one query per program: 16 heads are the 16 rows of a
 matrix instruction, and every query reads its keys anew. The gradient of the keys takes a piece of
 the keys per program and gathers 8 of the queries that selected it at a time, from a list that is
-sorted out in every call. The loops are ours, without their dependent loads from block to block:
-if anything, the baseline is faster than what is published.
+sorted out in every call. The loops are those of `kernels`, without dependent loads from block
+to block: if anything, the baseline is faster than what is published.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def one_by_one(plan: RoutingPlan) -> QueryTiles:
 
 
 def gathered(tiles: QueryTiles) -> QueryTiles:
-    """For every block, the queries that selected it, 8 together wherever they come from."""
+    """For every block, the queries that selected it, in groups of 8."""
     order = torch.argsort(tiles.entry_block, stable=True)
     readers = torch.bincount(tiles.entry_block, minlength=tiles.blocks.count)
     chunks = -(-readers // GATHERED)
@@ -64,4 +64,4 @@ def gathered(tiles: QueryTiles) -> QueryTiles:
     numbers = torch.arange(len(queries), device=order.device)
     all_queries = tiles.entry_mask.new_full((len(queries),), (1 << GATHERED) - 1)
     owner = owners_of_sizes(chunks)
-    return QueryTiles(queries, tiles.blocks, tiles.names, numbers, owner, all_queries)
+    return QueryTiles(queries, tiles.blocks, tiles.selections, numbers, owner, all_queries)

@@ -51,11 +51,17 @@ _PIXELS = 128  # of a silhouette of the toy
 
 @dataclass(frozen=True)
 class Scene:
-    """The routing of one object, one plan per direction of attention."""
+    """The routing of one object, one plan per direction of attention.
+
+    Attributes:
+        name: of the object.
+        plans: of the four directions.
+        seconds: that choosing the blocks took.
+    """
 
     name: str
     plans: dict[str, RoutingPlan]
-    seconds: float = 0.0  # that choosing the blocks took
+    seconds: float = 0.0
 
     def repeated(self, queries: int) -> Scene:
         """The object as often as it takes to have `queries` volume tokens, as further instances.

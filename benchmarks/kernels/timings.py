@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Selected attention on a clock: against what it replaces, in one run, on the same tensors."""
+"""Selected attention timed against what it replaces, in one run, on the same tensors."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ LOGGER = logging.getLogger(__name__)
 
 CPU_HEADS, CARD_HEADS, WIDTH = (16, 1), (32, 2), 32
 BASELINE_MILLISECONDS = 60.0
-"""What the query-centric forward may take from volume to volume at the paper's size on an H200,
-whose cache bounds it by 39: against a slower one, nothing is won."""
+"""Most that the query-centric forward may take from volume to volume at the paper's size on an
+H200, whose cache bounds it by 39. A slower baseline is no fair comparison."""
 _DENSE_FROM = 2048
 _LOOP_QUERIES = 256
 _SELECTED = "selected, reference"
@@ -41,18 +41,28 @@ _EXPONENTIALS = 16  # per clock and multiprocessor, from Ampere to Hopper
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table."""
+    """One line of the table.
+
+    Attributes:
+        name: of what was timed.
+        tokens: number of queries.
+        milliseconds: of the best run, or the median on a GPU.
+        useful_tflops: of the pairs that the table selects, 4 D per pair and head.
+        gigabytes_per_second: of keys and values, counted each time a tile reads them.
+        share_of_bound: on a GPU, the time of its exponentials or products, whichever are slower,
+            over the time of the run.
+    """
 
     name: str
-    tokens: int  # queries
+    tokens: int
     milliseconds: float
-    useful_tflops: float  # of the pairs that were asked for, 4 D per pair and head
-    gigabytes_per_second: float | None  # of keys and values, each time a tile reads them
-    share_of_bound: float | None  # on a card, of its exponentials or products, if these are slower
+    useful_tflops: float
+    gigabytes_per_second: float | None
+    share_of_bound: float | None
 
 
 def against_loop(scene: Scene) -> list[Row]:
-    """The reference, and a loop over the queries that a reader would write first."""
+    """The reference implementation, and a plain loop over the queries."""
     plan = first_queries(scene.plans["volume_to_volume"], _LOOP_QUERIES)
     query, key, value = _streams(plan, CPU_HEADS, torch.float32)
     plan.selected  # noqa: B018 - made once per object, so not on the clock
@@ -82,7 +92,7 @@ def against_dense(scene: Scene) -> list[Row]:
 
 
 def dense_over_selected(rows: list[Row]) -> dict[int, float]:
-    """Time of dense attention as a multiple of the selected one's, by tokens; above 1 it pays."""
+    """Time of dense attention over that of selected attention, by tokens."""
     times: dict[str, dict[int, float]] = {
         kind: {row.tokens: row.milliseconds for row in rows if row.name.startswith(name)}
         for kind, name in (("dense", "dense, torch"), ("selected", _SELECTED))
@@ -131,7 +141,7 @@ def on_card(direction: str, plan: RoutingPlan) -> list[Row]:
 
 
 def baseline_counts(rows: list[Row]) -> bool:
-    """Whether the query-centric design was fast enough to be compared with."""
+    """Whether the query-centric design is fast enough for a fair comparison."""
     name = "volume_to_volume, query-centric, forward"
     return any(row.name == name and row.milliseconds <= BASELINE_MILLISECONDS for row in rows)
 
@@ -144,10 +154,10 @@ def over_query_centric(rows: list[Row]) -> dict[str, float]:
 
 
 def _seconds(name: str, prepare: Callable[[], Callable[[], object]]) -> float | None:
-    """The time of one way; nothing, and a warning, where what we compare with cannot run."""
+    """The time of one implementation; None, and a warning, if a baseline cannot run."""
     try:
         return clock(prepare())
-    except Exception as error:  # whatever stops a comparison, ours is still heard
+    except Exception as error:  # whatever stops a comparison, tiles are still timed
         if "tiles" in name:
             raise
         LOGGER.warning("%s does not run here: %s", name, error)
@@ -155,14 +165,14 @@ def _seconds(name: str, prepare: Callable[[], Callable[[], object]]) -> float | 
 
 
 def loop(query: Tensor, key: Tensor, value: Tensor, plan: RoutingPlan) -> Tensor:
-    """Selected attention as it is defined: query by query. One instance, one table."""
+    """Selected attention query by query, as it is defined. One instance, one table."""
     if plan.table is None:
         raise ValueError("this plan holds no block table")
     out = torch.zeros_like(query)
     for number, row in enumerate(plan.table[0].long()):
-        names = row[row >= 0]
-        starts = plan.blocks.token_offsets[names].long()
-        tokens = ranges(starts, plan.blocks.token_offsets[names + 1] - starts)
+        blocks = row[row >= 0]
+        starts = plan.blocks.token_offsets[blocks].long()
+        tokens = ranges(starts, plan.blocks.token_offsets[blocks + 1] - starts)
         rows = group_heads(query[number, None], key.shape[1])
         scores = rows @ key[tokens].permute(1, 2, 0) / query.shape[2] ** 0.5
         out[number] = (scores.softmax(-1) @ value[tokens].transpose(0, 1)).flatten(0, 1)
@@ -172,8 +182,8 @@ def loop(query: Tensor, key: Tensor, value: Tensor, plan: RoutingPlan) -> Tensor
 def first_queries(plan: RoutingPlan, count: int, *, keys_too: bool = False) -> RoutingPlan:
     """The plan of the first queries of one instance; on request of as many keys, in whole blocks.
 
-    A block that is cut off is replaced by the block as far from the end, so that every query sees
-    as many keys as before.
+    A block that is cut off is replaced by the block as far from the end, so that every query
+    selects as many keys as before.
     """
     from kernels.core.blocks import Blocks
     from kernels.core.routing_plan import RoutingPlan
@@ -235,14 +245,14 @@ def _row(
     flops = (10 if "backward" in name else 4) * WIDTH * pairs * heads[0]  # five products, or two
     card = plan.query_offsets.is_cuda
     read = pairs * numbers.traffic * heads[1] * 2 * WIDTH * (2 if card else 4)
-    ours = not dense and "flex" not in name  # elsewhere nobody knows how often a key is read
+    counted = not dense and "flex" not in name  # of others, reads of keys are unknown
     bound = max(exponential_seconds(pairs * heads[0]), flops / product_rate()) if card else None
     return Row(
         name,
         numbers.queries,
         1000 * seconds,
         flops / seconds / 1e12,
-        read / seconds / 1e9 if ours else None,
+        read / seconds / 1e9 if counted else None,
         None if bound is None else bound / seconds,
     )
 

@@ -24,12 +24,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Case:
-    """One folder of the golden data."""
+    """One folder of the golden data.
+
+    Attributes:
+        folder: of the case.
+        kind: which part of the model it is about.
+        config: sizes and switches.
+        weights: by released names, after the name of the module.
+        inputs: tensors by name.
+        expected: results by name.
+    """
 
     folder: Path
     kind: str
     config: dict[str, Any]
-    weights: dict[str, Tensor]  # released names, with the module in front
+    weights: dict[str, Tensor]
     inputs: dict[str, Tensor]
     expected: dict[str, Tensor]
 

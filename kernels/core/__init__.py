@@ -1,3 +1,3 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the operations share: dispatch, precision, blocks, routing plans, CPU workers."""
+"""What the operations share: dispatch, precision, segments, blocks, routing plans, CPU workers."""

@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Blocks:
-    """How the tokens of all instances, one behind the other, fall into blocks.
+    """The blocks of a packed token stream, one instance after the other.
 
     Every block holds at least one token; empty ones do not exist.
+
+    Attributes:
+        token_offsets: [blocks + 1] int, tokens before each block, over all instances.
+        instance_offsets: [instances + 1] int, blocks before each instance.
     """
 
-    token_offsets: Tensor  # [blocks + 1] int, tokens before each block, over all instances
-    instance_offsets: Tensor  # [instances + 1] int, blocks before each instance
+    token_offsets: Tensor
+    instance_offsets: Tensor
 
     @property
     def count(self) -> int:
@@ -35,7 +39,7 @@ class Blocks:
         return int(self.token_offsets[-1])
 
     def check(self, stream: Tensor) -> None:
-        """Raise ValueError unless these are the blocks of a stream: kernels read where they say."""
+        """Raise ValueError unless the blocks cover a stream: a kernel would read outside of it."""
         if len(stream) != self.tokens:
             raise ValueError(f"{len(stream)} tokens; the blocks hold {self.tokens}")
 

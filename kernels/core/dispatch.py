@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which implementation answers: Triton on CUDA, the PyTorch reference everywhere else.
+"""Which implementation runs: Triton on CUDA, the PyTorch reference everywhere else.
 
-`auto` decides per call and says once what it decided and why. `forced("reference")` decides for
-everything inside its `with`; the variable LSRM_KERNELS does so for a whole process.
+`auto` decides per call and logs each decision once, with its reason. `forced("reference")` decides
+for every call inside its `with`, the variable LSRM_KERNELS for a whole process.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ _FORCED: ContextVar[str | None] = ContextVar("forced", default=None)
 
 @contextmanager
 def forced(choice: str) -> Iterator[None]:
-    """Let one implementation answer inside this context, whatever LSRM_KERNELS says.
+    """Run one implementation inside this context, whatever the value of LSRM_KERNELS.
 
     Args:
         choice: "triton", "reference", or "auto".
 
     Raises:
-        ValueError: for any other word.
+        ValueError: for any other string.
     """
     token = _FORCED.set(_checked(choice, "forced()"))
     try:
@@ -58,7 +58,7 @@ def choice() -> str:
 
 
 def uses_triton(tensor: Tensor) -> bool:
-    """Whether a kernel that reads this tensor runs in Triton.
+    """Whether an operation on this tensor runs in Triton.
 
     Raises:
         RuntimeError: if Triton is forced where it cannot run.
@@ -69,7 +69,7 @@ def uses_triton(tensor: Tensor) -> bool:
     obstacle = _obstacle(tensor, wanted)
     if wanted == "triton" and obstacle:
         raise RuntimeError(f"Triton kernels are forced, but {obstacle}.")
-    _announce("reference" if obstacle else "Triton", obstacle or f"tensors on {tensor.device.type}")
+    _log_once("reference" if obstacle else "Triton", obstacle or f"tensors on {tensor.device.type}")
     return not obstacle
 
 
@@ -98,13 +98,13 @@ def _obstacle(tensor: Tensor, wanted: str) -> str:
     if not _installed():
         return "Triton is not installed"
     if tensor.dtype not in _DTYPES:
-        return f"{tensor.dtype} is not among its types"
+        return f"it does not support {tensor.dtype}"
     if wanted == "triton" and interpreting():
         if tensor.dtype == torch.bfloat16:
             return "Triton's interpreter multiplies bfloat16 wrongly; use float32 or float16"
         return ""
     if not tensor.is_cuda:
-        return f"the tensors lie on {tensor.device.type}, not on CUDA"
+        return f"the tensors are on {tensor.device.type}, not on CUDA"
     capability = torch.cuda.get_device_capability(tensor.device)
     if capability < _OLDEST:
         return f"compute capability {capability} is older than {_OLDEST}"
@@ -117,11 +117,11 @@ def _installed() -> bool:
 
 
 @functools.cache
-def _announce(implementation: str, reason: str) -> None:
+def _log_once(implementation: str, reason: str) -> None:
     LOGGER.info("kernels: %s (%s)", implementation, reason)
 
 
-def _checked(word: str, source: str) -> str:
-    if word not in CHOICES:
-        raise ValueError(f"{source} is {word!r}; it must be one of {', '.join(CHOICES)}.")
-    return word
+def _checked(choice: str, source: str) -> str:
+    if choice not in CHOICES:
+        raise ValueError(f"{source} is {choice!r}; it must be one of {', '.join(CHOICES)}.")
+    return choice

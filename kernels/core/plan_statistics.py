@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How well a routing plan shares work between neighbors: what decides the speed of the kernels."""
+"""How much work neighboring queries of a routing plan share, which decides the kernels' speed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlanStatistics:
-    """Counts and shares of one block table."""
+    """Counts and shares of one block table.
+
+    Attributes:
+        queries: of the query stream.
+        keys: tokens of the key stream.
+        blocks: of the key stream.
+        tiles: of queries.
+        queries_per_tile: room in a tile.
+        keys_per_query: on average.
+        union_blocks: blocks that a tile reads, on average.
+        union_blocks_p95: the 95th percentile of these.
+        pairs: pairs of a query and a key that it attends to.
+        useful_share: `pairs` over the pairs computed, with the padding of tiles and runs.
+        full_share: the share of the keys read that all queries of the tile attend to.
+        traffic: keys read, over the keys that single queries would read.
+    """
 
     queries: int
     keys: int
@@ -25,12 +40,12 @@ class PlanStatistics:
     tiles: int
     queries_per_tile: int
     keys_per_query: float
-    union_blocks: float  # per tile, on average
+    union_blocks: float
     union_blocks_p95: float
-    pairs: int  # (query, key) that the table asks for
-    useful_share: float  # of the pairs that are computed, padding of tiles and runs included
-    full_share: float  # of the keys read, those that all queries of their tile see
-    traffic: float  # keys read, as a share of what queries would read one by one
+    pairs: int
+    useful_share: float
+    full_share: float
+    traffic: float
 
 
 def statistics(tiles: QueryTiles) -> PlanStatistics:
@@ -42,7 +57,7 @@ def statistics(tiles: QueryTiles) -> PlanStatistics:
     pairs, read = int((named * length).sum()), max(1, int(length.sum()))
     union = torch.bincount(tiles.entry_tile, minlength=tiles.count).float()
     queries = int((tiles.queries >= 0).sum())
-    asking = (tiles.queries >= 0).sum(1)[tiles.entry_tile]
+    filled = (tiles.queries >= 0).sum(1)[tiles.entry_tile]
     return PlanStatistics(
         queries=queries,
         keys=int(tiles.blocks.token_offsets[-1]),
@@ -54,6 +69,6 @@ def statistics(tiles: QueryTiles) -> PlanStatistics:
         union_blocks_p95=float(union.quantile(0.95)),
         pairs=pairs,
         useful_share=pairs / max(1, len(tiles.runs.start) * RUN_TOKENS * len(bits)),
-        full_share=int(length[named == asking].sum()) / read,
+        full_share=int(length[named == filled].sum()) / read,
         traffic=read / max(1, pairs),
     )

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From block tables to work: tiles of queries, the runs of keys they read, and the inverse.
+"""From block tables to kernel inputs: tiles of queries, runs of keys, and the inverse.
 
-Neighboring queries choose nearly the same blocks. So a tile of queries reads the union of its
-blocks once, and a bit per query says whom each block is for. The routing follows from geometry
-alone: a plan is made once per object and serves every layer, forward and backward.
+Neighboring queries select nearly the same blocks. So a tile of queries reads the union of its
+blocks once, and a mask has a bit for each query that selects a block. A plan that follows from
+geometry alone is made once per object and used by every layer, forward and backward.
 """
 
 from __future__ import annotations
@@ -25,37 +25,42 @@ from .segments import (
 )
 
 RUN_TOKENS = 64
-"""Keys that a kernel takes at once; a run is never longer."""
+"""Keys of one step of a kernel; a run is never longer."""
 
 TILE_QUERIES = {"cuda": 8, "cpu": 32}
 """Queries per tile. On CUDA, 8 queries of 16 heads fill the 128 rows of a matrix instruction; on
 a CPU gathering and starting weigh more than scores that are masked away."""
 
-_INCOHERENT = 3.0  # blocks of a union per block of a query, from where sharing does not pay
-_LIST_TILES = 256  # tiles that one program of the backward goes through at most
+_INCOHERENT = 3.0  # union of a tile over blocks of a query, above which single queries are faster
+_LIST_TILES = 256  # most tiles of one program of the backward
 
 
 @dataclass(frozen=True)
 class RoutingPlan:
-    """Which blocks of a key stream each query sees.
+    """Which blocks of a key stream each query selects.
 
-    Everything the three branches derive from it is made when first asked for, and kept.
+    The tiles of the three branches are derived when they are first used, and cached.
+
+    Attributes:
+        query_offsets: [instances + 1] int, queries before each instance.
+        blocks: of the key stream.
+        table: [1 or key/value heads, queries, K] int: ids inside the query's instance, in any
+            order; a block selected twice counts twice; ids outside 0 .. blocks - 1, as -1, are
+            ignored. One table may be for all heads. None if the selected branch is not used.
+        tile: queries per tile, a power of 2 up to 32; 0 for `TILE_QUERIES` of the device.
+        order: [queries] int64, a permutation inside each instance: the order in which queries are
+            cut into tiles. Results do not depend on it; neighbors in space make smaller unions.
     """
 
-    query_offsets: Tensor  # [instances + 1] int, queries before each instance
-    blocks: Blocks  # of the key stream
+    query_offsets: Tensor
+    blocks: Blocks
     table: Tensor | None = None
-    """[1 or key/value heads, queries, K] int: ids inside the query's instance, in any order; a
-    block named twice counts twice; anything outside 0..blocks - 1, as -1, is ignored. One table
-    may serve all heads. None: only the compressed and the window branch are asked for."""
-    tile: int = 0  # queries per tile, a power of 2 up to 32; 0: as the device likes it
+    tile: int = 0
     order: Tensor | None = None
-    """[queries] int64, a permutation inside each instance: the order in which queries are cut into
-    tiles. Results do not depend on it; neighbors in space make smaller unions."""
 
     @cached_property
     def selected(self) -> tuple[QueryTiles, ...]:
-        """The tiles of the selected branch: one that serves all heads, or one per head."""
+        """The tiles of the selected branch: one for all heads, or one per key/value head."""
         if self.table is None:
             raise ValueError("this plan holds no block table")
         return tuple(self._coherent_tiles(table) for table in self.table)
@@ -102,33 +107,41 @@ class RoutingPlan:
 class QueryTiles:
     """Tiles of neighboring queries and the blocks that each tile reads.
 
-    An entry is a block that somebody in a tile names. A query that names it a second time is
-    marked in a second entry, so that a mask of bits says everything.
+    An entry is a block that a query of the tile selects. A query that selects it a second time is
+    marked in a second entry, so that one bit per query and entry is enough.
+
+    Attributes:
+        queries: [tiles, tile] int32, rows of the query stream; -1 after the end of an instance.
+        blocks: of the key stream.
+        selections: valid ids in the table, the blocks that single queries would read.
+        entry_tile: [entries] int64, ascending.
+        entry_block: [entries] int64, over all instances, ascending inside a tile.
+        entry_mask: [entries] int32, bit t: query t of the tile selects the block.
     """
 
-    queries: Tensor  # [tiles, tile] int32, rows of the query stream, -1 behind an instance's end
-    blocks: Blocks  # of the key stream
-    names: int  # valid ids in the table: what the queries would read one by one
-    entry_tile: Tensor  # [entries] int64, ascending
-    entry_block: Tensor  # [entries] int64, over all instances, ascending inside a tile
-    entry_mask: Tensor  # [entries] int32, bit t: query t of the tile names the block
+    queries: Tensor
+    blocks: Blocks
+    selections: int
+    entry_tile: Tensor
+    entry_block: Tensor
+    entry_mask: Tensor
 
     @property
     def count(self) -> int:
-        """How many tiles there are."""
+        """The number of tiles."""
         return self.queries.shape[0]
 
     @cached_property
     def lengths(self) -> tuple[int, int]:
-        """Queries and keys of the streams that these tiles are of."""
+        """Queries and keys of the two streams."""
         return int((self.queries >= 0).sum()), self.blocks.tokens
 
     @property
     def incoherence(self) -> float:
-        """Blocks a tile reads per block that one of its queries names: 1 is perfect."""
+        """Blocks that a tile reads per block that a query selects: 1 if all its queries agree."""
         read = self.entry_tile.shape[0] / max(1, self.count)
-        named = self.names / max(1, self.lengths[0])
-        return read / named if named else 1.0
+        selected = self.selections / max(1, self.lengths[0])
+        return read / selected if selected else 1.0
 
     @cached_property
     def runs(self) -> KeyRuns:
@@ -150,7 +163,7 @@ class QueryTiles:
 
     @cached_property
     def inverse(self) -> Inverse:
-        """The tiles that read each block: what the gradient of a key is summed over."""
+        """The tiles that read each block, over which the gradient of a key is summed."""
         order = torch.argsort(self.entry_block, stable=True)
         readers = offsets_of_owners(self.entry_block, self.blocks.count)
         block, begin, size = split_segments(self.blocks.token_offsets.diff().long(), RUN_TOKENS)
@@ -168,7 +181,7 @@ class QueryTiles:
         )
 
     def _continues(self, start: Tensor, stop: Tensor) -> Tensor:
-        """Whether an entry goes on in memory where the one before it, for the same, ended."""
+        """Whether an entry continues in memory the one before it, for the same queries."""
         joined = torch.zeros_like(start, dtype=torch.bool)
         joined[1:] = (
             (start[1:] == stop[:-1])
@@ -180,12 +193,19 @@ class QueryTiles:
 
 @dataclass(frozen=True)
 class KeyRuns:
-    """Keys that lie behind one another and are for the same queries of a tile."""
+    """Contiguous keys that the same queries of a tile attend to.
 
-    offsets: Tensor  # [tiles + 1] int64, runs before each tile
-    start: Tensor  # [runs] int32, first row of the key stream
-    length: Tensor  # [runs] int32, 1..RUN_TOKENS
-    mask: Tensor  # [runs] int32, bit t: for query t of the tile
+    Attributes:
+        offsets: [tiles + 1] int64, runs before each tile.
+        start: [runs] int32, first row of the key stream.
+        length: [runs] int32, 1..RUN_TOKENS.
+        mask: [runs] int32, bit t: query t of the tile attends to the keys.
+    """
+
+    offsets: Tensor
+    start: Tensor
+    length: Tensor
+    mask: Tensor
 
 
 @dataclass(frozen=True)
@@ -194,14 +214,22 @@ class Inverse:
 
     A piece lies inside one block. Lists are summed one by one and then, per piece, in order:
     nothing is added concurrently, so the sums are the same in every run.
+
+    Attributes:
+        start: [pieces] int32, first row of the key stream.
+        length: [pieces] int32, 1..RUN_TOKENS.
+        list_offsets: [pieces + 1] int32, lists before each piece.
+        list_piece: [lists] int32.
+        list_readers: [2, lists] int32, begin and end among the entries.
+        queries: [entries, tile] int32, of the tile that reads; -1 for queries that do not attend.
     """
 
-    start: Tensor  # [pieces] int32, first row of the key stream
-    length: Tensor  # [pieces] int32, 1..RUN_TOKENS
-    list_offsets: Tensor  # [pieces + 1] int32, lists before each piece
-    list_piece: Tensor  # [lists] int32
-    list_readers: Tensor  # [2, lists] int32, begin and end among the entries
-    queries: Tensor  # [entries, tile] int32, of the tile that reads; -1 for who does not see it
+    start: Tensor
+    length: Tensor
+    list_offsets: Tensor
+    list_piece: Tensor
+    list_readers: Tensor
+    queries: Tensor
 
 
 def query_tiles(
@@ -222,7 +250,7 @@ def query_tiles(
     number = starts_of_sizes(tiles)[instance] + position // tile
     queries = table.new_full((int(tiles.sum()), tile), -1, dtype=torch.int32)
     queries[number, position % tile] = order.int()
-    ids, rank = _named_blocks(table, instance, blocks)
+    ids, rank = _selected_blocks(table, instance, blocks)
     row, column = torch.nonzero(ids >= 0, as_tuple=True)
     width = max(1, table.shape[1])
     key = (number[row] * blocks.count + ids[row, column]) * width + rank[row, column]
@@ -235,8 +263,8 @@ def query_tiles(
     )
 
 
-def _named_blocks(table: Tensor, instance: Tensor, blocks: Blocks) -> tuple[Tensor, Tensor]:
-    """Ids over all instances, ascending in each row, -1 if invalid; and the how-manieth naming."""
+def _selected_blocks(table: Tensor, instance: Tensor, blocks: Blocks) -> tuple[Tensor, Tensor]:
+    """Ids over all instances, ascending in each row, -1 if invalid; how often each came before."""
     first = blocks.instance_offsets.long()
     ids = table.long()
     valid = (ids >= 0) & (ids < first.diff()[instance][:, None])

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The kept voxels of a fine grid over a coarse one: where their rows are, and what a point needs.
+"""The kept voxels of a fine grid over a coarse grid, and the voxels around a point.
 
 Grid axes are [z, y, x], points (x, y, z). The outermost voxels lie on the faces of the cube.
 """
@@ -15,51 +15,62 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Bricks:
-    """Where the kept voxels of a fine grid are: cubes of voxels, one behind the other in rows.
+    """The kept voxels of a fine grid, as bricks: cubes of voxels, one after the other in rows.
 
     The voxels of brick b are rows b * side^3 to (b + 1) * side^3 - 1, x fastest.
+
+    Attributes:
+        numbers: [z, y, x] int, cubic: the brick at each position, -1 for none.
+        side: voxels along an edge of a brick.
     """
 
-    numbers: Tensor  # [z, y, x] int, cubic: the brick in each place, -1 where there is none
-    side: int = 1  # voxels along an edge
+    numbers: Tensor
+    side: int = 1
 
     @property
     def resolution(self) -> int:
         """Fine voxels per side of the grid."""
         return self.numbers.shape[-1] * self.side
 
-    def rows(self, places: Tensor) -> Tensor:
+    def rows(self, voxels: Tensor) -> Tensor:
         """The rows of voxels, -1 where none is kept.
 
         Args:
-            places: [points, 3, n] int32: of each point n voxels along x, y and z.
+            voxels: [points, 3, n] int32: of each point n voxels along x, y and z.
 
         Returns:
             [points, n^3], x fastest.
         """
-        outer = _combined(places // self.side if self.side > 1 else places, self.numbers.shape[-1])
-        # Several times as fast as indexing with brackets on a CPU, where it takes most of the time.
+        outer = _combined(voxels // self.side if self.side > 1 else voxels, self.numbers.shape[-1])
+        # On a CPU, where this takes most of the time, it is several times as fast as brackets.
         brick = self.numbers.flatten().index_select(0, outer.flatten()).view_as(outer)
         if self.side == 1:
             return brick
-        inner = _combined(places % self.side, self.side)
+        inner = _combined(voxels % self.side, self.side)
         return torch.where(brick < 0, -1, brick * self.side**3 + inner)
 
 
 @dataclass(frozen=True)
 class SparseGrid:
-    """Rows of the kept voxels over the cube [-half_side, half_side]^3, and a coarse grid."""
+    """Rows of the kept voxels over the cube [-half_side, half_side]^3, and a coarse grid.
 
-    rows: Tensor  # [rows, channels]
-    bricks: Bricks  # whose rows these are
-    coarse: Tensor  # [channels, z, y, x], cubic, with a whole number of fine voxels per cell
+    Attributes:
+        rows: [rows, channels].
+        bricks: the voxels of these rows.
+        coarse: [channels, z, y, x], cubic, with a whole number of fine voxels per cell.
+        half_side: of the cube.
+    """
+
+    rows: Tensor
+    bricks: Bricks
+    coarse: Tensor
     half_side: float
 
-    def cells(self, places: Tensor) -> Tensor:
+    def cells(self, voxels: Tensor) -> Tensor:
         """The coarse cells that hold voxels, as flat indices [points, n^3]; see `Bricks.rows`."""
         side = self.coarse.shape[-1]
         ratio = self.bricks.resolution // side
-        return _combined((places // ratio).clamp(max=side - 1), side)
+        return _combined((voxels // ratio).clamp(max=side - 1), side)
 
 
 def corners(points: Tensor, resolution: int, half_side: float) -> tuple[Tensor, Tensor]:
@@ -74,9 +85,9 @@ def corners(points: Tensor, resolution: int, half_side: float) -> tuple[Tensor, 
         The lower and the upper voxel along x, y and z, int32 [points, 3, 2], and the weights of
         the eight corners, [points, 8], x fastest.
     """
-    place = (0.5 * (points / half_side + 1)).clamp(0, 1) * (resolution - 1)
-    low = place.floor().clamp(max=resolution - 2)
-    fraction = place - low
+    position = (0.5 * (points / half_side + 1)).clamp(0, 1) * (resolution - 1)
+    low = position.floor().clamp(max=resolution - 2)
+    fraction = position - low
     x_weight, y_weight, z_weight = torch.stack([1 - fraction, fraction], 2).unbind(1)
     plane = (y_weight[:, :, None] * x_weight[:, None]).flatten(1)
     weights = (z_weight[:, :, None] * plane[:, None]).flatten(1)
@@ -84,8 +95,8 @@ def corners(points: Tensor, resolution: int, half_side: float) -> tuple[Tensor, 
     return torch.stack([lower, lower + 1], 2), weights
 
 
-def _combined(places: Tensor, side: int) -> Tensor:
-    """Flat indices [points, n^3] into a cubic grid, of places [points, 3, n] along x, y and z."""
-    x, y, z = places.unbind(1)
+def _combined(voxels: Tensor, side: int) -> Tensor:
+    """Flat indices [points, n^3] into a cubic grid, of voxels [points, 3, n] along x, y and z."""
+    x, y, z = voxels.unbind(1)
     plane = (y[:, :, None] * side + x[:, None]).flatten(1)
     return ((z * side**2)[:, :, None] + plane[:, None]).flatten(1)

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Many small problems on a CPU: whole problems are shared out, not each of their operations.
+"""Many small problems on a CPU: whole problems are distributed over threads, not operations.
 
-An operation that is over in microseconds gains nothing from two threads, and where a core is busy
-with something else, one thread waits milliseconds for the other.
+An operation of microseconds gains nothing from two threads, and if a core is busy with something
+else, one thread waits milliseconds for the other.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     Result = TypeVar("Result")
 
-MOST_WORKERS = 8  # each may hold gradients of its own
+MOST_WORKERS = 8  # each may store gradients of its own
 
 
-def share_out(work: Callable[[int, int], Result]) -> list[Result]:
+def run_in_parts(work: Callable[[int, int], Result]) -> list[Result]:
     """Call work(part, parts) for every part at once, without gradients.
 
     Inside, torch computes on one thread per part. There are as many parts as torch has threads.
@@ -35,13 +35,13 @@ def share_out(work: Callable[[int, int], Result]) -> list[Result]:
         with torch.no_grad():
             return [work(0, 1)]
 
-    def quietly(part: int) -> Result:
+    def without_gradients(part: int) -> Result:
         with torch.no_grad():  # gradient modes belong to threads
             return work(part, parts)
 
     torch.set_num_threads(1)
     try:
         with ThreadPoolExecutor(parts) as pool:
-            return list(pool.map(quietly, range(parts)))
+            return list(pool.map(without_gradients, range(parts)))
     finally:
         torch.set_num_threads(threads)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Weighted sums of rows in Triton, and their gradient: rows look up the points that used them."""
+"""Weighted sums of rows in Triton, and their gradient, summed row by row over sorted uses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..core.segments import offsets_of_sizes
 from .tile_attention import load_rows, store_rows
 
 POINTS = 64  # of a program
-ENTRIES = 16  # uses of a row, added at once
+ENTRIES = 16  # uses of a row in one step
 CHANNELS = 32  # of a program
 WARPS = {"blend": 4, "spread": 1}
 
@@ -39,9 +39,9 @@ def blend_kernel(
     real = point < points
     total = tl.zeros([POINTS, CHANNELS], tl.float32)
     for corner in range(corners):
-        place = point.to(tl.int64) * corners + corner
-        row = tl.load(index_ptr + place, mask=real, other=-1)
-        weight = tl.load(weights_ptr + place, mask=real, other=0.0)
+        offset = point.to(tl.int64) * corners + corner
+        row = tl.load(index_ptr + offset, mask=real, other=-1)
+        weight = tl.load(weights_ptr + offset, mask=real, other=0.0)
         pointer = rows_ptr + first
         values = load_rows(pointer, row, channels, 0, row >= 0, channels - first, CHANNELS)
         total += weight[:, None] * values.to(tl.float32)
@@ -61,15 +61,15 @@ def spread_kernel(
     ENTRIES: tl.constexpr,
     CHANNELS: tl.constexpr,
 ):
-    """One used row: its uses are added in order."""
+    """One used row: its uses are summed in order."""
     number = tl.program_id(0)
     first = tl.program_id(1) * CHANNELS
     begin, end = tl.load(offsets_ptr + number), tl.load(offsets_ptr + number + 1)
     total = tl.zeros([ENTRIES, CHANNELS], tl.float32)
     for entry in range(begin, end, ENTRIES):
-        place = entry + tl.arange(0, ENTRIES)
-        inside = place < end
-        use = tl.load(uses_ptr + place, mask=inside, other=0)
+        offset = entry + tl.arange(0, ENTRIES)
+        inside = offset < end
+        use = tl.load(uses_ptr + offset, mask=inside, other=0)
         weight = tl.load(weights_ptr + use, mask=inside, other=0.0)
         pointer, point = grad_ptr + first, use // corners
         grad = load_rows(pointer, point, channels, 0, inside, channels - first, CHANNELS)
@@ -107,7 +107,7 @@ class FusedBlend(torch.autograd.Function):
 
 
 def spread_rows(grad: Tensor, index: Tensor, weights: Tensor, shape: torch.Size) -> Tensor:
-    """The gradient of the rows [rows, channels]; sorting turns the index around.
+    """The gradient of the rows, [rows, channels]; sorting inverts the index.
 
     Args:
         grad: [points, channels] of the blended rows.

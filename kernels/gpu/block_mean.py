@@ -45,7 +45,7 @@ def mean_kernel(
 
 
 class FusedBlockMean(torch.autograd.Function):
-    """`block_mean.block_mean`; on the way back every token gets its share of its block."""
+    """`block_mean.block_mean`; in the backward every token gets its share of its block."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, blocks: Blocks) -> Tensor:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Light along rays in Triton: one ray per program, walked from the camera until it is dark."""
+"""Light along rays in Triton: one ray per program, from the camera until no light is left."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import triton.language as tl
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-SAMPLES = 64  # of a ray, taken at once
-DARK = 24 * math.log(2)  # optical thickness behind which float32 cannot tell 1 - light from 1
+SAMPLES = 64  # of a ray in one step
+DARK = 24 * math.log(2)  # optical thickness beyond which 1 - light is 1 in float32
 CHANNELS = 32  # of a program that sums
 WARPS = 1
 
 
 @triton.jit
 def load_part(ptr, sample, last):
-    """Some samples of a ray in float32; zeros behind its end."""
+    """Some samples of a ray in float32; zeros after its end."""
     return tl.load(ptr + sample, mask=sample < last, other=0.0).to(tl.float32)
 
 
@@ -33,7 +33,7 @@ def weights_kernel(
     dark,
     SAMPLES: tl.constexpr,
 ):
-    """(1 - exp(-t)) times the light that is left; what lies in the dark stays zero."""
+    """(1 - exp(-t)) times the remaining light; zero beyond a thickness of `dark`."""
     ray = tl.program_id(0)
     first, last = tl.load(offsets_ptr + ray), tl.load(offsets_ptr + ray + 1)
     passed = tl.full([], 0.0, tl.float32)
@@ -58,7 +58,7 @@ def gradient_kernel(
     dark,
     SAMPLES: tl.constexpr,
 ):
-    """dt_k = dw_k (light behind k) - sum_{j>k} dw_j w_j: what k hides from those behind it."""
+    """dt_k = dw_k (light after k) - sum_{j>k} dw_j w_j: sample k hides those after it."""
     ray = tl.program_id(0)
     first, last = tl.load(offsets_ptr + ray), tl.load(offsets_ptr + ray + 1)
     hidden = tl.full([], 0.0, tl.float32)
@@ -131,7 +131,7 @@ class FusedRayWeights(torch.autograd.Function):
 
 
 class FusedRaySums(torch.autograd.Function):
-    """`compositing.ray_sums`; on the way back every sample gets its ray's gradient."""
+    """`compositing.ray_sums`; in the backward every sample gets its ray's gradient."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, ray: Tensor, offsets: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The residual network of the compressed branch and the mean of a block in one Triton kernel."""
+"""The residual module of the compressed branch and the mean of a block in one Triton kernel."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 """Both levels of gates of a sparse layer in one Triton pass: five branches, seven gates, one sum.
 
 With s the gate of a branch, G that of its direction: y = sum of G * (sum of s * b). The two inner
-sums are never written; the way back computes them again.
+sums are never stored; the backward computes them again.
 """
 
 from __future__ import annotations
@@ -20,15 +20,21 @@ BLOCK = 512
 
 
 class Gates(NamedTuple):
-    """Pointers to logits, [tokens, gates * width]."""
+    """Pointers to logits, [tokens, gates * width].
 
-    merge: Any  # of the two directions
-    cross: Any  # of its two branches
-    own: Any  # of its three
+    Attributes:
+        merge: two gates, of the directions.
+        cross: two gates, of the branches of the other stream.
+        own: three gates, of the branches of the own stream.
+    """
+
+    merge: Any
+    cross: Any
+    own: Any
 
 
 class Branches(NamedTuple):
-    """Pointers to what the branches learned, [tokens, width]."""
+    """Pointers to the outputs of the branches, [tokens, width]."""
 
     cross_compressed: Any
     cross_selected: Any
@@ -50,8 +56,8 @@ def store(ptr, offset, value, inside):
 
 
 @triton.jit
-def gate_place(element, width, gate, GATES: tl.constexpr):
-    """Where the logits of one of several gates lie."""
+def gate_offset(element, width, gate, GATES: tl.constexpr):
+    """The offsets of the logits of one of several gates."""
     return element + element // width * (width * (GATES - 1)) + gate * width
 
 
@@ -60,21 +66,21 @@ def inner_sum(logits_ptr, branches, element, width, inside, COUNT: tl.constexpr)
     """The gated sum of one direction."""
     total = tl.zeros(element.shape, tl.float32)
     for branch in tl.static_range(COUNT):
-        logit = load(logits_ptr, gate_place(element, width, branch, COUNT), inside)
+        logit = load(logits_ptr, gate_offset(element, width, branch, COUNT), inside)
         total += tl.sigmoid(logit) * load(branches[branch], element, inside)
     return total
 
 
 @triton.jit
-def inner_gradient(logits_ptr, branches, logits_grad_ptr, grads, grad, place, COUNT: tl.constexpr):
+def inner_gradient(logits_ptr, branches, logits_grad_ptr, grads, grad, span, COUNT: tl.constexpr):
     """The gradients of one direction, whose sum has the gradient `grad`."""
-    element, width, inside = place
+    element, width, inside = span
     for branch in tl.static_range(COUNT):
-        logit_place = gate_place(element, width, branch, COUNT)
-        opened = tl.sigmoid(load(logits_ptr, logit_place, inside))
+        logit_offset = gate_offset(element, width, branch, COUNT)
+        opened = tl.sigmoid(load(logits_ptr, logit_offset, inside))
         value = load(branches[branch], element, inside)
         store(grads[branch], element, grad * opened, inside)
-        store(logits_grad_ptr, logit_place, grad * value * opened * (1.0 - opened), inside)
+        store(logits_grad_ptr, logit_offset, grad * value * opened * (1.0 - opened), inside)
 
 
 @triton.jit
@@ -92,8 +98,8 @@ def merge_kernel(
     cross = inner_sum(gates.cross, (branches[0], branches[1]), element, width, inside, 2)
     three = (branches[2], branches[3], branches[4])
     own = inner_sum(gates.own, three, element, width, inside, 3)
-    result = tl.sigmoid(load(gates.merge, gate_place(element, width, 0, 2), inside)) * cross
-    result += tl.sigmoid(load(gates.merge, gate_place(element, width, 1, 2), inside)) * own
+    result = tl.sigmoid(load(gates.merge, gate_offset(element, width, 0, 2), inside)) * cross
+    result += tl.sigmoid(load(gates.merge, gate_offset(element, width, 1, 2), inside)) * own
     store(out_ptr, element, result, inside)
 
 
@@ -111,20 +117,20 @@ def gradient_kernel(
     """All twelve gradients."""
     element = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = element < total
-    place = (element, width, inside)
+    span = (element, width, inside)
     grad = load(grad_ptr, element, inside)
     pair, pair_grads = (branches[0], branches[1]), (branch_grads[0], branch_grads[1])
     three = (branches[2], branches[3], branches[4])
     three_grads = (branch_grads[2], branch_grads[3], branch_grads[4])
     cross = inner_sum(gates.cross, pair, element, width, inside, 2)
     own = inner_sum(gates.own, three, element, width, inside, 3)
-    first, second = gate_place(element, width, 0, 2), gate_place(element, width, 1, 2)
+    first, second = gate_offset(element, width, 0, 2), gate_offset(element, width, 1, 2)
     of_cross = tl.sigmoid(load(gates.merge, first, inside))
     of_own = tl.sigmoid(load(gates.merge, second, inside))
     store(gate_grads.merge, first, grad * cross * of_cross * (1.0 - of_cross), inside)
     store(gate_grads.merge, second, grad * own * of_own * (1.0 - of_own), inside)
-    inner_gradient(gates.cross, pair, gate_grads.cross, pair_grads, grad * of_cross, place, 2)
-    inner_gradient(gates.own, three, gate_grads.own, three_grads, grad * of_own, place, 3)
+    inner_gradient(gates.cross, pair, gate_grads.cross, pair_grads, grad * of_cross, span, 2)
+    inner_gradient(gates.own, three, gate_grads.own, three_grads, grad * of_own, span, 3)
 
 
 class FusedGatedMerge(torch.autograd.Function):

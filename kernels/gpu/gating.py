@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The gated sum of two or three branches in Triton; the way back computes the gates again."""
+"""The gated sum of two or three branches in Triton; the backward computes the gates again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BLOCK = 1024
 
 @triton.jit
 def elements(total, width, BRANCHES: tl.constexpr, BLOCK: tl.constexpr):
-    """Where this program's elements lie in [tokens, width] and in [tokens, BRANCHES, width]."""
+    """Offsets of this program's elements in [tokens, width] and in [tokens, BRANCHES, width]."""
     element = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     return element, element + element // width * (width * (BRANCHES - 1)), element < total
 

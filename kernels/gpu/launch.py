@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the attention kernels are launched: padded sizes, warps and pipeline stages.
+"""Launch options of the attention kernels: padded sizes, warps and pipeline stages.
 
 A table instead of autotuning: the same launch in every run. Its numbers come from the compiler
 (no spilled registers from sm_80 to sm_120, shared memory within an Ada card's 99 KiB), not from
@@ -26,9 +26,16 @@ WIDEST_HEAD = 128
 
 @dataclass(frozen=True)
 class Limits:
-    """What fits into the registers of a program."""
+    """What fits in the registers of a program.
 
-    rows: int  # queries x heads
+    Attributes:
+        rows: queries x heads.
+        keys: of one program of the key kernel.
+        warps: of a program.
+        stages: of the software pipeline.
+    """
+
+    rows: int
     keys: int
     warps: int
     stages: int
@@ -73,14 +80,25 @@ _INTERPRETED = Limits(1024, 64, 1, 1)  # the interpreter's time is per program, 
 
 @dataclass(frozen=True)
 class Launch:
-    """One compiled variant of an attention kernel; all sizes are powers of 2."""
+    """One compiled variant of an attention kernel; all sizes are powers of 2.
 
-    tile: int  # queries
-    group: int  # heads of one program
-    parts: int  # programs that share the heads of a key/value head
-    width: int  # of a head, padded
-    keys: int  # of one program of the key kernel
-    precision: str  # of float32 products
+    Attributes:
+        tile: queries.
+        group: heads of one program.
+        parts: programs that share the heads of a key/value head.
+        width: of a head, padded.
+        keys: of one program of the key kernel.
+        precision: of float32 products.
+        warps: of a program.
+        stages: of the software pipeline.
+    """
+
+    tile: int
+    group: int
+    parts: int
+    width: int
+    keys: int
+    precision: str
     warps: int
     stages: int
 

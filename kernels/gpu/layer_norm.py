@@ -14,11 +14,11 @@ from torch.autograd.function import once_differentiable
 
 from ..reference.definitions import LAYER_NORM_EPS
 
-_BLOCK_ELEMENTS = 2048  # of several short rows that one program takes
+_BLOCK_ELEMENTS = 2048  # of the short rows of one program
 
 
 @triton.jit
-def place(rows, width, ROWS: tl.constexpr, WIDTH: tl.constexpr):
+def elements(rows, width, ROWS: tl.constexpr, WIDTH: tl.constexpr):
     """Offsets and validity [ROWS, WIDTH] of this program's elements; which columns are real."""
     row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
     column = tl.arange(0, WIDTH)
@@ -29,7 +29,7 @@ def place(rows, width, ROWS: tl.constexpr, WIDTH: tl.constexpr):
 @triton.jit
 def forward_kernel(
     stream_ptr,  # [rows, width]
-    update_ptr,  # like stream; not read where there is none
+    update_ptr,  # like stream; not read without UPDATED
     out_ptr,  # like stream
     deviation_ptr,  # [rows] float32, one over the standard deviation
     rows,
@@ -40,7 +40,7 @@ def forward_kernel(
     WIDTH: tl.constexpr,
 ):
     """(x - mean) / sqrt(variance + eps)."""
-    row, offset, inside, real = place(rows, width, ROWS, WIDTH)
+    row, offset, inside, real = elements(rows, width, ROWS, WIDTH)
     total = tl.load(stream_ptr + offset, mask=inside, other=0.0).to(tl.float32)
     if UPDATED:
         total += tl.load(update_ptr + offset, mask=inside, other=0.0).to(tl.float32)
@@ -65,7 +65,7 @@ def backward_kernel(
     WIDTH: tl.constexpr,
 ):
     """Per row: dx = (dy - mean(dy) - y mean(dy y)) / deviation."""
-    row, offset, inside, _ = place(rows, width, ROWS, WIDTH)
+    row, offset, inside, _ = elements(rows, width, ROWS, WIDTH)
     out = tl.load(out_ptr + offset, mask=inside, other=0.0).to(tl.float32)
     grad = tl.load(grad_ptr + offset, mask=inside, other=0.0).to(tl.float32)
     deviation = tl.load(deviation_ptr + row, mask=row < rows, other=0.0)

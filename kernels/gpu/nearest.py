@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Nearest points in Triton: a program holds some queries and lets all points pass by."""
+"""Nearest points in Triton: a program holds some queries and goes through all points."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 QUERIES = 8  # of a program of the search
-POINTS = 128  # that pass by at once; not fewer than are sought
+POINTS = 128  # of one step; at least as many as are searched for
 PAIRS = 8  # (query, block) of a program of the distances to surfaces
 PIXELS = 128
 EXACT = {"enable_fp_fusion": False}  # products are rounded before they are summed, as in PyTorch
@@ -42,17 +42,17 @@ def nearest_kernel(
         column = first + tl.arange(0, POINTS)
         squared = tl.zeros([QUERIES, POINTS], tl.float32)
         for axis in tl.static_range(AXES):
-            ours = tl.load(query_ptr + row * AXES + axis, mask=real, other=0.0)
-            theirs = tl.load(points_ptr + column * AXES + axis, mask=column < points, other=0.0)
-            delta = ours[:, None] - theirs[None, :]
+            of_query = tl.load(query_ptr + row * AXES + axis, mask=real, other=0.0)
+            of_point = tl.load(points_ptr + column * AXES + axis, mask=column < points, other=0.0)
+            delta = of_query[:, None] - of_point[None, :]
             squared += delta * delta
         key = (squared.to(tl.int32, bitcast=True).to(tl.int64) << 32) | column.to(tl.int64)[None, :]
         key = tl.topk(tl.where((column < points)[None, :], -key, worst), BEST)
         both = tl.reshape(tl.join(best, key), [QUERIES, 2 * BEST])
         best = tl.topk(both, BEST)
-    place = tl.arange(0, BEST)
-    offset = row.to(tl.int64)[:, None] * count + place[None, :]
-    inside = real[:, None] & (place < count)[None, :]
+    rank = tl.arange(0, BEST)
+    offset = row.to(tl.int64)[:, None] * count + rank[None, :]
+    inside = real[:, None] & (rank < count)[None, :]
     tl.store(found_ptr + offset, (-best) & 0xFFFFFFFF, mask=inside)
 
 
@@ -69,7 +69,7 @@ def surface_kernel(
     PAIRS: tl.constexpr,
     PIXELS: tl.constexpr,
 ):
-    """The smallest squared distance of (query, block) pairs; infinite points have their own."""
+    """The smallest squared distance of pairs (query, block); infinite points are `far` away."""
     pair = tl.program_id(0).to(tl.int64) * PAIRS + tl.arange(0, PAIRS)
     real = pair < pairs
     row = pair // candidates
@@ -80,10 +80,10 @@ def surface_kernel(
         inside = real[:, None] & (pixel < pixels)[None, :]
         squared = tl.zeros([PAIRS, PIXELS], tl.float32)
         for axis in tl.static_range(3):
-            ours = tl.load(query_ptr + row * 3 + axis, mask=real, other=0.0)
+            of_query = tl.load(query_ptr + row * 3 + axis, mask=real, other=0.0)
             offset = (block * 3 + axis)[:, None] * pixels + pixel[None, :]
-            theirs = tl.load(points_ptr + offset, mask=inside, other=0.0)
-            delta = ours[:, None] - theirs
+            of_point = tl.load(points_ptr + offset, mask=inside, other=0.0)
+            delta = of_query[:, None] - of_point
             squared += delta * delta
         squared = tl.where(squared < float("inf"), squared, far_squared)
         lowest = tl.minimum(lowest, tl.min(tl.where(inside, squared, float("inf")), 1))

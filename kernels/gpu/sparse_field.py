@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Sampling and decoding of a sparse field in one Triton kernel: features stay in registers.
 
-On the way back they are sampled once more, into the memory that then takes their gradient: to
-gather and to go back through the layers at once is more than registers hold. Programs sum the
-gradients of the layers over their share of the points, and rows and coarse cells look up the points
-that used them. So nothing is added concurrently, and two runs give the same bits.
+The backward samples them again, into the memory that then holds their gradient: sampling and the
+backward of the layers together need more than the registers. Programs sum the gradients of the
+layers over their share of the points; the gradients of rows and coarse cells are sums over sorted
+uses. So nothing is added concurrently, and two runs give the same bits.
 """
 
 from __future__ import annotations
@@ -29,36 +29,50 @@ if TYPE_CHECKING:
 
     from ..core.sparse_grid import SparseGrid
 
-POINTS = {"decode": 64, "gradient": 16}  # taken at once; more of a gradient spill registers
-PROGRAMS = 1024  # that share the points of a gradient at most
+POINTS = {"decode": 64, "gradient": 16}  # of one step; more of a gradient spill registers
+PROGRAMS = 1024  # most programs that share the points of a gradient
 PRECISION = "tf32x3"  # three products of tensor floats make one of float32
 WARPS = 4
 
 
 class Volume(NamedTuple):
-    """Pointers to what is sampled, see `sparse_field.SparseGrid`."""
+    """Pointers to the sampled volume, see `sparse_field.SparseGrid`.
 
-    rows: Any  # [rows, channels]
-    numbers: Any  # [z, y, x] int32
-    coarse: Any  # [channels, z, y, x]
+    Attributes:
+        rows: [rows, channels].
+        numbers: [z, y, x] int32.
+        coarse: [channels, z, y, x].
+    """
+
+    rows: Any
+    numbers: Any
+    coarse: Any
 
 
 class Extent(NamedTuple):
-    """Numbers that say how the volume lies over the points."""
+    """Sizes of the volume.
+
+    Attributes:
+        half_side: of the cube.
+        bricks: per side of the grid.
+        cells: per side of the coarse grid.
+        channels: of a feature.
+    """
 
     half_side: Any
-    places: Any  # of bricks, per side
-    cells: Any  # of the coarse grid, per side
+    bricks: Any
+    cells: Any
     channels: Any
 
 
 @triton.jit
-def axis_place(points_ptr, point, axis, real, half_side, resolution):
+def axis_position(points_ptr, point, axis, real, half_side, resolution):
     """The lower voxel and the fraction above it, along x, y or z."""
-    place = tl.load(points_ptr + point.to(tl.int64) * 3 + axis, mask=real, other=0.0)
-    place = tl.minimum(tl.maximum(0.5 * (place / half_side + 1.0), 0.0), 1.0) * (resolution - 1)
-    low = tl.minimum(tl.floor(place), resolution - 2)
-    return low.to(tl.int32), place - low
+    position = tl.load(points_ptr + point.to(tl.int64) * 3 + axis, mask=real, other=0.0)
+    position = tl.minimum(tl.maximum(0.5 * (position / half_side + 1.0), 0.0), 1.0)
+    position *= resolution - 1
+    low = tl.minimum(tl.floor(position), resolution - 2)
+    return low.to(tl.int32), position - low
 
 
 @triton.jit
@@ -70,10 +84,10 @@ def axis_corner(low, fraction, upper: tl.constexpr):
 
 
 @triton.jit
-def row_of(numbers_ptr, z, y, x, places, real, SIDE: tl.constexpr):
+def row_of(numbers_ptr, z, y, x, bricks, real, SIDE: tl.constexpr):
     """The row of a voxel, -1 where its brick is not kept."""
-    place = ((z // SIDE) * places + y // SIDE) * places + x // SIDE
-    brick = tl.load(numbers_ptr + place, mask=real, other=-1)
+    offset = ((z // SIDE) * bricks + y // SIDE) * bricks + x // SIDE
+    brick = tl.load(numbers_ptr + offset, mask=real, other=-1)
     inner = ((z % SIDE) * SIDE + y % SIDE) * SIDE + x % SIDE
     return tl.where(brick < 0, -1, brick * (SIDE * SIDE * SIDE) + inner)
 
@@ -96,18 +110,18 @@ def coarse_rows(coarse_ptr, z, y, x, ratio, extent, missing, WIDTH: tl.constexpr
 @triton.jit
 def sampled(points_ptr, volume, extent, point, real, SIDE: tl.constexpr, WIDTH: tl.constexpr):
     """Eight corners, from the rows or from the coarse grid, [points, WIDTH] float32."""
-    places, channels = extent.places, extent.channels
-    resolution = places * SIDE
+    bricks, channels = extent.bricks, extent.channels
+    resolution = bricks * SIDE
     half_side, ratio = extent.half_side, resolution // extent.cells
-    x_low, x_part = axis_place(points_ptr, point, 0, real, half_side, resolution)
-    y_low, y_part = axis_place(points_ptr, point, 1, real, half_side, resolution)
-    z_low, z_part = axis_place(points_ptr, point, 2, real, half_side, resolution)
+    x_low, x_part = axis_position(points_ptr, point, 0, real, half_side, resolution)
+    y_low, y_part = axis_position(points_ptr, point, 1, real, half_side, resolution)
+    z_low, z_part = axis_position(points_ptr, point, 2, real, half_side, resolution)
     feature = tl.zeros([point.shape[0], WIDTH], tl.float32)
     for corner in tl.static_range(8):
         z, z_weight = axis_corner(z_low, z_part, corner // 4)
         y, y_weight = axis_corner(y_low, y_part, corner // 2 % 2)
         x, x_weight = axis_corner(x_low, x_part, corner % 2)
-        row = row_of(volume.numbers, z, y, x, places, real, SIDE)
+        row = row_of(volume.numbers, z, y, x, bricks, real, SIDE)
         found = load_rows(volume.rows, row, channels, 0, row >= 0, channels, WIDTH).to(tl.float32)
         missing = real & (row < 0)
         found += coarse_rows(volume.coarse, z, y, x, ratio, extent, missing, WIDTH).to(tl.float32)
@@ -163,7 +177,7 @@ def decode_kernel(
 
 @triton.jit
 def gradient_kernel(
-    features_ptr,  # [points, channels] float32, which becomes its gradient
+    features_ptr,  # [points, channels] float32, overwritten by its gradient
     layers_ptr,  # as of `decode_kernel`
     grad_ptr,  # [points, outputs]
     layers_grad_ptr,  # [programs, LAYERS, WIDTH, WIDTH] float32
@@ -175,7 +189,7 @@ def gradient_kernel(
     POINTS: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
-    """Gradients of the features of a share of the points, and what they add to the layers'."""
+    """Gradients of the features of a share of the points, and its part in those of the layers."""
     program = tl.program_id(0)
     sums = (tl.zeros([WIDTH, WIDTH], tl.float32),) * LAYERS
     for chunk in range(program, tl.cdiv(points, POINTS), tl.num_programs(0)):
@@ -202,7 +216,7 @@ def gradient_kernel(
 
 
 class FusedDecode(torch.autograd.Function):
-    """`sparse_field.decode` of one network; what has a gradient is given once more."""
+    """`sparse_field.decode` of one network; the grid's tensors are arguments to have gradients."""
 
     @staticmethod
     def forward(
@@ -243,10 +257,10 @@ def fill(out: Tensor, points: Tensor, grid: SparseGrid, matrices: Tensor) -> Non
     if not out.numel():
         return
     bricks, rows, coarse = grid.bricks, grid.rows.contiguous(), grid.coarse.contiguous()
-    places, cells = bricks.numbers.shape[-1], coarse.shape[-1]
+    side, cells = bricks.numbers.shape[-1], coarse.shape[-1]
     decode_kernel[(triton.cdiv(len(points), POINTS["decode"]),)](
         points, Volume(rows, bricks.numbers.int().contiguous(), coarse), matrices, out, len(points),
-        Extent(grid.half_side, places, cells, rows.shape[1]), out.shape[1],
+        Extent(grid.half_side, side, cells, rows.shape[1]), out.shape[1],
         SIDE=bricks.side, **options("decode", matrices),
     )  # fmt: skip
 
@@ -257,11 +271,11 @@ def volume_gradients(grad: Tensor, points: Tensor, grid: SparseGrid) -> tuple[Te
     Args:
         grad: of the sampled features, [points, channels] float32.
         points: [points, 3] float32.
-        grid: what was sampled.
+        grid: the sampled grid.
     """
     rows, coarse = grid.rows, grid.coarse
-    places, weights = corners(points, grid.bricks.resolution, grid.half_side)
-    row, cell = grid.bricks.rows(places).long(), grid.cells(places).long()
+    voxels, weights = corners(points, grid.bricks.resolution, grid.half_side)
+    row, cell = grid.bricks.rows(voxels).long(), grid.cells(voxels).long()
     rows_grad = spread_rows(grad, row, weights, rows.shape)
     missing = torch.where(row < 0, cell, -1)
     cells_grad = spread_rows(grad, missing, weights, coarse.flatten(1).T.shape)
@@ -269,7 +283,7 @@ def volume_gradients(grad: Tensor, points: Tensor, grid: SparseGrid) -> tuple[Te
 
 
 def options(kernel: str, matrices: Tensor) -> dict[str, Any]:
-    """What "decode" and "gradient" are compiled for."""
+    """Compile options of "decode" and "gradient"."""
     return {
         "LAYERS": matrices.shape[0],
         "WIDTH": matrices.shape[1],

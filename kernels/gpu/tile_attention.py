@@ -30,39 +30,68 @@ LOG2_E = 1 / math.log(2)
 
 
 class Streams(NamedTuple):
-    """Pointers to what attends and what is attended to."""
+    """Pointers to queries, keys and values.
 
-    query: Any  # [queries, key/value heads * group, width]
-    key: Any  # [tokens, key/value heads, width]
-    value: Any  # like key
+    Attributes:
+        query: [queries, key/value heads * group, width].
+        key: [tokens, key/value heads, width].
+        value: like key.
+    """
+
+    query: Any
+    key: Any
+    value: Any
 
 
 class TileRuns(NamedTuple):
-    """Pointers to the tiles of queries and their runs of keys, see `routing_plan`."""
+    """Pointers to the tiles of queries and their runs of keys, see `routing_plan`.
 
-    queries: Any  # [tiles, TILE] int32, -1 where a tile is not full
-    offsets: Any  # [tiles + 1] int64
-    start: Any  # [runs] int32
-    length: Any  # [runs] int32
-    mask: Any  # [runs] int32
+    Attributes:
+        queries: [tiles, TILE] int32, -1 where a tile is not full.
+        offsets: [tiles + 1] int64.
+        start: [runs] int32.
+        length: [runs] int32.
+        mask: [runs] int32.
+    """
+
+    queries: Any
+    offsets: Any
+    start: Any
+    length: Any
+    mask: Any
 
 
 class Sizes(NamedTuple):
-    """Numbers that all attention kernels are told."""
+    """Sizes that all attention kernels take.
 
-    scale: Any  # log2(e) / sqrt(width)
+    Attributes:
+        scale: log2(e) / sqrt(width).
+        queries: of the query stream.
+        key_heads: key/value heads.
+        group: query heads per key/value head.
+        width: of a head.
+    """
+
+    scale: Any
     queries: Any
     key_heads: Any
-    group: Any  # query heads per key/value head
-    width: Any  # of a head
+    group: Any
+    width: Any
 
 
 class Rows(NamedTuple):
-    """What each row of a program's matrices stands for, [TILE * GROUP] each."""
+    """What each row of a program's matrices stands for, [TILE * GROUP] each.
 
-    slot: Any  # place of the query in its tile
-    query: Any  # its number, -1 for none
-    head: Any  # query head
+    Attributes:
+        slot: index of the query in its tile.
+        query: row of the query stream, -1 for none.
+        head: query head.
+        valid: whether there is such a query and head.
+    """
+
+    slot: Any
+    query: Any
+    head: Any
     valid: Any
 
 
@@ -207,7 +236,7 @@ def forward_kernel(
             streams, runs, run, rows, key_head, sizes, WIDTH, RUN, repeat
         )
         score = scores(query, key, length, repeat, PRECISION)
-        # A row that does not see the run keeps its maximum and subtracts infinity instead: so the
+        # A row that does not attend to the run keeps its maximum and subtracts infinity: so the
         # mask of the queries costs nothing per score.
         peak = tl.maximum(largest, tl.max(score, 1) * sizes.scale)
         shift = tl.where(sees, peak, float("inf"))
@@ -220,8 +249,8 @@ def forward_kernel(
     safe_total = tl.where(total > 0, total, 1.0)
     store_queries(out_ptr, rows, attended / safe_total[:, None], sizes, WIDTH)
     lse = tl.where(total > 0, largest + tl.log2(safe_total), -float("inf"))
-    place = rows.head.to(tl.int64) * sizes.queries + rows.query
-    tl.store(lse_ptr + place, lse, mask=rows.valid)
+    offset = rows.head.to(tl.int64) * sizes.queries + rows.query
+    tl.store(lse_ptr + offset, lse, mask=rows.valid)
 
 
 class FusedTileAttention(torch.autograd.Function):

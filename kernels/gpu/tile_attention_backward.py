@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Gradients of tile attention in Triton, without atomics: the same bits in every run.
 
-`query_kernel` walks the runs of each tile as the forward does. `key_kernel` turns that around:
-a program holds one piece of the keys and walks a list of the tiles that read it; `sum_kernel`
-adds up the lists of a piece in order.
+`query_kernel` walks the runs of each tile as the forward does. In `key_kernel` a program holds one
+piece of the keys and walks a list of the tiles that read it; `sum_kernel` sums the lists of a piece
+in order.
 
 With p the probabilities, o the output and g its gradient: delta = sum(o g) per row,
 ds = p (g v^T - delta), dq = ds k / sqrt(D), dk = ds^T q / sqrt(D), dv = p^T g.
@@ -47,22 +47,37 @@ LN_2 = tl.constexpr(0.6931471805599453)  # back from base 2
 
 
 class Saved(NamedTuple):
-    """Pointers to what the forward left, and the gradient of its output."""
+    """Pointers to what the forward saved, and to the gradient of its output.
 
-    out: Any  # like the query
-    grad: Any  # like the query
-    lse: Any  # [key/value heads * group, queries] float32
+    Attributes:
+        out: like the query.
+        grad: like the query.
+        lse: [key/value heads * group, queries] float32.
+    """
+
+    out: Any
+    grad: Any
+    lse: Any
 
 
 class Readers(NamedTuple):
-    """Pointers to the pieces of the keys and the lists of tiles that read them."""
+    """Pointers to the pieces of the keys and the lists of tiles that read them.
 
-    start: Any  # [pieces] int32
-    length: Any  # [pieces] int32
-    piece: Any  # [lists] int32
-    begin: Any  # [lists] int32, into the queries
-    end: Any  # [lists] int32
-    queries: Any  # [entries, TILE] int32, -1 where one does not see the piece
+    Attributes:
+        start: [pieces] int32.
+        length: [pieces] int32.
+        piece: [lists] int32.
+        begin: [lists] int32, into the queries.
+        end: [lists] int32.
+        queries: [entries, TILE] int32, -1 where a query does not attend to the piece.
+    """
+
+    start: Any
+    length: Any
+    piece: Any
+    begin: Any
+    end: Any
+    queries: Any
 
 
 @triton.jit
@@ -80,16 +95,16 @@ def query_kernel(
     RUN: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
-    """The gradient of the queries of one tile; leaves delta for `key_kernel`."""
+    """The gradient of the queries of one tile; stores delta for `key_kernel`."""
     repeat: tl.constexpr = repeats_keys(TILE * GROUP, WIDTH)
     tile, key_head, rows = own_rows(runs, sizes, TILE, GROUP, PARTS)
     query = load_queries(streams.query, rows, sizes, WIDTH)
     grad = load_queries(saved.grad, rows, sizes, WIDTH)
     out = load_queries(saved.out, rows, sizes, WIDTH)
     delta = tl.sum(out.to(tl.float32) * grad.to(tl.float32), 1)
-    place = rows.head.to(tl.int64) * sizes.queries + rows.query
-    tl.store(delta_ptr + place, delta, mask=rows.valid)
-    lse = tl.load(saved.lse + place, mask=rows.valid, other=float("inf"))
+    offset = rows.head.to(tl.int64) * sizes.queries + rows.query
+    tl.store(delta_ptr + offset, delta, mask=rows.valid)
+    lse = tl.load(saved.lse + offset, mask=rows.valid, other=float("inf"))
     slope_sum = tl.zeros([TILE * GROUP, WIDTH], tl.float32)
     for run in range(tl.load(runs.offsets + tile), tl.load(runs.offsets + tile + 1)):
         key, value, length, sees = load_run(
@@ -122,7 +137,7 @@ def key_kernel(
     KEYS: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
-    """What the tiles of one list add to the gradients of KEYS keys and values of one piece."""
+    """The part of one list in the gradients of KEYS keys and values of one piece."""
     number = tl.program_id(0) // sizes.key_heads
     key_head = tl.program_id(0) % sizes.key_heads
     piece = tl.load(readers.piece + number)
@@ -137,16 +152,16 @@ def key_kernel(
     end = tl.load(readers.end + number) * PARTS
     rows = tile_rows(readers.queries, begin // PARTS, key_head, 0, sizes, TILE, GROUP)
     for step in range(begin, end):
-        # Whom to load for is known a turn ahead: otherwise every turn would wait to be told.
+        # The rows of the next step are loaded one step ahead, or its loads would wait for them.
         after = tl.minimum(step + 1, end - 1)
         following = tile_rows(
             readers.queries, after // PARTS, key_head, after % PARTS, sizes, TILE, GROUP
         )
         query = load_queries(streams.query, rows, sizes, WIDTH)
         grad = load_queries(saved.grad, rows, sizes, WIDTH)
-        place = rows.head.to(tl.int64) * sizes.queries + rows.query
-        lse = tl.load(saved.lse + place, mask=rows.valid, other=float("inf"))
-        delta = tl.load(delta_ptr + place, mask=rows.valid, other=0.0)
+        offset = rows.head.to(tl.int64) * sizes.queries + rows.query
+        lse = tl.load(saved.lse + offset, mask=rows.valid, other=float("inf"))
+        delta = tl.load(delta_ptr + offset, mask=rows.valid, other=0.0)
         # Transposed, keys by queries: both sums then take their left operand as it was computed.
         score = tl.dot(key, query.T, input_precision=PRECISION)
         weight = probabilities(score, lse[None, :], sizes.scale)
@@ -172,7 +187,7 @@ def sum_kernel(
     WIDTH: tl.constexpr,
     RUN: tl.constexpr,
 ):
-    """Add up the lists of one piece, in order; zeros where nobody reads it."""
+    """Sum the lists of one piece, in order; zeros where no tile reads it."""
     piece = tl.program_id(0) // key_heads
     key_head = tl.program_id(0) % key_heads
     column = tl.arange(0, RUN)
@@ -218,7 +233,7 @@ def query_gradient(
 def key_gradients(
     grad: Tensor, saved: tuple[Tensor, ...], delta: Tensor, tiles: QueryTiles
 ) -> tuple[Tensor, Tensor]:
-    """The gradients of keys and values; only who reads which block matters of the tiles."""
+    """The gradients of keys and values; of the tiles, only the blocks that they read matter."""
     query, key, value, out, lse = saved
     launch = launch_of("key", query, key, tiles.queries.shape[1])
     inverse, heads, width = tiles.inverse, key.shape[1], key.shape[2]

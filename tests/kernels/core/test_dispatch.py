@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which implementation answers, and what is said about it."""
+"""Which implementation runs, and what is logged about it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from kernels.core.dispatch import choice, forced, uses_triton
 
 
 @pytest.fixture(autouse=True)
-def _nothing_said_yet(monkeypatch):
+def _empty_log(monkeypatch):
     monkeypatch.delenv("LSRM_KERNELS", raising=False)
-    dispatch._announce.cache_clear()
+    dispatch._log_once.cache_clear()
 
 
-def test_auto_takes_the_reference_on_a_cpu_and_says_so_once(caplog):
+def test_auto_runs_the_reference_on_a_cpu_and_logs_it_once(caplog):
     """The log has one line with the choice and its reason, however often it is made."""
     caplog.set_level(logging.INFO, logger="kernels.core.dispatch")
     assert [uses_triton(torch.zeros(1)) for _ in range(3)] == [False] * 3
     assert [record.getMessage() for record in caplog.records] == [
-        "kernels: reference (the tensors lie on cpu, not on CUDA)"
+        "kernels: reference (the tensors are on cpu, not on CUDA)"
     ]
 
 
@@ -40,7 +40,7 @@ def test_the_variable_is_a_default_and_the_context_decides(monkeypatch):
     assert choice() == "triton"
 
 
-def test_unknown_words_are_named(monkeypatch):
+def test_unknown_choices_are_errors(monkeypatch):
     """A misspelled choice is an error that lists the right ones."""
     with pytest.raises(ValueError, match="'cuda'; it must be one of auto, triton, reference"):
         forced("cuda").__enter__()
@@ -50,14 +50,14 @@ def test_unknown_words_are_named(monkeypatch):
 
 
 def test_forcing_triton_where_it_cannot_run_is_an_error(monkeypatch):
-    """Nobody who asked for Triton silently gets something else."""
+    """Forced Triton never runs the reference silently."""
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     with forced("triton"), pytest.raises(RuntimeError, match="forced, but"):
         uses_triton(torch.zeros(1))
 
 
 def test_forcing_triton_on_doubles_is_an_error(monkeypatch):
-    """Kernels sum in float32: they do not pretend to know float64."""
+    """Kernels sum in float32, so they do not accept float64."""
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     with forced("triton"), pytest.raises(RuntimeError, match="forced, but"):
         uses_triton(torch.zeros(1, dtype=torch.float64))

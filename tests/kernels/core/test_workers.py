@@ -9,7 +9,7 @@ import threading
 import pytest
 import torch
 
-from kernels.core.workers import MOST_WORKERS, share_out
+from kernels.core.workers import MOST_WORKERS, run_in_parts
 from tests.kernels.sparse_cases import adversarial_cases, attend
 
 
@@ -29,7 +29,7 @@ def test_every_part_is_done_once_and_alone(threads):
         seen = torch.get_num_threads(), torch.is_grad_enabled(), threading.current_thread().name
         return part, parts, seen
 
-    found = share_out(work)
+    found = run_in_parts(work)
     parts = min(threads, MOST_WORKERS)
     assert [each[:2] for each in found] == [(part, parts) for part in range(parts)]
     assert {each[2][:2] for each in found} == {(1, False)}
@@ -40,7 +40,7 @@ def test_every_part_is_done_once_and_alone(threads):
 def test_errors_arrive(threads):
     """What goes wrong in a part is raised, and torch gets its threads back."""
     with pytest.raises(ZeroDivisionError):
-        share_out(lambda part, _: 1 / part)
+        run_in_parts(lambda part, _: 1 / part)
     assert torch.get_num_threads() == threads
 
 
