@@ -24,7 +24,7 @@ def pump_until(client, condition, seconds: float = 10.0) -> None:
         time.sleep(0.005)
 
 
-def alive(pid: int) -> bool:
+def is_running(pid: int) -> bool:
     """Whether a process runs; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -32,12 +32,12 @@ def alive(pid: int) -> bool:
         return False
 
 
-def gone(pid: int, seconds: float = 4.0) -> bool:
+def ends_within(pid: int, seconds: float = 4.0) -> bool:
     """Whether a process ends within some seconds."""
     end = time.monotonic() + seconds
-    while alive(pid) and time.monotonic() < end:
+    while is_running(pid) and time.monotonic() < end:
         time.sleep(0.05)
-    return not alive(pid)
+    return not is_running(pid)
 
 
 def children_of(pid: int) -> list[int]:

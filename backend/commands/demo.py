@@ -28,7 +28,7 @@ TEST_VIEWS = 4
 FILES = {
     "comparison.png": "an input view, the result from the same camera, the result in other light",
     "mesh.glb": "the result, for any program that reads glTF",
-    "scene.blend": "the original's scene with the result in its place: open it in Blender",
+    "scene.blend": "the scene of the original with the result instead of it: open it in Blender",
     "relit": "the result in two environments",
     "asset.blend": "the object itself",
     "capture": "the input views, and the held-out views of the evaluation",

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Folders that are written completely or not at all; the previous one stays until then."""
+"""Folders and files that appear complete or not at all; previous ones stay until then."""
 
 from __future__ import annotations
 
@@ -104,6 +104,20 @@ class AtomicFolder:
                 self._previous.rename(self.destination)
             raise
         shutil.rmtree(self._previous, ignore_errors=True)
+
+
+def write_file_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that a reader sees either the previous contents or all of the new ones.
+
+    Raises:
+        OSError: if the folder cannot be written.
+    """
+    unfinished = path.with_name(path.name + UNFINISHED_SUFFIX)
+    try:
+        unfinished.write_bytes(data)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def is_empty_folder(path: Path) -> bool:

@@ -86,7 +86,7 @@ def blender_from_intrinsics(intrinsics: Intrinsics) -> BlenderCamera:
     lens = intrinsics.fx * 36.0 / side
     if lens < BLENDER_MIN_LENS or max(aspect) > BLENDER_MAX_PIXEL_ASPECT:
         raise BadCamera(
-            f"Blender cannot hold a camera of {lens:.3g} mm and pixel aspect {max(aspect):.3g}.",
+            f"Blender has no camera with {lens:.3g} mm and pixel aspect {max(aspect):.3g}.",
             "Use views with a field of view below 170 degrees and nearly square pixels.",
         )
     return BlenderCamera(

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import capture_dialects as dialects
+from .atomic_folder import write_file_atomically
 from .cameras import Intrinsics, check_camera_to_world
 from .errors import BadCapture, BadImage, TooFewViews
 from .image_header import image_size
@@ -390,9 +391,4 @@ def _relative(path: Path, folder: Path) -> str:
 def _write_json(path: Path, document: dict[str, Any]) -> None:
     """Write a JSON file atomically."""
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(text + "\n", encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_file_atomically(path, (text + "\n").encode())

@@ -38,7 +38,7 @@ class LsrmError(Exception):
         return f"{self.code}: {self.message} {self.remedy}"
 
     def to_dict(self) -> dict[str, str]:
-        """The error as JSON holds it."""
+        """The error as JSON."""
         return {"code": self.code, "message": self.message, "remedy": self.remedy}
 
 
@@ -67,7 +67,7 @@ class BadImage(LsrmError):
 
 
 class BadAsset(LsrmError):
-    """Blender cannot open a 3D file, or it holds nothing to capture."""
+    """Blender cannot open a 3D file, or it contains nothing to capture."""
 
     code = "BAD_ASSET"
 
@@ -162,7 +162,7 @@ def as_lsrm_error(error: Exception) -> LsrmError:
         return error
     if _is_out_of_memory(error):
         return OutOfMemory(
-            f"There was not enough memory: {error or 'the system refused to give more'}.",
+            f"There was not enough memory: {error or 'the system did not provide more'}.",
             "Use fewer or smaller views, a smaller texture, or another device.",
         )
     if isinstance(error, ImportError):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from .atomic_folder import write_file_atomically
 from .errors import BadImage
 
 if TYPE_CHECKING:
@@ -76,12 +77,7 @@ def write_hdr(path: Path, image: ArrayLike) -> None:
     height, width = rgbe.shape[:2]
     header = f"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y {height} +X {width}\n".encode("ascii")
     body = _encode_rows(rgbe) if width in RLE_WIDTHS else rgbe.tobytes()
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(header + body)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_file_atomically(path, header + body)
 
 
 def _parse_header(data: bytes, path: Path) -> tuple[int, int, float, int]:

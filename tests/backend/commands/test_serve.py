@@ -18,7 +18,7 @@ import pytest
 from backend.pipeline import STAGES_OF_NETWORK, reconstruct
 from backend.request import ReconstructRequest
 from backend.shared.progress import Progress
-from tests.children import files_of, gone, pump_until, pumped
+from tests.children import ends_within, files_of, pump_until, pumped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,7 +137,7 @@ def stop_in(client, stage: str, params: dict, how: str) -> tuple[str, float]:
     else:
         client.cancel(job)
     code = pumped(client, job, 60)
-    assert how == "cancel" or gone(pid)
+    assert how == "cancel" or ends_within(pid)
     return code, time.monotonic() - start
 
 

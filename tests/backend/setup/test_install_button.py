@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from backend.shared.virtual_environments import PYTHON_VERSION, backend_environment
-from tests.children import children_of, gone, pump_until, pumped
+from tests.children import children_of, ends_within, pump_until, pumped
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
@@ -54,5 +54,5 @@ def test_cancelling_the_installation(install, tmp_path):
     install.cancel(job)
     assert pumped(install, job, 5) == "CANCELLED"
     assert install.child.pid == pid
-    assert not [each for each in children_of(pid) if not gone(each)]
+    assert not [each for each in children_of(pid) if not ends_within(each)]
     assert not (tmp_path / "environment" / "backend" / "tmp").exists()

@@ -14,7 +14,7 @@ import pytest
 
 from backend.shared import protocol
 from backend.shared.virtual_environments import child_variables
-from tests.children import alive, gone, pump_until, pumped
+from tests.children import ends_within, is_running, pump_until, pumped
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
@@ -147,7 +147,7 @@ def test_a_failing_job_ends_with_its_error_and_the_next_one_works(
     assert pumped(client, job) == code
     assert text in job.error.message
     assert job.error.remedy
-    assert client.child is not None or gone(pid)
+    assert client.child is not None or ends_within(pid)
     assert pumped(client, client.submit("work", {"what": "count"})) == "done"
 
 
@@ -208,7 +208,7 @@ def test_cancel_requests_then_terminates_then_kills(make_test_client, what, limi
     client.cancel(job)
     assert pumped(client, job) == "CANCELLED"
     assert time.monotonic() - start < limit + 0.5
-    assert alive(pid) == (what == "patient")
+    assert is_running(pid) == (what == "patient")
     assert pumped(client, client.submit("work", {"what": "count"})) == "done"
 
 
@@ -222,7 +222,7 @@ def test_cancel_now_and_cancel_while_waiting(make_test_client):
     assert second.error.code == "CANCELLED"
     client.cancel(first, now=True)
     assert first.error.code == "CANCELLED"
-    assert gone(pid)
+    assert ends_within(pid)
 
 
 def test_closing_leaves_no_process(make_test_client):
@@ -232,7 +232,7 @@ def test_closing_leaves_no_process(make_test_client):
     pump_until(client, lambda: job.progress.stage == "grandchild")
     pids = client.child.pid, int(job.progress.message)
     client.close()
-    assert [gone(pid) for pid in pids] == [True, True]
+    assert [ends_within(pid) for pid in pids] == [True, True]
     assert job.error.code == "CANCELLED"
 
 
@@ -246,7 +246,7 @@ def test_an_idle_child_is_ended_without_waiting(make_test_client, what):
     assert time.monotonic() - start < 0.1
     assert client.has_child
     pump_until(client, lambda: not client.has_child)
-    assert gone(pid)
+    assert ends_within(pid)
     assert pumped(client, client.submit("work", {"what": "count"})) == "done"
 
 
@@ -358,6 +358,6 @@ def test_a_child_ends_when_its_parent_is_killed(tmp_path):
     with subprocess.Popen(command, env=child_variables(), stdout=subprocess.PIPE) as process:
         pid = int(process.stdout.readline())
         time.sleep(0.5)
-        assert alive(pid)
+        assert is_running(pid)
         process.kill()
-    assert gone(pid, 6.0)
+    assert ends_within(pid, 6.0)

@@ -51,7 +51,7 @@ def call(operator, *arguments, **properties):
     except RuntimeError as error:
         return ["ERROR", str(error).removeprefix("Error: ").strip()]
 
-def alive(pid):
+def is_running(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -115,9 +115,9 @@ results["log"] = call(bpy.ops.lsrm.open_log) + [len(bpy.data.texts["LSRM log"].l
 pids = [each.child.pid for each in timer.SESSION._clients.values()]
 results["logs"] = sorted(each.child.command.log.name for each in timer.SESSION._clients.values())
 results["pid"] = os.getpid()
-results["warm"] = [alive(pid) for pid in pids]
+results["warm"] = [is_running(pid) for pid in pids]
 results["release"] = call(bpy.ops.lsrm.release)
-results["after release"] = [alive(pid) for pid in pids]
+results["after release"] = [is_running(pid) for pid in pids]
 pictures = len(bpy.data.images)
 module_of("scene.import_views")._emptied_collection("Views of capture", scene)
 results["pictures gone"] = pictures - len(bpy.data.images)
@@ -199,7 +199,7 @@ for name in ("stop", "stop now", "kill"):
         bpy.ops.lsrm.cancel(now=name == "stop now")
     start = time.monotonic()
     ticked(lambda: not run.running)
-    outcomes[name] = [run.error_code, time.monotonic() - start < 10.0, alive(pid)]
+    outcomes[name] = [run.error_code, time.monotonic() - start < 10.0, is_running(pid)]
 results["leftovers"] = [each.name for each in (work / "jobs" / "Cube").glob(".*")]
 results["intact"] = (work / "jobs" / "Cube" / "result" / "mesh.glb").read_bytes() == mesh
 results["same objects"] = sorted(each.name for each in bpy.data.objects) == before
@@ -223,7 +223,7 @@ ticked(lambda: timer.SESSION.state.stage == "capture")
 pids = [each.child.pid for each in timer.SESSION._clients.values() if each.child]
 package.unregister()
 time.sleep(0.5)
-results["orphans"] = [alive(pid) for pid in pids]
+results["orphans"] = [is_running(pid) for pid in pids]
 package.register()
 """
 
