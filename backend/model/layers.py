@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The parts that every block is made of: norms in float32, linears with weight norm, the MLP."""
+"""The parts of every block: layer norm in float32, linear maps with weight norm, the MLP."""
 
 from __future__ import annotations
 

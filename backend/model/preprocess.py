@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Posed views to the tensors the network reads: composited, cropped to the object, with rays.
 
-One path for every source. The released capture layouts (`release_captures`) and our own views
-differ only in what they hand to `crop_view`; square views come out as in the release, others come
-out right, which the release does not manage.
+One path for every source: the capture layouts of the release and LSRM's own views differ only in
+the arguments of `crop_view`. Square views have the release's numbers; for others, which the release
+distorts, the projection is right.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ class ViewTensors:
     frame: ModelFrame
 
     def downsampled(self, size: int) -> ViewTensors:
-        """The low-resolution copy for stage 1.
+        """The low-resolution copy for the dense stage.
 
         QUIRK 1 (docs/deviations.md): directions are averaged like everything else and not
         normalized again.
@@ -179,7 +179,7 @@ class ViewTensors:
         return torch.cat([self.ray_directions, moments], -1).permute(0, 3, 1, 2)
 
     def surface_rays(self, size: int) -> tuple[Tensor, Tensor]:
-        """Origins and unit directions [I, size, size, 3] for the surface points of stage 1."""
+        """Origins and unit directions, [I, size, size, 3] each, for the surface maps."""
         origins, directions = (
             F.interpolate(rays.permute(0, 3, 1, 2), (size, size), mode="bilinear")
             for rays in (self.ray_origins, self.ray_directions)
@@ -217,7 +217,7 @@ def object_window(mask: NDArray[Any]) -> Window:
 
     The longer extent fits tightly, the other one is centered and pushed back into the image. An
     object longer than the image's other side stays centered and the window leaves the image
-    (DEFECT 19, docs/deviations.md); an empty mask gives the largest centered square.
+    (DEFECT 19, docs/deviations.md); for an empty mask it is the largest centered square.
     """
     height, width = mask.shape
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
@@ -290,7 +290,7 @@ def _frame_coordinates(intrinsics: Intrinsics, window: Window) -> NDArray[np.flo
 
 
 def stack_views(crops: Sequence[CroppedView], light: Light, *, relative_pose: bool) -> ViewTensors:
-    """Cropped views as tensors; with `relative_pose` the first camera gives the orientation."""
+    """Cropped views as tensors; with `relative_pose` the world is turned like the first camera."""
     rotation = crops[0].camera_to_world[:3, :3] if relative_pose else np.eye(3)
     cameras = np.stack([camera_vector(c.camera_to_world, c.field_of_view) for c in crops])
     turned = turn_cameras(cameras, rotation)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A golden case on disk: its settings, weights under our names, inputs and expected results."""
+"""A golden case on disk: its settings, weights, inputs and expected outputs."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class Case:
     expected: dict[str, Tensor]
 
     def load(self, module: nn.Module, prefix: str, kind: str) -> None:
-        """Load the weights with a prefix into one of our modules, strictly.
+        """Load the weights with a prefix into a module of LSRM, strictly.
 
         Args:
-            module: of ours.
+            module: of a stage.
             prefix: of the released names, with its dot.
             kind: "encoder", "transformer" or "decoder": which part of the name table is meant.
         """
@@ -57,30 +57,35 @@ class Case:
         }
         module.load_state_dict(state)
 
-    def load_part(self, module: nn.Module, places: Mapping[str, str], inside: str) -> None:
+    def load_part(self, module: nn.Module, prefixes: Mapping[str, str], inside: str) -> None:
         """Load weights that were stored for a lone part of a transformer, strictly.
 
         Args:
-            module: of ours.
-            places: for the stored prefixes, where such a part sits in the released transformer.
-            inside: where it sits in ours, with its dot.
+            module: the part.
+            prefixes: of the stored names, and for each the prefix in the released transformer.
+            inside: the prefix of the part in the transformer of LSRM, with its dot.
         """
         state = {}
         for name, tensor in self.weights.items():
-            for prefix, place in places.items():
+            for prefix, released in prefixes.items():
                 if name.startswith(prefix):
-                    ours = from_release("transformer", place + name.removeprefix(prefix))
-                    state[ours.removeprefix(inside)] = tensor
+                    own = from_release("transformer", released + name.removeprefix(prefix))
+                    state[own.removeprefix(inside)] = tensor
         module.load_state_dict(state)
 
 
 @dataclass(frozen=True)
 class Produced:
-    """What our classes give for a case."""
+    """What LSRM computes for a case.
+
+    Attributes:
+        tensors: under the names of the expected ones.
+        wrong_rows: for tensors with ties, a function that counts the wrong rows of one, given the
+            computed and the expected tensor.
+    """
 
     tensors: Mapping[str, Tensor]
-    # How a tensor is compared that may differ in documented ways: the number of wrong rows.
-    judges: Mapping[str, Callable[[Tensor, Tensor], int]] = field(default_factory=dict)
+    wrong_rows: Mapping[str, Callable[[Tensor, Tensor], int]] = field(default_factory=dict)
 
 
 def read_case(folder: Path) -> Case:

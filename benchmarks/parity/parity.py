@@ -100,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
             report[str(folder)] = {"error": error.to_dict()}
             passed = False
             continue
-        _tell(folder, rows)
+        _print(folder, rows)
         report[str(folder)] = [asdict(row) for row in rows]
         passed = passed and all(row.ok for row in rows)
     if arguments.json:
@@ -120,9 +120,9 @@ def _compare(name: str, wanted: Tensor, produced: Produced, tolerance: float) ->
         tolerance = 1e-5  # focal lengths in pixels are large numbers
     if found is None or found.shape != wanted.shape:
         return Comparison(name, shape, float("inf"), tolerance, ok=False)
-    judge = produced.judges.get(name)
-    if judge is not None:
-        error = float(judge(found, wanted))
+    wrong_rows = produced.wrong_rows.get(name)
+    if wrong_rows is not None:
+        error = float(wrong_rows(found, wanted))
     elif wanted.is_floating_point():
         error = _largest(found.double(), wanted.double())
     else:
@@ -136,7 +136,7 @@ def _largest(found: Tensor, wanted: Tensor) -> float:
     return float(difference.nan_to_num(float("inf")).max()) if wanted.numel() else 0.0
 
 
-def _tell(folder: Path, rows: list[Comparison]) -> None:
+def _print(folder: Path, rows: list[Comparison]) -> None:
     width = max(len(row.name) for row in rows)
     say(f"{folder}: {sum(row.ok for row in rows)} of {len(rows)} tensors within tolerance")
     for row in rows:

@@ -34,7 +34,7 @@ DIRECTIONS = {
 
 
 def run_dense_case(case: Case) -> Produced:
-    """Encoder and transformer of stage 1."""
+    """Encoder and transformer of the dense stage."""
     stage = _stage(case, "dense")
     trace = _Trace(stage)
     with torch.no_grad():
@@ -57,7 +57,7 @@ def run_dense_case(case: Case) -> Produced:
 
 
 def run_sparse_case(case: Case) -> Produced:
-    """Encoder and transformer of stage 2, for given tokens and, but for score routing, tables."""
+    """Encoder and transformer of the sparse stage, for stored tokens."""
     stage = _stage(case, "sparse")
     inputs = _inputs(case)
     index = case.inputs["image_index"].long(), case.inputs["volume_index"].long()
@@ -152,7 +152,7 @@ def _stage(case: Case, attention: Any) -> Stage:
 
 
 def transformer_config(decoder: dict[str, Any], attention: Any) -> TransformerConfig:
-    """A case's decoder settings as ours; the depth follows from nothing else."""
+    """The configuration for the settings that a case has under `decoder`."""
     return TransformerConfig(
         attention=attention,
         volume_resolution=decoder["vol_res"],

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Golden cases of the tokens of stage 2: kinds `sparsify` and `routing`."""
+"""Golden cases of the tokens of the sparse stage: kinds `sparsify` and `routing`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from backend.model.config.model_config import BOX_MARGIN, ModelConfig
+from backend.field.config import BOX_MARGIN
 from backend.model.config.presets import preset
 from backend.model.routing.release_cameras import Cameras
 from backend.model.routing.routing import (
@@ -38,6 +38,8 @@ from .stage_cases import DIRECTIONS
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from backend.model.config.model_config import ModelConfig
 
 TIE = 1e-6  # below this gap between two distances, either block is right
 
@@ -107,10 +109,10 @@ def run_routing_case(case: Case) -> Produced:
     cameras = _cameras(case)
     plan = plan_by_geometry(tokens, maps, cameras, config)
     tensors: dict[str, Tensor] = {}
-    for ours, stored in DIRECTIONS.items():
-        blocks = blocks_in(plan.volume if ours.endswith("volume") else plan.image)
+    for direction, stored in DIRECTIONS.items():
+        blocks = blocks_in(plan.volume if direction.endswith("volume") else plan.image)
         tensors |= {
-            f"{stored}_attn.block_topk": getattr(plan.routes, ours).plan.table[0],
+            f"{stored}_attn.block_topk": getattr(plan.routes, direction).plan.table[0],
             f"{stored}_attn.cu_seqblocks": blocks.instance_offsets,
             f"{stored}_attn.cu_block_include_tokens": blocks.token_offsets,
         }
@@ -118,11 +120,11 @@ def run_routing_case(case: Case) -> Produced:
         own = SurfaceMaps(maps.points[instance, None], maps.opacity[instance, None])
         trace = _trace(tokens.of(instance), own, cameras[instance], config)
         tensors |= {f"trace.{a}.b{instance}.{b}": t for (a, b), t in trace.items()}
-    return Produced(tensors, _judges(case))
+    return Produced(tensors, _wrong_rows(case))
 
 
 def _config(args: dict[str, Any]) -> ModelConfig:
-    """The settings of a case in place of those of a small preset."""
+    """A small preset with the settings of a case."""
     base = preset("mini")
     low, high = args["input_image_res"]
     dense, sparse = (
@@ -196,23 +198,23 @@ def _view_trace(router: ImageRouter, query: Tensor) -> dict[str, Tensor]:
     return trace
 
 
-def _judges(case: Case) -> dict[str, Any]:
+def _wrong_rows(case: Case) -> dict[str, Any]:
     """Tables are compared row by row as sets, tied rows by distance."""
-    expected, judges = case.expected, {}
-    for ours, stored in DIRECTIONS.items():
-        short = f"{ours[0]}2{ours.split('_')[2][0]}"
-        if ours.endswith("volume"):
+    expected, wrong_rows = case.expected, {}
+    for direction, stored in DIRECTIONS.items():
+        short = f"{direction[0]}2{direction.split('_')[2][0]}"
+        if direction.endswith("volume"):
             tied = expected[f"margin.{short}"] < TIE
-            judges[f"{stored}_attn.block_topk"] = _by_distance(_distances(case, short), tied)
+            wrong_rows[f"{stored}_attn.block_topk"] = _by_distance(_distances(case, short), tied)
         else:
             kinds = ("final", "window")
             gap = torch.stack([expected[f"margin.{short}.{kind}"] for kind in kinds]).amin(0)
-            judges[f"{stored}_attn.block_topk"] = _by_set(gap < TIE)
+            wrong_rows[f"{stored}_attn.block_topk"] = _by_set(gap < TIE)
     for name in expected:
         if name.endswith("window_blocks"):
             margin = expected[name.replace("window_blocks", "window_margin")]
-            judges[name] = _by_set(margin < TIE)
-    return judges
+            wrong_rows[name] = _by_set(margin < TIE)
+    return wrong_rows
 
 
 def _distances(case: Case, short: str) -> Tensor:

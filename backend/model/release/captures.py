@@ -98,7 +98,7 @@ class ReleaseCapture:
 
     Attributes:
         inputs: what the network reads.
-        crops: the input views that made it.
+        crops: the cropped input views that the inputs are stacked from.
         origin_size: height and width of the frame that the release projects all views to.
         targets: the views to render.
     """
@@ -119,17 +119,17 @@ def read_real(folder: Path, settings: ReleaseSettings) -> ReleaseCapture:
         BadImage: if an image or mask is missing or broken.
     """
     with described_by(folder):
-        given = read_json(folder / "transforms_input.json")
-        wanted = read_json(folder / "transforms_output.json")
-        scale = float(given.get("scale", 1.0))
+        inputs_file = read_json(folder / "transforms_input.json")
+        outputs_file = read_json(folder / "transforms_output.json")
+        scale = float(inputs_file.get("scale", 1.0))
         crops = [
-            _crop_photograph(folder, given, index, settings)
-            for index in range(min(settings.view_count, len(given["frames"])))
+            _crop_photograph(folder, inputs_file, index, settings)
+            for index in range(min(settings.view_count, len(inputs_file["frames"])))
         ]
         # The input file's scale holds for the outputs; their own is ignored, as in the release.
         cameras = [
-            camera_vector(_pose(frame, scale), _field_of_view(wanted, index))
-            for index, frame in enumerate(wanted["frames"][: settings.output_count])
+            camera_vector(_pose(frame, scale), _field_of_view(outputs_file, index))
+            for index, frame in enumerate(outputs_file["frames"][: settings.output_count])
         ]
     if settings.normalize_exposure:
         crops = _normalize_exposure(crops)
@@ -140,9 +140,9 @@ def read_real(folder: Path, settings: ReleaseSettings) -> ReleaseCapture:
 
 
 def _crop_photograph(
-    folder: Path, given: dict[str, Any], index: int, settings: ReleaseSettings
+    folder: Path, description: dict[str, Any], index: int, settings: ReleaseSettings
 ) -> CroppedView:
-    frame = given["frames"][index]
+    frame = description["frames"][index]
     name = str(frame["file_path"])
     name = name if name.endswith((".jpg", ".png")) else name + ".png"
     image = on_white(as_floats(read_image(folder / name)), srgb_to_linear)
@@ -155,19 +155,19 @@ def _crop_photograph(
         image, mask = resize_area(image, size, size), resize_area(mask, size, size)
         window = Window(0, size, 0, size)
     height, width = mask.shape
-    intrinsics = intrinsics_from_fov(width, height, _field_of_view(given, index))
-    pose = _pose(frame, float(given.get("scale", 1.0)))
+    intrinsics = intrinsics_from_fov(width, height, _field_of_view(description, index))
+    pose = _pose(frame, float(description.get("scale", 1.0)))
     return crop_view(SourceView(image, mask, intrinsics, pose), window, settings.image_size)
 
 
-def _field_of_view(described: dict[str, Any], index: int) -> float:
+def _field_of_view(description: dict[str, Any], index: int) -> float:
     """Of a frame, or of all of them, in radians.
 
     DEFECT 5 (docs/deviations.md): a list holds one per frame; the release crashes on it.
     """
-    angle = described["frames"][index].get("camera_angle_x")
+    angle = description["frames"][index].get("camera_angle_x")
     if angle is None:
-        angle = described["camera_angle_x"]
+        angle = description["camera_angle_x"]
     return float(angle[index] if isinstance(angle, list) else angle)
 
 
@@ -183,7 +183,7 @@ def _mask_channel(image: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _normalize_exposure(crops: Sequence[CroppedView]) -> list[CroppedView]:
-    """Scale the light so that the 90 % brightest object pixel of all views becomes 0.75."""
+    """Scale the light so that the 90th percentile of the object pixels of all views is 0.75."""
     inside = [crop.image.mean(-1)[crop.mask[..., 0] > 0.9999] for crop in crops]
     brightness = np.sort(np.concatenate(inside))
     if len(brightness) == 0:
@@ -220,7 +220,7 @@ def target_rays(cameras: Sequence[NDArray[Any]], rotation: NDArray[Any], size: i
 
 @contextmanager
 def described_by(folder: Path) -> Iterator[None]:
-    """Turn a value that a scene's description lacks into a BadCapture."""
+    """Raise BadCapture for a value that a scene's description lacks."""
     try:
         yield
     except (KeyError, IndexError, TypeError) as error:
@@ -262,7 +262,7 @@ def read_image(file: Path | BinaryIO) -> NDArray[Any]:
 def on_white(
     image: NDArray[np.float32], light: Callable[[NDArray[Any]], NDArray[Any]] = np.copy
 ) -> NDArray[np.float32]:
-    """The color of a file with 1, 3 or 4 channels, [height, width, 3], in the light asked for.
+    """The color of a file with 1, 3 or 4 channels, [height, width, 3], converted by `light`.
 
     DEFECT 4 (docs/deviations.md): the release fails on files with alpha; here they are put on
     white.

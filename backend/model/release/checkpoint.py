@@ -34,7 +34,7 @@ class ReleasedStage:
 
     Attributes:
         path: of the file.
-        tensors: under `<our module>.<released name>`, with weight norm where it was trained so.
+        tensors: under `<module of LSRM>.<released name>`, weight norm not folded.
         left_out: entries of the file that inference does not need.
     """
 
@@ -56,7 +56,7 @@ class ReleasedStage:
         Differences.between(found, wanted).check(self.path, _REMEDY)
 
     def folded(self, config: StageConfig) -> Iterator[tuple[str, Tensor]]:
-        """Our tensors one by one, in the order of the model with these sizes."""
+        """LSRM's tensors one by one, in the order of the model with these sizes."""
         for name in shapes_of(empty_stage(config)):
             released = _renamed(to_release, name)
             if released in self.tensors:
@@ -81,7 +81,7 @@ class ReleasedCheckpoint:
     stages: Mapping[StageName, ReleasedStage]
 
     def tensors(self) -> dict[StageName, Iterator[tuple[str, Tensor]]]:
-        """For each stage our tensors, one by one."""
+        """For each stage LSRM's tensors, one by one."""
         return {
             name: stage.folded(getattr(self.config, name)) for name, stage in self.stages.items()
         }

@@ -87,15 +87,15 @@ def released_config(dense: Arguments, sparse: Arguments, *, materials: bool) -> 
     """The configuration of a released checkpoint.
 
     Args:
-        dense: arguments of stage 1; what is absent has the default of its training program.
-        sparse: arguments of stage 2; what is absent is as in the published scripts.
+        dense: arguments of the dense stage; absent ones have the defaults of its training program.
+        sparse: arguments of the sparse stage; absent ones are as in the published scripts.
         materials: whether the decoder predicts materials instead of colors.
 
     Raises:
         CheckpointMismatch: for an architecture that is not built here.
     """
     base = preset("lsrm-pbr" if materials else "lsrm-rgb")
-    # For these two a missing argument means an older program, which did not know them.
+    # These two are missing only where an older program wrote the arguments, which had neither.
     dense = {"use_weight_norm": False, "use_decomposed_embed": False, **dense}
     sparse = {"end_sdf_inv_std": base.sparse.inverse_std, **sparse}
     try:
@@ -109,7 +109,7 @@ def released_config(dense: Arguments, sparse: Arguments, *, materials: bool) -> 
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointMismatch(
-            f"The checkpoint was trained with arguments that LSRM does not know: {error}.",
+            f"The checkpoint was trained with arguments that LSRM does not support: {error}.",
             "Use the released checkpoints.",
         ) from error
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one table between the parameter names of the released checkpoints and ours.
+"""The table between the parameter names of the released checkpoints and LSRM's.
 
 A name is a module of a stage (`encoder`, `transformer`, `decoder`), fragments of the table, indices
 and a leaf. Fragments translate one to one, so names can be read in both directions.
@@ -51,24 +51,24 @@ def _attention_fragments() -> dict[str, str]:
     """What each of the two streams, and each of the four directions between them, is called."""
     fragments: dict[str, str] = {}
     for letter, stream in _STREAMS.items():
-        ours = f"attention.{stream}"
+        own = f"attention.{stream}"
         fragments |= {
-            f"crs_attn.q_proj_{letter}": f"{ours}.query",
-            f"crs_attn.k_proj_{letter}": f"{ours}.key",
-            f"crs_attn.v_proj_{letter}": f"{ours}.value",
-            f"crs_attn.gate_{letter}.0": f"{ours}.gate",
-            f"crs_attn.proj_{letter}": f"{ours}.output",
+            f"crs_attn.q_proj_{letter}": f"{own}.query",
+            f"crs_attn.k_proj_{letter}": f"{own}.key",
+            f"crs_attn.v_proj_{letter}": f"{own}.value",
+            f"crs_attn.gate_{letter}.0": f"{own}.gate",
+            f"crs_attn.proj_{letter}": f"{own}.output",
             f"mlp_{letter}_1": f"{stream}_mlp",
         }
         for key_letter, keys in _STREAMS.items():
-            released, ours = (
+            released, own = (
                 f"crs_attn.{letter}_2_{key_letter}_attn",
                 f"attention.{stream}_to_{keys}",
             )
             fragments |= {
-                f"{released}_in.compression_key.act_layers": f"{ours}.key_compression",
-                f"{released}_in.compression_value.act_layers": f"{ours}.value_compression",
-                f"{released}_out.gate.0": f"{ours}.gate",
+                f"{released}_in.compression_key.act_layers": f"{own}.key_compression",
+                f"{released}_in.compression_value.act_layers": f"{own}.value_compression",
+                f"{released}_out.gate.0": f"{own}.gate",
             }
     return fragments
 
@@ -78,10 +78,10 @@ FRAGMENTS = {
     "transformer": _TRANSFORMER | _attention_fragments(),
     "decoder": _DECODER,
 }
-"""For each of our modules: released fragment to our fragment."""
+"""For each module of a stage: released fragment to LSRM's fragment."""
 
 _INVERSE = {
-    module: {ours: released for released, ours in table.items()}
+    module: {own: released for released, own in table.items()}
     for module, table in FRAGMENTS.items()
 }
 
@@ -99,10 +99,10 @@ _LEAVES = {"weight", "bias", *WEIGHT_NORM}
 
 
 def from_release(module: str, name: str) -> str:
-    """Our name of a released parameter.
+    """LSRM's name of a released parameter.
 
     Args:
-        module: one of ours, a value of `MODULES`.
+        module: of a stage, a value of `MODULES`.
         name: the released name without its module, in the current layout.
 
     Raises:
@@ -112,7 +112,7 @@ def from_release(module: str, name: str) -> str:
 
 
 def to_release(module: str, name: str) -> str:
-    """The released name of one of our parameters; the inverse of `from_release`."""
+    """The released name of a parameter of LSRM; the inverse of `from_release`."""
     return _translate(name, _INVERSE[module])
 
 
@@ -127,15 +127,15 @@ def current_name(stored: str) -> str:
 
 
 def _translate(name: str, fragments: dict[str, str]) -> str:
-    parts, rest, known = [], name, False
+    parts, rest, found_fragment = [], name, False
     while rest:
         found = _leading_fragment(rest, fragments)
         if found:
             parts.append(fragments[found])
-            known = True
+            found_fragment = True
         else:
             found = rest if rest in _LEAVES else rest.partition(".")[0]
-            if not known or not (found.isdigit() or found in _LEAVES):
+            if not found_fragment or not (found.isdigit() or found in _LEAVES):
                 raise KeyError(name)
             parts.append(found)
         rest = rest[len(found) + 1 :]

@@ -102,7 +102,7 @@ def read_rig(folder: Path, settings: ReleaseSettings) -> ReleaseCapture:
 def _read_description(folder: Path) -> _Rig:
     images = folder / "images"
     rig = read_json(images / "CameraRig.json")
-    place = np.array(read_json(folder / "scene" / "scene_info.json")["object_location"], float)
+    location = np.array(read_json(folder / "scene" / "scene_info.json")["object_location"], float)
     intrinsic = rig["intrinsic"]
     angle = math.radians(intrinsic["fov"])
     exposures: tuple[float, ...] = ()
@@ -116,7 +116,7 @@ def _read_description(folder: Path) -> _Rig:
     return _Rig(
         colors=_pictures(images, "rgb"),
         masks=_pictures(images, "mask"),
-        poses=tuple(_centered(matrix, place) for matrix in rig["to_world"]),
+        poses=tuple(_centered(matrix, location) for matrix in rig["to_world"]),
         frame=intrinsics_from_fov(int(intrinsic["width"]), int(intrinsic["height"]), angle),
         field_of_view=angle,
         exposures=exposures,
@@ -124,10 +124,10 @@ def _read_description(folder: Path) -> _Rig:
     )
 
 
-def _centered(matrix: Any, place: NDArray[np.float64]) -> NDArray[np.float64]:
+def _centered(matrix: Any, location: NDArray[np.float64]) -> NDArray[np.float64]:
     """A pose in the model's world; the scenes' objects have a radius of 0.25."""
     pose = np.array(matrix, np.float64)
-    pose[:3, 3] = (pose[:3, 3] - place) * 2.0
+    pose[:3, 3] = (pose[:3, 3] - location) * 2.0
     return pose
 
 
@@ -198,7 +198,7 @@ def _input_view(rig: _Rig, index: int, settings: ReleaseSettings) -> CroppedView
 def _cropped_before(
     rig: _Rig, area: Window, index: int, size: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Coordinates and rays of a picture that was cropped when it was made.
+    """Coordinates and rays of a picture that was cropped when it was rendered.
 
     The release makes them small, enlarges them to the frame, and crops and shrinks them like
     pictures; the directions keep the lengths that leaves them.

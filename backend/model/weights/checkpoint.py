@@ -106,7 +106,7 @@ def open_checkpoint(name: str) -> Checkpoint:
 
     Raises:
         CheckpointMissing: if it is not on this computer.
-        CheckpointMismatch: if its `config.json` is not one of ours.
+        CheckpointMismatch: if its `config.json` is not one of LSRM.
     """
     folder = find_checkpoint(name)
     try:
@@ -166,20 +166,20 @@ def write_checkpoint(
     Args:
         folder: new, or empty.
         config: of both stages.
-        stages: for each the tensors under our names, in the order of `shapes_of`; one at a time.
+        stages: for each the tensors, in the order of `shapes_of`; one at a time.
         notices: names and content of text files that go with it, such as a license.
         dtype: the tensors are stored in.
 
     Raises:
-        OutputNotWritable: if the folder holds anything or cannot be made.
+        OutputNotWritable: if the folder is not empty or cannot be created.
         DiskFull: before anything is written, if there is no room.
     """
     shapes = {name: shapes_of(empty_stage(getattr(config, name))) for name in stages}
     size = sum(torch.Size(s).numel() for stage in shapes.values() for s in stage.values())
-    with CheckpointFolder(folder, size * dtype.itemsize) as place:
-        (place / CONFIG).write_text(json.dumps(config.to_dict(), indent=2) + "\n", "utf-8")
+    with CheckpointFolder(folder, size * dtype.itemsize) as written:
+        (written / CONFIG).write_text(json.dumps(config.to_dict(), indent=2) + "\n", "utf-8")
         for name, text in (notices or {}).items():
-            (place / name).write_text(text, encoding="utf-8")
+            (written / name).write_text(text, encoding="utf-8")
         for name, tensors in stages.items():
-            write_safetensors(place / f"{name}.safetensors", shapes[name], tensors, dtype)
+            write_safetensors(written / f"{name}.safetensors", shapes[name], tensors, dtype)
     return Checkpoint(folder, config)

@@ -81,7 +81,7 @@ def _read_original(path: Path) -> dict[str, Tensor]:
 
 
 def _config_of(tensors: Mapping[str, Tensor], path: Path) -> DinoV3Config:
-    """The sizes that an original file's own shapes tell."""
+    """The sizes of the network, from the shapes in an original file."""
     try:
         width = tensors["cls_token"].shape[-1]
         return DinoV3Config(
@@ -150,7 +150,7 @@ def _original_name(name: str) -> str:
     layer = _LAYER.fullmatch(name)
     if not layer:
         return _SINGLE.get(name, name)
-    for theirs, original in _IN_LAYER.items():
-        if layer[2].startswith(theirs):
-            return f"blocks.{layer[1]}.{original}{layer[2].removeprefix(theirs)}"
+    for transformers_name, original in _IN_LAYER.items():
+        if layer[2].startswith(transformers_name):
+            return f"blocks.{layer[1]}.{original}{layer[2].removeprefix(transformers_name)}"
     return name

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a job of the network will need, known before anything of it is allocated."""
+"""The memory that a job of the network needs, estimated before any of it is allocated."""
 
 from __future__ import annotations
 
@@ -34,11 +34,17 @@ _SURFACE_SQUARES = 2.5
 
 @dataclass(frozen=True)
 class MemoryNeed:
-    """Bytes at the peak of each stage."""
+    """The memory that a job needs.
+
+    Attributes:
+        stages: bytes at the peak of each stage, by its name.
+        image_tokens: of the sparse stage.
+        volume_tokens: of the sparse stage, expected.
+    """
 
     stages: Mapping[str, int]
-    image_tokens: int  # of the sparse stage
-    volume_tokens: int  # of the sparse stage, expected
+    image_tokens: int
+    volume_tokens: int
 
     @property
     def peak(self) -> int:
@@ -46,7 +52,7 @@ class MemoryNeed:
         return max(self.stages.values())
 
     def check(self, available: int, device: str) -> None:
-        """Stop here if the job cannot fit.
+        """Refuse a job that does not fit.
 
         Raises:
             OutOfMemory: with what is needed, what there is, and what would fit.
@@ -95,7 +101,7 @@ def estimate(
 
 
 def expected_volume_tokens(config: ModelConfig) -> int:
-    """How many volume tokens a usual object will keep: a shell around its surface."""
+    """The number of volume tokens of a usual object: a shell around its surface."""
     resolution = config.sparse.transformer.volume_resolution
     token = 2 * config.half_side / resolution
     sharp, step = config.dense.inverse_std, render_step(config.radius, config.dense.samples_per_ray)

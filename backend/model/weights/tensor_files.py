@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 class _Inert:
-    """Stands in for a class that a pickle names and nobody needs; it takes anything, does nothing.
+    """A substitute for a class that a pickle names and LSRM does not use; it does nothing.
 
-    Unpickling it runs none of the code of the class it stands for.
+    Unpickling it runs none of the code of that class.
     """
 
     def __init__(self, *parts: object) -> None:

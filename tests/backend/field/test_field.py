@@ -129,7 +129,7 @@ def test_a_sphere_is_seen_where_it_is() -> None:
     assert light.valid.all()
     distance = light.surface_points().norm(dim=1) - 0.3
     assert distance.abs().max() < 3 / 400
-    # Straight outwards, but for rays that end early and blur the place by some steps.
+    # Straight outwards, but for rays that end early and blur the surface point by some steps.
     outwards = torch.nn.functional.normalize(light.surface_points(), dim=1)
     normals = light.normals(Ball(0.3), 0.005)
     assert ((normals * outwards).sum(1)[light.valid] > 0.999).all()
@@ -184,14 +184,14 @@ def test_empty_space_may_be_skipped() -> None:
     torch.testing.assert_close(skipped.surface_points(), full.surface_points(), atol=1e-4, rtol=0)
 
 
-def test_each_level_answers_for_its_own_points() -> None:
-    """Region, decoder and sharpness are those of the level that a point belongs to."""
+def test_each_level_is_evaluated_at_its_own_points() -> None:
+    """Volume, decoder and sharpness are those of the level that a point belongs to."""
     dense = DenseVolume(torch.full((4, 3, 3, 3), 2.0), HALF_SIDE)
     index = torch.full((6, 6, 6), -1).int()
     index[:, :, 3:] = torch.arange(108).view(6, 6, 3).int()
-    fine = SparseVolume(torch.full((108, 4), -0.5), Bricks(index), dense)
+    sparse = SparseVolume(torch.full((108, 4), -0.5), Bricks(index), dense)
     decoder = DirectDecoder(3)
-    field = TwoLevelField(VolumeField(dense, decoder, 10.0), VolumeField(fine, decoder, 70.0))
+    field = TwoLevelField(VolumeField(dense, decoder, 10.0), VolumeField(sparse, decoder, 70.0))
     points = torch.tensor([[0.4, 0.1, 0.2], [-0.4, 0.1, 0.2], [0.45, -0.3, 0.2]])
     assert field.in_sparse_volume(points).tolist() == [True, False, True]
     # eight weights that sum to 1 within their rounding

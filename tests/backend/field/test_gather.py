@@ -45,7 +45,7 @@ def test_a_gather_is_a_weighted_sum(integer: torch.dtype) -> None:
 
 
 def test_gradients_of_a_gather() -> None:
-    """The gradient in the rows passes gradcheck in float64, and rows nobody names get zero."""
+    """The gradient in the rows passes gradcheck in float64, and rows without an index get zero."""
     rows, index, weights = _blend(torch.float64)
     index[index == 5] = 6
     rows.requires_grad_()

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Marching against a lattice tested one interval at a time, and light spread over the samples."""
+"""Sampling against a lattice tested one interval at a time, and light spread over the samples."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _occupied(occupancy: Occupancy | None, point: torch.Tensor) -> bool:
 
 @pytest.mark.parametrize("share", [0.02, 0.3])
 @pytest.mark.parametrize(("cells", "step"), [(1, 0.05), (5, 0.07), (13, 0.3), (17, 0.011)])
-def test_looking_up_runs_skips_nothing(cells: int, step: float, share: float) -> None:
+def test_testing_runs_skips_no_sample(cells: int, step: float, share: float) -> None:
     """The samples are those of testing every interval alone: grids and steps of all sizes."""
     generator = torch.Generator().manual_seed(cells)
     occupied = torch.rand(cells, cells, cells, generator=generator) < share
@@ -75,15 +75,15 @@ def test_the_whole_cube_is_sampled(step: float) -> None:
 
 @pytest.mark.parametrize(("cells", "step"), [(41, 0.005), (64, 0.02), (67, 0.06)])
 def test_lone_cells_are_found(cells: int, step: float) -> None:
-    """Where most runs are dropped, no sample of a single cell is lost, wherever it lies."""
+    """Where most runs are dropped, every sample of a single cell is found, wherever it lies."""
     generator = torch.Generator().manual_seed(cells)
     origins = normalize(torch.randn(200, 3, generator=generator), dim=1) * 1.5
     for voxel in torch.randint(0, cells, (20, 3), generator=generator):
         occupied = torch.zeros(cells, cells, cells, dtype=torch.bool)
         occupied[tuple(voxel)] = True
         occupancy = Occupancy(occupied, HALF_SIDE)
-        place = voxel.flip(0) + torch.rand(200, 3, generator=generator)
-        targets = place * (2 * HALF_SIDE / cells) - HALF_SIDE
+        position = voxel.flip(0) + torch.rand(200, 3, generator=generator)
+        targets = position * (2 * HALF_SIDE / cells) - HALF_SIDE
         directions = normalize(targets - origins, dim=1)
         everything = RaySampler(HALF_SIDE, step).sample(origins, directions)
         kept = occupancy.contains(everything.points)
@@ -105,13 +105,13 @@ def _check(sampler: RaySampler, seed: int) -> None:
 
 
 def _ladder(counts: list[int]) -> Samples:
-    """Samples of several rays with a step of 1 and no place in particular."""
+    """Samples of several rays with a step of 1 at arbitrary points."""
     ray = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
     start = torch.cat([torch.arange(count) for count in counts]).double()
     return Samples(ray, start, start + 1, torch.zeros(len(ray), 3).double())
 
 
-def test_light_is_spent_front_to_back() -> None:
+def test_light_is_absorbed_front_to_back() -> None:
     """Each sample takes its share of what those before it on its own ray have left."""
     counts = [3, 0, 1, 5, 0]
     samples = _ladder(counts)

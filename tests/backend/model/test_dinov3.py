@@ -66,7 +66,7 @@ def save_as_transformers(network: DinoV3, folder: Path, layer: str) -> None:
         "norm.bias": "norm.bias",
     }
     state = network.state_dict()
-    tensors = {theirs: state[ours] for ours, theirs in names.items()}
+    tensors = {renamed: state[original] for original, renamed in names.items()}
     tensors["embeddings.mask_token"] = state["mask_token"][None]
     parts = {
         "attn.proj": "attention.o_proj",
@@ -83,9 +83,9 @@ def save_as_transformers(network: DinoV3, folder: Path, layer: str) -> None:
             continue
         _, number, rest = name.split(".", 2)
         prefix = f"{layer}.{number}."
-        for ours, theirs in parts.items():
-            if rest.startswith(ours):
-                tensors[prefix + theirs + rest.removeprefix(ours)] = tensor
+        for original, renamed in parts.items():
+            if rest.startswith(original):
+                tensors[prefix + renamed + rest.removeprefix(original)] = tensor
         if rest in ("attn.qkv.weight", "attn.qkv.bias"):
             for letter, part in zip("qkv", tensor.chunk(3), strict=True):
                 if (letter, rest[-4:]) != ("k", "bias"):
@@ -106,7 +106,7 @@ def save_as_transformers(network: DinoV3, folder: Path, layer: str) -> None:
 
 
 def test_original_file_loads_as_it_is(network: DinoV3, original: Path) -> None:
-    """The authors' names are ours, sizes come from the shapes, and nothing is left over."""
+    """LSRM uses the authors' names, takes sizes from the shapes, and loads every tensor."""
     loaded = load_dinov3(original)
     assert loaded.config == SMALL
     assert torch.equal(loaded(images()), network(images()))
@@ -152,11 +152,11 @@ def test_agrees_with_transformers(tmp_path: Path) -> None:
         use_gated_mlp=True,
         hidden_act="silu",
     )
-    theirs = transformers.DINOv3ViTModel(described).eval().requires_grad_(requires_grad=False)
-    for parameter in theirs.parameters():
+    renamed = transformers.DINOv3ViTModel(described).eval().requires_grad_(requires_grad=False)
+    for parameter in renamed.parameters():
         parameter.normal_(0.0, 0.3)
-    theirs.save_pretrained(tmp_path / "saved")
-    expected = theirs(images()).last_hidden_state[:, 5:]
+    renamed.save_pretrained(tmp_path / "saved")
+    expected = renamed(images()).last_hidden_state[:, 5:]
     assert expected.abs().max() > 0.5
     assert (load_dinov3(tmp_path / "saved")(images()) - expected).abs().max() < SAME
 
@@ -194,7 +194,7 @@ def test_key_bias_is_masked(network: DinoV3, original: Path) -> None:
 
 
 def test_positions_are_relative_to_the_frame(network: DinoV3) -> None:
-    """Equal patches at different places give different tokens; without rotation they would not."""
+    """Equal patches at different positions give different tokens, by the rotation alone."""
     tokens = network(torch.ones(1, 3, 32, 48))[0]
     assert (tokens[0] - tokens[-1]).abs().max() > 1e-3
     turn = network.rope_embed(2, 3)
@@ -222,15 +222,15 @@ def test_features_match_the_patches_of_lsrm(network: DinoV3, resample: str) -> N
 
 @pytest.mark.parametrize(("stage", "resample"), [("dense", "bilinear"), ("sparse", "area")])
 def test_stages_enlarge_views_in_their_own_way(network: DinoV3, stage: str, resample: str) -> None:
-    """QUIRK 2: stage 1 interpolates, stage 2 repeats pixels; both in the network's precision."""
+    """QUIRK 2: the dense stage interpolates, the sparse one repeats pixels."""
     views = images(1, 32, 32).clamp(-1, 1)
     found = ImageFeatures(network)(views, getattr(preset("lsrm-rgb"), stage))
     assert torch.equal(found, patch_features(network, views, 8, resample))
     half = copy.deepcopy(network).bfloat16()
-    coarse = ImageFeatures(half)(views, getattr(preset("lsrm-rgb"), stage))
-    assert coarse.dtype == torch.bfloat16
+    halved = ImageFeatures(half)(views, getattr(preset("lsrm-rgb"), stage))
+    assert halved.dtype == torch.bfloat16
     # Two blocks at eight bits of mantissa, on features of size one.
-    assert (coarse.float() - found).abs().mean() < 0.03 * found.abs().mean()
+    assert (halved.float() - found).abs().mean() < 0.03 * found.abs().mean()
 
 
 def test_image_features_stop_between_blocks(network: DinoV3) -> None:
@@ -249,7 +249,7 @@ def test_image_features_stop_between_blocks(network: DinoV3) -> None:
 
 
 def test_very_large_views_are_limited(network: DinoV3) -> None:
-    """Above 2048 pixels stage 2 shrinks its views and spreads the features over its patches."""
+    """Above 2048 pixels the sparse stage shrinks its views and enlarges the features."""
     found = patch_features(network, torch.zeros(1, 3, 2304, 2304), 256, "area")
     assert found.shape == (1, 81, 48)
 

@@ -88,7 +88,7 @@ def tiny() -> ModelConfig:
 
 
 def views_of_box(count: int, size: int, turn: np.ndarray | None = None) -> list[View]:
-    """Silhouettes of a box in a world that is shifted, scaled and, if asked, turned."""
+    """Silhouettes of a box in a world that is shifted, scaled and optionally turned."""
     turn = np.eye(3) if turn is None else turn
     corners = np.array(np.meshgrid(*[[-1.0, 1.0]] * 3)).reshape(3, -1).T * BOX
     intrinsics = intrinsics_from_fov(size, size, math.radians(40))
@@ -147,7 +147,7 @@ def _with_hull(
 
 
 def test_views_to_mesh_with_random_weights() -> None:
-    """Stage 2 on the hull's coarse volume ends in a field whose mesh lies where the object is."""
+    """With a coarse volume of the hull the mesh of the field lies at the object."""
     config, views = tiny(), views_of_box(16, 96)
     tensors = from_views(views, _normalization(), config)
     dense, sparse = _stages(config)
@@ -185,7 +185,7 @@ def test_surface_maps_see_the_object() -> None:
     assert prediction.field.signed_distance(seen).abs().median() < 0.02
 
 
-def test_routing_asks_no_pixel_outside_of_kept_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_routing_reads_no_pixel_outside_of_kept_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rendering every pixel of the surface maps changes no block table."""
     config, views = tiny(), views_of_box(4, 64)
     tensors = from_views(views, _normalization(), config)
@@ -236,9 +236,9 @@ def test_half_precision_stages_give_a_full_precision_field() -> None:
     assert field.signed_distance(torch.zeros(3, 3)).dtype == torch.float32
 
 
-def test_image_features_are_made_view_by_view_and_told() -> None:
-    """They are half of a stage's way: a view at a time first, then the two blocks."""
-    config, shapes, heard = tiny(), [], []
+def test_image_features_are_extracted_and_reported_view_by_view() -> None:
+    """They are half of a stage's work: one view after the other, then the two blocks."""
+    config, shapes, reports = tiny(), [], []
     encoder = dataclasses.replace(config.dense.encoder, feature_width=5)
     stage = Stage(dataclasses.replace(config.dense, encoder=encoder))
 
@@ -247,13 +247,13 @@ def test_image_features_are_made_view_by_view_and_told() -> None:
         return torch.zeros(len(images), wanted.patches_per_side**2, 5)
 
     tensors = from_views(views_of_box(4, 64), _normalization(), config)
-    predict_dense(stage, tensors, features, heard.append)
+    predict_dense(stage, tensors, features, reports.append)
     assert shapes == [(1, 3, 64, 64)] * 4
-    assert heard == [0, 0.125, 0.25, 0.375, 0.5, 0.75]
+    assert reports == [0, 0.125, 0.25, 0.375, 0.5, 0.75]
 
 
 def test_no_object_in_any_view_is_an_error() -> None:
-    """Masks without a pixel cannot be reconstructed, and are told so."""
+    """Masks without a pixel cannot be reconstructed."""
     config, views = tiny(), views_of_box(3, 64)
     tensors = from_views(views, _normalization(), config)
     prediction = predict_dense(_stages(config)[0], tensors)
@@ -290,8 +290,8 @@ def photographs(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
 
 
 @pytest.mark.parametrize("size", ["tiny", pytest.param("mini", marks=pytest.mark.slow)])
-def test_a_photographed_object_becomes_a_mesh(photographs: tuple[View, ...], size: str) -> None:
-    """16 photographs through both stages, random weights, stage 2 on the hull: a mesh comes out."""
+def test_a_mesh_from_photographs(photographs: tuple[View, ...], size: str) -> None:
+    """16 photographs through both stages with random weights, the coarse volume from the hull."""
     assert len(photographs) == 16
     sphere = estimate_bounding_sphere(photographs)
     normalization = Normalization.from_sphere(sphere.center, sphere.radius)

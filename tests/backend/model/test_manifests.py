@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 def test_parameters_equal_the_manifest(
     shared: Path, name: str, released: str, stage_name: str
 ) -> None:
-    """Every released parameter has its place in our model and ours has no other, shapes equal."""
+    """The parameters of the release and of LSRM are the same, with equal shapes."""
     path = shared / "golden" / "manifest" / f"{released}_{stage_name}.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))
     with torch.device("meta"):
         stage = Stage(getattr(preset(name), stage_name))
-    ours = {key: list(value.shape) for key, value in stage.state_dict().items()}
+    found = {key: list(value.shape) for key, value in stage.state_dict().items()}
     wanted = {
         f"{MODULES[module]}.{from_release(MODULES[module], key)}": shape
         for module, parameters in manifest["modules"].items()
         for key, (shape, _dtype) in parameters.items()
     }
-    assert ours == wanted
+    assert found == wanted
     assert sum(p.numel() for p in stage.parameters()) == manifest["parameter_count"]
 
 

@@ -126,11 +126,11 @@ def test_checkpoint_folder_to_result_folder(capture, checkpoint, tmp_path):
 
 
 @pytest.mark.parametrize("refine", ["off", pytest.param("1", marks=pytest.mark.slow)])
-def test_a_job_runs_on_a_card(capture, checkpoint, tmp_path, refine):
-    """No tensor of the CPU meets one of the card; what the result holds is on the CPU again."""
-    asked = request(capture, checkpoint, tmp_path / "out")
+def test_a_job_runs_on_a_gpu(capture, checkpoint, tmp_path, refine):
+    """Tensors of the CPU and of the GPU are never mixed; those of the result are on the CPU."""
+    job = request(capture, checkpoint, tmp_path / "out")
     with pretend_card(), forced("reference"):
-        report = reconstruct(dataclasses.replace(asked, device="cuda", refine=refine), Progress())
+        report = reconstruct(dataclasses.replace(job, device="cuda", refine=refine), Progress())
     assert report.device == "cuda"
     ran = [stage for stage in report.stages if stage.seconds]
     assert all(stage.peak_device_memory_mb is not None for stage in ran)
@@ -139,32 +139,32 @@ def test_a_job_runs_on_a_card(capture, checkpoint, tmp_path, refine):
     assert (tmp_path / "out" / "mesh.glb").stat().st_size > 1000
 
 
-def test_materials_and_image_features_are_made_on_a_card(capture, tmp_path, monkeypatch):
-    """The network of the image features lies there as well, and textures are decoded there."""
+def test_materials_and_image_features_run_on_a_gpu(capture, tmp_path, monkeypatch):
+    """The network of the image features runs on the GPU too, and textures are decoded there."""
     features = DinoV3Config(width=48, depth=1, heads=3, hidden=64)
     torch.save(DinoV3(features).state_dict(), tmp_path / "dinov3.pth")
     monkeypatch.setattr(pipeline, "find_dinov3", lambda: tmp_path / "dinov3.pth")
     weights = write_small(tmp_path / "weights", prediction="pbr", feature_width=features.width)
-    asked = request(capture, weights, tmp_path / "out")
+    job = request(capture, weights, tmp_path / "out")
     with pretend_card(), forced("reference"):
-        reconstruct(dataclasses.replace(asked, device="cuda", material="pbr"), Progress())
+        reconstruct(dataclasses.replace(job, device="cuda", material="pbr"), Progress())
     names = {path.name for path in (tmp_path / "out" / "textures").iterdir()}
     assert names == {"base_color.png", "metallic_roughness.png"}
 
 
-def test_the_surface_is_looked_for_with_the_steps_of_the_fine_stage(
+def test_the_surface_is_extracted_with_the_steps_of_the_sparse_stage(
     capture, checkpoint, tmp_path, monkeypatch
 ):
     """A network's field is meshed as the published results were, 48 steps over the diagonal."""
-    asked = []
+    used = []
 
     def listening(field, rotation, settings, progress):
-        asked.append(settings)
+        used.append(settings)
         return extract_network_surface(field, rotation, settings, progress)
 
     monkeypatch.setattr(surfaces, "extract_network_surface", listening)
     reconstruct(request(capture, checkpoint, tmp_path / "out"), Progress())
-    (settings,) = asked
+    (settings,) = used
     assert settings.step == pytest.approx(1.732 * 2 * 0.525 / 48)
     assert settings.half_side == pytest.approx(0.525)
 
@@ -178,21 +178,21 @@ def test_memory_is_planned_before_weights_are_loaded(capture, checkpoint, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
-def test_networks_tell_how_far_they_are(capture, checkpoint, tmp_path):
+def test_networks_report_their_progress(capture, checkpoint, tmp_path):
     """Both stages report before each block, in order, from the first to the last."""
-    heard = []
-    progress = Progress(lambda stage, fraction, _: heard.append((stage, fraction)))
+    reports = []
+    progress = Progress(lambda stage, fraction, _: reports.append((stage, fraction)))
     reconstruct(request(capture, checkpoint, tmp_path / "out"), progress)
     blocks = 2  # one two-sided, and one that reads a skip link
     for name in ("dense stage", "sparse stage"):
-        fractions = [fraction for stage, fraction in heard if stage == name]
+        fractions = [fraction for stage, fraction in reports if stage == name]
         assert fractions == sorted(fractions)
         assert {number / blocks for number in range(blocks)} <= set(fractions)
-    assert any(0 < fraction < 1 for stage, fraction in heard if stage == "selection")
+    assert any(0 < fraction < 1 for stage, fraction in reports if stage == "selection")
 
 
 @pytest.mark.parametrize("stage", ["dense", "sparse"])
-def test_cancel_is_heard_at_the_next_block(capture, checkpoint, tmp_path, monkeypatch, stage):
+def test_cancel_stops_before_the_next_block(capture, checkpoint, tmp_path, monkeypatch, stage):
     """A job cancelled while a block computes runs no further one and leaves no result."""
     progress, ran, forward = Progress(), [], Block.forward
 
@@ -210,36 +210,36 @@ def test_cancel_is_heard_at_the_next_block(capture, checkpoint, tmp_path, monkey
 
 
 @pytest.mark.parametrize("stage", ["selection", "routing"])
-def test_cancel_is_heard_between_rays_and_planes(capture, checkpoint, tmp_path, monkeypatch, stage):
-    """Looking for the coarse surface is cut into pieces, and stops after any of them."""
+def test_cancel_stops_between_chunks(capture, checkpoint, tmp_path, monkeypatch, stage):
+    """The coarse surface is evaluated in chunks, and a cancelled job stops after any of them."""
     monkeypatch.setattr("backend.model.inference.RAYS_PER_CHUNK", 64)
-    heard = []
+    reports = []
 
     def listen(name, fraction, _message):
         if name == stage and 0 < fraction < 1:
-            heard.append(fraction)
+            reports.append(fraction)
             progress.cancel()
 
     progress = Progress(listen)
     with pytest.raises(Cancelled):
         reconstruct(request(capture, checkpoint, tmp_path / "out"), progress)
-    assert len(heard) == 1
+    assert len(reports) == 1
 
 
-def test_missing_checkpoint_is_told_before_any_work(capture, tmp_path):
-    """A name that is not installed costs no reading of views."""
-    heard = []
-    progress = Progress(lambda *report: heard.append(report))
+def test_a_missing_checkpoint_is_an_error_before_any_work(capture, tmp_path):
+    """With a name that is not installed no view is read."""
+    reports = []
+    progress = Progress(lambda *report: reports.append(report))
     with pytest.raises(CheckpointMissing):
         reconstruct(request(capture, tmp_path / "nothing", tmp_path / "out"), progress)
-    assert not heard
+    assert not reports
 
 
-def test_materials_are_not_asked_of_weights_that_have_none(capture, checkpoint, tmp_path):
-    """Weights for color cannot give materials, and that is told before any work."""
-    asked = dataclasses.replace(request(capture, checkpoint, tmp_path / "out"), material="pbr")
+def test_materials_need_weights_that_predict_them(capture, checkpoint, tmp_path):
+    """Weights for color cannot predict materials: an error before any work."""
+    job = dataclasses.replace(request(capture, checkpoint, tmp_path / "out"), material="pbr")
     with pytest.raises(BadRequest):
-        reconstruct(asked, Progress())
+        reconstruct(job, Progress())
     assert not (tmp_path / "out").exists()
 
 
@@ -274,7 +274,7 @@ class _Ramp:
 
 
 def test_shape_turns_points_into_the_model_frame():
-    """x_normalized = rotation @ x_model: a field is asked where the point is in its own frame."""
+    """x_normalized = rotation @ x_model: a field is used where the point is in its own frame."""
     rotation = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
     shape = PredictedSurface(_Ramp(), torch.device("cpu"), rotation, 0.525, 0.01)
     model = torch.tensor([[0.1, 0.2, 0.3], [-0.4, 0.0, 0.2]])

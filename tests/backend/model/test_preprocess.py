@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Views become the network's input: as in the release where it is right, and right elsewhere."""
+"""Views to the network's input: as in the release where that is right, and right elsewhere."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from backend.model.config.model_config import ModelConfig
 
 SIZE = 64
-PLACES = ((1.6, 0.3, 0.5), (-0.4, 1.5, -0.6), (0.2, -1.2, 1.3), (-1.3, -0.7, 0.2))
+POSITIONS = ((1.6, 0.3, 0.5), (-0.4, 1.5, -0.6), (0.2, -1.2, 1.3), (-1.3, -0.7, 0.2))
 UNIT = Normalization((0.0, 0.0, 0.0), 1.0)
 
 
@@ -49,11 +49,11 @@ def config(**changes: Any) -> ModelConfig:
 def ball_views(
     intrinsics: Intrinsics, center: tuple[float, float, float] = (0.1, -0.05, 0.08)
 ) -> list[View]:
-    """Noise with a ball of radius 0.3 in front, seen from four places."""
+    """Noise with a ball of radius 0.3 in front, seen from four positions."""
     random = np.random.default_rng(7)
     views = []
-    for number, place in enumerate(PLACES):
-        pose = look_at(place, (0.0, 0.0, 0.0))
+    for number, eye in enumerate(POSITIONS):
+        pose = look_at(eye, (0.0, 0.0, 0.0))
         shape = (intrinsics.height, intrinsics.width)
         grid = np.stack(np.meshgrid(*(np.arange(n) + 0.5 for n in shape[::-1])), -1)
         rays = (grid - (intrinsics.cx, intrinsics.cy)) / (intrinsics.fx, -intrinsics.fy)
@@ -96,13 +96,13 @@ def write_real(folder: Path, views: list[View], field_of_view: float) -> None:
 
 def write_rig(folder: Path, views: list[View], field_of_view: float) -> None:
     """The views in the "rig" layout, the object at (1, 2, 3) and half as large."""
-    place = np.array((1.0, 2.0, 3.0))
+    location = np.array((1.0, 2.0, 3.0))
     poses = []
     for number, view in enumerate(views):
         save(folder / "images" / "rgb" / f"rgb{number:07d}.png", view.image)
         save(folder / "images" / "rgb" / f"mask{number:07d}.png", view.mask)
         pose = view.camera_to_world.copy()
-        pose[:3, 3] = pose[:3, 3] / 2 + place
+        pose[:3, 3] = pose[:3, 3] / 2 + location
         poses.append(pose.tolist())
     height, width = views[0].mask.shape
     intrinsic = {"fov": math.degrees(field_of_view), "height": height, "width": width}
@@ -111,7 +111,7 @@ def write_rig(folder: Path, views: list[View], field_of_view: float) -> None:
     )
     (folder / "scene").mkdir()
     (folder / "scene" / "scene_info.json").write_text(
-        json.dumps({"object_location": place.tolist()})
+        json.dumps({"object_location": location.tolist()})
     )
 
 
@@ -134,7 +134,7 @@ def test_golden_scenes(shared: Path) -> None:
         assert difference <= (1e-5 if "K_input" in name else 5e-6), f"{name}: {difference}"
 
 
-def test_our_square_views_are_the_released_ones(tmp_path: Path) -> None:
+def test_square_views_are_the_released_ones(tmp_path: Path) -> None:
     """Square views give what either released layout gives for the same pictures and poses."""
     views = ball_views(SQUARE)
     settings = ReleaseSettings(image_size=SIZE, view_count=8, output_size=8)
@@ -151,9 +151,9 @@ def test_a_capture_folder_is_read_to_the_same_tensors(tmp_path: Path) -> None:
     write_real(tmp_path, ball_views(SQUARE), 0.8)
     settings = ReleaseSettings(image_size=SIZE, view_count=8, output_size=8)
     views = load_views(read_capture(tmp_path)).views
-    ours = from_views(views, UNIT, config(compositing="linear"))
-    assert_same(ours, read_real(tmp_path, settings).inputs, 1e-6)
-    assert (ours.background - ours.rgb).abs().max() > 0.5
+    converted = from_views(views, UNIT, config(compositing="linear"))
+    assert_same(converted, read_real(tmp_path, settings).inputs, 1e-6)
+    assert (converted.background - converted.rgb).abs().max() > 0.5
 
 
 CAMERAS = {
@@ -173,8 +173,8 @@ def test_rays_go_where_the_camera_looks(name: str) -> None:
     for number, view in enumerate(views):
         window = object_window(view.mask)
         pixel = project(point[None], view.intrinsics, view.camera_to_world)[0][0]
-        place = (pixel - (window.left, window.top)) * (SIZE / window.side)
-        column, row = np.floor(place).astype(int)
+        position = (pixel - (window.left, window.top)) * (SIZE / window.side)
+        column, row = np.floor(position).astype(int)
         origin = tensors.ray_origins[number, row, column].double().numpy()
         direction = tensors.ray_directions[number, row, column].double().numpy()
         miss = np.linalg.norm(np.cross(point - origin, direction))
@@ -236,7 +236,7 @@ def test_model_rays_come_back_to_the_world() -> None:
     there = Normalization((0.5, 0.25, -1.0), 0.5)
     tensors = from_views(ball_views(SQUARE), there, config())
     camera = tensors.frame.to_world(tensors.ray_origins[2, 0, 0].numpy())
-    np.testing.assert_allclose(camera, PLACES[2], atol=1e-6)
+    np.testing.assert_allclose(camera, POSITIONS[2], atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_a_window_over_the_border_is_white_there() -> None:
 
 
 def test_low_resolution_rays_are_averaged() -> None:
-    """QUIRK 1: stage 1 sees averages of unit directions, which are shorter than one."""
+    """QUIRK 1: the dense stage reads averages of unit directions, which are shorter than one."""
     low = from_views(ball_views(SQUARE), UNIT, config()).downsampled(8)
     lengths = low.ray_directions.norm(dim=-1)
     assert 0.99 < lengths.min() < lengths.max() < 1.0 - 1e-6
@@ -343,8 +343,8 @@ def test_transparent_and_gray_pictures_are_put_on_white(tmp_path: Path, layout: 
     assert torch.allclose(background[1], torch.tensor(51 / 127.5 - 1), atol=1e-6)
 
 
-def test_broken_scenes_are_told(tmp_path: Path) -> None:
-    """A missing description, value or picture is an error of ours that names it."""
+def test_broken_scenes_are_errors(tmp_path: Path) -> None:
+    """A missing description, value or picture is an error that names it."""
     settings = ReleaseSettings(image_size=SIZE, view_count=4, output_size=8)
     with pytest.raises(BadCapture, match=r"transforms_input\.json"):
         read_real(tmp_path, settings)

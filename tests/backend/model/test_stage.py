@@ -67,7 +67,7 @@ def _tokens(side: int) -> SparseTokens:
 
 @pytest.mark.parametrize("name", [name for name in VARIANTS if name != "no fusion"])
 def test_dense_stage_variants(name: str) -> None:
-    """Every variant of stage 1 runs, and every number in it is finite."""
+    """Every variant of the dense stage runs, and every number is finite."""
     torch.manual_seed(0)
     config = _config("dense", name)
     result = run_dense(Stage(config), _inputs(config.encoder))
@@ -78,7 +78,7 @@ def test_dense_stage_variants(name: str) -> None:
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_sparse_stage_variants(name: str) -> None:
-    """Every variant of stage 2 runs; in each instance anew, a token's brick has its number."""
+    """Every variant of the sparse stage runs; bricks are numbered like tokens, per instance."""
     torch.manual_seed(0)
     config, tokens = _config("sparse", name), _tokens(4)
     maps = len(config.transformer.skip_links) + 1
@@ -91,14 +91,14 @@ def test_sparse_stage_variants(name: str) -> None:
     assert result.rows.isfinite().all()
     for instance in range(INSTANCES):
         rows, bricks = result.of(instance)
-        places = tokens.volume[tokens.volume[:, 0] == instance][:, 1:].long()
-        assert bricks.numbers[tuple(places.T)].tolist() == list(range(len(places)))
-        assert int((bricks.numbers >= 0).sum()) == len(places) == len(rows) // bricks.side**3
+        voxels = tokens.volume[tokens.volume[:, 0] == instance][:, 1:].long()
+        assert bricks.numbers[tuple(voxels.T)].tolist() == list(range(len(voxels)))
+        assert int((bricks.numbers >= 0).sum()) == len(voxels) == len(rows) // bricks.side**3
         assert bricks.resolution == 2 * config.transformer.volume_resolution
 
 
 def test_the_encoder_gathers_what_it_would_convolve() -> None:
-    """Tokens of a few patches equal those of all patches at the same places."""
+    """Tokens of a few patches equal those of all patches."""
     torch.manual_seed(0)
     config = _config("sparse", "features").encoder
     encoder, inputs = MultiViewEncoder(config, always_norm=False), _inputs(config)
@@ -116,7 +116,7 @@ def test_the_encoder_gathers_what_it_would_convolve() -> None:
 
 @pytest.mark.parametrize("missing", ["background", "features"])
 def test_missing_inputs_are_named(missing: str) -> None:
-    """An encoder that reads what was not given says what it is."""
+    """An encoder names the input that it reads and does not get."""
     config = _config("sparse", missing).encoder
     inputs = dataclasses.replace(_inputs(config), **{missing: None})
     with pytest.raises(ValueError, match=missing):

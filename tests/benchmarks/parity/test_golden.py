@@ -42,14 +42,14 @@ CASES = [
 
 @pytest.mark.parametrize("name", CASES)
 def test_case_within_tolerance(shared: Path, name: str) -> None:
-    """Every tensor the published model computes comes out of our classes, in float32 on a CPU."""
+    """LSRM computes every stored tensor of the published model, in float32 on a CPU."""
     rows = parity.run_case(shared / "golden" / name)
     assert rows
     assert [row for row in rows if not row.ok] == []
 
 
-def test_no_case_is_forgotten(shared: Path) -> None:
-    """The list above names every case there is."""
+def test_every_case_is_tested(shared: Path) -> None:
+    """The list above names every golden case."""
     found = sorted(path.parent.name for path in (shared / "golden").glob("*/case.json"))
     assert found == CASES
 
@@ -61,7 +61,7 @@ def _parse(*arguments: str) -> argparse.Namespace:
 
 
 def _tiny_case(folder: Path, error: float) -> Path:
-    """A self-made render of nothing: an empty sparse volume around a dense one of zeros."""
+    """A small case: an empty sparse volume around a dense one of zeros."""
     weights = {
         f"volsdf.mlp_{kind}.0.weight": torch.zeros(n, 2) for kind, n in (("sdf", 1), ("rgb", 3))
     }
@@ -108,8 +108,8 @@ def test_a_wrong_tensor_is_reported(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize("broken", ["no folder", "no json", "truncated", "unknown kind"])
-def test_what_is_no_case_is_refused(tmp_path: Path, broken: str) -> None:
-    """A folder that cannot be a case is named in an error, not met with a traceback."""
+def test_unreadable_cases_are_refused(tmp_path: Path, broken: str) -> None:
+    """A folder that cannot be a case is an error that names it."""
     folder = tmp_path / "case"
     if broken != "no folder":
         _tiny_case(folder, 0.0)

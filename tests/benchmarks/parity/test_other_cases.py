@@ -1,9 +1,8 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Cases like the golden ones but of other sizes, computed by the specification's formulas.
+"""Cases like the golden ones but of other sizes, computed by formulas written down a second time.
 
-`backend parity` must know all of a case from its `case.json`; nothing of it may be taken from the
-sizes that the golden cases happen to have.
+`backend parity` reads all of a case from its `case.json` and assumes no size of the golden cases.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from backend.model.config.model_config import EncoderConfig, StageConfig
 from backend.model.release.names import MODULES, to_release
 from backend.model.stage import Stage
 from benchmarks.parity.stage_cases import transformer_config
-from tests.benchmarks.parity import transcription as spec
+from tests.benchmarks.parity import transcription as formulas
 from tests.benchmarks.parity.case_files import ranges, some_tokens, write_case, wrong
 from tests.benchmarks.parity.transcription import Weights
 
@@ -67,7 +66,7 @@ def part(weights: dict[str, Tensor], module: str) -> Weights:
 
 
 def stage_of(kind: str, encoder: dict, decoder: dict, size: int) -> Stage:
-    """One of our stages, for the names and shapes of its parameters."""
+    """A stage, for the names and shapes of its parameters."""
     return Stage(
         StageConfig(
             image_size=size,
@@ -120,9 +119,11 @@ def doubled(given: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def voxels(w: Weights, config: dict, x: Tensor) -> Tensor:
     """Normed and upsampled, [tokens, channels, dz, dy, dx]."""
-    normed = spec.norm(x) * w["norm.weight"] + w["norm.bias"]
-    fine = config["upsample_scale"]
-    return w.linear("upsampler.dconv3d", normed).view(-1, config["output_dim"], fine, fine, fine)
+    normed = formulas.norm(x) * w["norm.weight"] + w["norm.bias"]
+    upsample = config["upsample_scale"]
+    return w.linear("upsampler.dconv3d", normed).view(
+        -1, config["output_dim"], upsample, upsample, upsample
+    )
 
 
 DENSE = {
@@ -137,13 +138,13 @@ DENSE = {
 
 @pytest.mark.parametrize("name", DENSE)
 def test_dense_stages_of_other_sizes(tmp_path: Path, name: str) -> None:
-    """Sections 4 and 5, instance by instance, agree with `parity` to its tolerance."""
+    """Encoder and dense transformer, instance by instance, agree to the tolerance of `parity`."""
     encoder, decoder, batch, views, side = DENSE[name]
     given = views_of(encoder, batch, views, side)
     stage = stage_of("dense", encoder, decoder, given["rgb"].shape[-1])
     weights = weights_of(stage, name)
     w = part(weights, "voldecoder")
-    tokens = spec.encoder(
+    tokens = formulas.encoder(
         part(weights, "mvencoder"), doubled(given), encoder["patch_size"], dense=True
     )
     tokens = tokens.flatten(1, 3)
@@ -158,28 +159,28 @@ def test_dense_stages_of_other_sizes(tmp_path: Path, name: str) -> None:
 
 
 def dense_instance(w: Weights, config: dict, y: Tensor) -> dict[str, Tensor]:
-    """Section 5 for the image tokens of one instance."""
-    side, fine = config["vol_res"], config["upsample_scale"]
+    """The dense transformer for the image tokens of one instance."""
+    side, upsample = config["vol_res"], config["upsample_scale"]
     cells = list(itertools.product(range(side), repeat=3))
-    x = torch.stack([spec.positions(w, config, *cell) for cell in cells])
+    x = torch.stack([formulas.positions(w, config, *cell) for cell in cells])
     found, maps = {"trace.x_init": x}, []
     for number in range(config["depth"]):
-        x, y = spec.DenseBlock(w, config, f"cross_blocks.{number}")(x, y, both=True)
+        x, y = formulas.DenseBlock(w, config, f"cross_blocks.{number}")(x, y, both=True)
         found |= {f"trace.block{number}.x": x, f"trace.block{number}.y": y}
         if number in config["skip_links"]:
             maps.insert(0, y)
     maps.insert(0, y)
     for number in range(len(config["skip_links"])):
-        block = spec.DenseBlock(w, config, f"skip_blocks.{number}")
+        block = formulas.DenseBlock(w, config, f"skip_blocks.{number}")
         x, _ = block(x, maps[number + 1], both=False)
         found[f"trace.skip{number}.x"] = x
-    volume = torch.zeros(config["output_dim"], *[side * fine] * 3).double()
+    volume = torch.zeros(config["output_dim"], *[side * upsample] * 3).double()
     for (z, y_, x_), block in zip(cells, voxels(w, config, x), strict=True):
         volume[
             :,
-            z * fine : (z + 1) * fine,
-            y_ * fine : (y_ + 1) * fine,
-            x_ * fine : (x_ + 1) * fine,
+            z * upsample : (z + 1) * upsample,
+            y_ * upsample : (y_ + 1) * upsample,
+            x_ * upsample : (x_ + 1) * upsample,
         ] = block
     found |= {f"y_list.{number}": y for number, y in enumerate(maps)}
     return found | {"x_feature": x, "volume": volume}
@@ -196,13 +197,17 @@ class SparseScene:
         self.batch = shapes["x"][0]
         random = torch.Generator().manual_seed(5)
         self.tables = {}
-        for asks, sees in itertools.product("xy", repeat=2):
+        for query_stream, key_stream in itertools.product("xy", repeat=2):
             table = []
-            for row in self.rows[asks]:
-                there = len(self.own_blocks(sees, row[0]))
-                ids = torch.randperm(there, generator=random)[: counts[sees]].sort().values.tolist()
-                table.append(ids + [-1] * (counts[sees] - len(ids)))
-            self.tables[asks + sees] = table
+            for row in self.rows[query_stream]:
+                there = len(self.own_blocks(key_stream, row[0]))
+                ids = (
+                    torch.randperm(there, generator=random)[: counts[key_stream]]
+                    .sort()
+                    .values.tolist()
+                )
+                table.append(ids + [-1] * (counts[key_stream] - len(ids)))
+            self.tables[query_stream + key_stream] = table
 
     def own_blocks(self, letter: str, instance: int) -> list[tuple[int, int]]:
         """The blocks of one instance, token numbers counted from its first."""
@@ -221,14 +226,16 @@ class SparseScene:
             "volume_index": torch.tensor(self.rows["x"]).int(),
             "image_index": torch.tensor(self.rows["y"]).int(),
         }
-        for asks, sees in itertools.product("xy", repeat=2):
-            name = f"{LETTERS[asks]}_to_{LETTERS[sees]}_attn"
-            counts = [len(self.own_blocks(sees, i)) for i in range(self.batch)]
-            ends = [0, *(b for _, b in self.blocks[sees])]
+        for query_stream, key_stream in itertools.product("xy", repeat=2):
+            name = f"{LETTERS[query_stream]}_to_{LETTERS[key_stream]}_attn"
+            counts = [len(self.own_blocks(key_stream, i)) for i in range(self.batch)]
+            ends = [0, *(b for _, b in self.blocks[key_stream])]
             found[f"{name}.cu_block_include_tokens"] = torch.tensor(ends).int()
             found[f"{name}.cu_seqblocks"] = torch.tensor([0, *itertools.accumulate(counts)]).int()
             if tables:
-                found[f"{name}.block_topk"] = torch.tensor(self.tables[asks + sees]).int()
+                found[f"{name}.block_topk"] = torch.tensor(
+                    self.tables[query_stream + key_stream]
+                ).int()
         return found
 
 
@@ -252,7 +259,7 @@ SPARSE = {
 
 @pytest.mark.parametrize("name", SPARSE)
 def test_sparse_stages_of_other_sizes(tmp_path: Path, name: str) -> None:
-    """Sections 4, 11 and the index of section 11.6, with given tables or a choice by score."""
+    """Encoder, sparse transformer and the index of its voxels, with tables or routed by score."""
     encoder, decoder, batch, views = SPARSE[name]
     counts, side, block = {"x": 3, "y": 4}, 4, 2
     by_score = name == "by score"
@@ -271,7 +278,7 @@ def test_sparse_stages_of_other_sizes(tmp_path: Path, name: str) -> None:
     stage = stage_of("sparse", encoder, decoder, given["rgb"].shape[-1])
     weights = weights_of(stage, name)
     w = part(weights, "voldecoder")
-    patches = spec.encoder(
+    patches = formulas.encoder(
         part(weights, "mvencoder"), doubled(given), encoder["patch_size"], dense=False
     )
     tokens = torch.stack([patches[row] for row in scene.rows["y"]])
@@ -308,11 +315,11 @@ def sparse_instance(
     tokens: Tensor,
     prior: dict[str, Tensor],
 ) -> dict[str, Tensor]:
-    """Section 11 for one instance; `job` is its number and its tables."""
+    """The sparse transformer for one instance; `job` is its number and its tables."""
     instance, tables = job
     own_x, own_y = (scene.tokens(letter, instance) for letter in "xy")
     blocks = {letter: scene.own_blocks(letter, instance) for letter in "xy"}
-    x = torch.stack([spec.positions(w, config, *scene.rows["x"][i][1:]) for i in own_x])
+    x = torch.stack([formulas.positions(w, config, *scene.rows["x"][i][1:]) for i in own_x])
     y, maps, fused = tokens[own_y], [], bool(prior)
     found = {"trace.x_init": x}
     if fused:
@@ -323,7 +330,7 @@ def sparse_instance(
         if fused:
             x = x + w.linear(f"fuse_prior_volfeats.{number}", of_volume)
             y = y + w.linear(f"fuse_prior_imfeats.{number}", of_images)
-        block = spec.SparseBlock(w, config, f"cross_blocks.{number}", blocks, tables)
+        block = formulas.SparseBlock(w, config, f"cross_blocks.{number}", blocks, tables)
         x, y = block(x, y, both=True)
         found |= {f"trace.block{number}.x": x, f"trace.block{number}.y": y}
         if number == 0:
@@ -342,30 +349,30 @@ def sparse_instance(
             y = y + w.linear(f"skip_fuse_prior_imfeats.{number}", known)
         elif number == 0:
             y = y + w.linear("skip_fuse_prior_imfeats.0", maps[0])
-        block = spec.SparseBlock(w, config, f"skip_blocks.{number}", blocks, tables)
+        block = formulas.SparseBlock(w, config, f"skip_blocks.{number}", blocks, tables)
         x, _ = block(x, y, both=False)
         found[f"trace.skip{number}.x"] = x
     if fused:
         gate = torch.sigmoid(w.linear("fuse_pred_volfeat", x))
         width = config["embed_dim"]
         x = x * gate[:, :width] + of_volume * gate[:, width:]
-    found["trace.x_final_normed"] = spec.norm(x) * w["norm.weight"] + w["norm.bias"]
+    found["trace.x_final_normed"] = formulas.norm(x) * w["norm.weight"] + w["norm.bias"]
     feature = voxels(w, config, x).permute(0, 2, 3, 4, 1).reshape(-1, config["output_dim"])
     return found | {"sparse_feat": feature}
 
 
 def index_volume(scene: SparseScene, config: dict) -> dict[str, Tensor]:
-    """Rows of every fine voxel, and how many there are."""
-    fine, side = config["upsample_scale"], config["vol_res"] * config["upsample_scale"]
+    """Rows of every voxel, and how many there are."""
+    upsample, side = config["upsample_scale"], config["vol_res"] * config["upsample_scale"]
     index = torch.full((scene.batch, side, side, side), -1).int()
     lengths = []
     for instance in range(scene.batch):
         own = scene.tokens("x", instance)
-        inner = itertools.product(enumerate(own), itertools.product(range(fine), repeat=3))
+        inner = itertools.product(enumerate(own), itertools.product(range(upsample), repeat=3))
         for row, ((_, token), (dz, dy, dx)) in enumerate(inner):
             _, z, y, x = scene.rows["x"][token]
-            index[instance, z * fine + dz, y * fine + dy, x * fine + dx] = row
-        lengths.append(len(own) * fine**3)
+            index[instance, z * upsample + dz, y * upsample + dy, x * upsample + dx] = row
+        lengths.append(len(own) * upsample**3)
     ends = torch.tensor([0, *itertools.accumulate(lengths)]).int()
     return {"index_volume": index, "cu_seqlens": ends, "seqlens": torch.tensor(lengths).int()}
 
@@ -378,7 +385,7 @@ VOLSDF = {
 
 
 def field_decoder_of(name: str) -> tuple[dict[str, Any], MlpDecoder]:
-    """A case's settings, and decoders of ours for their names and shapes."""
+    """A case's settings, and a decoder for its names and shapes."""
     prediction, sizes = VOLSDF[name]
     config = sizes | {"prediction_type": prediction, "radius": 0.6}
     ours: Any = {"rgb": "rgb", "brdf": "pbr", "both": "both"}[prediction]
@@ -394,7 +401,7 @@ def points_in(count: int, reach: float) -> Tensor:
 
 @pytest.mark.parametrize("name", VOLSDF)
 def test_dense_fields_of_other_sizes(tmp_path: Path, name: str) -> None:
-    """Sections 6 and 7: features, distances, colors and one step's opacity."""
+    """Features, distances, colors and one step's opacity."""
     config, decoder = field_decoder_of(name)
     weights = random_weights(decoder, "decoder", seed=3)
     w, rho = part(weights, "volsdf"), config["radius"]
@@ -402,12 +409,12 @@ def test_dense_fields_of_other_sizes(tmp_path: Path, name: str) -> None:
         1, config["input_dim"], 4, 4, 4, generator=torch.Generator().manual_seed(1)
     )
     points = points_in(30, 0.7)
-    feature = spec.trilinear(volume[0].double(), points.double(), rho)
-    distance = spec.sdf(w, feature, points.double(), rho)
-    color = spec.image(w, feature)
+    feature = formulas.trilinear(volume[0].double(), points.double(), rho)
+    distance = formulas.sdf(w, feature, points.double(), rho)
+    color = formulas.image(w, feature)
     line = [-rho + 2 * rho * i / 4 for i in range(5)]
     grid = torch.tensor([[x, y, z] for z in line for y in line for x in line]).double()
-    on_grid = spec.sdf(w, spec.trilinear(volume[0].double(), grid, rho), grid, rho)
+    on_grid = formulas.sdf(w, formulas.trilinear(volume[0].double(), grid, rho), grid, rho)
 
     def alpha(value: Tensor, sharpness: float, step: float) -> Tensor:
         tail = torch.expm1(-value.abs() * sharpness)
@@ -426,7 +433,7 @@ def test_dense_fields_of_other_sizes(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", VOLSDF)
 def test_two_level_fields_of_other_sizes(tmp_path: Path, name: str) -> None:
-    """Section 12 and 13.1: missing corners, both decoders, and which of them a point gets."""
+    """Missing corners, both decoders, and which of them decodes a point."""
     config, decoder = field_decoder_of(name)
     weights: dict[str, Tensor] = {}
     for seed, module in ((4, "volsdf"), (5, "volsdf_dense")):
@@ -439,21 +446,31 @@ def test_two_level_fields_of_other_sizes(tmp_path: Path, name: str) -> None:
     index[0][kept] = torch.randperm(int(kept.sum()), generator=random).int()
     rows = torch.randn(int(kept.sum()), config["input_dim"], generator=random)
     points = points_in(60, 0.58)
-    fine_w, coarse_w = part(weights, "volsdf"), part(weights, "volsdf_dense")
-    place = points.double()
-    feature = spec.sparse_sample(rows.double(), index[0], dense[0].double(), place, rho)
-    fine = torch.cat(
-        [spec.sdf(fine_w, feature, place, rho)[:, None], spec.image(fine_w, feature)], 1
+    sparse_w, dense_w = part(weights, "volsdf"), part(weights, "volsdf_dense")
+    position = points.double()
+    feature = formulas.sparse_sample(rows.double(), index[0], dense[0].double(), position, rho)
+    in_sparse = torch.cat(
+        [
+            formulas.sdf(sparse_w, feature, position, rho)[:, None],
+            formulas.image(sparse_w, feature),
+        ],
+        1,
     )
-    below = spec.trilinear(dense[0].double(), place, rho)
-    coarse = torch.cat(
-        [spec.sdf(coarse_w, below, place, rho)[:, None], spec.image(coarse_w, below)], 1
+    below = formulas.trilinear(dense[0].double(), position, rho)
+    in_dense = torch.cat(
+        [formulas.sdf(dense_w, below, position, rho)[:, None], formulas.image(dense_w, below)], 1
     )
-    voxel = [[round(min(max(v + 0.5, 0), 1) * (side - 1)) for v in row] for row in place.tolist()]
+    voxel = [
+        [round(min(max(v + 0.5, 0), 1) * (side - 1)) for v in row] for row in position.tolist()
+    ]
     is_sparse = torch.tensor([bool(index[0, z, y, x] >= 0) for x, y, z in voxel])
-    expected = {"b0.feature": feature, "b0.sparse_sdf": fine[:, :1], "b0.dense_sdf": coarse[:, :1]}
-    expected |= {"b0.sparse_image": fine[:, 1:], "b0.is_sparse": is_sparse}
-    expected["b0.combined_all"] = torch.where(is_sparse[:, None], fine, coarse)
+    expected = {
+        "b0.feature": feature,
+        "b0.sparse_sdf": in_sparse[:, :1],
+        "b0.dense_sdf": in_dense[:, :1],
+    }
+    expected |= {"b0.sparse_image": in_sparse[:, 1:], "b0.is_sparse": is_sparse}
+    expected["b0.combined_all"] = torch.where(is_sparse[:, None], in_sparse, in_dense)
     document: dict[str, Any] = {"kind": "volsdf_sparse"}
     document["config"] = {"volsdf": config, "volsdf_dense": config, "batch_size": 1, "inv_std": 90}
     document["config"] |= {"inv_std_dense": 40, "step_size": 0.01, "mesh_N": 3}

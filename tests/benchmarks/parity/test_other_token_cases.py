@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Selection and routing of other sizes than the golden cases have, query by query from the spec."""
+"""Selection and routing of other sizes than the golden cases, query by query from the formulas."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Views:
         return nearest
 
     def to_images(self, instance: int, point: Tensor) -> list[int]:
-        """The image blocks that a query point sees."""
+        """The image blocks that a query point selects."""
         block, wanted = self.args["block_size"], self.args["attn_winsize"] ** 2
         found, offset = [], 0
         for view in range(self.count):
@@ -131,7 +131,7 @@ def _padded(ids: list[int], count: int) -> list[int]:
 
 @pytest.mark.parametrize("name", ROUTING)
 def test_routing_of_other_sizes(tmp_path: Path, name: str) -> None:
-    """Section 10: blocks, points and all four tables."""
+    """Blocks, points and all four tables."""
     args = USUAL | ROUTING[name]
     args["input_image_res"] = [SIDE * args["patch_size"] // 2, SIDE * args["patch_size"]]
     views, expected = Views(args, seed=len(name)), {}
@@ -145,14 +145,23 @@ def test_routing_of_other_sizes(tmp_path: Path, name: str) -> None:
         "i": ranges(views.image, 2, args["block_size"]),
     }
     long = {"v": "vol", "i": "img"}
-    for asks, sees in itertools.product("vi", repeat=2):
-        stored, short = f"{long[asks]}_to_{long[sees]}_attn", f"{asks}2{sees}"
+    for query_stream, key_stream in itertools.product("vi", repeat=2):
+        stored, short = (
+            f"{long[query_stream]}_to_{long[key_stream]}_attn",
+            f"{query_stream}2{key_stream}",
+        )
         table, gaps = [], []
         for instance in range(views.batch):
-            own = [blocks[sees][k] for k in owned(rows[sees], blocks[sees], instance)]
-            queries = [p for p, row in zip(at[asks], rows[asks], strict=True) if row[0] == instance]
+            own = [
+                blocks[key_stream][k] for k in owned(rows[key_stream], blocks[key_stream], instance)
+            ]
+            queries = [
+                p
+                for p, row in zip(at[query_stream], rows[query_stream], strict=True)
+                if row[0] == instance
+            ]
             expected[f"trace.{short}.b{instance}.query_points"] = torch.stack(queries)
-            if sees == "v":
+            if key_stream == "v":
                 centers = torch.stack([torch.stack(at["v"][a:b]).mean(0) for a, b in own])
                 expected[f"trace.{short}.b{instance}.block_centers"] = centers
                 for query in queries:
@@ -164,14 +173,14 @@ def test_routing_of_other_sizes(tmp_path: Path, name: str) -> None:
             else:
                 table += [views.to_images(instance, query) for query in queries]
         expected[f"{stored}.block_topk"] = torch.tensor(table).int()
-        counts = [len(owned(rows[sees], blocks[sees], i)) for i in range(views.batch)]
+        counts = [len(owned(rows[key_stream], blocks[key_stream], i)) for i in range(views.batch)]
         expected[f"{stored}.cu_seqblocks"] = torch.tensor([0, *itertools.accumulate(counts)]).int()
-        ends = torch.tensor([0, *(b for _, b in blocks[sees])]).int()
+        ends = torch.tensor([0, *(b for _, b in blocks[key_stream])]).int()
         expected[f"{stored}.cu_block_include_tokens"] = ends
-        if sees == "v":  # tokens on a grid have ties
+        if key_stream == "v":  # tokens on a grid have ties
             expected[f"margin.{short}"] = torch.tensor(gaps)
         else:  # random points have none
-            clear = torch.full((len(rows[asks]),), torch.inf)
+            clear = torch.full((len(rows[query_stream]),), torch.inf)
             expected |= {f"margin.{short}.{kind}": clear for kind in ("final", "window")}
     document = {"kind": "routing", "config": {"args": args}}
     assert wrong(write_case(tmp_path / "case", document, {}, views.inputs(), expected)) == []
@@ -182,14 +191,14 @@ def owned(rows: list[tuple[int, ...]], blocks: list[tuple[int, int]], instance: 
     return [number for number, (first, _) in enumerate(blocks) if rows[first][0] == instance]
 
 
-@pytest.mark.parametrize(("block", "fine", "dilation"), [(2, 3, 1), (3, 2, 0), (6, 4, 2)])
-def test_selection_of_other_sizes(tmp_path: Path, block: int, fine: int, dilation: int) -> None:
-    """Section 9: which patches and voxels stay, their order, and what they bring from stage 1."""
+@pytest.mark.parametrize(("block", "samples", "dilation"), [(2, 3, 1), (3, 2, 0), (6, 4, 2)])
+def test_selection_of_other_sizes(tmp_path: Path, block: int, samples: int, dilation: int) -> None:
+    """The kept patches and volume tokens, their order, and their features of the dense stage."""
     patch, side, resolution, batch, count = 3, 6, 6, 2, 2
     random = torch.Generator().manual_seed(block)
     mask = torch.rand(batch, count, 1, side * patch, side * patch, generator=random)
     mask = mask * (torch.rand(mask.shape, generator=random) < 0.05)
-    cells = (batch, resolution, fine, resolution, fine, resolution, fine)
+    cells = (batch, resolution, samples, resolution, samples, resolution, samples)
     level = torch.randn(batch, resolution, 1, resolution, 1, resolution, 1, generator=random)
     sdf = level + 0.4 * torch.randn(cells, generator=random)
     alpha = 10 ** (-4 * torch.rand(batch, resolution, 1, resolution, 1, resolution, 1))

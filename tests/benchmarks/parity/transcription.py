@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The specification's formulas written down a second time: float64, released names, loops.
+"""The formulas of the published model written down a second time: float64, released names, loops.
 
 Slow and literal on purpose. Nothing here is shared with the code under test.
 """
@@ -55,7 +55,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 
 def encoder(w: Weights, given: dict[str, Tensor], size: int, *, dense: bool) -> Tensor:
-    """Section 4: tokens of all patches, [B, views, P, P, C]."""
+    """Encoder tokens of all patches, [B, views, P, P, C]."""
     plucker = "plucker" in given
     rays = given["plucker" if plucker else "uv"]
     images = torch.cat([given["rgb"], rays], 2)
@@ -81,7 +81,7 @@ def encoder(w: Weights, given: dict[str, Tensor], size: int, *, dense: bool) -> 
 
 
 def positions(w: Weights, config: dict, z: int, y: int, x: int) -> Tensor:
-    """Section 5: the embedding of one volume token."""
+    """The embedding of one volume token."""
     side = config["vol_res"]
     if not config["use_decomposed_embed"]:
         return w["pos_embed"][0, (z * side + y) * side + x]
@@ -96,7 +96,7 @@ def gated(w: Weights, name: str, stream: Tensor, parts: list[Tensor]) -> Tensor:
 
 
 class DenseBlock:
-    """Section 5: a block whose streams see all tokens."""
+    """A block of the dense transformer."""
 
     def __init__(self, w: Weights, config: dict, name: str) -> None:
         self.w, self.name = w, name
@@ -132,10 +132,10 @@ class DenseBlock:
 
 
 class SparseBlock:
-    """Section 11.1-11.5, of one instance.
+    """A block of the sparse transformer, for one instance.
 
     `blocks` and `tables` go by the letters of streams and directions: token ranges of every block,
-    and for each kv head the ids each query sees, or K for a choice by score.
+    and for each kv head the ids each query selects, or K for routing by score.
     """
 
     def __init__(self, w: Weights, config: dict, name: str, blocks: dict, tables: dict) -> None:
@@ -143,27 +143,27 @@ class SparseBlock:
         self.width = config["embed_dim"] // config["num_q_heads"]
         self.chosen: dict[str, list] = {}
 
-    def _direction(self, asks: str, sees: str, streams: dict[str, Tensor]) -> Tensor:
+    def _direction(self, query_stream: str, key_stream: str, streams: dict[str, Tensor]) -> Tensor:
         w, name = self.w, f"{self.name}.crs_attn"
-        stream, seen = streams[asks], streams[sees]
-        query = per_head(w.linear(f"{name}.q_proj_{asks}", stream), self.width)
-        raw_key = w.linear(f"{name}.k_proj_{sees}", seen)
-        raw_value = w.linear(f"{name}.v_proj_{sees}", seen)
+        stream, seen = streams[query_stream], streams[key_stream]
+        query = per_head(w.linear(f"{name}.q_proj_{query_stream}", stream), self.width)
+        raw_key = w.linear(f"{name}.k_proj_{key_stream}", seen)
+        raw_value = w.linear(f"{name}.v_proj_{key_stream}", seen)
         key = per_head(raw_key, self.width)
         value = raw_value.view(len(seen), -1, self.width)
         compressed = []
         for kind, raw in (("key", raw_key), ("value", raw_value)):
-            layers = f"{name}.{asks}_2_{sees}_attn_in.compression_{kind}.act_layers"
+            layers = f"{name}.{query_stream}_2_{key_stream}_attn_in.compression_{kind}.act_layers"
             inner = w.linear(f"{layers}.2", F.silu(w.linear(f"{layers}.0", raw)))
             residual = norm(raw + inner)
-            means = [residual[a:b].mean(0) for a, b in self.blocks[sees]]
+            means = [residual[a:b].mean(0) for a, b in self.blocks[key_stream]]
             compressed.append(torch.stack(means).view(len(means), -1, self.width))
         block_key, block_value = norm(compressed[0]), compressed[1]
         parts = [attend(query, block_key, block_value)]
-        parts.append(self._selected(asks + sees, query, (key, value), block_key))
-        if asks == sees:
-            parts.append(self._window(asks, query, key, value))
-        return gated(w, f"{name}.{asks}_2_{sees}_attn_out.gate.0", stream, parts)
+        parts.append(self._selected(query_stream + key_stream, query, (key, value), block_key))
+        if query_stream == key_stream:
+            parts.append(self._window(query_stream, query, key, value))
+        return gated(w, f"{name}.{query_stream}_2_{key_stream}_attn_out.gate.0", stream, parts)
 
     def _selected(
         self, direction: str, query: Tensor, pairs: tuple[Tensor, Tensor], block_key: Tensor
@@ -204,7 +204,7 @@ class SparseBlock:
     def side(self, stream: str, streams: dict[str, Tensor]) -> Tensor:
         """What a normed stream learns."""
         other = "y" if stream == "x" else "x"
-        parts = [self._direction(stream, sees, streams) for sees in (other, stream)]
+        parts = [self._direction(stream, key_stream, streams) for key_stream in (other, stream)]
         name = f"{self.name}.crs_attn"
         merged = gated(self.w, f"{name}.gate_{stream}.0", streams[stream], parts)
         return self.w.linear(f"{name}.proj_{stream}", merged)
@@ -221,14 +221,14 @@ class SparseBlock:
 
 
 def sdf(w: Weights, feature: Tensor, points: Tensor, rho: float) -> Tensor:
-    """Section 6."""
+    """The signed distance: an MLP around a small sphere."""
     return torch.tanh(bias_free(w, "mlp_sdf", feature)[:, 0]) * rho * 1.732 * 1.5 + (
         points.norm(dim=1) - 0.1 * rho
     )
 
 
 def image(w: Weights, feature: Tensor) -> Tensor:
-    """Section 6: colors, then base color, roughness and metallic, of those that are there."""
+    """Colors, then base color, roughness and metallic, of those that are there."""
     names = ("mlp_rgb", "mlp_basecolor", "mlp_specular")
     there = [name for name in names if f"{name}.0.weight" in w]
     return torch.sigmoid(torch.cat([bias_free(w, name, feature) for name in there], 1))
@@ -248,12 +248,12 @@ def trilinear(volume: Tensor, points: Tensor, rho: float) -> Tensor:
     last = volume.shape[1] - 1
     result = []
     for point in points.tolist():
-        place = [min(max((value / rho + 1) / 2, 0), 1) * last for value in point]
-        low = [min(int(value), max(last - 1, 0)) for value in place]
+        position = [min(max((value / rho + 1) / 2, 0), 1) * last for value in point]
+        low = [min(int(value), max(last - 1, 0)) for value in position]
         total = torch.zeros(len(volume), dtype=volume.dtype)
         for corner in range(8):
             at = [low[axis] + (corner >> axis & 1) for axis in range(3)]
-            shares = [1 - abs(place[axis] - at[axis]) for axis in range(3)]
+            shares = [1 - abs(position[axis] - at[axis]) for axis in range(3)]
             x, y, z = (min(value, last) for value in at)
             total += max(math.prod(shares), 0) * volume[:, z, y, x]
         result.append(total)
@@ -263,18 +263,18 @@ def trilinear(volume: Tensor, points: Tensor, rho: float) -> Tensor:
 def sparse_sample(
     rows: Tensor, index: Tensor, volume: Tensor, points: Tensor, rho: float
 ) -> Tensor:
-    """Section 12: the eight corners, the nearest dense feature where one is missing."""
+    """Features at points from eight corners, the nearest dense feature where one is missing."""
     side, old = index.shape[0], volume.shape[1]
     result = []
     for point in points.tolist():
-        place = [min(max(0.5 * (value / rho + 1), 0), 1) * (side - 1) for value in point]
+        position = [min(max(0.5 * (value / rho + 1), 0), 1) * (side - 1) for value in point]
         total = torch.zeros(rows.shape[1], dtype=rows.dtype)
         for corner in range(8):
             share, at = 1.0, []
             for axis in range(3):
-                low = math.floor(place[axis])
+                low = math.floor(position[axis])
                 upper = corner >> axis & 1
-                share *= place[axis] - low if upper else 1 - (place[axis] - low)
+                share *= position[axis] - low if upper else 1 - (position[axis] - low)
                 at.append(min(low + upper, side - 1))
             x, y, z = at
             row = int(index[z, y, x])

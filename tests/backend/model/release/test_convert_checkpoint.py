@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Released checkpoints become ours: same numbers, every tensor accounted for, nothing executed."""
+"""Conversion of released checkpoints: same numbers, every tensor used, no code executed."""
 
 from __future__ import annotations
 
@@ -159,17 +159,17 @@ def test_output_is_the_same_before_and_after(
 
 @pytest.mark.parametrize("kind", ["rgb_dense", "brdf_dense", "rgb_sparse", "brdf_sparse"])
 def test_conversion_covers_the_full_size_models(shared: Path, kind: str) -> None:
-    """Every released parameter has its place in our model and the other way round."""
+    """The release and LSRM have the same parameters."""
     manifest = json.loads((shared / "golden" / "manifest" / f"{kind}.json").read_text())
     arguments = {"use_weight_norm": True, "use_decomposed_embed": True}
     config = released_config(arguments, {}, materials=kind.startswith("brdf"))
-    ours = shapes_of(empty_stage(getattr(config, kind.split("_")[1])))
+    found = shapes_of(empty_stage(getattr(config, kind.split("_")[1])))
     released = {
         f"{module}.{from_release(module, name)}": tuple(shape)
         for released_module, module in MODULES.items()
         for name, (shape, _) in manifest["modules"][released_module].items()
     }
-    assert released == ours
+    assert released == found
 
 
 def test_a_download_with_both_kinds_gives_two_checkpoints(
@@ -253,7 +253,7 @@ def test_a_truncated_file_is_refused(release: Path, tmp_path: Path) -> None:
 
 
 def test_another_kind_of_file_is_refused(release: Path, tmp_path: Path) -> None:
-    """A stage-1 file in the place of stage 2, or no checkpoint at all, is told apart."""
+    """A dense stage where the sparse one is expected, or no checkpoint at all, is an error."""
     dense = (release / "dense" / "checkpoints" / "last.pth").read_bytes()
     (release / "sparse.pth").write_bytes(dense)
     assert "holds the dense stage, not the sparse one" in refused(release, tmp_path / "out")
@@ -321,14 +321,14 @@ def test_arguments_are_read_in_every_way_they_are_printed(tmp_path: Path, text: 
 
 
 def test_unknown_architectures_are_refused() -> None:
-    """Arguments that ask for what is not built here are an error that names the value."""
+    """Arguments of an unsupported architecture are an error that names the value."""
     with pytest.raises(CheckpointMismatch, match="v2"):
         released_config({"use_dino": "v2"}, {}, materials=False)
     assert pickled_arguments({"args": "no namespace"}) == {}
 
 
 def test_absent_switches_mean_an_older_program() -> None:
-    """Stage 1 without the two newer arguments has no weight norm and one joint position table."""
+    """A dense stage without the two newer arguments has neither what they switch on."""
     dense = released_config({}, {}, materials=False).dense.transformer
     assert (dense.weight_norm, dense.axis_positions) == (False, False)
 

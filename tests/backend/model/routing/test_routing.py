@@ -88,8 +88,8 @@ def test_empty_views_are_skipped_and_ids_run_on() -> None:
     assert int(table.max()) >= blocks // 2
 
 
-def test_the_nearest_surface_wins() -> None:
-    """A query on the seen plane selects, first of all, the block whose pixels hold its point."""
+def test_the_nearest_surface_is_selected() -> None:
+    """A query on the visible plane selects the block whose pixels see its point first."""
     maps = _maps(1)
     config = dataclasses.replace(
         CONFIG, routing=dataclasses.replace(CONFIG.routing, image_blocks_per_view=1, views=1)

@@ -95,7 +95,7 @@ def test_blocks_are_contiguous_and_complete(block_size: int, *, volume: bool) ->
 
 
 def test_an_instance_without_tokens_has_no_blocks() -> None:
-    """An empty instance, first or last, keeps its place in the offsets (DEFECT 11)."""
+    """An empty instance, first or last, keeps its entry in the offsets (DEFECT 11)."""
     kept = torch.zeros(3, 4, 4, 4, dtype=torch.bool)
     kept[1, 0, 0, 0] = True
     blocks = blocks_of(volume_tokens(kept, 2), 2, 3, volume=True)
@@ -103,7 +103,7 @@ def test_an_instance_without_tokens_has_no_blocks() -> None:
 
 
 def test_dense_features_come_from_the_nearest_token() -> None:
-    """Nearest from 2 to 5 per side: old = floor(new * 2 / 5); unit length, zeros stay zeros."""
+    """From 2 to 5 per side the index is floor(i * 2 / 5); unit length, zeros stay zeros."""
     feature = torch.arange(1.0, 9.0).view(1, 8, 1) * torch.tensor([1.0, 0.0, 0.0])
     feature[0, :, 1] = 1.0
     feature[0, 7] = 0

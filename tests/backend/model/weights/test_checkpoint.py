@@ -121,7 +121,7 @@ def test_every_difference_is_listed(tmp_path: Path, stages: dict[str, Stage]) ->
     assert "decoder.sdf.0.weight (3, 3) instead of (32, 32)" in message
 
 
-def test_damaged_files_are_told(tmp_path: Path, stages: dict[str, Stage]) -> None:
+def test_damaged_files_are_errors(tmp_path: Path, stages: dict[str, Stage]) -> None:
     """A cut file, a config with a foreign key and a config that is none are mismatches."""
     write(tmp_path / "a", stages)
     path = tmp_path / "a" / "dense.safetensors"
@@ -158,7 +158,7 @@ def test_unknown_names_list_the_known_ones(home: Path) -> None:
 
 
 def test_checkpoints_live_in_the_users_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the variable each system's own place is used."""
+    """Without the variable the standard folder of each system is used."""
     monkeypatch.delenv("LSRM_CHECKPOINTS", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", "/data")
     monkeypatch.setenv("LOCALAPPDATA", "/local")
@@ -215,6 +215,6 @@ def test_streamed_tensors_must_be_the_announced_ones(tmp_path: Path) -> None:
 
 
 def test_long_lists_of_names_are_folded() -> None:
-    """Names that differ in one index become one, and no name is lost."""
+    """Names that differ in one index are written as one, and every name is there."""
     names = ["a.0.w", "a.1.w", "a.2.w", "a.5.w", "b.3.w", "c"]
     assert fold_numbers(names) == ["a.{0-2,5}.w", "b.3.w", "c"]
