@@ -50,9 +50,9 @@ def extract_blender_option(arguments: list[str]) -> list[str]:
 
 
 def replace_process(command: list[str], variables: dict[str, str]) -> NoReturn:
-    """Run another program as this very process: a killed parent would leave it orphaned.
+    """Replace this process by another program, so that no killed parent leaves it orphaned.
 
-    On Windows, which cannot replace a process, it runs as a child.
+    On Windows, which cannot replace a process, the program runs as a child process.
 
     Args:
         command: the program and its arguments.

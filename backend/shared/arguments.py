@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Types of command-line arguments for `argparse`, for the backend and the add-on."""
+"""Types and options of command lines for `argparse`, for the backend and the add-on."""
 
 from __future__ import annotations
 
