@@ -36,12 +36,6 @@ class Cameras:
         matrices: Tensor = self.vectors[:, :16].view(-1, 4, 4)
         return matrices
 
-    @property
-    def forward(self) -> Tensor:
-        """Viewing directions, [views, 3] unit."""
-        backward: Tensor = self.to_world[:, :3, 2]
-        return -backward
-
     def project(self, points: Tensor, view: int, size: int) -> Tensor:
         """Project points into a `size` x `size` map of a view, [points, 2] (x, y) pixels.
 
