@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The command `bench`: how fast the kernels are here, on the routing of a real object.
 
-`bench all --out FILE` is everything that is to be known of a card, in one command: that each kernel
-is right there, what each takes, and what the network takes. The file grows part by part,
-also over several calls.
+`bench all --out FILE` checks every kernel on a GPU, times them, and times the network. The file
+grows part by part, also over several calls.
 """
 
 from __future__ import annotations
@@ -36,8 +35,8 @@ DILATION = 1
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `bench`."""
-    parser.add_argument("what", choices=[*PARTS, "all"], help="what to look at")
-    parser.add_argument("--out", type=Path, help="file to write what is found to, as JSON")
+    parser.add_argument("what", choices=[*PARTS, "all"], help="part to run")
+    parser.add_argument("--out", type=Path, help="file to write the report to, as JSON")
     parser.add_argument("--views", type=Path, help="capture folder; without one, a toy object")
     parser.add_argument(
         "--resolution", type=int, default=None, help="voxels per side (default: 96, on a CPU 48)"
@@ -60,7 +59,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
     if not torch.cuda.is_available():
         report["gpu"] = "not measured on a GPU"
         say("GPU: not measured on a GPU.")
-    report = _known(arguments.out, report) | report
+    report = _earlier(arguments.out, report) | report
     for part in parts:
         report |= PARTS[part](arguments)
         if arguments.out:
@@ -70,8 +69,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
     return report if arguments.json else DONE
 
 
-def _known(file: Path | None, report: dict[str, Any]) -> dict[str, Any]:
-    """What other parts found on the same day and machine."""
+def _earlier(file: Path | None, report: dict[str, Any]) -> dict[str, Any]:
+    """The report of other parts on the same day and machine."""
     if file is None or not file.exists():
         return {}
     known: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
@@ -79,7 +78,7 @@ def _known(file: Path | None, report: dict[str, Any]) -> dict[str, Any]:
 
 
 def checks(_: argparse.Namespace) -> dict[str, Any]:
-    """Every kernel against its reference; needs a card, or Triton's interpreter."""
+    """Every kernel against its reference; needs a GPU, or Triton's interpreter."""
     import torch
 
     from kernels.core.dispatch import interpreting
@@ -88,7 +87,7 @@ def checks(_: argparse.Namespace) -> dict[str, Any]:
 
     cuda = torch.cuda.is_available()
     if not cuda and not interpreting():
-        say("Kernels: not checked, for want of a card.")
+        say("Kernels: not checked, without a GPU.")
         return {}
     found = []
     say(f"\n{'kernel':<24}{'type':<10}{'allowed':>9}  errors of value and gradients")
@@ -120,8 +119,8 @@ def kernels(arguments: argparse.Namespace) -> dict[str, Any]:
     if not cuda:
         return report | {"dense_over_selected": crossover(rows)}
     ratios = over_query_centric(rows)
-    for way, ratio in ratios.items():
-        say(f"{way}: {ratio:.2f} times as fast as query by query")
+    for name, ratio in ratios.items():
+        say(f"{name}: {ratio:.2f} times as fast as query by query")
     counts = baseline_counts(rows)
     verdict = "at most" if counts else "more than"
     say(f"Query by query, volume to volume takes {verdict} {BASELINE_MILLISECONDS:.0f} ms.")
@@ -150,11 +149,11 @@ def network(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 PARTS = {"checks": checks, "kernels": kernels, "network": network}
-"""What `bench` can look at, in the order of `all`."""
+"""The parts of `bench`, in the order of `all`."""
 
 
 def machine() -> dict[str, str]:
-    """What a time depends on: processor or card, and versions."""
+    """The machine of a time: processor or GPU, and versions."""
     import torch
 
     found = {
@@ -173,7 +172,7 @@ def machine() -> dict[str, str]:
 
 
 def routing(scene: Scene) -> dict[str, dict[str, Any]]:
-    """Statistics of the four tables in tiles of 8, which decide the speed on a card."""
+    """Statistics of the four tables in tiles of 8, which decide the speed on a GPU."""
     from kernels.core.plan_statistics import statistics
     from kernels.core.routing_plan import TILE_QUERIES
 
@@ -195,7 +194,7 @@ def routing(scene: Scene) -> dict[str, dict[str, Any]]:
 
 
 def _network_bound(found: dict[str, Any]) -> float:
-    """Seconds of the products at this card's own speed, and of the exponentials behind them."""
+    """Seconds of the matrix products and exponentials alone, at the rates of this GPU."""
     from .timings import exponential_seconds, product_rate
 
     tflop: float = sum(cost["product_tflop"] for cost in found["stages"].values())
@@ -229,18 +228,20 @@ def _views(folder: Path | None) -> tuple[Views, str]:
 def _on_cpu(scene: Scene) -> list[Row]:
     from .timings import against_dense, against_loop
 
-    return _told([*against_loop(scene), *against_dense(scene)])
+    return _print_rows([*against_loop(scene), *against_dense(scene)])
 
 
 def _on_cuda(scene: Scene, queries: int) -> list[Row]:
-    from .timings import on_card
+    from .timings import against_baselines
 
     scaled = scene.repeated(queries)
     say(f"\nScaled by repeating the object as further instances: {scaled.name}")
-    return _told([row for name, plan in scaled.plans.items() for row in on_card(name, plan)])
+    return _print_rows(
+        [row for name, plan in scaled.plans.items() for row in against_baselines(name, plan)]
+    )
 
 
-def _told(rows: list[Row]) -> list[Row]:
+def _print_rows(rows: list[Row]) -> list[Row]:
     say(f"\n{'':<46}{'tokens':>8}{'ms':>11}{'TFLOP/s':>10}{'GB/s':>8}{'of bound':>10}")
     for row in rows:
         bound = "" if row.share_of_bound is None else f"{row.share_of_bound:.0%}"

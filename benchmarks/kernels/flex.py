@@ -39,7 +39,7 @@ class FlexAttention:
 
         Args:
             plan: with a table that selects no block twice.
-            compiled: by Inductor, which needs a C++ compiler, or on a card.
+            compiled: by Inductor, which needs a C++ compiler, or on a GPU.
         """
         selected, owners = _selected_blocks(plan), plan.blocks.owners()
 

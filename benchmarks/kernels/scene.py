@@ -56,7 +56,7 @@ class Scene:
     Attributes:
         name: of the object.
         plans: of the four directions.
-        seconds: that choosing the blocks took.
+        seconds: that the routing took.
     """
 
     name: str
@@ -64,9 +64,9 @@ class Scene:
     seconds: float = 0.0
 
     def repeated(self, queries: int) -> Scene:
-        """The object as often as it takes to have `queries` volume tokens, as further instances.
+        """The object repeated as further instances until it has about `queries` volume tokens.
 
-        This is how counts are scaled: who shares blocks with whom stays as it is in the object.
+        So counts scale while the blocks that neighboring queries share stay those of the object.
         """
         times = max(1, round(queries / self.plans["volume_to_volume"].queries))
         plans = {name: _repeat(plan, times) for name, plan in self.plans.items()}
@@ -118,7 +118,7 @@ def surface_of(
 
 
 def toy_views(count: int = 16) -> Views:
-    """Silhouettes of a bumpy ball from all around, for whoever has no capture at hand."""
+    """Silhouettes of a bumpy ball from all around, for benchmarks without a capture."""
     views = []
     for number, direction in enumerate(fibonacci_sphere(count)):
         intrinsics = intrinsics_from_fov(_PIXELS, _PIXELS, math.radians(40))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 
-CPU_HEADS, CARD_HEADS, WIDTH = (16, 1), (32, 2), 32
+CPU_HEADS, GPU_HEADS, WIDTH = (16, 1), (32, 2), 32
 BASELINE_MILLISECONDS = 60.0
 """Most that the query-centric forward may take from volume to volume at the paper's size on an
 H200, whose cache bounds it by 39. A slower baseline is no fair comparison."""
@@ -104,14 +104,14 @@ def dense_over_selected(rows: list[Row]) -> dict[int, float]:
     }
 
 
-def on_card(direction: str, plan: RoutingPlan) -> list[Row]:
+def against_baselines(direction: str, plan: RoutingPlan) -> list[Row]:
     """Forward and backward in tiles, query by query as published, by flex_attention, densely."""
     from kernels.gpu.tile_attention_backward import backward
 
     from .flex import FlexAttention
     from .query_centric import query_centric_backward, query_centric_forward
 
-    streams = _streams(plan, CARD_HEADS, torch.bfloat16)
+    streams = _streams(plan, GPU_HEADS, torch.bfloat16)
     tiled, single = plan.tiled(TILE_QUERIES["cuda"]), plan.tiled(1)
     with torch.no_grad():
         out, lse = selected_attention(*streams, tiled)
@@ -131,7 +131,7 @@ def on_card(direction: str, plan: RoutingPlan) -> list[Row]:
         _row(
             f"{direction}, {name}",
             single if "query-centric" in name else tiled,
-            CARD_HEADS,
+            GPU_HEADS,
             each,
             dense="dense" in name,
         )
@@ -202,7 +202,7 @@ def first_queries(plan: RoutingPlan, count: int, *, keys_too: bool = False) -> R
 
 
 def clock(call: Callable[[], object]) -> float:
-    """Seconds of the best of several calls; on a card, between two events, after warming up."""
+    """Seconds of the best of several calls; on a GPU, between two events, after warming up."""
     if torch.cuda.is_available():
         from triton.testing import do_bench
 
@@ -243,10 +243,10 @@ def _row(
     numbers = statistics(plan.selected[0])
     pairs = numbers.queries * numbers.keys if dense else numbers.pairs
     flops = (10 if "backward" in name else 4) * WIDTH * pairs * heads[0]  # five products, or two
-    card = plan.query_offsets.is_cuda
-    read = pairs * numbers.traffic * heads[1] * 2 * WIDTH * (2 if card else 4)
+    on_gpu = plan.query_offsets.is_cuda
+    read = pairs * numbers.traffic * heads[1] * 2 * WIDTH * (2 if on_gpu else 4)
     counted = not dense and "flex" not in name  # of others, reads of keys are unknown
-    bound = max(exponential_seconds(pairs * heads[0]), flops / product_rate()) if card else None
+    bound = max(exponential_seconds(pairs * heads[0]), flops / product_rate()) if on_gpu else None
     return Row(
         name,
         numbers.queries,
@@ -259,7 +259,7 @@ def _row(
 
 @functools.cache
 def product_rate() -> float:
-    """Operations per second of a large bfloat16 matrix product on this card."""
+    """Operations per second of a large bfloat16 matrix product on this GPU."""
     sides = [torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16) for _ in range(2)]
     return 2 * 8192**3 / clock(partial(torch.matmul, *sides))
 
@@ -268,7 +268,7 @@ def exponential_seconds(pairs: int) -> float:
     """How long the exponentials alone take: at a width of 32 they, not products, are the bound."""
     from triton.runtime import driver
 
-    card = driver.active.utils.get_device_properties(torch.cuda.current_device())
-    clock_rate: float = 1000.0 * card["sm_clock_rate"]  # given in kHz
-    units: int = _EXPONENTIALS * card["multiprocessor_count"]
+    properties = driver.active.utils.get_device_properties(torch.cuda.current_device())
+    clock_rate: float = 1000.0 * properties["sm_clock_rate"]  # given in kHz
+    units: int = _EXPONENTIALS * properties["multiprocessor_count"]
     return pairs / (units * clock_rate)

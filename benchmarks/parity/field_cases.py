@@ -54,7 +54,7 @@ def run_volsdf_dense_case(case: Case) -> Produced:
 
 
 def _inference_step(config: dict[str, Any]) -> float:
-    """The step of the selection grid, among steps that are named after what they are for."""
+    """The step of the selection grid, among steps that are named by their use."""
     (step,) = (step for name, step in config["step_sizes"].items() if name.startswith("infer"))
     return float(step)
 

@@ -25,12 +25,12 @@ READERS = {"real": read_real, "rig": read_rig}
 
 
 def run_preprocess_case(case: Case) -> Produced:
-    """Read every scene in every way the case lists; names are `<way>.<released name>`."""
+    """Read every scene with every setting of the case; names are `<setting>.<released name>`."""
     tensors = {}
-    for way, options in case.config["settings"].items():
+    for setting, options in case.config["settings"].items():
         capture = READERS[options["kind"]](case.folder / options["capture"], _settings(options))
         for name, tensor in _named(capture, options).items():
-            tensors[f"{way}.{name}"] = tensor
+            tensors[f"{setting}.{name}"] = tensor
     return Produced(tensors)
 
 
@@ -82,7 +82,7 @@ def _inputs(views: ViewTensors) -> dict[str, Tensor]:
 
 
 def _release_types(capture: ReleaseCapture, options: dict[str, Any]) -> dict[str, Tensor]:
-    """What the release keeps in other number types in one layout than in the other."""
+    """Tensors whose number type in the release depends on the layout of the scene."""
     real = options["kind"] == "real"
     kind = torch.float32 if real else torch.int64
     rotation = torch.tensor(capture.inputs.frame.rotation)

@@ -3,7 +3,7 @@
 """Launch options of the attention kernels: padded sizes, warps and pipeline stages.
 
 A table instead of autotuning: the same launch in every run. Its numbers come from the compiler
-(no spilled registers from sm_80 to sm_120, shared memory within an Ada card's 99 KiB), not from
+(no spilled registers from sm_80 to sm_120, shared memory within the 99 KiB of Ada), not from
 measurements on a GPU.
 """
 
@@ -149,7 +149,7 @@ def launch(
         kernel: "forward", "query" or "key".
         dtype: of the tensors.
         shape: see above.
-        architecture: the first number of the card's compute capability.
+        architecture: the first number of the GPU's compute capability.
     """
     tile, heads, width = shape
     padded = max(LEAST_ROWS, _power_of_2(width))

@@ -33,7 +33,7 @@ from backend.shared.errors import BadRequest, Cancelled, CheckpointMissing, OutO
 from backend.shared.progress import Progress
 from backend.views.views import Views
 from kernels.core.dispatch import forced
-from tests.kernels.gpu.pretend_card import pretend_card
+from tests.kernels.gpu.simulated_gpu import simulated_gpu
 
 PIL = pytest.importorskip("PIL.Image")
 
@@ -129,7 +129,7 @@ def test_checkpoint_folder_to_result_folder(capture, checkpoint, tmp_path):
 def test_a_job_runs_on_a_gpu(capture, checkpoint, tmp_path, refine):
     """Tensors of the CPU and of the GPU are never mixed; those of the result are on the CPU."""
     job = request(capture, checkpoint, tmp_path / "out")
-    with pretend_card(), forced("reference"):
+    with simulated_gpu(), forced("reference"):
         report = reconstruct(dataclasses.replace(job, device="cuda", refine=refine), Progress())
     assert report.device == "cuda"
     ran = [stage for stage in report.stages if stage.seconds]
@@ -146,7 +146,7 @@ def test_materials_and_image_features_run_on_a_gpu(capture, tmp_path, monkeypatc
     monkeypatch.setattr(pipeline, "find_dinov3", lambda: tmp_path / "dinov3.pth")
     weights = write_small(tmp_path / "weights", prediction="pbr", feature_width=features.width)
     job = request(capture, weights, tmp_path / "out")
-    with pretend_card(), forced("reference"):
+    with simulated_gpu(), forced("reference"):
         reconstruct(dataclasses.replace(job, device="cuda", material="pbr"), Progress())
     names = {path.name for path in (tmp_path / "out" / "textures").iterdir()}
     assert names == {"base_color.png", "metallic_roughness.png"}

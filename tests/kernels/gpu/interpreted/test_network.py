@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole network by the Triton kernels alone, on a card that is pretended."""
+"""The whole network by the Triton kernels alone, on a GPU that is simulated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from backend import pipeline
 from benchmarks.kernels import network
 from benchmarks.kernels.scene import toy_views
 from tests.kernels.gpu.network_cases import tiny_network
-from tests.kernels.gpu.pretend_card import pretend_card
+from tests.kernels.gpu.simulated_gpu import simulated_gpu
 
 
 @pytest.fixture(autouse=True)
@@ -24,12 +24,12 @@ def _poisoned_memory():
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_no_reference_answers_on_a_card(monkeypatch):
+def test_no_reference_answers_on_a_gpu(monkeypatch):
     """From views to the fine field every kernel is Triton's; the bench raises where one is not."""
     interpretable = {"device": torch.device, "float32": torch.float32, "bfloat16": torch.float16}
     monkeypatch.setattr(pipeline, "torch", SimpleNamespace(**interpretable))
-    monkeypatch.setattr(network, "FUSED", [SDPBackend.MATH])  # torch's own have no card
-    with pretend_card() as card:
-        found = network.run_network(toy_views(2), tiny_network(), card)
+    monkeypatch.setattr(network, "FUSED", [SDPBackend.MATH])  # torch's own have no gpu
+    with simulated_gpu() as gpu:
+        found = network.run_network(toy_views(2), tiny_network(), gpu)
     assert found["tokens"]["volume_tokens"] > 100
     assert found["exponentials"] > 0

@@ -1,16 +1,16 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A card for tests where there is none: tensors that say they lie on CUDA, computed on the CPU.
+"""A GPU for tests where there is none: tensors that say they lie on CUDA, computed on the CPU.
 
-What CUDA refuses, this card refuses: a tensor of the CPU in one operation with tensors of the
-card, numpy's look at the memory of a card, random numbers from a generator of the CPU. It does so
-on the way back through gradients too, but not on other threads. What the kernels of a card make of
+What CUDA refuses, this GPU refuses: a tensor of the CPU in one operation with tensors of the
+GPU, numpy's look at the memory of a GPU, random numbers from a generator of the CPU. It does so
+on the way back through gradients too, but not on other threads. What the kernels of a GPU make of
 their work it cannot tell: their numbers, their speed, their memory, and the types, sizes and
 strides that they do not take.
 
-A tensor of the card wraps one of the CPU. To the half of torch that is written in C++ it lies on
+A tensor of the GPU wraps one of the CPU. To the half of torch that is written in C++ it lies on
 `meta`: a build for CPUs cannot index a tensor on `cuda`, nor walk its gradients, for it has no
-guard for such a device. So `cuda` becomes `meta` where a call enters torch, and `meta` the card
+guard for such a device. So `cuda` becomes `meta` where a call enters torch, and `meta` the GPU
 where an operation leaves it; who asks for `meta` by that name gets it.
 """
 
@@ -30,7 +30,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CARD = torch.device("cuda", 0)
+GPU = torch.device("cuda", 0)
 _CPU, _META = torch.device("cpu"), torch.device("meta")
 _MEMORY = 24 << 30  # bytes
 
@@ -40,11 +40,11 @@ _INDEXING = {_ATEN.index, _ATEN.index_put, _ATEN.index_put_, _ATEN._index_put_im
 _TAKING_SCALARS = {_ATEN.fill_, _ATEN.masked_fill, _ATEN.masked_fill_, *_INDEXING}
 
 
-class CardTensor(Tensor):
-    """A tensor of the card."""
+class GpuTensor(Tensor):
+    """A tensor of the GPU."""
 
     inner: Tensor  # what it is on the CPU
-    device = property(lambda _: CARD)
+    device = property(lambda _: GPU)
     is_cuda, is_cpu, is_meta = True, False, False
 
     __torch_function__ = torch._C._disabled_torch_function_impl
@@ -72,11 +72,11 @@ class CardTensor(Tensor):
         return ["inner"], None
 
     @staticmethod
-    def __tensor_unflatten__(parts: dict[str, Tensor], *_: object) -> CardTensor:
-        return CardTensor(parts["inner"])
+    def __tensor_unflatten__(parts: dict[str, Tensor], *_: object) -> GpuTensor:
+        return GpuTensor(parts["inner"])
 
     def get_device(self) -> int:
-        """The number of the card."""
+        """The number of the GPU."""
         return 0
 
     def tolist(self) -> Any:
@@ -88,20 +88,20 @@ class CardTensor(Tensor):
         return self.inner.untyped_storage()
 
     def numpy(self, **_options: bool) -> None:
-        """Refused: numpy cannot look at the memory of a card."""
+        """Refused: numpy cannot look at the memory of a GPU."""
         raise TypeError("can't convert cuda:0 device type tensor to numpy")
 
     def __array__(self, *_options: object) -> None:
         self.numpy()
 
     def __repr__(self) -> str:
-        return f"CardTensor({self.inner!r})"
+        return f"GpuTensor({self.inner!r})"
 
 
 @contextmanager
-def pretend_card():
-    """Inside, `torch.cuda` has one card, of the newest kind that kernels are made for."""
-    properties = SimpleNamespace(name="pretended", total_memory=_MEMORY)
+def simulated_gpu():
+    """Inside, `torch.cuda` has one GPU, of the newest kind that kernels are made for."""
+    properties = SimpleNamespace(name="simulated", total_memory=_MEMORY)
     with pytest.MonkeyPatch.context() as patch, _Operations(), _Calls():
         for name, answer in {
             "is_available": True,
@@ -123,7 +123,7 @@ def pretend_card():
             "_lazy_init": None,
         }.items():
             patch.setattr(torch.cuda, name, lambda *_, answer=answer, **__: answer)
-        yield CARD
+        yield GPU
 
 
 class _Calls(TorchFunctionMode):
@@ -140,7 +140,7 @@ class _Calls(TorchFunctionMode):
         kwargs = {key: _META if _names(each, "cuda") else each for key, each in kwargs.items()}
         if function in (torch.tensor, torch.as_tensor) and kwargs.get("device") is _META:
             return function(*args, **kwargs | {"device": _CPU}).to(_META)
-        if function is Tensor.new_tensor and isinstance(args[0], CardTensor):
+        if function is Tensor.new_tensor and isinstance(args[0], GpuTensor):
             return torch.tensor(*args[1:], **{"dtype": args[0].dtype} | kwargs).to(_META)
         return function(*args, **kwargs)
 
@@ -161,11 +161,11 @@ def run(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     given: list[Tensor] = []
     _with_tensors([*args, *kwargs.values()], given.append)
     refuse_mixtures(operation, args, given)
-    device, on_card = kwargs.get("device"), any(isinstance(each, CardTensor) for each in given)
+    device, on_gpu = kwargs.get("device"), any(isinstance(each, GpuTensor) for each in given)
     if device is not None:
-        on_card = device.type != "cpu"
-        kwargs = kwargs | {"device": _CPU if on_card else device}
-    if on_card and kwargs.get("generator") is not None:
+        on_gpu = device.type != "cpu"
+        kwargs = kwargs | {"device": _CPU if on_gpu else device}
+    if on_gpu and kwargs.get("generator") is not None:
         raise RuntimeError("Expected a 'cuda' device type for generator but found 'cpu'")
     known = {id(_inner(each)): each for each in given}  # what is written into comes back itself
     options = {name: _with_tensors(value, _inner) for name, value in kwargs.items()}
@@ -177,27 +177,27 @@ def run(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     def placed(tensor: Tensor) -> Tensor:
         if id(tensor) in known:
             return known[id(tensor)]
-        return CardTensor(tensor) if on_card else tensor
+        return GpuTensor(tensor) if on_gpu else tensor
 
     return _with_tensors(found, placed)
 
 
 def refuse_mixtures(operation: Any, args: tuple[Any, ...], given: list[Tensor]) -> None:
-    """Stop where tensors of the CPU and of the card meet, but for the cases that CUDA knows.
+    """Stop where tensors of the CPU and of the GPU meet, but for the cases that CUDA knows.
 
-    Moves may cross; a tensor of the card may be indexed by one of the CPU; where a number would do,
+    Moves may cross; a tensor of the GPU may be indexed by one of the CPU; where a number would do,
     a tensor of the CPU without axes does.
     """
     packet = operation.overloadpacket
     if packet in _MOVING:
         return
     if packet in _INDEXING:
-        given = [args[0], *args[2:3], *(each for each in args[1] if isinstance(each, CardTensor))]
+        given = [args[0], *args[2:3], *(each for each in args[1] if isinstance(each, GpuTensor))]
     scalars = packet in _TAKING_SCALARS or torch.Tag.pointwise in operation.tags
-    strangers = [each for each in given if not isinstance(each, CardTensor)]
+    strangers = [each for each in given if not isinstance(each, GpuTensor)]
     if scalars:
         strangers = [each for each in strangers if each.dim()]
-    if strangers and any(isinstance(each, CardTensor) for each in given):
+    if strangers and any(isinstance(each, GpuTensor) for each in given):
         raise RuntimeError(
             "Expected all tensors to be on the same device, but found at least two devices, "
             f"cuda:0 and cpu! ({operation})"
@@ -214,7 +214,7 @@ def _with_tensors(value: Any, change: Callable[[Tensor], Any]) -> Any:
 
 
 def _inner(tensor: Tensor) -> Tensor:
-    return tensor.inner if isinstance(tensor, CardTensor) else tensor
+    return tensor.inner if isinstance(tensor, GpuTensor) else tensor
 
 
 def _names(value: object, kind: str) -> bool:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The pretended card refuses what CUDA refuses, and what `bench` does on a card runs on it."""
+"""The simulated GPU refuses what CUDA refuses, and what `bench` does on a GPU runs on it."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from kernels.attention import attention
 from kernels.core.dispatch import forced
 from kernels.selected_attention import selected_attention
 from tests.kernels.gpu.network_cases import tiny_network
-from tests.kernels.gpu.pretend_card import CARD, pretend_card
+from tests.kernels.gpu.simulated_gpu import GPU, simulated_gpu
 
 HEADS = (4, 2)
 
 
 @pytest.fixture(autouse=True)
-def card(monkeypatch):
-    """The card; no kernel runs on it, so the references answer, also where they are forbidden."""
+def gpu(monkeypatch):
+    """The GPU; no kernel runs on it, so the references answer, also where they are forbidden."""
     monkeypatch.setattr(checks, "forced", lambda _: forced("reference"))
     monkeypatch.setattr(network, "forced", lambda _: forced("reference"))
     monkeypatch.setattr(network, "FUSED", [SDPBackend.MATH])
-    with pretend_card() as device, forced("reference"):
+    with simulated_gpu() as device, forced("reference"):
         yield device
 
 
@@ -40,7 +40,7 @@ REFUSED = {
     "a sum": lambda here, there: there + here,
     "a product of matrices": lambda here, there: there @ here,
     "a list of tensors": lambda here, there: torch.cat([here, there]),
-    "indices of the card": lambda here, there: here[there[0].long()],
+    "indices of the GPU": lambda here, there: here[there[0].long()],
     "values of the CPU": lambda here, there: there.index_put((there[0].long(),), here[:2]),
     "a choice": lambda here, there: torch.where(there > 0, there, here),
     "a list of numbers": lambda here, there: torch.stack([there[0, 0], here[0, 0]]),
@@ -56,7 +56,7 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_tensors_of_cpu_and_card_do_not_mix(name):
+def test_tensors_of_cpu_and_gpu_do_not_mix(name):
     """What raises on CUDA because of where tensors lie raises here."""
     with pytest.raises(RuntimeError, match="same device"):
         REFUSED[name](torch.zeros(2, 2), torch.zeros(2, 2, device="cuda"))
@@ -64,14 +64,14 @@ def test_tensors_of_cpu_and_card_do_not_mix(name):
 
 @pytest.mark.parametrize("name", ALLOWED)
 def test_what_may_cross_does(name):
-    """What CUDA allows gives the numbers of the CPU, on the card."""
+    """What CUDA allows gives the numbers of the CPU, on the GPU."""
     here = torch.rand(2, 2)
     found = ALLOWED[name](here, here.to("cuda"))
-    assert (found.device, found.is_cuda) == (CARD, True)
+    assert (found.device, found.is_cuda) == (GPU, True)
     assert torch.equal(found.cpu(), ALLOWED[name](here, here))
 
 
-def test_numpy_does_not_see_the_memory_of_a_card():
+def test_numpy_does_not_see_the_memory_of_a_gpu():
     """Only a copy on the CPU can be read."""
     tensor = torch.arange(3, device="cuda")
     for look in (tensor.numpy, lambda: np.asarray(tensor)):
@@ -80,20 +80,20 @@ def test_numpy_does_not_see_the_memory_of_a_card():
     assert tensor.cpu().numpy().tolist() == tensor.tolist() == [0, 1, 2]
 
 
-def test_random_numbers_need_a_generator_of_the_card():
+def test_random_numbers_need_a_generator_of_the_gpu():
     """A generator of the CPU is refused."""
     with pytest.raises(RuntimeError, match="generator"):
         torch.rand(2, device="cuda", generator=torch.Generator())
 
 
-def test_new_tensors_lie_where_they_are_asked_for(card):
+def test_new_tensors_lie_where_they_are_asked_for(gpu):
     """By name, by context or beside another; `meta` stays `meta`."""
     with torch.device("cuda"):
         by_context = nn.Linear(2, 2)
     with torch.device("meta"):
         nowhere = nn.Linear(2, 2)
-    made = by_context.weight, torch.tensor([1.0], device=card), by_context.weight.new_zeros(2)
-    assert {tensor.device for tensor in made} == {CARD}
+    made = by_context.weight, torch.tensor([1.0], device=gpu), by_context.weight.new_zeros(2)
+    assert {tensor.device for tensor in made} == {GPU}
     assert nowhere.weight.is_meta
 
 
@@ -104,38 +104,38 @@ def test_modules_move_and_learn():
     given = torch.rand(4, 3)
     here(given).square().sum().backward()
     there(given.to("cuda", torch.float64)).square().sum().backward()
-    assert there.weight.grad.device == CARD
+    assert there.weight.grad.device == GPU
     torch.testing.assert_close(there.weight.grad.cpu().float(), here.weight.grad)
 
 
 def test_shapes_change_in_place():
-    """A tensor of the card knows its shape after an operation that changes nothing else."""
+    """A tensor of the GPU knows its shape after an operation that changes nothing else."""
     tensor = torch.zeros(1, 3, device="cuda")
     tensor.squeeze_(0).add_(1)
     assert (tensor.shape, tensor.tolist()) == ((3,), [1, 1, 1])
 
 
-def test_the_inputs_of_the_checks_lie_on_the_card(card):
-    """Every kernel's reference takes them, forward and backward, in the types of a card."""
-    for search in checks.searches(card).values():
+def test_the_inputs_of_the_checks_lie_on_the_gpu(gpu):
+    """Every kernel's reference takes them, forward and backward, in the types of a GPU."""
+    for search in checks.searches(gpu).values():
         assert search().is_cuda
-    for function, inputs in (checks.layers(card) | checks.fields(card)).values():
+    for function, inputs in (checks.layers(gpu) | checks.fields(gpu)).values():
         short = [each.bfloat16() for each in inputs]
         for result in checks._results(function, short, "reference"):
             assert result.is_cuda
             assert result.dtype == torch.bfloat16
 
 
-def test_rounding_alone_fails_no_check(card):
-    """What is drawn for a card has no place where the last bits of float32 decide."""
-    for name, (function, inputs) in checks.fields(card).items():
+def test_rounding_alone_fails_no_check(gpu):
+    """What is drawn for a GPU has no place where the last bits of float32 decide."""
+    for name, (function, inputs) in checks.fields(gpu).items():
         assert checks.compared(name, function, inputs).ok
 
 
 @pytest.mark.filterwarnings("ignore:index_reduce")
-def test_the_routing_of_a_scene_is_made_on_the_card(card):
+def test_the_routing_of_a_scene_is_made_on_the_gpu(gpu):
     """Whatever `bench kernels` compares has what it needs there, up to the kernels themselves."""
-    scene = scene_of(toy_views(2), "toy", 16, card)
+    scene = scene_of(toy_views(2), "toy", 16, gpu)
     assert set(bench.routing(scene)) == set(DIRECTIONS)
     scaled = scene.repeated(2 * scene.plans["volume_to_volume"].queries)
     for plan in scaled.plans.values():
@@ -145,15 +145,15 @@ def test_the_routing_of_a_scene_is_made_on_the_card(card):
         assert attention(query, key, value, plan.query_offsets, offsets).is_cuda
         mask = FlexAttention.of(plan, compiled=False).mask.kv_indices
         readers = gathered(one_by_one(plan.tiled(1)))
-        assert readers.inverse.start.device == CARD
-        assert wanted.device == mask.device == readers.queries.device == CARD
+        assert readers.inverse.start.device == GPU
+        assert wanted.device == mask.device == readers.queries.device == GPU
         first = timings.first_queries(plan, 50, keys_too=True)
-        assert first.query_offsets.device == first.blocks.instance_offsets.device == CARD
+        assert first.query_offsets.device == first.blocks.instance_offsets.device == GPU
 
 
-def test_the_network_runs_on_the_card(card):
-    """All stages of `bench network`, in bfloat16, weights and plans on the card."""
-    found = network.run_network(toy_views(2), tiny_network(), card)
+def test_the_network_runs_on_the_gpu(gpu):
+    """All stages of `bench network`, in bfloat16, weights and plans on the GPU."""
+    found = network.run_network(toy_views(2), tiny_network(), gpu)
     assert list(found["stages"]) == list(STAGES_OF_NETWORK)
     assert all(cost["peak_gigabytes"] is not None for cost in found["stages"].values())
     assert found["exponentials"] > 0
