@@ -139,7 +139,7 @@ def test_bricks_have_the_rows_of_their_voxels(side):
 
 @pytest.mark.parametrize("name", ["light along rays", "sums over rays", "blended rows"])
 def test_references_in_16_bits_sum_in_more(name):
-    """What comes out is rounded once: half a unit of the last place per number, on average less."""
+    """Results are rounded once: half a unit in the last place per number, on average less."""
     function, inputs = fields(torch.device("cpu"))[name]
     short = [each.half() for each in inputs]
     found, wanted = function(*short), function(*(each.double() for each in short))

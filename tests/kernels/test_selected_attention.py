@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The reference of the selected branch against the definition, values and gradients."""
+"""The reference implementation of the selected branch against its definition."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def test_short_types_keep_their_precision(dtype):
     assert max(errors.values()) <= 1, errors
 
 
-def test_tensors_of_another_plan_are_refused():
-    """A kernel would read and write outside of them."""
+def test_tensors_of_another_plan_are_an_error():
+    """A kernel would read and write outside of the tensors."""
     case = CASES["rows without blocks"]
     query, key, value, _ = case.tensors(torch.float32)
     plan = RoutingPlan(case.query_offsets, case.blocks, case.table)
@@ -57,8 +57,8 @@ def test_tiles_do_not_change_the_result(tile):
     assert max(errors.values()) <= 1, errors
 
 
-def test_nan_is_not_hidden():
-    """A NaN among the keys reaches every query that sees it."""
+def test_nan_propagates():
+    """A NaN among the keys reaches every query that attends to it."""
     case = CASES["rows without blocks"]
     query, key, value, _ = case.tensors(torch.float32)
     key[0] = torch.nan
@@ -69,8 +69,8 @@ def test_nan_is_not_hidden():
     assert out[sees].isnan().any(2).all()
 
 
-def test_gradients_of_gradients_are_refused():
-    """Whoever asks for them is told, instead of missing a term."""
+def test_second_derivatives_are_an_error():
+    """Second derivatives are an error, not a sum without some terms."""
     case = CASES["rows without blocks"]
     query, key, value, _ = case.tensors(torch.float32)
     plan = RoutingPlan(case.query_offsets, case.blocks, case.table)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The benchmark measures what it says, on the routing of an object."""
+"""The benchmarks measure what they report, on the routing of an object."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_loop_and_the_reference_do_the_same(scene):
 
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
 def test_flex_attention_does_the_same(scene):
-    """The block mask says what the table says."""
+    """The block mask agrees with the table."""
     plan = scene.plans["image_to_volume"]
     query, key, value = timings._streams(plan, (4, 2), torch.float32)
     wanted, _ = selected_attention(query, key, value, plan)
@@ -55,8 +55,8 @@ def test_repeating_an_object_keeps_its_routing(scene):
     assert two.useful_share == pytest.approx(one.useful_share)
 
 
-def test_cut_plans_name_existing_blocks(scene):
-    """With fewer tokens every query still names as many blocks, all of which are there."""
+def test_cut_plans_select_existing_blocks(scene):
+    """With fewer tokens every query still selects as many blocks, all of which exist."""
     plan = timings.first_queries(scene.plans["volume_to_volume"], 900, keys_too=True)
     assert plan.queries == int(plan.blocks.token_offsets[-1]) <= 900
     assert int(plan.table.max()) < plan.blocks.count
@@ -86,7 +86,7 @@ def test_the_crossover_is_a_ratio_of_one_run():
 
 
 def test_the_network_runs_through_the_pipeline():
-    """All stages are timed, find the surface that is known, and their attention is counted."""
+    """All stages are timed, find the given surface, and their attention is counted."""
     config = tiny_network(16)
     found = network.run_network(toy_views(4), config, torch.device("cpu"))
     assert list(found["stages"]) == list(STAGES_OF_NETWORK)
@@ -98,7 +98,7 @@ def test_the_network_runs_through_the_pipeline():
     assert found["exponentials"] > seen  # each sees at least itself
 
 
-def test_what_is_found_is_written_part_by_part(tmp_path, monkeypatch, capsys):
+def test_reports_are_written_part_by_part(tmp_path, monkeypatch, capsys):
     """The file has date, versions and all parts so far, also if a later part fails."""
     parts = {"checks": lambda _: {"checks": []}, "kernels": lambda _: {"times": [1]}}
     parts["network"] = lambda _: 1 / 0
@@ -117,7 +117,7 @@ def test_a_wrong_kernel_is_a_failure(monkeypatch):
     assert main(["bench", "checks"]) == 1
 
 
-def test_without_a_card_the_report_says_so(capsys, monkeypatch, scene):
+def test_without_a_gpu_the_report_says_so(capsys, monkeypatch, scene):
     """No figure of a GPU is printed where there is none."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(bench, "_on_cpu", lambda _: [])

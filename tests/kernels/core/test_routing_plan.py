@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Routing plans say the same as the block table they are made from, forward and inverse."""
+"""Routing plans agree with the block table they are made from, forward and inverse."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def plans(name):
 
 
 def add(times, queries, mask, start, length):
-    """Count the keys start .. start + length - 1 for the queries of a tile that a mask names."""
+    """Count the keys start .. start + length - 1 for the queries of a tile in a mask."""
     for slot, query in enumerate(queries.tolist()):
         if query >= 0 and mask >> slot & 1:
             times[query, start : start + length] += 1
@@ -31,7 +31,7 @@ def add(times, queries, mask, start, length):
 
 @pytest.mark.parametrize("name", CASES)
 def test_runs_cover_the_table(name):
-    """Going through all runs of all tiles counts every key as often as the table names it."""
+    """All runs of all tiles together read every key as often as the table selects it."""
     _, tables = plans(name)
     for wanted, tiles in tables:
         times, runs = torch.zeros_like(wanted), tiles.runs
@@ -46,7 +46,7 @@ def test_runs_cover_the_table(name):
 @pytest.mark.parametrize("longest", [1, 256])
 @pytest.mark.parametrize("name", CASES)
 def test_inverse_covers_the_table(name, longest, monkeypatch):
-    """Going through the readers of all pieces counts the same, however long lists may be."""
+    """The readers of all pieces count the same, for lists of any length."""
     monkeypatch.setattr("kernels.core.routing_plan._LIST_TILES", longest)
     _, tables = plans(name)
     for wanted, tiles in tables:
@@ -68,15 +68,15 @@ def test_inverse_covers_the_table(name, longest, monkeypatch):
 def test_every_query_is_in_one_tile():
     """Tiles hold neighbors of one instance, and every query once."""
     case, ((_, tiles),) = plans("instances of different size")
-    named = tiles.queries[tiles.queries >= 0]
-    assert torch.equal(named.sort().values, torch.arange(sum(case.queries), dtype=torch.int32))
+    queries = tiles.queries[tiles.queries >= 0]
+    assert torch.equal(queries.sort().values, torch.arange(sum(case.queries), dtype=torch.int32))
     instance = torch.repeat_interleave(torch.arange(3), torch.tensor(case.queries))
     for queries in tiles.queries:
         assert len(instance[queries[queries >= 0].long()].unique()) == 1
 
 
 def test_the_order_of_tiles_changes_no_result():
-    """Queries may be tiled in any order inside an instance; outputs stay where they belong."""
+    """Queries may be tiled in any order inside an instance; outputs keep their rows."""
     case = CASES["instances of different size"]
     order = torch.cat([torch.arange(12, -1, -1), torch.tensor([14, 13, 15])])
     query, key, value, _ = case.tensors(torch.float64)
@@ -114,7 +114,7 @@ def test_neighbors_that_share_blocks_read_them_once():
     assert tiles.runs.mask.tolist() == [255, 255]
 
 
-def test_tables_without_coherence_are_planned_query_by_query():
+def test_tables_without_coherence_have_tiles_of_one_query():
     """If a union is more than three lists long, sharing costs more than it saves."""
     table = torch.arange(16).view(1, 16, 1)
     case = CASES["blocks of 1 and 512"]

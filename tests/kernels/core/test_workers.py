@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Work that is shared out to threads is all done, once, and leaves torch as it was."""
+"""Work distributed over threads is all done, once, and leaves torch's threads as they were."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def test_every_part_is_done_once_and_alone(threads):
     assert torch.is_grad_enabled()
 
 
-def test_errors_arrive(threads):
-    """What goes wrong in a part is raised, and torch gets its threads back."""
+def test_errors_are_raised(threads):
+    """An error in a part is raised, and torch has its threads again."""
     with pytest.raises(ZeroDivisionError):
         run_in_parts(lambda part, _: 1 / part)
     assert torch.get_num_threads() == threads

@@ -1,17 +1,16 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A GPU for tests where there is none: tensors that say they lie on CUDA, computed on the CPU.
+"""A simulated GPU for tests: tensors whose device is CUDA, computed on the CPU.
 
-What CUDA refuses, this GPU refuses: a tensor of the CPU in one operation with tensors of the
-GPU, numpy's look at the memory of a GPU, random numbers from a generator of the CPU. It does so
-on the way back through gradients too, but not on other threads. What the kernels of a GPU make of
-their work it cannot tell: their numbers, their speed, their memory, and the types, sizes and
-strides that they do not take.
+It raises the errors of CUDA: for an operation on tensors of both devices, for numpy on the memory
+of a GPU, for random numbers from a generator of the CPU; also in the backward, but not on other
+threads. It does not simulate the kernels of a GPU: their numbers, their speed, their memory, and
+the types, sizes and strides that they do not accept.
 
-A tensor of the GPU wraps one of the CPU. To the half of torch that is written in C++ it lies on
-`meta`: a build for CPUs cannot index a tensor on `cuda`, nor walk its gradients, for it has no
-guard for such a device. So `cuda` becomes `meta` where a call enters torch, and `meta` the GPU
-where an operation leaves it; who asks for `meta` by that name gets it.
+A tensor of the GPU wraps one of the CPU. In the C++ half of torch its device is `meta`: a build for
+CPUs cannot index a tensor on `cuda`, nor compute its gradients, without a guard for such a device.
+So `cuda` is replaced by `meta` where a call enters torch, and `meta` by the GPU where an operation
+returns; a call that names `meta` itself gets `meta`.
 """
 
 from __future__ import annotations
@@ -66,8 +65,8 @@ class GpuTensor(Tensor):
     def __torch_dispatch__(cls, operation: Any, _types: Any, args: Any = (), kwargs: Any = None):
         return run(operation, args, kwargs or {})
 
-    # Modules ask for these two where they move parameters: then they exchange them for others
-    # instead of writing into memory that a wrapper does not have.
+    # Modules call these two to move parameters: they then replace them instead of writing into
+    # memory that a wrapper does not have.
     def __tensor_flatten__(self) -> tuple[list[str], None]:
         return ["inner"], None
 
@@ -80,15 +79,15 @@ class GpuTensor(Tensor):
         return 0
 
     def tolist(self) -> Any:
-        """Plain Python, as from any device."""
+        """Python numbers, as from any device."""
         return self.inner.tolist()
 
     def untyped_storage(self) -> torch.UntypedStorage:
-        """Where its numbers are, for Triton's interpreter, which computes on the CPU as well."""
+        """The memory on the CPU, where Triton's interpreter computes."""
         return self.inner.untyped_storage()
 
     def numpy(self, **_options: bool) -> None:
-        """Refused: numpy cannot look at the memory of a GPU."""
+        """An error: numpy cannot read the memory of a GPU."""
         raise TypeError("can't convert cuda:0 device type tensor to numpy")
 
     def __array__(self, *_options: object) -> None:
@@ -100,7 +99,7 @@ class GpuTensor(Tensor):
 
 @contextmanager
 def simulated_gpu():
-    """Inside, `torch.cuda` has one GPU, of the newest kind that kernels are made for."""
+    """Inside this context `torch.cuda` has one GPU, of compute capability 9.0."""
     properties = SimpleNamespace(name="simulated", total_memory=_MEMORY)
     with pytest.MonkeyPatch.context() as patch, _Operations(), _Calls():
         for name, answer in {
@@ -127,7 +126,7 @@ def simulated_gpu():
 
 
 class _Calls(TorchFunctionMode):
-    """Calls of torch's functions, before C++ looks at the devices they name."""
+    """Calls of torch's functions, before C++ reads the devices they name."""
 
     def __torch_function__(self, function: Any, _types: Any, args: Any = (), kwargs: Any = None):
         kwargs = kwargs or {}
@@ -146,47 +145,47 @@ class _Calls(TorchFunctionMode):
 
 
 class _Operations(TorchDispatchMode):
-    """The operations that calls come down to, those that make tensors of nothing among them."""
+    """The operations that calls are made of, also those without tensors as arguments."""
 
     def __torch_dispatch__(self, operation: Any, _types: Any, args: Any = (), kwargs: Any = None):
         return run(operation, args, kwargs or {})
 
 
 def run(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """One operation, on the CPU; its results lie where CUDA would have put them.
+    """Run one operation on the CPU; its results are on the device that CUDA would use.
 
     Raises:
         RuntimeError: where CUDA would not compute this.
     """
     given: list[Tensor] = []
     _with_tensors([*args, *kwargs.values()], given.append)
-    refuse_mixtures(operation, args, given)
+    check_devices(operation, args, given)
     device, on_gpu = kwargs.get("device"), any(isinstance(each, GpuTensor) for each in given)
     if device is not None:
         on_gpu = device.type != "cpu"
         kwargs = kwargs | {"device": _CPU if on_gpu else device}
     if on_gpu and kwargs.get("generator") is not None:
         raise RuntimeError("Expected a 'cuda' device type for generator but found 'cpu'")
-    known = {id(_inner(each)): each for each in given}  # what is written into comes back itself
+    given_by_id = {id(_inner(each)): each for each in given}  # in-place results are arguments
     options = {name: _with_tensors(value, _inner) for name, value in kwargs.items()}
     found = operation(*_with_tensors(args, _inner), **options)
     if torch.Tag.inplace_view in operation.tags:
         with no_dispatch():  # the wrapper takes the new shape as well
             operation(*args, **kwargs)
 
-    def placed(tensor: Tensor) -> Tensor:
-        if id(tensor) in known:
-            return known[id(tensor)]
+    def wrapped(tensor: Tensor) -> Tensor:
+        if id(tensor) in given_by_id:
+            return given_by_id[id(tensor)]
         return GpuTensor(tensor) if on_gpu else tensor
 
-    return _with_tensors(found, placed)
+    return _with_tensors(found, wrapped)
 
 
-def refuse_mixtures(operation: Any, args: tuple[Any, ...], given: list[Tensor]) -> None:
-    """Stop where tensors of the CPU and of the GPU meet, but for the cases that CUDA knows.
+def check_devices(operation: Any, args: tuple[Any, ...], given: list[Tensor]) -> None:
+    """Raise an error for tensors of both devices, except where CUDA accepts them.
 
-    Moves may cross; a tensor of the GPU may be indexed by one of the CPU; where a number would do,
-    a tensor of the CPU without axes does.
+    Copies may cross; a tensor of the GPU may be indexed by one of the CPU; a tensor of the CPU
+    without axes is accepted as a number.
     """
     packet = operation.overloadpacket
     if packet in _MOVING:
@@ -194,10 +193,10 @@ def refuse_mixtures(operation: Any, args: tuple[Any, ...], given: list[Tensor]) 
     if packet in _INDEXING:
         given = [args[0], *args[2:3], *(each for each in args[1] if isinstance(each, GpuTensor))]
     scalars = packet in _TAKING_SCALARS or torch.Tag.pointwise in operation.tags
-    strangers = [each for each in given if not isinstance(each, GpuTensor)]
+    others = [each for each in given if not isinstance(each, GpuTensor)]
     if scalars:
-        strangers = [each for each in strangers if each.dim()]
-    if strangers and any(isinstance(each, GpuTensor) for each in given):
+        others = [each for each in others if each.dim()]
+    if others and any(isinstance(each, GpuTensor) for each in given):
         raise RuntimeError(
             "Expected all tensors to be on the same device, but found at least two devices, "
             f"cuda:0 and cpu! ({operation})"

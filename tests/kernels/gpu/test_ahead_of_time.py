@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every kernel compiles from Ampere to Blackwell on a machine without a card, and fits."""
+"""Every kernel compiles from Ampere to Blackwell on a machine without a GPU, without spills."""
 
 from __future__ import annotations
 
@@ -105,24 +105,24 @@ def compiled(kernel, constants, dtype, capability):
         for name in kernel.arg_names
     }
     aligned = {}
-    for place, (name, kind) in enumerate(signature.items()):
+    for position, (name, kind) in enumerate(signature.items()):
         if isinstance(kind, tuple):
             for inner, (field, part) in enumerate(kind._asdict().items()):
-                aligned |= divisible((place, inner), field, part)
+                aligned |= divisible((position, inner), field, part)
         else:
-            aligned |= divisible((place,), name, kind)
+            aligned |= divisible((position,), name, kind)
     source = ASTSource(kernel, signature, constants, aligned)
     return triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
 
 
 def divisible(path, name, kind):
-    """What the launcher would find out: tensors are aligned, and our sizes are multiples of 16."""
-    known = kind.startswith("*") or name in ("width", "group", "channels")
-    return {path: [["tt.divisibility", 16]]} if known else {}
+    """What the launcher would detect: aligned tensors, and sizes that are multiples of 16."""
+    divides = kind.startswith("*") or name in ("width", "group", "channels")
+    return {path: [["tt.divisibility", 16]]} if divides else {}
 
 
 def argument_type(name, dtype):
-    """How Triton is told what an argument is; ours follow from their names."""
+    """The type of an argument in Triton's signature, which follows from its name."""
     values, floats, integers = f"*{NAMES[dtype]}", "*fp32", "*i32"
     groups = {
         "streams": tile_attention.Streams(values, values, values),
@@ -164,7 +164,7 @@ def spilled(kernel, folder: Path) -> int:
 
 
 def check(kernel, capability, folder):
-    """No spills, shared memory within the card's limit."""
+    """No spills, shared memory within the GPU's limit."""
     assert kernel.metadata.shared <= SHARED_KIB[capability] * 1024
     assert spilled(kernel, folder) == 0
 
@@ -187,14 +187,14 @@ def test_tuned_attention(name, capability, tmp_path):
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers(name, tmp_path):
-    """Everything around attention, on the oldest card."""
+    """Everything around attention, on the oldest GPU."""
     kernel, constants = LAYERS[name]
     check(compiled(kernel, constants, torch.bfloat16, 80), 80, tmp_path)
 
 
 @pytest.mark.parametrize("name", GEOMETRY)
 def test_geometry(name, tmp_path):
-    """Routing and the field, on the oldest card; products that must round are not fused."""
+    """Routing and the field, on the oldest GPU; products that must round are not fused."""
     kernel, constants = GEOMETRY[name]
     found = compiled(kernel, constants, torch.float32, 80)
     check(found, 80, tmp_path)
@@ -207,7 +207,7 @@ def test_geometry(name, tmp_path):
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("dtype", list(NAMES), ids=list(NAMES.values()))
 def test_layers_everywhere(name, dtype, capability, tmp_path):
-    """Everything around attention, on all cards."""
+    """Everything around attention, on all GPUs."""
     kernel, constants = LAYERS[name]
     check(compiled(kernel, constants, dtype, capability), capability, tmp_path)
 
@@ -216,7 +216,7 @@ def test_layers_everywhere(name, dtype, capability, tmp_path):
 @pytest.mark.parametrize("capability", SHARED_KIB)
 @pytest.mark.parametrize("name", GEOMETRY)
 def test_geometry_everywhere(name, capability, tmp_path):
-    """Routing and the field, on all cards."""
+    """Routing and the field, on all GPUs."""
     kernel, constants = GEOMETRY[name]
     check(compiled(kernel, constants, torch.float32, capability), capability, tmp_path)
 

@@ -18,7 +18,7 @@ NO_TESTS_COLLECTED = 5
 
 
 def run(file: Path, repository: Path, selection: str) -> str:
-    """What pytest says of a file; empty if all its tests pass."""
+    """The output of pytest for a file; empty if all its tests pass."""
     result = subprocess.run(
         [
             sys.executable,
@@ -43,7 +43,7 @@ def run(file: Path, repository: Path, selection: str) -> str:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_interpreted(file, repository):
-    """The kernels are right where no card is: every test of the file passes."""
+    """Every test of the file passes without a GPU."""
     assert not run(file, repository, "not slow")
 
 

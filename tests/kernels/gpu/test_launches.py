@@ -90,7 +90,7 @@ def test_a_layer_in_bfloat16(compiled):
 
 
 def launch(function, inputs, dtype):
-    """Value and gradients, whatever they are."""
+    """Value and gradients."""
     given = [each.to(dtype).requires_grad_() for each in inputs]
     value = function(*given)
     torch.autograd.grad(value, given, torch.ones_like(value))

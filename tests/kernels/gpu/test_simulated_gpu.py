@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The simulated GPU refuses what CUDA refuses, and what `bench` does on a GPU runs on it."""
+"""The simulated GPU raises the errors of CUDA, and what `bench` does on a GPU runs on it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HEADS = (4, 2)
 
 @pytest.fixture(autouse=True)
 def gpu(monkeypatch):
-    """The GPU; no kernel runs on it, so the references answer, also where they are forbidden."""
+    """The GPU. No kernel runs on it, so references run, also where `bench` forces Triton."""
     monkeypatch.setattr(checks, "forced", lambda _: forced("reference"))
     monkeypatch.setattr(network, "forced", lambda _: forced("reference"))
     monkeypatch.setattr(network, "FUSED", [SDPBackend.MATH])
@@ -36,7 +36,7 @@ def gpu(monkeypatch):
         yield device
 
 
-REFUSED = {
+ERRORS = {
     "a sum": lambda here, there: there + here,
     "a product of matrices": lambda here, there: there @ here,
     "a list of tensors": lambda here, there: torch.cat([here, there]),
@@ -55,15 +55,15 @@ ALLOWED = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", ERRORS)
 def test_tensors_of_cpu_and_gpu_do_not_mix(name):
-    """What raises on CUDA because of where tensors lie raises here."""
+    """Operations on tensors of both devices raise as on CUDA."""
     with pytest.raises(RuntimeError, match="same device"):
-        REFUSED[name](torch.zeros(2, 2), torch.zeros(2, 2, device="cuda"))
+        ERRORS[name](torch.zeros(2, 2), torch.zeros(2, 2, device="cuda"))
 
 
 @pytest.mark.parametrize("name", ALLOWED)
-def test_what_may_cross_does(name):
+def test_operations_that_may_cross_devices_do(name):
     """What CUDA allows gives the numbers of the CPU, on the GPU."""
     here = torch.rand(2, 2)
     found = ALLOWED[name](here, here.to("cuda"))
@@ -72,7 +72,7 @@ def test_what_may_cross_does(name):
 
 
 def test_numpy_does_not_see_the_memory_of_a_gpu():
-    """Only a copy on the CPU can be read."""
+    """Only a copy on the CPU can be read by numpy."""
     tensor = torch.arange(3, device="cuda")
     for look in (tensor.numpy, lambda: np.asarray(tensor)):
         with pytest.raises(TypeError, match="numpy"):
@@ -81,20 +81,20 @@ def test_numpy_does_not_see_the_memory_of_a_gpu():
 
 
 def test_random_numbers_need_a_generator_of_the_gpu():
-    """A generator of the CPU is refused."""
+    """A generator of the CPU is an error."""
     with pytest.raises(RuntimeError, match="generator"):
         torch.rand(2, device="cuda", generator=torch.Generator())
 
 
-def test_new_tensors_lie_where_they_are_asked_for(gpu):
-    """By name, by context or beside another; `meta` stays `meta`."""
+def test_new_tensors_are_on_the_requested_device(gpu):
+    """By name, by context or like another tensor; `meta` stays `meta`."""
     with torch.device("cuda"):
         by_context = nn.Linear(2, 2)
     with torch.device("meta"):
-        nowhere = nn.Linear(2, 2)
+        on_meta = nn.Linear(2, 2)
     made = by_context.weight, torch.tensor([1.0], device=gpu), by_context.weight.new_zeros(2)
     assert {tensor.device for tensor in made} == {GPU}
-    assert nowhere.weight.is_meta
+    assert on_meta.weight.is_meta
 
 
 def test_modules_move_and_learn():
@@ -109,14 +109,14 @@ def test_modules_move_and_learn():
 
 
 def test_shapes_change_in_place():
-    """A tensor of the GPU knows its shape after an operation that changes nothing else."""
+    """A tensor of the GPU has its new shape after an operation that changes only that."""
     tensor = torch.zeros(1, 3, device="cuda")
     tensor.squeeze_(0).add_(1)
     assert (tensor.shape, tensor.tolist()) == ((3,), [1, 1, 1])
 
 
-def test_the_inputs_of_the_checks_lie_on_the_gpu(gpu):
-    """Every kernel's reference takes them, forward and backward, in the types of a GPU."""
+def test_the_inputs_of_the_checks_are_on_the_gpu(gpu):
+    """The reference implementations accept them, forward and backward, in the types of a GPU."""
     for search in checks.searches(gpu).values():
         assert search().is_cuda
     for function, inputs in (checks.layers(gpu) | checks.fields(gpu)).values():
@@ -127,14 +127,14 @@ def test_the_inputs_of_the_checks_lie_on_the_gpu(gpu):
 
 
 def test_rounding_alone_fails_no_check(gpu):
-    """What is drawn for a GPU has no place where the last bits of float32 decide."""
+    """No input of the checks on a GPU lies where the last bits of float32 decide."""
     for name, (function, inputs) in checks.fields(gpu).items():
         assert checks.compared(name, function, inputs).ok
 
 
 @pytest.mark.filterwarnings("ignore:index_reduce")
 def test_the_routing_of_a_scene_is_made_on_the_gpu(gpu):
-    """Whatever `bench kernels` compares has what it needs there, up to the kernels themselves."""
+    """All that `bench kernels` compares is on the GPU, up to the kernels themselves."""
     scene = scene_of(toy_views(2), "toy", 16, gpu)
     assert set(bench.routing(scene)) == set(DIRECTIONS)
     scaled = scene.repeated(2 * scene.plans["volume_to_volume"].queries)

@@ -20,7 +20,7 @@ collect_ignore_glob = [] if interpreting() else ["test_*.py"]
 
 @pytest.fixture(autouse=True)
 def _triton_only():
-    """Whatever a test calls runs in Triton."""
+    """All operations that a test calls run in Triton."""
     assert os.environ["TRITON_INTERPRET"]
     with forced("triton"):
         yield
@@ -28,7 +28,7 @@ def _triton_only():
 
 @pytest.fixture(autouse=True)
 def _poisoned_memory(monkeypatch):
-    """New memory is full of NaN, so that what a kernel forgets to write is seen."""
+    """New memory is full of NaN, so that elements which a kernel does not write fail the test."""
     for owner, name in ((torch, "empty"), (torch, "empty_like"), (torch.Tensor, "new_empty")):
         monkeypatch.setattr(owner, name, _poisoning(getattr(owner, name)))
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The checks that a card is asked to pass: right kernels pass, wrong ones do not."""
+"""The checks of `bench`: right kernels pass, wrong ones do not."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_tiles_are_checked_as_tiles():
 
 @pytest.mark.parametrize("name", ["block mean", "gates"])
 def test_right_kernels_pass(name):
-    """What the interpreter runs correctly is found correct, value and gradients."""
+    """Correct kernels pass, value and gradients."""
     function, inputs = layers(torch.device("cpu"))[name]
     check = compared(name, function, inputs)
     assert check.ok
@@ -33,7 +33,7 @@ def test_right_kernels_pass(name):
 
 @pytest.mark.parametrize("name", fields(torch.device("cpu")))
 def test_the_field_in_16_bits(name):
-    """Rows, colors and light in float16; places and weights stay float32."""
+    """Rows, colors and light in float16; points and weights stay float32."""
     function, inputs = fields(torch.device("cpu"))[name]
     check = compared(name, function, [each.half() for each in inputs])
     assert check.ok, check
@@ -46,7 +46,7 @@ def test_wrong_kernels_fail():
         assert not check.ok
 
 
-def test_kernels_that_change_their_mind_fail():
+def test_kernels_that_do_not_repeat_fail():
     """Two runs must give the same bits."""
     number = count()
     check = compared("", lambda x: layer_norm(x) + 1e-7 * next(number), [ROWS])

@@ -68,8 +68,8 @@ def test_light_along_rays():
         assert (found - wanted).abs().max() <= 150 * EPS
 
 
-def test_rays_stop_in_the_dark():
-    """Behind a thickness of 17 nothing is left that float32 could tell, and zero is written."""
+def test_rays_stop_where_no_light_is_left():
+    """Beyond a thickness of 17 light is below the precision of float32, and weights are zero."""
     for found, wanted in both(kernel_weights, defined_weights, thickness(2.0)):
         assert (found - wanted).abs().max() <= 150 * EPS
         assert (found[-60:-20] == 0).all()  # the end of the longest ray
@@ -130,10 +130,10 @@ def decode_case(kept, side):
     """A 12^3 grid over 4^3 cells with a share of its bricks, 90 points in and around the cube."""
     generator, edge = torch.Generator().manual_seed(4), 12 // side
     numbers = torch.full((edge**3,), -1, dtype=torch.int32)
-    places = torch.randperm(edge**3, generator=generator)[: int(kept * edge**3)]
-    numbers[places] = torch.arange(len(places), dtype=torch.int32)
+    kept_bricks = torch.randperm(edge**3, generator=generator)[: int(kept * edge**3)]
+    numbers[kept_bricks] = torch.arange(len(kept_bricks), dtype=torch.int32)
     points = 1.3 * (torch.rand(90, 3, generator=generator) - 0.5)
-    return points, Bricks(numbers.view(edge, edge, edge), side), len(places) * side**3
+    return points, Bricks(numbers.view(edge, edge, edge), side), len(kept_bricks) * side**3
 
 
 @pytest.mark.parametrize(("kept", "side"), [(0.0, 1), (0.6, 1), (0.6, 4), (1.0, 2)])

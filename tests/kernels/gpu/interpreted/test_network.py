@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole network by the Triton kernels alone, on a GPU that is simulated."""
+"""The whole network by the Triton kernels alone, on a simulated GPU."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from tests.kernels.gpu.simulated_gpu import simulated_gpu
 
 @pytest.fixture(autouse=True)
 def _poisoned_memory():
-    """Memory stays torch's own: weights are made there by functions that torch must recognize."""
+    """No poisoned memory: torch must recognize the functions that initialize weights."""
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_no_reference_answers_on_a_gpu(monkeypatch):
-    """From views to the fine field every kernel is Triton's; the bench raises where one is not."""
+def test_no_reference_runs_on_a_gpu(monkeypatch):
+    """From views to the sparse field every kernel is Triton's; `bench` raises where one is not."""
     interpretable = {"device": torch.device, "float32": torch.float32, "bfloat16": torch.float16}
     monkeypatch.setattr(pipeline, "torch", SimpleNamespace(**interpretable))
-    monkeypatch.setattr(network, "FUSED", [SDPBackend.MATH])  # torch's own have no gpu
+    monkeypatch.setattr(network, "FUSED", [SDPBackend.MATH])  # torch's fused attention has no GPU
     with simulated_gpu() as gpu:
         found = network.run_network(toy_views(2), tiny_network(), gpu)
     assert found["tokens"]["volume_tokens"] > 100

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The baseline of the benchmark computes what the kernels compute, or comparing were idle."""
+"""The baseline of the benchmark computes what the kernels compute."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CASES = adversarial_cases()
 
 @pytest.mark.parametrize("name", ["all queries select one block", "a block selected twice"])
 def test_baseline_is_the_definition(name):
-    """Values and gradients, with queries gathered from wherever they are."""
+    """Values and gradients, with queries gathered from anywhere in the stream."""
     case = CASES[name]
     query, key, value, grad = case.tensors(torch.float32)
     plan = RoutingPlan(case.query_offsets, case.blocks, case.table, tile=1)
