@@ -264,7 +264,7 @@ def query_tiles(
 
 
 def _selected_blocks(table: Tensor, instance: Tensor, blocks: Blocks) -> tuple[Tensor, Tensor]:
-    """Ids over all instances, ascending in a row, -1 if invalid; how many equal ones precede each."""
+    """Ids over all instances, ascending in a row, -1 if invalid; how many equals precede each."""
     first = blocks.instance_offsets.long()
     ids = table.long()
     valid = (ids >= 0) & (ids < first.diff()[instance][:, None])
