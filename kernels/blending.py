@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .core.dispatch import launch, uses_triton
+from .core.dispatch import run_triton, uses_triton
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,7 +29,7 @@ def blend_rows(rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
     if uses_triton(rows):
         from .gpu.blending import FusedBlend
 
-        fused: Tensor = launch(FusedBlend.apply, rows, index, weights)
+        fused: Tensor = run_triton(FusedBlend.apply, rows, index, weights)
         return fused
     if len(rows) == 0:  # then every row is missing
         return (rows.sum() + weights.new_zeros(len(index), rows.shape[1])).to(rows.dtype)

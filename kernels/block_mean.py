@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .core.dispatch import launch, uses_triton
+from .core.dispatch import run_triton, uses_triton
 from .core.precision import widened
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def block_mean(values: Tensor, blocks: Blocks) -> Tensor:
     if uses_triton(values):
         from .gpu.block_mean import FusedBlockMean
 
-        fused: Tensor = launch(FusedBlockMean.apply, values, blocks)
+        fused: Tensor = run_triton(FusedBlockMean.apply, values, blocks)
         return fused
     # A sum over 512 tokens in bfloat16 would drop terms below 1/256 of it.
     wide = widened(values)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .core.dispatch import launch, uses_triton
+from .core.dispatch import run_triton, uses_triton
 from .core.precision import widened
 from .core.segments import positions
 
@@ -38,7 +38,7 @@ def ray_weights(thickness: Tensor, ray: Tensor, rays: int) -> Tensor:
     if uses_triton(thickness):
         from .gpu.compositing import FusedRayWeights
 
-        fused: Tensor = launch(FusedRayWeights.apply, thickness, ray_offsets(ray, rays))
+        fused: Tensor = run_triton(FusedRayWeights.apply, thickness, ray_offsets(ray, rays))
         return fused
     wide = widened(thickness)
     weights = (1 - torch.exp(-wide)) * torch.exp(-_before(wide, ray, rays))
@@ -60,7 +60,7 @@ def ray_sums(values: Tensor, ray: Tensor, rays: int) -> Tensor:
     if uses_triton(values):
         from .gpu.compositing import FusedRaySums
 
-        fused: Tensor = launch(FusedRaySums.apply, values, ray, offsets)
+        fused: Tensor = run_triton(FusedRaySums.apply, values, ray, offsets)
         return fused
     sums = torch.segment_reduce(widened(values), "sum", offsets=offsets, initial=0)
     return sums.to(values.dtype)

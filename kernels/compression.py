@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from torch.nn import functional as F
 
 from .block_mean import block_mean
-from .core.dispatch import launch, uses_triton
+from .core.dispatch import run_triton, uses_triton
 from .layer_norm import layer_norm
 
 if TYPE_CHECKING:
@@ -47,11 +47,11 @@ def compress(stream: Tensor, perceptron: Perceptron, blocks: Blocks) -> Tensor:
     if stream.shape[1] <= WIDEST and uses_triton(stream):
         from .gpu.compression import FusedCompression
 
-        fused: Tensor = launch(FusedCompression.apply, stream, blocks, _in_steps, *perceptron)
+        fused: Tensor = run_triton(FusedCompression.apply, stream, blocks, _unfused, *perceptron)
         return fused
-    return _in_steps(stream, perceptron, blocks)
+    return _unfused(stream, perceptron, blocks)
 
 
-def _in_steps(stream: Tensor, perceptron: Perceptron, blocks: Blocks) -> Tensor:
+def _unfused(stream: Tensor, perceptron: Perceptron, blocks: Blocks) -> Tensor:
     """`compress` with the module's output stored for every token."""
     return block_mean(residual_module(stream, perceptron), blocks)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .core.dispatch import launch, uses_triton
+from .core.dispatch import run_triton, uses_triton
 from .reference import definitions
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class GatedSum:
             return self.branches[0]
         from .gpu.gating import FusedGatedSum
 
-        fused: Tensor = launch(FusedGatedSum.apply, self.logits, *self.branches)
+        fused: Tensor = run_triton(FusedGatedSum.apply, self.logits, *self.branches)
         return fused
 
 
@@ -81,7 +81,7 @@ def gated_merge(logits: Tensor, cross: GatedSum, own: GatedSum) -> Tensor:
     from .gpu.gated_merge import FusedGatedMerge
 
     inner = cross.logits, own.logits, *cross.branches, *own.branches
-    fused: Tensor = launch(FusedGatedMerge.apply, logits, *inner)
+    fused: Tensor = run_triton(FusedGatedMerge.apply, logits, *inner)
     return fused
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from torch.nn import functional as F
 
-from .core.dispatch import launch, uses_triton
+from .core.dispatch import run_triton, uses_triton
 from .core.precision import widened
 from .reference.definitions import LAYER_NORM_EPS
 
@@ -34,7 +34,7 @@ def layer_norm(stream: Tensor, update: Tensor | None = None) -> Tensor:
     if uses_triton(stream):
         from .gpu.layer_norm import FusedLayerNorm
 
-        fused: Tensor = launch(FusedLayerNorm.apply, stream, update)
+        fused: Tensor = run_triton(FusedLayerNorm.apply, stream, update)
         return fused
     total = stream if update is None else stream + update
     wide = widened(total)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .core.dispatch import launch, uses_triton
+from .core.dispatch import run_triton, uses_triton
 from .core.segments import chunks
 
 MOST_NEAREST = 256
@@ -58,7 +58,7 @@ def nearest(query: Tensor, points: Tensor, count: int) -> Tensor:
     if uses_triton(query):
         from .gpu.nearest import fused_nearest
 
-        return launch(fused_nearest, query, points, count)
+        return run_triton(fused_nearest, query, points, count)
     found = query.new_empty(len(query), count, dtype=torch.int64)
     for first, last in _query_chunks(len(query), len(points)):
         found[first:last] = smallest(squared_distance(query[first:last], points.T), count)
@@ -85,7 +85,9 @@ def squared_surface_distance(query: Tensor, near: Tensor, surfaces: Surfaces) ->
     if uses_triton(query):
         from .gpu.nearest import fused_squared_surface_distance
 
-        return launch(fused_squared_surface_distance, query, near, surfaces.points, surfaces.far)
+        return run_triton(
+            fused_squared_surface_distance, query, near, surfaces.points, surfaces.far
+        )
     result = query.new_empty(near.numel())
     order = torch.argsort(near.flatten(), stable=True)
     readers = torch.bincount(near.flatten(), minlength=len(surfaces.points))

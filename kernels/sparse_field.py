@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .blending import blend_rows
-from .core.dispatch import launch, uses_triton
+from .core.dispatch import run_triton, uses_triton
 from .core.sparse_grid import SparseGrid, corners
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def decode(
         from .gpu.sparse_field import FusedDecode
 
         volume = grid, grid.rows, grid.coarse
-        fused = [launch(FusedDecode.apply, points, *volume, *layers) for layers in networks]
+        fused = [run_triton(FusedDecode.apply, points, *volume, *layers) for layers in networks]
         return torch.cat(fused, 1)
     return decode_features(sample(points, grid, blend), networks)
 

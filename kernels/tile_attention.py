@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from .attention import group_heads
-from .core.dispatch import launch, uses_triton
+from .core.dispatch import run_triton, uses_triton
 from .core.precision import wide_type, widened
 from .core.segments import ranges
 from .core.workers import run_in_parts
@@ -45,7 +45,7 @@ def tile_attention(
     if uses_triton(query):
         from .gpu.tile_attention import FusedTileAttention
 
-        found = launch(FusedTileAttention.apply, query, key, value, tiles)
+        found = run_triton(FusedTileAttention.apply, query, key, value, tiles)
     else:
         found = _TileAttention.apply(query, key, value, tiles)  # type: ignore[no-untyped-call]
     return found

@@ -73,7 +73,7 @@ def uses_triton(tensor: Tensor) -> bool:
     return not obstacle
 
 
-def launch(kernel: Callable[..., Result], first: Tensor, *arguments: Any) -> Result:
+def run_triton(kernel: Callable[..., Result], first: Tensor, *arguments: Any) -> Result:
     """Call what launches a Triton kernel, on the CUDA device of its first tensor.
 
     Operations import their kernel where they call this, so that importing `kernels` does not

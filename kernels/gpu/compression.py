@@ -72,18 +72,18 @@ def compress_kernel(
 
 
 class FusedCompression(torch.autograd.Function):
-    """`compression.compress`; the backward runs the network again, in the steps it is given."""
+    """`compression.compress`; the backward runs the network again, as the unfused function."""
 
     @staticmethod
     def forward(
         ctx: Any,
         stream: Tensor,
         blocks: Blocks,
-        in_steps: Callable[[Tensor, Perceptron, Blocks], Tensor],
+        unfused: Callable[[Tensor, Perceptron, Blocks], Tensor],
         *network: Tensor,
     ) -> Tensor:
         ctx.save_for_backward(stream, *network)
-        ctx.blocks, ctx.in_steps = blocks, in_steps
+        ctx.blocks, ctx.unfused = blocks, unfused
         stream, width = stream.contiguous(), stream.shape[1]
         pointers = Perceptron(*(each.contiguous() for each in network))
         mean = stream.new_empty((blocks.count, width))
@@ -99,7 +99,7 @@ class FusedCompression(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         with torch.enable_grad():
             stream, *network = (each.detach().requires_grad_() for each in ctx.saved_tensors)
-            mean = ctx.in_steps(stream, Perceptron(*network), ctx.blocks)
+            mean = ctx.unfused(stream, Perceptron(*network), ctx.blocks)
         of_stream, *others = torch.autograd.grad(mean, (stream, *network), grad)
         return of_stream, None, None, *others
 

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -61,3 +63,18 @@ def test_forcing_triton_on_doubles_is_an_error(monkeypatch):
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     with forced("triton"), pytest.raises(RuntimeError, match="forced, but"):
         uses_triton(torch.zeros(1, dtype=torch.float64))
+
+
+IMPORT_ALL = """
+import importlib, sys
+from pathlib import Path
+for path in [*Path("kernels").glob("*.py"), *Path("kernels/core").glob("*.py")]:
+    importlib.import_module(".".join(path.with_suffix("").parts))
+sys.exit("triton" in sys.modules)
+"""
+
+
+def test_importing_the_operations_does_not_import_triton(repository):
+    """Triton is imported when the first kernel runs, so LSRM works where it is not installed."""
+    command = [sys.executable, "-c", IMPORT_ALL]
+    assert subprocess.run(command, cwd=repository, check=False).returncode == 0
