@@ -23,6 +23,8 @@ DOORS = {
     "backend/shared": {"numpy"},
     "backend/setup": {"torch", "backend/shared"},
     "kernels/reference": {"torch"},
+    "kernels/core": {"torch"},
+    "kernels/gpu": {"torch", "triton", "kernels/core", "kernels/reference"},
     "kernels": {"torch", "triton"},
 }
 NEVER_IN_BACKEND = {"bpy", "mathutils", "lsrm_blender", "benchmarks", "tests"}
