@@ -154,19 +154,22 @@ class SparseAttention(nn.Module):
     def compress(self, keys: KeyValue) -> tuple[Tensor, Tensor]:
         """One key and one value per block, [blocks, key/value heads, D] each."""
         heads = (-1, *keys.key.shape[1:])
-        key = self.key_compression.means(keys.raw_key, keys.blocks)
-        value = self.value_compression.means(keys.value.flatten(1), keys.blocks)
+        key = self.key_compression(keys.raw_key, keys.blocks)
+        value = self.value_compression(keys.value.flatten(1), keys.blocks)
         return layer_norm(key.reshape(heads)), value.reshape(heads)
 
 
-class Compression(nn.Sequential):
-    """The residual module whose output is averaged over each block, for all key/value heads."""
+class Compression(nn.Module):
+    """AvgPool(ResBlock(x)) of section 3.3: one vector per block, for all key/value heads."""
 
     def __init__(self, width: int) -> None:
-        super().__init__(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+        super().__init__()
+        # The names of checkpoints, where the activation between the two maps is number 1.
+        self.add_module("0", nn.Linear(width, width))
+        self.add_module("2", nn.Linear(width, width))
 
-    def means(self, stream: Tensor, blocks: Blocks) -> Tensor:
-        """AvgPool(ResBlock(x)), [tokens, width] to [blocks, width]."""
+    def forward(self, stream: Tensor, blocks: Blocks) -> Tensor:
+        """Keys or values [tokens, width] to [blocks, width]."""
         return compress(stream, self.perceptron, blocks)
 
     @property

@@ -108,7 +108,7 @@ def _compression(unit: SparseAttention, keys: QueryKeyValue) -> dict[str, Tensor
     block_key, block_value = unit.compress(keys)
     return {
         "res_block_key": residual_module(keys.raw_key, unit.key_compression.perceptron),
-        "compressed_k": unit.key_compression.means(keys.raw_key, keys.blocks),
+        "compressed_k": unit.key_compression(keys.raw_key, keys.blocks),
         "compressed_k_norm": block_key.flatten(1),
         "compressed_v": block_value.flatten(1),
     }

@@ -55,7 +55,7 @@ def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 
 def attention_scores(query: Tensor, key: Tensor) -> Tensor:
-    """Q k^T / sqrt(D) of [N, H, D] and [M, G, D], [H, N, M]."""
+    """Scores q k^T / sqrt(D) of [N, H, D] and [M, G, D], [H, N, M]."""
     products = torch.einsum("nhd,mhd->hnm", query, _for_query_heads(key, query))
     return products / math.sqrt(query.shape[2])
 
