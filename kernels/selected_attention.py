@@ -20,7 +20,7 @@ def selected_attention(
 ) -> tuple[Tensor, Tensor]:
     """SelAttn of eqs. (1) and (2): one softmax over all tokens of the selected blocks.
 
-    A block selected twice counts twice. A query that names no block gets zeros (DEFECT 9,
+    A block selected twice counts twice. A query that selects no block gets zeros (DEFECT 9,
     docs/deviations.md).
 
     Args:

@@ -52,9 +52,9 @@ def statistics(tiles: QueryTiles) -> PlanStatistics:
     """Count what the tiles read and compute."""
     sizes = tiles.blocks.token_offsets.diff().long()
     bits = torch.arange(tiles.queries.shape[1], device=sizes.device)
-    named = ((tiles.entry_mask[:, None] >> bits) & 1).sum(1)
+    selecting = ((tiles.entry_mask[:, None] >> bits) & 1).sum(1)
     length = sizes[tiles.entry_block]
-    pairs, read = int((named * length).sum()), max(1, int(length.sum()))
+    pairs, read = int((selecting * length).sum()), max(1, int(length.sum()))
     union = torch.bincount(tiles.entry_tile, minlength=tiles.count).float()
     queries = int((tiles.queries >= 0).sum())
     filled = (tiles.queries >= 0).sum(1)[tiles.entry_tile]
@@ -69,6 +69,6 @@ def statistics(tiles: QueryTiles) -> PlanStatistics:
         union_blocks_p95=float(union.quantile(0.95)),
         pairs=pairs,
         useful_share=pairs / max(1, len(tiles.runs.start) * RUN_TOKENS * len(bits)),
-        full_share=int(length[named == filled].sum()) / read,
+        full_share=int(length[selecting == filled].sum()) / read,
         traffic=read / max(1, pairs),
     )
