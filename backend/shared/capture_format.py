@@ -33,6 +33,8 @@ LOGGER = logging.getLogger(__name__)
 TRANSFORMS_NAMES = ("transforms.json", "transforms_train.json", "transforms_input.json")
 CAPTURE_JSON = "capture.json"
 ENVIRONMENT_NAME = "environment.hdr"
+PASSES = ("base_color", "roughness", "metallic", "normal")
+"""Materials and normals of the test views: folders with a 16-bit PNG for each view."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,21 @@ def read_capture_json(folder: Path) -> dict[str, Any]:
     """
     path = folder / CAPTURE_JSON
     return _read_object(path) if path.is_file() else {}
+
+
+def environment_name(source: str) -> str:
+    """The file or name of an environment light, shortened so that it can name a folder."""
+    return "".join(letter if letter.isalnum() else "_" for letter in Path(source).stem)
+
+
+def relit_folder(test: Path, source: str) -> Path:
+    """The images of the test views under another environment light.
+
+    Args:
+        test: the folder of the test views.
+        source: the file or name of the environment light.
+    """
+    return test / f"relit_{environment_name(source)}"
 
 
 def _find_transforms(path: Path) -> Path:

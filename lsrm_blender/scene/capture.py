@@ -14,6 +14,7 @@ from ...backend.shared import cameras, radiance_hdr
 from ...backend.shared.capture_format import (
     BoundingSphere,
     Frame,
+    relit_folder,
     write_capture_json,
     write_transforms,
 )
@@ -236,7 +237,7 @@ def _render_test_views(
     )
     write_ply(folder / REFERENCE_MESH, truth)
     for environment in settings.relight:
-        _relight(studio, views, environment, folder / f"relit_{environment.name}", progress)
+        _relight(studio, views, environment, relit_folder(folder, environment.source), progress)
     if settings.passes:
         passes.write_passes(studio.scene, views, folder, progress)
 

@@ -13,6 +13,7 @@ import bpy
 import numpy as np
 from mathutils import Euler
 
+from ...backend.shared.capture_format import environment_name
 from ...backend.shared.errors import BadAsset
 from .pixels import render_pixels
 from .render_settings import RenderSettings, use_cycles
@@ -41,8 +42,7 @@ class EnvironmentLight:
     @property
     def name(self) -> str:
         """Short, and valid as the name of a folder."""
-        stem = Path(self.source).stem
-        return "".join(letter if letter.isalnum() else "_" for letter in stem)
+        return environment_name(self.source)
 
     def to_dict(self) -> dict[str, Any]:
         """The light as capture.json describes it."""

@@ -17,7 +17,6 @@ import bpy
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CHANNELS = ("base_color", "roughness", "metallic", "normal")
 # Which input of a closure holds a channel, under the names that node types give it.
 INPUTS = {
     "base_color": ("Base Color", "Color"),
@@ -35,7 +34,7 @@ PLAIN_COLOR = (0.8, 0.8, 0.8, 1.0)
 
 @contextmanager
 def materials_showing(channel: str) -> Iterator[None]:
-    """Make every material of the open file emit one of CHANNELS, until the end of the block.
+    """Make every material of the open file emit one of PASSES, until the end of the block.
 
     Copies replace the materials, which themselves are never edited. The copies are removed by the
     `no_trace` around every working scene.

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...backend.shared.capture_format import PASSES
 from .lighting import uniform_world
-from .material_channels import CHANNELS, materials_showing
+from .material_channels import materials_showing
 from .pixels import render_pixels, straight, write_png
 from .scene_cameras import point_camera
 
@@ -28,22 +29,29 @@ SCALARS = ("roughness", "metallic")
 
 
 def write_passes(
-    scene: bpy.types.Scene, views: list[Viewpoint], folder: Path, progress: Progress
+    scene: bpy.types.Scene,
+    views: list[Viewpoint],
+    folder: Path,
+    progress: Progress,
+    *,
+    masks: bool = False,
 ) -> None:
     """Store all channels of all views as 16-bit PNG: `folder/<channel>/<view>.png`.
 
     Materials are linear and not premultiplied, black where there is no object; normals are
-    n * 0.5 + 0.5 in world space.
+    n * 0.5 + 0.5 in world space. With `masks` the coverage is stored, too, as 8-bit PNG:
+    `folder/masks/<view>.png`.
     """
-    for index, channel in enumerate(CHANNELS):
-        progress.report("passes", index / len(CHANNELS), channel)
+    for index, channel in enumerate(PASSES):
+        progress.report("passes", index / len(PASSES), channel)
         with unlit(scene, channel):
             for view in views:
                 point_camera(scene, view)
-                values = np.clip(straight(render_pixels(scene))[..., :3], 0.0, 1.0)
-                if channel in SCALARS:
-                    values = values[..., :1]
+                rendered = np.clip(straight(render_pixels(scene)), 0.0, 1.0)
+                values = rendered[..., :1] if channel in SCALARS else rendered[..., :3]
                 write_png(folder / channel / f"{view.name}.png", values, bits=16)
+                if masks and index == 0:
+                    write_png(folder / "masks" / f"{view.name}.png", rendered[..., 3:])
 
 
 @contextmanager
