@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import json
 import math
+import struct
 import subprocess
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -246,6 +248,20 @@ def surface_color(points: Floats) -> Floats:
     """The colors [n, 3] of a smooth pattern without symmetry, with a few periods on the shape."""
     waves = points @ np.array([[9.0, 2.0, -3.0], [1.0, 8.0, 4.0], [-2.0, 3.0, 10.0]])
     return 0.5 + 0.4 * np.sin(waves + np.array([0.3, 1.1, 2.3]))
+
+
+def deep_png(pixels: NDArray[np.uint16]) -> bytes:
+    """A PNG of 16-bit values [height, width, 1 or 3], which Pillow cannot write."""
+    height, width, channels = pixels.shape
+    # Every row starts with the number of its filter: none.
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    color_type = {1: 0, 3: 2}[channels]
+    chunks = {b"IHDR": struct.pack(">IIBBBBB", width, height, 16, color_type, 0, 0, 0)}
+    chunks |= {b"IDAT": zlib.compress(rows), b"IEND": b""}
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks.items()
+    )
 
 
 def _box_filter(fine: Floats) -> NDArray[np.float32]:

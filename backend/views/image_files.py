@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read colors and masks from PNG and JPEG files of any bit depth and number of channels.
+"""Read colors, masks and other values from PNG and JPEG files of any bit depth and channels.
 
 Pixels stay as stored: the intrinsics are for them, so the EXIF orientation of a photograph is not
 applied. Color profiles are not applied either; colors are sRGB.
@@ -82,6 +82,43 @@ def read_mask(path: Path, size: tuple[int, int]) -> Coverage:
     if image.format != "PNG":
         coverage = ((coverage - JPEG_RIPPLE) / (1 - 2 * JPEG_RIPPLE)).clip(0.0, 1.0)
     return coverage
+
+
+def read_values(path: Path, size: tuple[int, int]) -> Coverage:
+    """The stored values of a gray or RGB image in its full depth, 8 or 16 bits.
+
+    Args:
+        path: of the file.
+        size: the expected width and height.
+
+    Returns:
+        [height, width, 1 or 3] in 0..1.
+
+    Raises:
+        BadImage: if the file is missing, damaged, too large, or has another size.
+    """
+    image = _open(path, size)
+    if _is_deep_gray(image):
+        return np.asarray(image).astype(np.float32)[..., None] / np.float32(65535)
+    pixels = np.asarray(image if image.mode == "L" else image.convert("RGB")).astype(np.float32)
+    low = _low_bytes(path)
+    if low is not None:
+        return (pixels * np.float32(256) + low) / np.float32(65535)
+    return pixels.reshape(*pixels.shape[:2], -1) / np.float32(255)
+
+
+def _low_bytes(path: Path) -> Bytes | None:
+    """The low bytes [height, width, 3] of a PNG with 16-bit RGB; None for any other file.
+
+    Pillow keeps the high byte of every value only. Told that the bytes are in the other order, it
+    keeps the low one.
+    """
+    with Image.open(path) as image:
+        tile = image.tile[0]
+        if tile.args != "RGB;16B":
+            return None
+        image.tile = [tile._replace(args="RGB;16L")]
+        return np.asarray(image)
 
 
 def _is_deep_gray(image: Image.Image) -> bool:

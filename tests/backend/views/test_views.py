@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -16,8 +14,9 @@ from backend.shared.cameras import Intrinsics, project
 from backend.shared.capture_format import Frame, read_capture
 from backend.shared.errors import Cancelled
 from backend.shared.progress import Progress
-from backend.views.image_files import read_color, read_mask
+from backend.views.image_files import read_color, read_mask, read_values
 from backend.views.views import load_views, read_view
+from tests.captures import deep_png
 
 SIZE = (6, 4)
 GRADIENT = np.arange(24, dtype=np.uint8).reshape(4, 6) * 10
@@ -176,16 +175,15 @@ def test_jpeg_masks(tmp_path):
     assert (np.isin(coverage, (0, 1))).mean() > 0.97
 
 
-def deep_png(pixels):
-    """A 16-bit RGB PNG, which Pillow cannot write, of pixels [height, width, 3]."""
-    height, width = pixels.shape[:2]
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
-    chunks = {b"IHDR": struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)}
-    chunks |= {b"IDAT": zlib.compress(rows), b"IEND": b""}
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks.items()
-    )
+def test_values_in_full_depth(tmp_path):
+    """Values are read as stored: 8 or 16 bits, gray or RGB."""
+    deep = np.random.default_rng(0).integers(0, 65536, (4, 6, 3)).astype(np.uint16)
+    for pixels in (deep, deep[..., :1]):
+        (tmp_path / "deep.png").write_bytes(deep_png(pixels))
+        assert (read_values(tmp_path / "deep.png", SIZE) == pixels / np.float32(65535)).all()
+        flat = (pixels >> 8).astype(np.uint8)
+        Image.fromarray(flat.squeeze()).save(tmp_path / "flat.png")
+        assert (read_values(tmp_path / "flat.png", SIZE) == flat / np.float32(255)).all()
 
 
 def test_deep_color(tmp_path):
