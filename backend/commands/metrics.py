@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
+
+    from ..result.scores import Scores
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,21 +21,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "renders", type=Path, help="folder of straight-alpha PNGs, one for each view"
     )
     parser.add_argument("views", type=Path, help="capture folder of the ground truth")
+    truth = parser.add_mutually_exclusive_group()
+    truth.add_argument(
+        "--images", type=Path, help="other true images <view>.png, for example relit"
+    )
+    truth.add_argument(
+        "--passes",
+        action="store_true",
+        help="score materials and normals: RENDERS has masks/ and passes like a test folder",
+    )
     parser.add_argument("--mesh", type=Path, help="mesh to compare with --reference-mesh")
     parser.add_argument("--reference-mesh", type=Path, help="the ground truth, in the same world")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, object]:
     """The scores: their mean, those of every view, and the Chamfer distance times 1000."""
-    from ..result.scores import chamfer_distance, mean_scores, read_mesh, score_renders
+    from ..result.material_scores import score_passes
+    from ..result.scores import chamfer_distance, read_mesh, score_renders
 
-    scores = score_renders(arguments.renders, arguments.views)
-    result: dict[str, object] = {
-        "mean": asdict(mean_scores(list(scores.values()))),
-        "views": {name: asdict(score) for name, score in scores.items()},
-    }
+    if arguments.passes:
+        result = _document(score_passes(arguments.renders, arguments.views))
+    else:
+        result = _document(score_renders(arguments.renders, arguments.views, arguments.images))
     if arguments.mesh and arguments.reference_mesh:
         result["chamfer_x1e3"] = chamfer_distance(
             read_mesh(arguments.mesh), read_mesh(arguments.reference_mesh)
         )
     return result
+
+
+def _document(scores: Mapping[str, Scores]) -> dict[str, object]:
+    """The scores of views, and their mean."""
+    from ..result.scores import mean_scores
+
+    return {
+        "mean": asdict(mean_scores(list(scores.values()))),
+        "views": {name: asdict(score) for name, score in scores.items()},
+    }

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import trimesh
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from _typeshed import DataclassInstance
     from numpy.typing import NDArray
+
+Scores = TypeVar("Scores", bound="DataclassInstance")
 
 CHAMFER_SAMPLES = 60_000
 """Points drawn on each surface."""
@@ -54,16 +57,16 @@ def score_image(render: NDArray[np.float32], truth: NDArray[np.float32]) -> Imag
     smaller = np.minimum(render[..., 3], truth[..., 3]).sum()
     return ImageScores(
         iou=float(smaller / larger) if larger else 1.0,
-        psnr=_decibels(squared),
-        psnr_foreground=_decibels(squared[union]),
+        psnr=decibels(squared),
+        psnr_foreground=decibels(squared[union]),
         ssim=structural_similarity(rendered, true),
     )
 
 
-def mean_scores(scores: Sequence[ImageScores]) -> ImageScores:
+def mean_scores(scores: Sequence[Scores]) -> Scores:
     """The mean of every measure over views; decibels are averaged, not errors."""
     rows = np.array([list(asdict(score).values()) for score in scores])
-    return ImageScores(*rows.mean(axis=0).tolist())
+    return type(scores[0])(*rows.mean(axis=0).tolist())
 
 
 def over_white(image: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -103,23 +106,31 @@ def chamfer_distance(mesh: trimesh.Trimesh, reference: trimesh.Trimesh) -> float
     return float(1e3 * 0.5 * (forward.mean() + backward.mean()) * 0.5 / radius)
 
 
-def score_renders(renders: Path, views: Path) -> dict[str, ImageScores]:
+def score_renders(renders: Path, views: Path, images: Path | None = None) -> dict[str, ImageScores]:
     """Score every view of a capture against `<view name>.png` in a folder of renders.
 
+    Args:
+        renders: straight-alpha PNGs.
+        views: the capture folder.
+        images: a folder with other images `<view name>.png` of the views, under another light for
+            example; the masks remain those of the capture.
+
     Raises:
-        BadImage: if a render is missing or of another size.
+        BadImage: if an image or a render is missing or of another size.
     """
     scores = {}
-    for view in map(read_view, read_capture(views).frames):
+    for frame in read_capture(views).frames:
+        path = images / f"{frame.name}.png" if images else frame.image_path
+        view = read_view(replace(frame, image_path=path))
         truth = np.concatenate([view.image, view.mask[..., None]], axis=2)
         scores[view.name] = score_image(_read_render(renders, view.name, truth.shape[:2]), truth)
     return scores
 
 
-def _decibels(squared_error: NDArray[np.float32]) -> float:
+def decibels(squared_error: NDArray[np.float32]) -> float:
     """Peak signal to noise for a peak of 1; capped where there is no error, or nothing at all."""
     if squared_error.size == 0:
-        return _decibels(np.zeros(1, dtype=np.float32))
+        return decibels(np.zeros(1, dtype=np.float32))
     return float(-10 * np.log10(max(float(squared_error.mean()), 1e-10)))
 
 

@@ -157,6 +157,21 @@ def test_renders_that_equal_the_views(capture, renders):
     assert all(score.psnr == pytest.approx(PERFECT) for score in scores.values())
 
 
+def test_other_images_of_the_views(capture, renders, tmp_path):
+    """With a folder of other images, those are the truth; the masks remain those of the views."""
+    relit = tmp_path / "relit"
+    relit.mkdir()
+    for path in renders.iterdir():
+        image = Image.new("RGBA", Image.open(path).size, (0, 0, 0, 255))
+        image.save(relit / path.name)
+    scores = score_renders(renders, capture, relit)
+    assert all(score.iou == pytest.approx(1) for score in scores.values())
+    assert all(score.psnr_foreground < 20 for score in scores.values())
+    (relit / "0003.png").unlink()
+    with pytest.raises(BadImage, match="0003"):
+        score_renders(renders, capture, relit)
+
+
 def test_missing_render(capture, renders):
     """A view without a render is no view to leave out silently."""
     (renders / "0002.png").unlink()
