@@ -145,11 +145,12 @@ def _from_view(text: str | None) -> tuple[Path, int] | None:
 def evaluate(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     """Scores on the held-out views, printed and as JSON."""
     mesh = arguments.mesh or read_result(arguments.result).mesh
+    shading = evaluating.Shading(arguments.shading, arguments.environment)
     scores = evaluating.evaluate(
-        arguments.views, mesh, arguments.shading, arguments.write_comparison, progress
+        arguments.views, mesh, shading, arguments.write_comparison, progress
     )
     for name, value in scores["mean"].items():
-        say(f"{name:>16} {value:8.3f}")
+        say(f"{name:>23} {value:8.3f}")
     return scores
 
 

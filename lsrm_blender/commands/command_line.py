@@ -74,6 +74,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     of_test_views = arguments.handler == "capture" and (arguments.relight or arguments.passes)
     if of_test_views and not arguments.test_views:
         program.error("--relight and --passes need test views: add --test-views 8, for example")
+    if arguments.handler == "evaluate" and arguments.environment and arguments.shading != "lit":
+        program.error("--environment needs a lit result: add --shading lit")
     return arguments
 
 
@@ -208,7 +210,17 @@ def _add_evaluate(commands: Any) -> None:
     add = command.add_argument
     add("views", type=Path)
     add("result", type=Path, help="a result folder, or any 3D file in the capture's coordinates")
-    add("--shading", choices=("unlit", "lit"), default="unlit")
+    add(
+        "--shading",
+        choices=("unlit", "lit", "passes"),
+        default="unlit",
+        help="passes scores materials and normals; the capture needs --passes",
+    )
+    add(
+        "--environment",
+        metavar="HDRI",
+        help="of --shading lit: one that the capture was given with --relight",
+    )
     add("--mesh", type=Path, metavar="FILE", help="score this mesh instead of the result's")
     add("--write-comparison", type=Path, metavar="FILE.png", help="true views and renders")
 

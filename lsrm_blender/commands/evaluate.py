@@ -7,19 +7,20 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...backend.shared.capture_format import Capture, read_capture
+from ...backend.shared.capture_format import PASSES, Capture, read_capture, relit_folder
 from ...backend.shared.errors import BackendDied, BadCapture
 from ...backend.shared.virtual_environments import ROOT, backend_command, child_variables
 from ..scene.asset_import import AssetChoice, open_asset
 from ..scene.capture import ENVIRONMENT, REFERENCE_MESH
 from ..scene.lighting import EnvironmentLight, make_world
-from ..scene.passes import unlit
-from ..scene.pixels import read_stored, render_pixels, srgb_with_alpha, write_png
+from ..scene.passes import unlit, write_passes
+from ..scene.pixels import read_stored, render_pixels, srgb_with_alpha, to_srgb, write_png
 from ..scene.render_settings import RenderSettings, use_cycles, use_true_colors
 from ..scene.scene_cameras import Viewpoint, add_camera, point_camera
 from ..scene.scene_state import working_scene
@@ -32,15 +33,31 @@ if TYPE_CHECKING:
     from ...backend.shared.progress import Progress
 
 
+@dataclass(frozen=True)
+class Shading:
+    """How a result is rendered, which decides what it is compared with.
+
+    Attributes:
+        kind: "unlit" renders the base color, "lit" uses an environment light; both are compared
+            with the images of the test views. "passes" renders materials and normals and compares
+            them with the passes of the test views.
+        environment: of "lit", the file or name of one that the test views were relit by; None
+            takes the light of the capture.
+    """
+
+    kind: str = "unlit"
+    environment: str | None = None
+
+
 def evaluate(
-    views: Path, mesh: Path, shading: str, comparison: Path | None, progress: Progress
+    views: Path, mesh: Path, shading: Shading, comparison: Path | None, progress: Progress
 ) -> dict[str, Any]:
     """Score a mesh against the held-out views of a capture.
 
     Args:
         views: the capture folder; it must have a `test` folder.
         mesh: any 3D file, in the capture's coordinates.
-        shading: "unlit" renders the base color, "lit" uses the light of the capture.
+        shading: what is rendered and compared.
         comparison: the file for the true views and the renders side by side, if any.
         progress: receives every view.
 
@@ -48,16 +65,13 @@ def evaluate(
         The backend's scores.
 
     Raises:
-        BadCapture: if the capture has no held-out views.
-        BadAsset: if the mesh cannot be opened.
+        BadCapture: if the capture has no held-out views, or not the relit views or passes that the
+            shading needs.
+        BadAsset: if the mesh cannot be opened, or the environment light is unknown.
         BackendDied: if the scoring process fails.
     """
     test = views / "test"
-    if not test.is_dir():
-        raise BadCapture(
-            f"{views} has no held-out views.", "Capture again with --test-views 8, for example."
-        )
-    capture = read_capture(test)
+    capture = _truth(test, shading)
     objects = open_asset(AssetChoice(mesh))
     with tempfile.TemporaryDirectory(prefix="lsrm-evaluate-") as folder:
         renders = Path(folder)
@@ -65,30 +79,73 @@ def evaluate(
             add_camera(scene)
             use_cycles(scene, RenderSettings())
             use_true_colors(scene)
-            if shading == "lit":
-                scene.world = make_world(EnvironmentLight(str(views / ENVIRONMENT)))
+            if shading.kind == "passes":
+                write_passes(scene, _viewpoints(capture), renders, progress, masks=True)
+            elif shading.kind == "lit":
+                light = shading.environment or str(views / ENVIRONMENT)
+                scene.world = make_world(EnvironmentLight(light))
                 render_views(scene, capture, renders, progress)
             else:
                 with unlit(scene, "base_color"):
                     render_views(scene, capture, renders, progress)
         if comparison is not None:
-            write_comparison(capture, renders, comparison)
-        return _scores(renders, test, mesh)
+            write_comparison(_pairs(capture, renders, shading), comparison)
+        return _scores(renders, test, mesh, shading)
+
+
+def _truth(test: Path, shading: Shading) -> Capture:
+    """The test views with the images that a shading is compared with.
+
+    Raises:
+        BadCapture: if the capture has none.
+    """
+    views = test.parent
+    if not test.is_dir():
+        raise BadCapture(
+            f"{views} has no held-out views.", "Capture again with --test-views 8, for example."
+        )
+    if shading.kind == "passes" and not all((test / channel).is_dir() for channel in PASSES):
+        raise BadCapture(
+            f"The held-out views of {views} have no passes.",
+            "Capture again with --test-views 8 --passes, for example.",
+        )
+    capture = read_capture(test)
+    if shading.environment is None:
+        return capture
+    folder = relit_folder(test, shading.environment)
+    if not folder.is_dir():
+        raise BadCapture(
+            f"The held-out views of {views} were not relit by {shading.environment}.",
+            f"Capture again with --test-views 8 --relight {shading.environment}, for example.",
+        )
+    relit = (replace(frame, image_path=folder / f"{frame.name}.png") for frame in capture.frames)
+    return replace(capture, frames=tuple(relit))
+
+
+def _viewpoints(capture: Capture) -> list[Viewpoint]:
+    """The cameras of a capture."""
+    return [
+        Viewpoint(frame.name, frame.intrinsics, frame.camera_to_world) for frame in capture.frames
+    ]
 
 
 def render_views(
     scene: bpy.types.Scene, capture: Capture, folder: Path, progress: Progress
 ) -> None:
     """Render a working scene at the cameras of a capture to `<view>.png`, straight alpha."""
-    for index, frame in enumerate(capture.frames):
-        progress.report("evaluate", index / len(capture.frames), f"view {frame.name}")
-        point_camera(scene, Viewpoint(frame.name, frame.intrinsics, frame.camera_to_world))
-        write_png(folder / f"{frame.name}.png", srgb_with_alpha(render_pixels(scene)))
+    for index, view in enumerate(_viewpoints(capture)):
+        progress.report("evaluate", index / len(capture.frames), f"view {view.name}")
+        point_camera(scene, view)
+        write_png(folder / f"{view.name}.png", srgb_with_alpha(render_pixels(scene)))
 
 
-def _scores(renders: Path, test: Path, mesh: Path) -> dict[str, Any]:
+def _scores(renders: Path, test: Path, mesh: Path, shading: Shading) -> dict[str, Any]:
     """Scores of renders by the backend: Blender's Python has not the libraries for them."""
     command = backend_command("metrics", str(renders), str(test.absolute()), "--json")
+    if shading.kind == "passes":
+        command.append("--passes")
+    elif shading.environment is not None:
+        command += ["--images", str(relit_folder(test.absolute(), shading.environment))]
     reference = test / REFERENCE_MESH
     if reference.is_file():
         command += ["--mesh", str(mesh.absolute()), "--reference-mesh", str(reference.absolute())]
@@ -108,13 +165,28 @@ def _scores(renders: Path, test: Path, mesh: Path) -> dict[str, Any]:
     return scores
 
 
-def write_comparison(capture: Capture, renders: Path, path: Path) -> None:
-    """Store one image with a row for every view: the true one left, the render right."""
-    rows = []
-    for frame in capture.frames:
-        pair = (read_stored(frame.image_path), read_stored(renders / f"{frame.name}.png"))
-        rows.append(np.concatenate([_over_white(image) for image in pair], axis=1))
-    write_png(path, np.concatenate(_same_width(rows), axis=0))
+def _pairs(capture: Capture, renders: Path, shading: Shading) -> list[list[Path]]:
+    """The images of every view to show side by side: true ones left of rendered ones."""
+    names = [f"{frame.name}.png" for frame in capture.frames]
+    if shading.kind == "passes":
+        folders = [folder / channel for channel in PASSES for folder in (capture.folder, renders)]
+        return [[folder / name for folder in folders] for name in names]
+    images = [frame.image_path for frame in capture.frames]
+    return [[image, renders / name] for image, name in zip(images, names, strict=True)]
+
+
+def write_comparison(rows: Sequence[Sequence[Path]], path: Path) -> None:
+    """Store one image with a row of images for every view."""
+    shown = [np.concatenate([_displayed(image) for image in row], axis=1) for row in rows]
+    write_png(path, np.concatenate(_same_width(shown), axis=0))
+
+
+def _displayed(path: Path) -> np.ndarray:
+    """An image, or a pass, over white [height, width, 3]."""
+    image = read_stored(path)
+    if path.parent.name == "base_color":
+        image[..., :3] = to_srgb(image[..., :3])
+    return _over_white(image)
 
 
 def _over_white(image: np.ndarray) -> np.ndarray:

@@ -118,6 +118,8 @@ def test_help_needs_no_blender(without_packages):
         ("capture", "a.glb", "-o", "views", "--field-of-view", "wide"),
         ("capture", "a.glb", "-o", "views", "--passes"),
         ("relight", "result", "-o", "pictures"),
+        ("evaluate", "views", "result", "--environment", "studio.hdr"),
+        ("evaluate", "views", "result", "--shading", "passes", "--environment", "studio.hdr"),
         ("convert", "a.glb", "-o", "out", "--refine", "soon"),
         ("doctor", "--no-such-option"),
     ],
