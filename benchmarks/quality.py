@@ -3,9 +3,11 @@
 """The quality benchmark: twelve real objects, reconstructed and scored on held-out views.
 
     python3 -m benchmarks.quality OBJECTS HDRI [--refine auto] [--against OTHER.json] [-o RESULT]
+    python3 -m benchmarks.quality OBJECTS HDRI --relight HDRI... [--material rgb]
 
-Captures are kept in the work folder and made only once. It starts with the standard library alone;
-the commands run in LSRM's virtual environments.
+With --relight, results are also scored under these lights, and their materials and normals against
+those of the asset. Captures are kept in the work folder and made again only if something is missing
+in them. It starts with the standard library alone; the commands run in LSRM's virtual environments.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from backend.shared.capture_format import PASSES, relit_folder
 from backend.shared.virtual_environments import backend_command, blender_command, child_variables
 
 BENCH_CAPTURE = {
@@ -40,6 +43,33 @@ EXCLUDED = "racquet"
 
 SCAN = "gso_"
 MEASURES = ("iou", "psnr", "psnr_foreground", "ssim")
+RELIT = "relit_psnr"
+MATERIAL_MEASURES = (
+    "normal_error_mean",
+    "normal_error_median",
+    "base_color_psnr_aligned",
+    "roughness_error",
+    "metallic_error",
+)
+COLUMNS = {
+    "IoU": ("iou", ".4f"),
+    "PSNR": ("psnr", ".2f"),
+    "PSNR fg": ("psnr_foreground", ".2f"),
+    "SSIM": ("ssim", ".4f"),
+    "Chamfer x1e3": ("chamfer_x1e3", ".2f"),
+    "s": ("seconds", ".1f"),
+    "MiB": ("peak_memory_mb", "d"),
+    "true geometry dB": ("true_geometry_psnr", ".2f"),
+}
+RELIT_COLUMNS = {
+    "relit dB": (RELIT, ".2f"),
+    "normal °": ("normal_error_mean", ".1f"),
+    "median °": ("normal_error_median", ".1f"),
+    "base color dB": ("base_color_psnr_aligned", ".2f"),
+    "rough": ("roughness_error", ".3f"),
+    "metal": ("metallic_error", ".3f"),
+}
+"""Titles of the table: what is shown, and how. Those of the second group only with --relight."""
 TRUE_GEOMETRY = "true_geometry.py"
 
 
@@ -54,6 +84,8 @@ def main() -> int:
     document = {
         "what": "novel views scored unlit by `lsrm_blender evaluate`; 16 views of 256 px",
         "refine": arguments.refine,
+        "material": arguments.material,
+        "relight": [Path(light).name for light in arguments.relight],
         "machine": {
             "processor": _processor(),
             "cores": os.cpu_count(),
@@ -68,7 +100,7 @@ def main() -> int:
         document["gain"] = _gain(rows, others)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
-    print(_table(rows, document["summary"]))
+    print(_table(rows, document["summary"], COLUMNS | (RELIT_COLUMNS if arguments.relight else {})))
     if arguments.against:
         print(json.dumps(document["gain"], indent=1))
     return 0
@@ -80,6 +112,8 @@ def _parser() -> argparse.ArgumentParser:
     add("objects", type=Path, help="folder with gso_*/model.obj and *.glb")
     add("hdri", type=Path, help="the lighting of the captures")
     add("--refine", default="auto")
+    add("--material", help="of reconstruct; default: its own")
+    add("--relight", nargs="+", default=[], metavar="HDRI", help="score under these lights, too")
     add("--only", default="", help="run the objects whose path holds this text, any case")
     add("--true-geometry", action="store_true", help="also texture the true meshes: the bound")
     add("--against", type=Path, help="an earlier table to compare with")
@@ -96,25 +130,21 @@ def _assets(folder: Path, only: str) -> list[Path]:
 def _run_object(asset: Path, folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Capture, reconstruct and score one object."""
     views = folder / "views"
-    if not views.is_dir():
-        axis = ["--up-axis", "Z"] if asset.suffix == ".obj" else []
-        light = ["--environment", str(arguments.hdri)]
-        bench = [str(part) for option in BENCH_CAPTURE.items() for part in option]
-        _run_json(
-            blender_command(
-                "capture", str(asset), "-o", str(views), *axis, *light, "--normalize", *bench
-            )
-        )
-    result = folder / f"refine-{arguments.refine}"
+    if not _is_captured(views, arguments.relight):
+        _capture(asset, views, arguments)
+    options = ["--refine", arguments.refine]
+    if arguments.material:
+        options += ["--material", arguments.material]
+    result = folder / "-".join(option.strip("-") for option in options)
     start = time.perf_counter()
-    report = _run_json(
-        backend_command("reconstruct", str(views), "-o", str(result), "--refine", arguments.refine)
-    )
+    report = _run_json(backend_command("reconstruct", str(views), "-o", str(result), *options))
     row = {
         "seconds": round(time.perf_counter() - start, 1),
         "peak_memory_mb": max(stage["peak_memory_mb"] or 0 for stage in report["stages"]),
         **_score(views, result),
     }
+    if arguments.relight:
+        row |= _score_relit(views, result, arguments.relight)
     if arguments.true_geometry:
         textured = folder / "true-geometry"
         script = str(Path(__file__).with_name(TRUE_GEOMETRY))
@@ -124,10 +154,47 @@ def _run_object(asset: Path, folder: Path, arguments: argparse.Namespace) -> dic
     return row
 
 
+def _is_captured(views: Path, relight: list[str]) -> bool:
+    """Whether a capture is there and has what is needed to score under these lights."""
+    needed = [views]
+    if relight:
+        test = views / "test"
+        needed += [test / channel for channel in PASSES]
+        needed += [relit_folder(test, light) for light in relight]
+    return all(folder.is_dir() for folder in needed)
+
+
+def _capture(asset: Path, views: Path, arguments: argparse.Namespace) -> None:
+    """Capture one object."""
+    options = [str(part) for option in BENCH_CAPTURE.items() for part in option]
+    if asset.suffix == ".obj":
+        options += ["--up-axis", "Z"]
+    if arguments.relight:
+        options += ["--passes", "--relight", *arguments.relight]
+    light = ["--environment", str(arguments.hdri)]
+    _run_json(
+        blender_command("capture", str(asset), "-o", str(views), *light, "--normalize", *options)
+    )
+
+
 def _score(views: Path, result: Path) -> dict[str, float]:
     scores = _run_json(blender_command("evaluate", str(views), str(result)))
     means = {measure: round(scores["mean"][measure], 4) for measure in MEASURES}
     return {**means, "chamfer_x1e3": round(scores["chamfer_x1e3"], 2)}
+
+
+def _score_relit(views: Path, result: Path, relight: list[str]) -> dict[str, Any]:
+    """The scores under other lights, and those of materials and normals."""
+
+    def mean_of(*shading: str) -> dict[str, float]:
+        scores: dict[str, float] = _run_json(
+            blender_command("evaluate", str(views), str(result), "--shading", *shading)
+        )["mean"]
+        return {measure: round(value, 4) for measure, value in scores.items()}
+
+    lights = {Path(light).stem: mean_of("lit", "--environment", light) for light in relight}
+    psnr = round(fmean(scores["psnr"] for scores in lights.values()), 4)
+    return {RELIT: psnr, **mean_of("passes"), "lights": lights}
 
 
 def _run_json(command: list[str]) -> dict[str, Any]:
@@ -148,10 +215,12 @@ def _summary(rows: dict[str, Any]) -> dict[str, Any]:
         name: {
             measure: {
                 "mean": round(fmean(row[measure] for row in group), 4),
-                "worst": min(row[measure] for row in group),
+                "worst": (max if "error" in measure else min)(row[measure] for row in group),
             }
-            for measure in MEASURES
+            for measure in (*MEASURES, RELIT, *MATERIAL_MEASURES)
+            if all(measure in row for row in group)
         }
+        | {"seconds": {"mean": round(fmean(row["seconds"] for row in group), 1)}}
         | {"seconds_most": max(row["seconds"] for row in group)}
         for name, group in groups.items()
         if group
@@ -175,23 +244,26 @@ def _gain(rows: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _table(rows: dict[str, Any], summary: dict[str, Any]) -> str:
+def _table(
+    rows: dict[str, Any], summary: dict[str, Any], columns: dict[str, tuple[str, str]]
+) -> str:
     """The results for people, as Markdown."""
-    head = "| object | IoU | PSNR | PSNR fg | SSIM | Chamfer x1e3 | s | MiB | true geometry dB |"
+    head = f"| object | {' | '.join(columns)} |"
     lines = [head, re.sub(r"[^|]+", "---", head)]
     for name, row in rows.items():
-        bound = row.get("true_geometry", {}).get("psnr", "")
-        lines.append(
-            f"| {name} | {row['iou']:.4f} | {row['psnr']:.2f} | {row['psnr_foreground']:.2f} "
-            f"| {row['ssim']:.4f} | {row['chamfer_x1e3']:.2f} | {row['seconds']:.1f} "
-            f"| {row['peak_memory_mb']} | {bound} |"
-        )
+        bound = row.get("true_geometry")
+        values = row | ({"true_geometry_psnr": bound["psnr"]} if bound else {})
+        lines.append(_table_row(name, values, columns))
     for name, group in summary.items():
-        lines.append(
-            f"| **{name}, mean** | {group['iou']['mean']:.4f} | {group['psnr']['mean']:.2f} "
-            f"| {group['psnr_foreground']['mean']:.2f} | {group['ssim']['mean']:.4f} | | | | |"
-        )
+        means = {key: part["mean"] for key, part in group.items() if isinstance(part, dict)}
+        lines.append(_table_row(f"**{name}, mean**", means, columns))
     return "\n".join(lines)
+
+
+def _table_row(name: str, values: dict[str, Any], columns: dict[str, tuple[str, str]]) -> str:
+    """One row; what was not measured stays empty."""
+    cells = (format(values[key], style) if key in values else "" for key, style in columns.values())
+    return f"| {name} | {' | '.join(cells)} |"
 
 
 def _processor() -> str:
