@@ -15,6 +15,9 @@ import torch
 
 from .field.config import HALF_SIDE
 from .field.density import render_step
+from .materials.environment_map import EnvironmentMap
+from .materials.estimate import estimate_materials
+from .materials.texture import bake_materials
 from .mesh.glb import Textures, plain_dielectric
 from .mesh.surfaces import FittedSurface, HullSurface, PredictedSurface
 from .mesh.texture import bake_base_color, decode_textures
@@ -40,6 +43,7 @@ from .setup.device import choose_device, free_memory
 from .shared.cameras import Normalization
 from .shared.capture_format import read_capture
 from .shared.checkpoint_folders import find_dinov3
+from .shared.radiance_hdr import read_hdr
 from .views.views import Views, load_views
 from .views.visual_hull import VisualHull, estimate_bounding_sphere
 
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from .materials.surface_materials import SurfaceMaterials
     from .mesh.surfaces import Surface
     from .mesh.triangle_mesh import UnwrappedMesh
     from .request import ReconstructRequest
@@ -66,6 +71,7 @@ class Job:
         request: the options.
         views: the checked views.
         normalization: from the world of the views into the sphere of radius 0.5.
+        light: of the views, if it is known.
         report: receives stages, counts and warnings.
         progress: receives fractions of stages, and is checked for a cancel.
     """
@@ -73,6 +79,7 @@ class Job:
     request: ReconstructRequest
     views: Views
     normalization: Normalization
+    light: EnvironmentMap | None
     report: Report
     progress: Progress
 
@@ -90,20 +97,24 @@ def reconstruct(request: ReconstructRequest, progress: Progress) -> Report:
     request.check()
     device = choose_device(request.device)
     checkpoint = open_checkpoint(request.checkpoint) if request.uses_network else None
-    if checkpoint:
-        request.check_prediction(checkpoint.config.sparse.decoder.prediction)
     options = {key: str(value) for key, value in asdict(request).items()}
     report = Report(request=options, device=str(device), checkpoint={"name": request.checkpoint})
     with ResultFolder(request.output) as folder:
         with report.stage("views", progress):
-            views = load_views(read_capture(request.views), progress, max_size=MAX_IMAGE_SIZE)
-            job = Job(request, views, normalize_scene(views), report, progress)
+            capture = read_capture(request.views)
+            views = load_views(capture, progress, max_size=MAX_IMAGE_SIZE)
+            light = EnvironmentMap(read_hdr(capture.known_light)) if capture.known_light else None
+            job = Job(request, views, normalize_scene(views), light, report, progress)
+        predicted = checkpoint is not None and checkpoint.config.predicts_materials
+        request.check_light(known=predicted or light is not None)
         start = predict(job, checkpoint) if checkpoint else carve(job)
         surface = refine(job, start)
         mesh = extract_mesh(job, surface)
-        textures = bake_textures(job, mesh, surface, start)
+        materials = separate_light(job, mesh, start)
+        mesh = materials.mesh if materials else mesh
+        textures = bake_textures(job, mesh, surface, start, materials)
         with job.stage("write"):
-            result = Result(surface, mesh, textures, views, job.normalization)
+            result = Result(surface, mesh, textures, views, job.normalization, materials)
             result.write(folder, report, progress)
         report.write(folder / REPORT)
     return report
@@ -159,7 +170,10 @@ def predict(job: Job, checkpoint: Checkpoint) -> PredictedSurface:
         "volume_tokens": len(selection.tokens.volume),
     }
     step = render_step(config.half_side, config.sparse.samples_per_ray)
-    return PredictedSurface(field, device, tensors.frame.rotation, config.half_side, step)
+    materials = config.predicts_materials
+    return PredictedSurface(
+        field, device, tensors.frame.rotation, config.half_side, step, materials
+    )
 
 
 def refine(job: Job, start: Surface) -> Surface:
@@ -191,16 +205,42 @@ def extract_mesh(job: Job, surface: Surface) -> UnwrappedMesh:
         return unwrap(mesh, job.request.texture_size, job.progress)
 
 
-def bake_textures(job: Job, mesh: UnwrappedMesh, surface: Surface, start: Surface) -> Textures:
-    """Materials as the network predicts them; colors from the views where they show the surface.
-
-    A fit changes shape and color only: the materials stay those of the surface it started from.
-    """
-    size = job.request.texture_size
-    with job.stage("texture"):
-        if job.request.material == "pbr" and start.appearance:
-            return decode_textures(mesh, start.appearance, size, job.progress)
-        colors = bake_base_color(
-            mesh, job.views.views, job.normalization, size, job.progress, surface.appearance
+def separate_light(job: Job, mesh: UnwrappedMesh, start: Surface) -> SurfaceMaterials | None:
+    """Base color, roughness and metallic from the views, where their light is known."""
+    reason = ""
+    if job.request.material == "rgb":
+        reason = "colors with their light were requested"
+    elif start.materials:
+        reason = "predicted by the network"
+    elif job.light is None:
+        reason = "the light of the views is not known and stays in the color"
+    if reason or job.light is None:
+        job.report.leave_out("materials", reason)
+        return None
+    with job.stage("materials"):
+        found = estimate_materials(
+            mesh, job.views.views, job.normalization, job.light, job.progress
         )
+    job.report.metrics["material_residual"] = round(found.materials.residual, 6)
+    return found
+
+
+def bake_textures(
+    job: Job,
+    mesh: UnwrappedMesh,
+    surface: Surface,
+    start: Surface,
+    materials: SurfaceMaterials | None,
+) -> Textures:
+    """Estimated or predicted materials; else the colors of the views, with their light.
+
+    A fit changes shape and color only: predicted materials are those of the surface it starts from.
+    """
+    views, size, progress = job.views.views, job.request.texture_size, job.progress
+    with job.stage("texture"):
+        if materials:
+            return bake_materials(materials, views, job.normalization, size, progress)
+        if job.request.material != "rgb" and start.materials:
+            return decode_textures(mesh, start.materials, size, progress)
+        colors = bake_base_color(mesh, views, job.normalization, size, progress, surface.appearance)
         return plain_dielectric(colors)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 NO_CHECKPOINT = "none"
 
+MATERIALS = ("auto", "rgb", "pbr")
+
 
 @dataclass(frozen=True)
 class ReconstructRequest:
@@ -27,7 +29,8 @@ class ReconstructRequest:
         device: `auto`, `cpu`, `cuda`, `cuda:N`.
         texture_size: side of the textures in texels.
         faces: triangles of the mesh, about.
-        material: `rgb` or `pbr`.
+        material: `rgb` keeps the light in the color; `pbr` is base color, roughness and metallic,
+            predicted or, under a known light, estimated; `auto` is `pbr` where that is possible.
     """
 
     views: Path
@@ -37,7 +40,7 @@ class ReconstructRequest:
     device: str = "auto"
     texture_size: int = 2048
     faces: int = 50_000
-    material: str = "rgb"
+    material: str = "auto"
 
     @property
     def uses_network(self) -> bool:
@@ -57,20 +60,21 @@ class ReconstructRequest:
         has_seconds = self.refine.isdecimal() and int(self.refine) > 0
         if self.refine not in ("off", "auto") and not has_seconds:
             _refuse("refinement", self.refine, "Use off, auto, or seconds.")
-        if self.material == "pbr" and not self.uses_network:
-            _refuse("material", "pbr", "Materials need a checkpoint such as lsrm-pbr; use rgb.")
+        if self.material not in MATERIALS:
+            _refuse("material", self.material, f"Use one of {', '.join(MATERIALS)}.")
 
-    def check_prediction(self, prediction: str) -> None:
-        """Refuse to request materials of weights that predict colors only.
+    def check_light(self, *, known: bool) -> None:
+        """Refuse to request materials where nothing tells them from the light.
 
         Args:
-            prediction: what the decoders of the weights predict, `rgb` or materials.
+            known: whether the light of the views is.
 
         Raises:
             BadRequest: with what to request instead.
         """
-        if self.material == "pbr" and prediction == "rgb":
-            _refuse("material", "pbr", "These weights predict colors only: use rgb, or lsrm-pbr.")
+        if self.material == "pbr" and not known:
+            remedy = "The light of these views is not known: use auto or rgb, or weights for pbr."
+            _refuse("material", "pbr", remedy)
 
 
 def _refuse(option: str, value: object, remedy: str) -> None:

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import trimesh
@@ -31,11 +32,13 @@ class Textures:
         base_color: [size, size, 3], sRGB encoded, 0..1.
         roughness: [size, size], linear.
         metallic: [size, size], linear.
+        specular: factor of the reflection of dielectrics, 0..1.
     """
 
     base_color: NDArray[np.float32]
     roughness: NDArray[np.float32]
     metallic: NDArray[np.float32]
+    specular: float = 1.0
 
     def base_color_image(self) -> Image.Image:
         """The base color as an 8-bit image."""
@@ -74,7 +77,16 @@ def write_glb(
     )
     scene = trimesh.Scene()
     scene.add_geometry(mesh, node_name="LSRM", geom_name="LSRM")
-    path.write_bytes(trimesh.exchange.gltf.export_glb(scene, include_normals=True))
+    options = {"include_normals": True, "tree_postprocessor": partial(_add_specular, textures)}
+    path.write_bytes(trimesh.exchange.gltf.export_glb(scene, **options))
+
+
+def _add_specular(textures: Textures, tree: dict[str, Any]) -> None:
+    """Store the specular factor, which the library's material does not have."""
+    if textures.specular < 1.0:
+        extension = {"KHR_materials_specular": {"specularFactor": textures.specular}}
+        tree["materials"][0]["extensions"] = extension
+        tree["extensionsUsed"] = sorted({*tree.get("extensionsUsed", ()), *extension})
 
 
 def _eight_bit(values: NDArray[np.float32]) -> Image.Image:

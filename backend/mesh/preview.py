@@ -4,37 +4,66 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
+from ..shared.srgb import linear_to_srgb, srgb_to_linear
 from .view_geometry import Camera, render_geometry, sample_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..shared.cameras import Intrinsics
+    from .rasterizer import Fragments
     from .triangle_mesh import UnwrappedMesh
 
 SAMPLES_PER_SIDE = 1024
 """Samples along the longer side, at most 4 x 4 in a pixel."""
 
 
-def render_unlit(
+@dataclass(frozen=True)
+class LinearResponse:
+    """What a light makes of base colors in one view: gain * base_color + offset, linear RGB.
+
+    Attributes:
+        gain: [vertices, 3].
+        offset: [vertices, 3].
+    """
+
+    gain: torch.Tensor
+    offset: torch.Tensor
+
+    def lit(self, display: torch.Tensor, faces: NDArray[np.int64], seen: Fragments) -> torch.Tensor:
+        """Base colors of fragments [n, 3] under the light; both sRGB in 0..1."""
+        corners = torch.from_numpy(faces)[seen.face]
+        gain, offset = (
+            (values[corners] * seen.barycentric[..., None]).sum(dim=1)
+            for values in (self.gain, self.offset)
+        )
+        base = torch.from_numpy(srgb_to_linear(display.numpy()))
+        light = (base * gain + offset).clamp(0.0, 1.0)
+        return torch.from_numpy(linear_to_srgb(light.numpy()))
+
+
+def render_mesh(
     unwrapped: UnwrappedMesh,
     base_color: NDArray[np.float32],
     intrinsics: Intrinsics,
     camera_to_model: NDArray[np.float64],
+    response: LinearResponse | None = None,
 ) -> NDArray[np.float32]:
-    """The base color as a camera sees it.
+    """The base color as a camera sees it, or what a light makes of it.
 
     Args:
         unwrapped: the mesh, model space.
         base_color: [size, size, 3].
         intrinsics: of the image to make.
         camera_to_model: pose [4, 4], OpenGL axes.
+        response: of the materials to their light; without it, the base color is shown.
 
     Returns:
         [height, width, 4], straight alpha, 0..1.
@@ -50,6 +79,8 @@ def render_unlit(
     texture = torch.from_numpy(base_color).permute(2, 0, 1)
     image = torch.zeros(fine.height * fine.width, 4)
     image[seen.pixel, :3] = sample_image(texture, texels)
+    if response:
+        image[seen.pixel, :3] = response.lit(image[seen.pixel, :3], unwrapped.mesh.faces, seen)
     image[seen.pixel, 3] = 1.0
     planes = image.reshape(fine.height, fine.width, 4).permute(2, 0, 1)
     return _straight(F.avg_pool2d(planes[None], per_pixel)[0].permute(1, 2, 0).numpy())

@@ -44,6 +44,11 @@ class Surface(ABC):
         """Points [n, 3] to colors, or to materials [n, channels] in 0..1, where they are known."""
         return None
 
+    @property
+    def materials(self) -> PointFunction | None:
+        """Points [n, 3] to base color, roughness and metallic [n, 5], where they are predicted."""
+        return None
+
     def posed_field(self, normalization: Normalization) -> PosedField | None:
         """The field of this surface, with the transform to the world of the views."""
         del normalization
@@ -106,6 +111,7 @@ class PredictedSurface(Surface):
         rotation: [3, 3], x_normalized = rotation @ x_model.
         half_side: of the model's box, model units.
         step: of the renderer of the sparse stage, model units.
+        predicts_materials: whether its appearance holds materials.
     """
 
     field: TwoLevelField
@@ -113,6 +119,7 @@ class PredictedSurface(Surface):
     rotation: NDArray[np.float64]
     half_side: float
     step: float
+    predicts_materials: bool = False
 
     def signed_distance(self, points: Tensor) -> Tensor:
         """Signed distance [n] of the field."""
@@ -122,6 +129,11 @@ class PredictedSurface(Surface):
     def appearance(self) -> PointFunction:
         """The predicted color, or color and materials."""
         return lambda points: self._evaluate(self.field.appearance, points)
+
+    @property
+    def materials(self) -> PointFunction | None:
+        """The predicted materials, if the network predicts any."""
+        return self.appearance if self.predicts_materials else None
 
     @torch.no_grad()
     def _evaluate(self, function: PointFunction, points: Tensor) -> Tensor:

@@ -39,13 +39,32 @@ class Texels:
         index: row-major texel index, row 0 at v = 1, [n].
         positions: model space, [n, 3].
         normals: unit, [n, 3].
+        corners: vertices of the face, [n, 3].
+        weights: barycentric, of the corners, [n, 3].
         size: side of the texture.
     """
 
     index: torch.Tensor
     positions: torch.Tensor
     normals: torch.Tensor
+    corners: torch.Tensor
+    weights: torch.Tensor
     size: int
+
+    def interpolate(self, values: torch.Tensor) -> torch.Tensor:
+        """Vertex values [vertices, channels] at the texels, [n, channels]."""
+        return (values[self.corners] * self.weights[..., None]).sum(dim=1)
+
+    def part(self, chosen: slice) -> Texels:
+        """Some of the texels."""
+        return Texels(
+            self.index[chosen],
+            self.positions[chosen],
+            self.normals[chosen],
+            self.corners[chosen],
+            self.weights[chosen],
+            self.size,
+        )
 
 
 def texels_of(unwrapped: UnwrappedMesh, size: int, device: torch.device) -> Texels:
@@ -62,6 +81,8 @@ def texels_of(unwrapped: UnwrappedMesh, size: int, device: torch.device) -> Texe
         index=fragments.pixel,
         positions=(vertices[corners] * weights).sum(dim=1),
         normals=F.normalize((normals[corners] * weights).sum(dim=1), dim=1),
+        corners=corners,
+        weights=fragments.barycentric,
         size=size,
     )
 

@@ -11,12 +11,13 @@ import numpy as np
 from PIL import Image
 
 from ..mesh.glb import write_glb
-from ..mesh.preview import render_unlit
+from ..mesh.preview import render_mesh
 from .scores import ImageScores, mean_scores, score_image
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ..materials.surface_materials import SurfaceMaterials
     from ..mesh.glb import Textures
     from ..mesh.surfaces import Surface
     from ..mesh.triangle_mesh import UnwrappedMesh
@@ -36,6 +37,7 @@ class Result:
         textures: of its one material.
         views: it was made from.
         normalization: from their world to the normalized frame.
+        materials: estimated ones; with them the result is scored under the light of the views.
     """
 
     surface: Surface
@@ -43,6 +45,7 @@ class Result:
     textures: Textures
     views: Views
     normalization: Normalization
+    materials: SurfaceMaterials | None = None
 
     def write(self, folder: Path, report: Report, progress: Progress) -> None:
         """Write all files into a result folder, and their counts and scores into the report."""
@@ -69,7 +72,10 @@ class Result:
         for number, view in enumerate(self.views.views):
             progress.report("write", 0.4 + 0.6 * number / len(self.views.views), "scores")
             pose = self.normalization.apply_to_pose(view.camera_to_world)
-            render = render_unlit(self.mesh, self.textures.base_color, view.intrinsics, pose)
+            response = self.materials.response_in(number) if self.materials else None
+            render = render_mesh(
+                self.mesh, self.textures.base_color, view.intrinsics, pose, response
+            )
             if number == 0:
                 Image.fromarray(np.rint(render * 255).astype(np.uint8)).save(folder / "preview.png")
             truth = np.concatenate([view.image, view.mask[..., None]], axis=2)

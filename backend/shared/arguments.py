@@ -55,4 +55,4 @@ def add_reconstruct_options(parser: argparse.ArgumentParser) -> None:
     add("--device", default="auto", help="auto, cpu, cuda, cuda:0 …")
     add("--texture-size", type=positive_integer, default=2048, help="side in texels")
     add("--faces", type=positive_integer, default=50_000, help="approximate number of triangles")
-    add("--material", choices=("rgb", "pbr"), default="rgb")
+    add("--material", choices=("auto", "rgb", "pbr"), default="auto")

@@ -78,6 +78,8 @@ class Capture:
         frames: in the order of the file.
         bounding_sphere: of the object, if capture.json has it.
         environment: the environment light as an equirectangular .hdr, if there is one.
+        lamps: how many lamps lit the views besides; their light depends on where the object is,
+            and a panorama seen from its center is wrong for them.
         warnings: for the user.
     """
 
@@ -85,7 +87,13 @@ class Capture:
     frames: tuple[Frame, ...]
     bounding_sphere: BoundingSphere | None
     environment: Path | None
+    lamps: int
     warnings: tuple[str, ...]
+
+    @property
+    def known_light(self) -> Path | None:
+        """The environment, if it is all the light there is."""
+        return self.environment if self.lamps == 0 else None
 
 
 @dataclass(frozen=True)
@@ -142,6 +150,7 @@ def read_capture(path: Path) -> Capture:
         frames=frames,
         bounding_sphere=_bounding_sphere(folder),
         environment=environment if environment.is_file() else None,
+        lamps=_lamps(folder),
         warnings=tuple(warnings),
     )
 
@@ -380,6 +389,13 @@ def _bounding_sphere(folder: Path) -> BoundingSphere | None:
             "Give it a center of three numbers and a radius above zero, or remove it.",
         )
     return BoundingSphere((x, y, z), radius)
+
+
+def _lamps(folder: Path) -> int:
+    """The number of lamps that capture.json mentions; 0 where it mentions none."""
+    lighting = read_capture_json(folder).get("lighting")
+    lamps = lighting.get("lamps", 0) if isinstance(lighting, dict) else 0
+    return lamps if isinstance(lamps, int) else 0
 
 
 def _frame_values(frame: Frame, folder: Path) -> Values:

@@ -23,6 +23,7 @@ TYPICAL_SECONDS = {
         "hull": 1.0,
         "refine": 35.0,
         "mesh": 4.0,
+        "materials": 10.0,
         "texture": 6.0,
         "write": 3.0,
     },

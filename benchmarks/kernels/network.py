@@ -77,7 +77,7 @@ def run_network(views: Views, config: ModelConfig, device: torch.device) -> dict
         ):
             meters.append(meter)
             request = ReconstructRequest(Path(), Path(), checkpoint="random weights")
-            job = Job(request, views, normalize_scene(views), report, Progress(meter))
+            job = Job(request, views, normalize_scene(views), None, report, Progress(meter))
             predict(job, weights)
     counted, timed = meters
     stages = {

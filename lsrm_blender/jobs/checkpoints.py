@@ -46,7 +46,7 @@ class CheckpointSettings(Protocol):
     Attributes:
         checkpoint: one of `CHOICES`.
         checkpoint_folder: a folder of weights.
-        material: "rgb" or "pbr".
+        material: "auto", "rgb" or "pbr".
     """
 
     checkpoint: str
@@ -57,11 +57,6 @@ class CheckpointSettings(Protocol):
 def has_license(checkpoint: str) -> bool:
     """Whether a choice is one of the released weights, which have a license."""
     return checkpoint in (RGB, PBR)
-
-
-def has_materials(checkpoint: str) -> bool:
-    """Whether a choice may predict materials."""
-    return checkpoint in (PBR, MINI, FOLDER)
 
 
 def checkpoint_params(
@@ -88,8 +83,7 @@ def checkpoint_params(
         raise _not_accepted()
     if name != NONE:
         _check_available(name, accepted=accepted)
-    material = settings.material if has_materials(settings.checkpoint) else "rgb"
-    return {"checkpoint": name, "material": material}
+    return {"checkpoint": name, "material": settings.material}
 
 
 def _check_available(name: str, *, accepted: bool) -> None:

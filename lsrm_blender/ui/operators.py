@@ -335,7 +335,7 @@ class LSRM_OT_convert(bpy.types.Operator):
     faces: IntProperty(default=50_000, min=1)
     checkpoint: StringProperty(default="none", description="Name or folder of the weights")
     refine: StringProperty(default="auto", description="off, auto or seconds")
-    material: StringProperty(default="rgb", description="rgb or pbr")
+    material: StringProperty(default="auto", description="auto, rgb or pbr")
     force: BoolProperty(default=False)
     retry_failed: BoolProperty(default=False)
 

@@ -8,7 +8,7 @@ import bpy
 from bpy.app.translations import pgettext_iface as translate
 
 from .. import preferences
-from ..jobs.checkpoints import FOLDER, LICENSE, has_license, has_materials
+from ..jobs.checkpoints import FOLDER, LICENSE, has_license
 from .wrapped_text import draw_wrapped
 
 CHARACTERS_PER_POINT = 0.14
@@ -145,8 +145,7 @@ def _draw_weights(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     if has_license(settings.checkpoint):
         _draw_text(layout, context, LICENSE)
         _draw_acceptance(layout)
-    if has_materials(settings.checkpoint):
-        layout.prop(settings, "material")
+    layout.prop(settings, "material")
 
 
 def _draw_checkpoint(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:

@@ -82,8 +82,9 @@ class LSRM_PG_settings(bpy.types.PropertyGroup):
         name="Material",
         description="What the textures hold",
         items=(
+            ("auto", "Automatic", "PBR where the light of the views is known, else the color"),
             ("rgb", "Color", "The color of the views, with the light in it"),
-            ("pbr", "PBR", "Base color, roughness and metallic, as the network predicts them"),
+            ("pbr", "PBR", "Base color, roughness and metallic, free of the light"),
         ),
     )
     refine: EnumProperty(

@@ -81,8 +81,11 @@ GERMAN = {
     "Color": "Farbe",
     "The color of the views, with the light in it": "Die Farbe der Ansichten, mit deren Licht",
     "PBR": "PBR",
-    "Base color, roughness and metallic, as the network predicts them": (
-        "Grundfarbe, Rauheit und Metall, wie das Netz sie vorhersagt"
+    "PBR where the light of the views is known, else the color": (
+        "PBR, wo das Licht der Ansichten bekannt ist, sonst die Farbe"
+    ),
+    "Base color, roughness and metallic, free of the light": (
+        "Grundfarbe, Rauheit und Metall, ohne das Licht"
     ),
     "Refine": "Verfeinern",
     "Fit the result to the views: sharper, and about half a minute longer": (

@@ -248,6 +248,11 @@ class ModelConfig:
             )
 
     @property
+    def predicts_materials(self) -> bool:
+        """Whether the field holds base color, roughness and metallic."""
+        return self.sparse.decoder.prediction != "rgb"
+
+    @property
     def half_side(self) -> float:
         """Half the side of the volumes' cube."""
         return BOX_MARGIN * self.radius

@@ -245,17 +245,18 @@ def test_materials_need_weights_that_predict_them(capture, checkpoint, tmp_path)
 
 def test_refinement_keeps_the_materials(monkeypatch, tmp_path):
     """What is fitted is shape and color: predicted materials stay those of the network."""
-    start, fitted = FittedSurface(_Ramp()), _Ramp()
+    start = PredictedSurface(_Ramp(), torch.device("cpu"), np.eye(3), 0.525, 0.01, True)  # noqa: FBT003
+    fitted = _Ramp()
     run = SimpleNamespace(run=lambda *_: fitted)
     monkeypatch.setattr("backend.pipeline.Refinement", lambda *_: run)
     decoded = []
     monkeypatch.setattr("backend.pipeline.decode_textures", lambda *given: decoded.append(given))
     request = ReconstructRequest(tmp_path, tmp_path, checkpoint="x", material="pbr", refine="auto")
     report = Report(request={}, device="cpu", checkpoint={})
-    job = Job(request, Views((), None, ()), None, report, Progress())
+    job = Job(request, Views((), None, ()), None, None, report, Progress())
     surface = refine(job, start)
     assert surface == FittedSurface(fitted)
-    bake_textures(job, None, surface, start)
+    bake_textures(job, None, surface, start, None)
     points = torch.rand(3, 3)
     assert torch.equal(decoded[0][1](points), start.field.appearance(points))
 

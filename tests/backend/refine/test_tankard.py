@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backend.mesh.preview import render_unlit
+from backend.mesh.preview import render_mesh
 from backend.pipeline import (
     MAX_IMAGE_SIZE,
     Job,
@@ -39,18 +39,20 @@ def test_refinement_explains_unused_photographs_better(shared, tmp_path) -> None
         read_view(frame, max_size=SIZE) for number, frame in enumerate(frames) if number not in used
     ]
     normalization, report = normalize_scene(views), Report(request={}, device="cpu", checkpoint={})
-    job = Job(ReconstructRequest(tmp_path, tmp_path), views, normalization, report, Progress())
+    job = Job(
+        ReconstructRequest(tmp_path, tmp_path), views, normalization, None, report, Progress()
+    )
     hull = carve(job)
     fitted = refine(job, hull)
     decibels = {}
     for name, surface in (("hull", hull), ("fitted", fitted)):
         mesh = extract_mesh(job, surface)
-        textures = bake_textures(job, mesh, surface, hull)
+        textures = bake_textures(job, mesh, surface, hull, None)
         common = either = 0
         found = []
         for view in unused:
             pose = normalization.apply_to_pose(view.camera_to_world)
-            render = render_unlit(mesh, textures.base_color, view.intrinsics, pose)
+            render = render_mesh(mesh, textures.base_color, view.intrinsics, pose)
             covered, true = render[..., 3] >= 0.5, view.mask >= 0.5
             common += (covered & true).sum()
             either += (covered | true).sum()

@@ -1,0 +1,143 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Environment light: radiance from all directions, as a picture, as cells, and prefiltered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from .ggx import half_vectors
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+MIRROR_ROUGHNESS = 0.12
+"""Below it a lobe is narrower than a pixel of the largest picture that is filtered."""
+
+MIRROR_HEIGHT = 256
+
+
+@dataclass(frozen=True)
+class LightCells:
+    """The environment as a few distant lights of the same total flux.
+
+    Attributes:
+        directions: towards the centroid of the light, unit, [cells, 3].
+        flux: radiance times solid angle, linear RGB, [cells, 3].
+        solid_angles: [cells], together 4 pi.
+    """
+
+    directions: Floats
+    flux: Floats
+    solid_angles: Floats
+
+
+@dataclass(frozen=True)
+class EnvironmentMap:
+    """An equirectangular picture of distant light, in Blender's mapping and world axes.
+
+    The column is 0.5 - atan2(y, x) / 2 pi of the width, the row 0.5 - asin(z) / pi of the height.
+
+    Attributes:
+        radiance: linear RGB, [height, width, 3], row 0 on top.
+    """
+
+    radiance: NDArray[Any]
+
+    def sample(self, directions: Floats) -> Floats:
+        """Radiance [..., 3] from directions [..., 3], bilinear."""
+        height, width = self.radiance.shape[:2]
+        x, y, z = np.moveaxis(directions, -1, 0)
+        column = (0.5 - np.arctan2(y, x) / (2.0 * np.pi)) * width - 0.5
+        row = (0.5 - np.arctan2(z, np.hypot(x, y)) / np.pi) * height - 0.5
+        left, top = np.floor(column).astype(int), np.floor(row).astype(int)
+        across, down = (column - left)[..., None], (row - top)[..., None]
+        columns = left % width, (left + 1) % width
+        rows = np.clip(top, 0, height - 1), np.clip(top + 1, 0, height - 1)
+        upper, lower = (
+            self.radiance[r, columns[0]] * (1 - across) + self.radiance[r, columns[1]] * across
+            for r in rows
+        )
+        sampled: Floats = upper * (1 - down) + lower * down
+        return sampled
+
+    def shrunk(self, height: int) -> EnvironmentMap:
+        """The picture averaged down to at most so many rows, by a whole factor."""
+        factor = max(1, self.radiance.shape[0] // height)
+        rows, columns = (size // factor for size in self.radiance.shape[:2])
+        parts = self.radiance[: rows * factor, : columns * factor]
+        parts = parts.reshape(rows, factor, columns, factor, 3)
+        return EnvironmentMap(parts.mean(axis=(1, 3)))
+
+    def cells(self, count: int) -> LightCells:
+        """Sum the pixels into cells around evenly spread directions.
+
+        Args:
+            count: number of cells.
+        """
+        directions, solid_angles = pixel_directions(*self.radiance.shape[:2])
+        pixels, centers = directions.reshape(-1, 3), fibonacci_directions(count)
+        cell = cKDTree(centers).query(pixels)[1]
+        light = (self.radiance * solid_angles[..., None]).reshape(-1, 3).astype(np.float64)
+
+        def summed(values: Floats) -> Floats:
+            columns = [np.bincount(cell, column, count) for column in values.T]
+            return np.stack(columns, axis=1)
+
+        centroid = summed(pixels * light.sum(axis=1, keepdims=True))
+        length = np.linalg.norm(centroid, axis=1, keepdims=True)
+        centroid = np.where(length > 0, centroid / np.maximum(length, 1e-30), centers)
+        sizes: Floats = np.bincount(cell, solid_angles.ravel(), count).astype(np.float64)
+        return LightCells(centroid, summed(light), sizes)
+
+    def prefiltered(self, roughness: float) -> EnvironmentMap:
+        """Radiance reflected by a GGX lobe around each direction, seen along its axis.
+
+        Karis 2013, eq. (8): normal, view and reflected direction are taken to be the same.
+
+        Args:
+            roughness: perceptual, its square is the GGX alpha.
+        """
+        if roughness < MIRROR_ROUGHNESS:
+            return self.shrunk(MIRROR_HEIGHT)
+        height = 64 if roughness < 0.5 else 32
+        source = self.shrunk(128 if roughness < 0.3 else 64)
+        axis, _ = pixel_directions(height, 2 * height)
+        steep = np.abs(axis[..., 2:]) < 0.9
+        tangent = np.cross(np.where(steep, [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]), axis)
+        tangent /= np.linalg.norm(tangent, axis=-1, keepdims=True)
+        bitangent = np.cross(axis, tangent)
+        total, weight = np.zeros_like(axis), 0.0
+        half = half_vectors(roughness, 128)
+        for x, y, z in 2.0 * half[:, 2:] * half - [0.0, 0.0, 1.0]:
+            if z > 0:
+                total += z * source.sample(tangent * x + bitangent * y + axis * z)
+                weight += z
+        return EnvironmentMap(total / weight)
+
+
+def pixel_directions(height: int, width: int) -> tuple[Floats, Floats]:
+    """Unit directions [height, width, 3] and solid angles [height, width] of pixel centers."""
+    latitude = (0.5 - (np.arange(height) + 0.5) / height) * np.pi
+    longitude = (0.5 - (np.arange(width) + 0.5) / width) * 2.0 * np.pi
+    flat = np.cos(latitude)[:, None]
+    up = np.broadcast_to(np.sin(latitude)[:, None], (height, width))
+    directions = np.stack([flat * np.cos(longitude), flat * np.sin(longitude), up], axis=-1)
+    bands = np.sin(latitude + 0.5 * np.pi / height) - np.sin(latitude - 0.5 * np.pi / height)
+    return directions, np.broadcast_to(bands[:, None] * (2.0 * np.pi / width), (height, width))
+
+
+def fibonacci_directions(count: int) -> Floats:
+    """Evenly spread unit directions, [count, 3]."""
+    index = np.arange(count) + 0.5
+    z, angle = 1.0 - 2.0 * index / count, np.pi * (1.0 + 5.0**0.5) * index
+    flat = np.sqrt(1.0 - z * z)
+    return np.stack([flat * np.cos(angle), flat * np.sin(angle), z], axis=1)

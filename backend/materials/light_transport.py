@@ -1,0 +1,122 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The light that reaches each vertex: from the environment, shadowed, and by one bounce.
+
+What a ray from a vertex hits is taken to shine with the radiance that the views saw there, which
+holds all further bounces.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .ggx import lobe_sharpness
+from .observations import above
+from .ray_caster import NO_HIT
+from .spherical_harmonics import basis, gaussian_attenuation
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..shared.progress import Progress
+    from .environment_map import EnvironmentMap
+    from .ray_caster import RayCaster
+    from .surface_graph import SurfaceGraph
+
+    Floats = NDArray[np.float64]
+
+CELLS = 256
+SMOOTHING_ROUNDS = 2
+
+
+@dataclass(frozen=True)
+class LightTransport:
+    """Light at the vertices of a surface.
+
+    Attributes:
+        environment: the distant light.
+        normals: shading normals, unit, [vertices, 3].
+        irradiance: linear RGB, [vertices, 3].
+        openness: spherical harmonics of where the environment is visible, [vertices, 16].
+        bounce: spherical harmonics of radiance from the surface itself, [vertices, 16, 3].
+    """
+
+    environment: EnvironmentMap
+    normals: Floats
+    irradiance: Floats
+    openness: Floats
+    bounce: Floats
+
+    def reflected(self, direction: Floats, roughness: float) -> Floats:
+        """Radiance in the mirrored lobe of a roughness, [vertices, views, 3].
+
+        Args:
+            direction: towards the viewer, unit, [vertices, views, 3].
+            roughness: of the lobe.
+        """
+        normals = self.normals[:, None]
+        mirrored = 2.0 * (direction * normals).sum(axis=-1, keepdims=True) * normals - direction
+        functions = basis(mirrored) * gaussian_attenuation(lobe_sharpness(roughness))
+        open_share = np.einsum("nvs,ns->nv", functions, self.openness).clip(0.0, 1.0)
+        bounced = np.einsum("nvs,nsc->nvc", functions, self.bounce).clip(0.0)
+        light = self.environment.prefiltered(roughness).sample(mirrored)
+        reflected: Floats = light * open_share[..., None] + bounced
+        return reflected
+
+
+def trace_light(
+    graph: SurfaceGraph,
+    rays: RayCaster,
+    environment: EnvironmentMap,
+    radiance: Floats,
+    progress: Progress,
+) -> LightTransport:
+    """Cast a ray from every vertex towards every cell of the environment.
+
+    Args:
+        graph: of the mesh, in the axes of the environment.
+        rays: against the same mesh.
+        environment: the light.
+        radiance: of the surface as the views show it, [vertices, 3].
+        progress: checked for cancel.
+    """
+    cells = environment.cells(CELLS)
+    normals, count = graph.shading_normals, len(graph.mesh.vertices)
+    functions = basis(cells.directions) * cells.solid_angles[:, None]
+    irradiance = np.zeros((count, 3))
+    openness = np.zeros((count, functions.shape[1]))
+    bounce = np.zeros((count, functions.shape[1], 3))
+    for cell, direction in enumerate(cells.directions):
+        progress.check()
+        cosine = normals @ direction
+        facing = np.flatnonzero(cosine > 0)
+        visible = np.ones(count, dtype=bool)  # below the horizon as above: a lobe ends there
+        bounced = np.zeros((count, 3))
+        blocked, seen = _bounced(graph, rays, direction, facing, radiance)
+        visible[blocked], bounced[blocked] = False, seen
+        light = visible[:, None] * cells.flux[cell] + cells.solid_angles[cell] * bounced
+        irradiance += cosine.clip(0.0)[:, None] * light
+        openness += visible[:, None] * functions[cell]
+        bounce += functions[cell][None, :, None] * bounced[:, None]
+    smooth = graph.smoothed(irradiance, SMOOTHING_ROUNDS)
+    return LightTransport(environment, normals, smooth, openness, bounce)
+
+
+def _bounced(
+    graph: SurfaceGraph,
+    rays: RayCaster,
+    direction: Floats,
+    facing: NDArray[np.int64],
+    radiance: Floats,
+) -> tuple[NDArray[np.int64], Floats]:
+    """The vertices from which a direction is blocked, and the radiance [n, 3] of what they see."""
+    origins = above(graph, direction)[facing]
+    face = rays.first_hit(origins, np.broadcast_to(direction, origins.shape))
+    hit = face != NO_HIT
+    seen = radiance[graph.mesh.faces[face[hit]]].mean(axis=1)
+    from_behind = graph.mesh.face_cross[face[hit]] @ direction > 0
+    seen[from_behind] = 0.0
+    return facing[hit], seen

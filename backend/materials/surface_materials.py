@@ -1,0 +1,43 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A mesh with the material of each vertex."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from ..mesh.preview import LinearResponse
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..mesh.triangle_mesh import UnwrappedMesh
+    from .fitting import VertexMaterials
+
+
+@dataclass(frozen=True)
+class SurfaceMaterials:
+    """The materials of an unwrapped mesh.
+
+    Attributes:
+        mesh: with shading normals.
+        welded: the vertex of `materials` of every vertex of the mesh, [vertices].
+        materials: per welded vertex.
+    """
+
+    mesh: UnwrappedMesh
+    welded: NDArray[np.int64]
+    materials: VertexMaterials
+
+    def response_in(self, view: int) -> LinearResponse:
+        """How the mesh answers to its light in an input view."""
+        response = self.materials.response
+        gain, offset = (
+            torch.from_numpy(values[self.welded, view]).float()
+            for values in (response.gain, response.offset)
+        )
+        return LinearResponse(gain, offset)
