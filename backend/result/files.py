@@ -64,7 +64,7 @@ class Result:
             "faces": len(self.mesh.mesh.faces),
         }
         mean = mean_scores(self._score(folder, progress))
-        report.metrics = {key: round(value, 4) for key, value in asdict(mean).items()}
+        report.metrics |= {key: round(value, 4) for key, value in asdict(mean).items()}
 
     def _score(self, folder: Path, progress: Progress) -> list[ImageScores]:
         """Render the result from its input views: the scores, and the first as preview.png."""
