@@ -1,19 +1,19 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Material textures: the base color of every texel, solved from the views that see it best."""
+"""Material textures: every view becomes a picture of base color, and these are projected."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from ..mesh.glb import Textures
-from ..mesh.photo_projection import PhotoProjector, ProjectionSettings
+from ..mesh.photo_projection import PhotoProjector, ProjectionSettings, project_colors
 from ..mesh.texture import spread, texels_of
-from ..mesh.view_geometry import sample_image
+from ..mesh.view_geometry import Camera, render_geometry
 from ..shared.srgb import linear_to_srgb, srgb_to_linear
 from .observations import SATURATED, SATURATED_TRUST
 
@@ -21,46 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-    from torch import Tensor
 
-    from ..mesh.texture import Texels
-    from ..mesh.triangle_mesh import UnwrappedMesh
+    from ..mesh.view_geometry import RenderedGeometry
     from ..shared.cameras import Normalization
     from ..shared.progress import Progress
     from ..views.views import View
-    from .fitting import VertexMaterials
     from .surface_materials import SurfaceMaterials
 
-TEXELS_PER_CHUNK = 1 << 16
-
-VIEWS_PER_TEXEL = 4
-
 RIDGE = 0.02
-"""Weight of the vertex's base color, as a share of what the views weigh."""
+"""Weight of the base color of the vertices, relative to the light of an average pixel."""
 
-OUTLIER = 0.15
-"""Difference of displayed color at which a view weighs half."""
-
-
-@dataclass(frozen=True)
-class _VertexData:
-    """The materials at the vertices of the unwrapped mesh, as float32 tensors.
-
-    Attributes:
-        base_color: [vertices, 3].
-        gain: [vertices, views, 3].
-        offset: [vertices, views, 3].
-    """
-
-    base_color: Tensor
-    gain: Tensor
-    offset: Tensor
-
-    @classmethod
-    def of(cls, materials: VertexMaterials, welded: NDArray[np.int64]) -> _VertexData:
-        response = materials.response
-        arrays = (materials.base_color, response.gain, response.offset)
-        return cls(*(torch.from_numpy(each[welded]).float() for each in arrays))
+LEAST_TRUST = 0.02
 
 
 def bake_materials(
@@ -79,80 +50,76 @@ def bake_materials(
         size: of the textures.
         progress: receives fractions of the stage `texture`.
     """
-    mesh, welded, materials = surface.mesh, surface.welded, surface.materials
-    texels = texels_of(mesh, size, torch.device("cpu"))
-    projectors = _linear_projectors(mesh, views, normalization, progress)
-    data = _VertexData.of(materials, welded)
-    colors = []
-    for first in range(0, len(texels.index), TEXELS_PER_CHUNK):
-        progress.report("texture", 0.3 + 0.6 * first / len(texels.index), "solving base color")
-        part = slice(first, first + TEXELS_PER_CHUNK)
-        colors.append(_solve_texels(texels.part(part), projectors, data))
-    linear = torch.cat(colors).clamp(0.0, 1.0).numpy()
-    scalars = np.stack([materials.roughness, materials.metallic], axis=1)[welded]
-    scalars = texels.interpolate(torch.from_numpy(scalars).float()).numpy()
-    image = spread(np.concatenate([linear_to_srgb(linear), scalars], axis=1), texels)
+    materials, settings = surface.materials, ProjectionSettings()
+    texels = texels_of(surface.mesh, size, torch.device("cpu"))
+    projectors = []
+    for number, view in enumerate(views):
+        progress.report("texture", 0.3 * number / len(views), "taking the light out of the views")
+        projectors.append(_projector(surface, view, number, normalization))
+    progress.report("texture", 0.3, "projecting the views")
+    colors, seen = project_colors(texels.positions, texels.normals, projectors, settings, progress)
+    progress.report("texture", 0.9, "filling what no view shows")
+    scalars = np.stack([materials.roughness, materials.metallic], axis=1)
+    display = linear_to_srgb(materials.base_color.clip(0.0, 1.0))
+    vertices = torch.from_numpy(np.concatenate([display, scalars], axis=1)[surface.welded])
+    values = texels.interpolate(vertices.float())
+    values[:, :3] = torch.where(seen[:, None], colors, values[:, :3])
+    image = spread(values.numpy(), texels)
     specular = 1.0 if materials.specular else 0.0
     return Textures(image[..., :3], image[..., 3], image[..., 4], specular)
 
 
-def _linear_projectors(
-    unwrapped: UnwrappedMesh,
-    views: Sequence[View],
-    normalization: Normalization,
-    progress: Progress,
-) -> list[PhotoProjector]:
-    """The views in linear light, ready to be projected."""
-    settings, device = ProjectionSettings(), torch.device("cpu")
-    projectors = []
-    for number, view in enumerate(views):
-        progress.report("texture", 0.3 * number / len(views), "projecting the views")
-        linear = replace(view, image=srgb_to_linear(view.image))
-        projectors.append(
-            PhotoProjector.from_view(linear, normalization, unwrapped.mesh, settings, device)
-        )
-    return projectors
-
-
-def _solve_texels(texels: Texels, projectors: list[PhotoProjector], data: _VertexData) -> Tensor:
-    """Linear base color [n, 3] of some texels.
-
-    A closed form per channel; views far from the first solution then weigh less.
-    """
-    settings = ProjectionSettings()
-    rated = [each.weight(texels.positions, texels.normals, settings) for each in projectors]
-    weights, chosen = torch.stack([weight for weight, _ in rated]).topk(
-        min(VIEWS_PER_TEXEL, len(projectors)), dim=0
+def _projector(
+    surface: SurfaceMaterials, view: View, number: int, normalization: Normalization
+) -> PhotoProjector:
+    """A view of base color, trusted where its light is strong and not saturated."""
+    device = torch.device("cpu")
+    pose = normalization.apply_to_pose(view.camera_to_world)
+    geometry = render_geometry(surface.mesh.mesh, Camera.from_pose(view.intrinsics, pose, device))
+    base, trust = base_color_view(surface, view, number, geometry)
+    projector = PhotoProjector.from_view(
+        replace(view, image=base), normalization, surface.mesh.mesh, ProjectionSettings(), device
     )
-    radiance = weights.new_zeros(*chosen.shape, 3)
-    for number, (projector, (_, pixels)) in enumerate(zip(projectors, rated, strict=True)):
-        slot, texel = torch.nonzero(chosen == number, as_tuple=True)
-        radiance[slot, texel] = sample_image(projector.colors, pixels[texel])
-    weights = weights / weights.sum(dim=0).clamp_min(1e-12)
-    saturated = radiance.amax(dim=2) > float(srgb_to_linear(np.array(SATURATED)))
-    weights = torch.where(saturated, weights * SATURATED_TRUST, weights)
-    gain = _of_views(texels, data.gain, chosen)
-    offset = _of_views(texels, data.offset, chosen)
-    vertex_color = texels.interpolate(data.base_color)
-    base = _solve(gain, radiance - offset, weights[..., None], radiance, vertex_color)
-    error = _displayed(base * gain + offset) - _displayed(radiance)
-    robust = weights / (1.0 + (error.norm(dim=2) / OUTLIER) ** 2)
-    return _solve(gain, radiance - offset, robust[..., None], radiance, vertex_color)
+    limits = torch.stack([projector.limits[0], projector.limits[1] * torch.from_numpy(trust)])
+    return replace(projector, limits=limits)
 
 
-def _of_views(texels: Texels, values: Tensor, chosen: Tensor) -> Tensor:
-    """Vertex values [vertices, views, 3] at texels in their chosen views [slots, n]."""
-    corners = values[texels.corners[None], chosen[..., None]]
-    return (corners * texels.weights[None, ..., None]).sum(dim=2)
+def base_color_view(
+    surface: SurfaceMaterials, view: View, number: int, geometry: RenderedGeometry
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What a view would show without light, and how sure that is.
 
+    Radiance is gain * base_color + offset: solved pixel by pixel, with the base color of the
+    vertices as a weak prior, since little light says little.
 
-def _solve(gain: Tensor, light: Tensor, weights: Tensor, radiance: Tensor, prior: Tensor) -> Tensor:
-    """The base color [n, 3] with the least error over the first axis, drawn to a prior."""
-    weights = weights / (radiance + 0.03) ** 1.1
-    power = (weights * gain**2).sum(dim=0)
-    ridge = RIDGE * power + 1e-6
-    return (((weights * gain * light).sum(dim=0) + ridge * prior) / (power + ridge)).clamp(0.0, 1.0)
+    Args:
+        surface: the mesh and its materials.
+        view: with its image.
+        number: of the view among those that the materials are estimated from.
+        geometry: the mesh as the view sees it.
 
-
-def _displayed(linear: Tensor) -> Tensor:
-    return linear.clamp(0.0, 1.0) ** (1 / 2.2)
+    Returns:
+        Base color [height, width, 3] as sRGB; trust [height, width], around 1. Where the mesh is
+        not seen, the image as it is and no trust.
+    """
+    seen = geometry.fragments
+    corners = torch.from_numpy(surface.mesh.mesh.faces)[seen.face]
+    response = surface.response_in(number)
+    vertices = torch.from_numpy(surface.materials.base_color[surface.welded]).float()
+    gain, offset, prior = (
+        (values[corners] * seen.barycentric[..., None]).sum(dim=1).numpy()
+        for values in (response.gain, response.offset, vertices)
+    )
+    pixel = seen.pixel.numpy()
+    display = view.image.reshape(-1, 3).copy()
+    radiance = srgb_to_linear(display[pixel])
+    power = gain.mean(axis=1) ** 2
+    typical = max(float(np.median(power)), 1e-8) if len(power) else 1.0
+    ridge = RIDGE * typical
+    base = (gain * (radiance - offset) + ridge * prior) / (gain**2 + ridge)
+    sure = np.clip(power / typical, LEAST_TRUST, None)
+    sure = np.where(display[pixel].max(axis=1) > SATURATED, sure * SATURATED_TRUST, sure)
+    display[pixel] = linear_to_srgb(base.clip(0.0, 1.0))
+    trust = np.zeros(len(display), dtype=np.float32)
+    trust[pixel] = sure
+    return display.reshape(view.image.shape), trust.reshape(view.image.shape[:2])

@@ -55,17 +55,6 @@ class Texels:
         """Vertex values [vertices, channels] at the texels, [n, channels]."""
         return (values[self.corners] * self.weights[..., None]).sum(dim=1)
 
-    def part(self, chosen: slice) -> Texels:
-        """Some of the texels."""
-        return Texels(
-            self.index[chosen],
-            self.positions[chosen],
-            self.normals[chosen],
-            self.corners[chosen],
-            self.weights[chosen],
-            self.size,
-        )
-
 
 def texels_of(unwrapped: UnwrappedMesh, size: int, device: torch.device) -> Texels:
     """Rasterize the UV layout into a `size` x `size` texture."""
