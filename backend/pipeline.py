@@ -239,8 +239,10 @@ def bake_textures(
     views, size, progress = job.views.views, job.request.texture_size, job.progress
     with job.stage("texture"):
         if materials:
+            job.report.material = "pbr"
             return bake_materials(materials, views, job.normalization, size, progress)
         if job.request.material != "rgb" and start.materials:
+            job.report.material = "pbr"
             return decode_textures(mesh, start.materials, size, progress)
         colors = bake_base_color(mesh, views, job.normalization, size, progress, surface.appearance)
         return plain_dielectric(colors)

@@ -82,7 +82,7 @@ def main() -> int:
         sys.stderr.write(f"{name}\n")
         rows[name] = _run_object(asset, arguments.work / name, arguments)
     document = {
-        "what": "novel views scored unlit by `lsrm_blender evaluate`; 16 views of 256 px",
+        "what": "novel views, colors unlit and materials lit, by `evaluate`; 16 views of 256 px",
         "refine": arguments.refine,
         "material": arguments.material,
         "relight": [Path(light).name for light in arguments.relight],

@@ -54,6 +54,7 @@ class Report:
         request: the options.
         device: where it ran.
         checkpoint: name and hash of the weights, or `none`.
+        material: what the textures hold, `rgb` or `pbr`.
         stages: in the order they ran.
         counts: sizes of what came out: views, vertices, faces.
         metrics: scores of the result on the input views.
@@ -63,6 +64,7 @@ class Report:
     request: dict[str, Any]
     device: str
     checkpoint: dict[str, str]
+    material: str = "rgb"
     stages: list[Stage] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
+from ...backend.shared.capture_format import ENVIRONMENT_NAME
 from ...backend.shared.errors import BadCapture
 from ...backend.shared.terminal import say
 from ..scene import capture as capturing
@@ -144,8 +145,14 @@ def _from_view(text: str | None) -> tuple[Path, int] | None:
 
 def evaluate(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     """Scores on the held-out views, printed and as JSON."""
-    mesh = arguments.mesh or read_result(arguments.result).mesh
-    shading = evaluating.Shading(arguments.shading, arguments.environment)
+    mesh, kind = arguments.mesh, arguments.shading
+    if mesh is None:
+        result = read_result(arguments.result)
+        mesh = result.mesh
+        light_known = (arguments.views / ENVIRONMENT_NAME).is_file()
+        if kind == "auto" and light_known and result.report.get("material") == "pbr":
+            kind = "lit"  # a base color without its light does not look like the views
+    shading = evaluating.Shading("unlit" if kind == "auto" else kind, arguments.environment)
     scores = evaluating.evaluate(
         arguments.views, mesh, shading, arguments.write_comparison, progress
     )

@@ -212,9 +212,10 @@ def _add_evaluate(commands: Any) -> None:
     add("result", type=Path, help="a result folder, or any 3D file in the capture's coordinates")
     add(
         "--shading",
-        choices=("unlit", "lit", "passes"),
-        default="unlit",
-        help="passes scores materials and normals; the capture needs --passes",
+        choices=("auto", "unlit", "lit", "passes"),
+        default="auto",
+        help="auto: materials under the light of the capture, colors unlit; "
+        "passes: materials and normals",
     )
     add(
         "--environment",

@@ -64,6 +64,14 @@ def scores_of(views, lsrm_blender):
     return run
 
 
+@pytest.mark.parametrize(("material", "shading"), [("pbr", "lit"), ("rgb", "unlit")])
+def test_a_result_is_shown_as_what_its_textures_hold(make_mesh, scores_of, material, shading):
+    """Materials are compared under the light of the views, colors that hold it as they are."""
+    mesh = make_mesh(*TRUE)
+    mesh.with_name("report.json").write_text(json.dumps({"material": material}))
+    assert scores_of(mesh.parent)["mean"] == scores_of(mesh, "--shading", shading)["mean"]
+
+
 def test_scores_under_another_light(make_mesh, scores_of):
     """Under the light of the relit views the true material is right and another one is not."""
     relit = ("--shading", "lit", "--environment", "studio")
