@@ -64,7 +64,7 @@ class ReconstructRequest:
             _refuse("material", self.material, f"Use one of {', '.join(MATERIALS)}.")
 
     def check_light(self, *, known: bool) -> None:
-        """Refuse to request materials where nothing tells them from the light.
+        """Refuse to request materials where nothing separates them from the light.
 
         Args:
             known: whether the light of the views is.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rooms and their doors: who may import whom, no cycle of folders, no crowded folder."""
+"""Rooms and doors: what each room may import, no cycle of folders, no crowded folder."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NEVER_IN_BACKEND = {"bpy", "mathutils", "lsrm_blender", "benchmarks", "tests"}
 
 @pytest.fixture(scope="module")
 def files(repository):
-    """Every module of ours: its path, and the paths or outer modules that it imports."""
+    """Every module of the repository: its path, and the paths or outer modules that it imports."""
     modules = {
         path.relative_to(repository).as_posix(): path
         for room in ROOMS
@@ -46,7 +46,7 @@ def files(repository):
 
 
 def imported(node, name, modules):
-    """What one statement imports: files of ours, and names of outer modules."""
+    """What one statement imports: files of the repository, and names of outer modules."""
     if isinstance(node, ast.Import):
         bases = [(alias.name, "") for alias in node.names]
     elif isinstance(node, ast.ImportFrom):

@@ -200,7 +200,7 @@ def choose_labels(graph: SurfaceGraph, costs: Floats, base: Floats) -> NDArray[n
     Args:
         graph: of the surface.
         costs: [candidates, vertices].
-        base: linear color by which parts of the object are told apart, [vertices, 3].
+        base: linear color that separates the parts of the object, [vertices, 3].
     """
     shown = np.clip(base, 0.0, 1.0) ** (1 / DISPLAY_GAMMA)
     first, second = graph.edges.T

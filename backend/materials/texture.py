@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Material textures: every view becomes a picture of base color, and these are projected."""
+"""Material textures: views are turned into pictures of base color, and these are projected."""
 
 from __future__ import annotations
 

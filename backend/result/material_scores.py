@@ -56,7 +56,7 @@ class MaterialScores:
     Attributes:
         base_color_psnr: decibels of the base color as displayed (sRGB).
         base_color_psnr_aligned: the same after one factor for each channel, which makes up for what
-            no view can tell: how bright the light is and how bright the surface.
+            no view shows: how bright the light is and how bright the surface.
         roughness_error: mean absolute error.
         metallic_error: mean absolute error.
         normal_error_mean: in degrees.

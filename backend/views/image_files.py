@@ -110,8 +110,8 @@ def read_values(path: Path, size: tuple[int, int]) -> Coverage:
 def _low_bytes(path: Path) -> Bytes | None:
     """The low bytes [height, width, 3] of a PNG with 16-bit RGB; None for any other file.
 
-    Pillow keeps the high byte of every value only. Told that the bytes are in the other order, it
-    keeps the low one.
+    Pillow keeps the high byte of every value only. When the bytes are declared to be in the other
+    order, it keeps the low one.
     """
     with Image.open(path) as image:
         tile = image.tile[0]
