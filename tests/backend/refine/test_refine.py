@@ -375,7 +375,7 @@ def test_reconstruct_keeps_the_hull_if_it_is_better(ball_capture, tmp_path, monk
         *({"refine": value} for value in ("", "on", "0", "-1", "1.5", "1e3", "nan", " 5", "Auto")),
         {"texture_size": 15},
         {"faces": 99},
-        {"material": "pbr"},
+        {"material": "gold"},
     ],
 )
 def test_bad_requests_are_refused(tmp_path, options) -> None:

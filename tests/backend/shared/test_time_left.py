@@ -44,8 +44,8 @@ def test_skipped_stages_do_not_count():
             left.report(stage, 0.0)
             now[0] += seconds
         etas[refined] = left.report("refine" if refined else "mesh", 0.0).eta
-    assert etas[False] == pytest.approx(4.0 + 6.0 + 3.0)
-    assert etas[True] == pytest.approx(35.0 + 4.0 + 6.0 + 3.0)
+    assert etas[False] == pytest.approx(4.0 + 10.0 + 6.0 + 3.0)
+    assert etas[True] == pytest.approx(35.0 + 4.0 + 10.0 + 6.0 + 3.0)
 
 
 def test_unknown_stages_count():
