@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.spatial import cKDTree
 
+from ..shared.radiance_hdr import sample_panorama
 from .ggx import half_vectors
 
 if TYPE_CHECKING:
@@ -54,20 +56,7 @@ class EnvironmentMap:
 
     def sample(self, directions: Floats) -> Floats:
         """Radiance [..., 3] from directions [..., 3], bilinear."""
-        height, width = self.radiance.shape[:2]
-        x, y, z = np.moveaxis(directions, -1, 0)
-        column = (0.5 - np.arctan2(y, x) / (2.0 * np.pi)) * width - 0.5
-        row = (0.5 - np.arctan2(z, np.hypot(x, y)) / np.pi) * height - 0.5
-        left, top = np.floor(column).astype(int), np.floor(row).astype(int)
-        across, down = (column - left)[..., None], (row - top)[..., None]
-        columns = left % width, (left + 1) % width
-        rows = np.clip(top, 0, height - 1), np.clip(top + 1, 0, height - 1)
-        upper, lower = (
-            self.radiance[r, columns[0]] * (1 - across) + self.radiance[r, columns[1]] * across
-            for r in rows
-        )
-        sampled: Floats = upper * (1 - down) + lower * down
-        return sampled
+        return sample_panorama(self.radiance, directions)
 
     def shrunk(self, height: int) -> EnvironmentMap:
         """The picture averaged down to at most so many rows, by a whole factor."""
@@ -98,7 +87,17 @@ class EnvironmentMap:
         sizes: Floats = np.bincount(cell, solid_angles.ravel(), count).astype(np.float64)
         return LightCells(centroid, summed(light), sizes)
 
+    @cached_property
+    def _lobes(self) -> dict[float, EnvironmentMap]:
+        return {}
+
     def prefiltered(self, roughness: float) -> EnvironmentMap:
+        """The light filtered by a GGX lobe; made once for each roughness, see `filtered`."""
+        if roughness not in self._lobes:
+            self._lobes[roughness] = self.filtered(roughness)
+        return self._lobes[roughness]
+
+    def filtered(self, roughness: float) -> EnvironmentMap:
         """Radiance reflected by a GGX lobe around each direction, seen along its axis.
 
         Karis 2013, eq. (8): normal, view and reflected direction are taken to be the same.

@@ -114,13 +114,13 @@ def fit_materials(
     for material in SHINY:
         progress.check()
         fits.append(_Fit.of(material, seen, light))
-    label = choose_labels(graph, np.stack([fit.cost for fit in fits]), matt.base_color)
     costs = np.stack([fit.cost for fit in fits])
+    label = choose_labels(graph, costs, matt.base_color)
     weight = seen.weight.sum(axis=1)
     shiny_cost = np.average(costs[label, np.arange(len(label))], weights=weight)
     matt_cost = np.average(matt.cost, weights=weight)
     if matt_cost <= shiny_cost:
-        fits, label, costs = [matt], np.zeros(len(label), dtype=int), matt.cost[None]
+        fits, label = [matt], np.zeros(len(label), dtype=int)
     base = np.stack([fit.base_color for fit in fits])[label, np.arange(len(label))]
     response = fits[0].response(seen, light)
     for number in np.unique(label):

@@ -73,12 +73,12 @@ def _projector(
     surface: SurfaceMaterials, view: View, number: int, normalization: Normalization
 ) -> PhotoProjector:
     """A view of base color, trusted where its light is strong and not saturated."""
-    device = torch.device("cpu")
     pose = normalization.apply_to_pose(view.camera_to_world)
-    geometry = render_geometry(surface.mesh.mesh, Camera.from_pose(view.intrinsics, pose, device))
+    camera = Camera.from_pose(view.intrinsics, pose, torch.device("cpu"))
+    geometry = render_geometry(surface.mesh.mesh, camera)
     base, trust = base_color_view(surface, view, number, geometry)
-    projector = PhotoProjector.from_view(
-        replace(view, image=base), normalization, surface.mesh.mesh, ProjectionSettings(), device
+    projector = PhotoProjector.from_geometry(
+        replace(view, image=base), geometry, ProjectionSettings()
     )
     limits = torch.stack([projector.limits[0], projector.limits[1] * torch.from_numpy(trust)])
     return replace(projector, limits=limits)
@@ -103,11 +103,11 @@ def base_color_view(
         not seen, the image as it is and no trust.
     """
     seen = geometry.fragments
-    corners = torch.from_numpy(surface.mesh.mesh.faces)[seen.face]
+    faces = torch.from_numpy(surface.mesh.mesh.faces)
     response = surface.response_in(number)
     vertices = torch.from_numpy(surface.materials.base_color[surface.welded]).float()
     gain, offset, prior = (
-        (values[corners] * seen.barycentric[..., None]).sum(dim=1).numpy()
+        seen.interpolate(values, faces).numpy()
         for values in (response.gain, response.offset, vertices)
     )
     pixel = seen.pixel.numpy()

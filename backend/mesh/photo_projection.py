@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..shared.progress import Progress
     from ..views.views import View
     from .triangle_mesh import TriangleMesh
+    from .view_geometry import RenderedGeometry
 
 POINTS_PER_CHUNK = 1 << 17
 
@@ -77,12 +78,19 @@ class PhotoProjector:
         """Prepare a view: strip its background, find what of the mesh it sees."""
         pose = normalization.apply_to_pose(view.camera_to_world)
         camera = Camera.from_pose(view.intrinsics, pose, device)
-        depth = render_geometry(mesh, camera).depth
+        return cls.from_geometry(view, render_geometry(mesh, camera), settings)
+
+    @classmethod
+    def from_geometry(
+        cls, view: View, geometry: RenderedGeometry, settings: ProjectionSettings
+    ) -> PhotoProjector:
+        """Prepare a view that the mesh has been rendered in."""
+        depth = geometry.depth
         limits = torch.stack(
             [_farthest_visible(depth), _trust(depth, view.mask, settings.edge_pixels)]
         )
-        colors = torch.from_numpy(without_background(view)).permute(2, 0, 1).to(device)
-        return cls(camera, colors.contiguous(), limits)
+        colors = torch.from_numpy(without_background(view)).permute(2, 0, 1).to(depth.device)
+        return cls(geometry.camera, colors.contiguous(), limits)
 
     def weight(
         self, positions: torch.Tensor, normals: torch.Tensor, settings: ProjectionSettings

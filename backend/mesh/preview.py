@@ -39,10 +39,8 @@ class LinearResponse:
 
     def lit(self, display: torch.Tensor, faces: NDArray[np.int64], seen: Fragments) -> torch.Tensor:
         """Base colors of fragments [n, 3] under the light; both sRGB in 0..1."""
-        corners = torch.from_numpy(faces)[seen.face]
         gain, offset = (
-            (values[corners] * seen.barycentric[..., None]).sum(dim=1)
-            for values in (self.gain, self.offset)
+            seen.interpolate(values, torch.from_numpy(faces)) for values in (self.gain, self.offset)
         )
         base = torch.from_numpy(srgb_to_linear(display.numpy()))
         light = (base * gain + offset).clamp(0.0, 1.0)
@@ -72,8 +70,8 @@ def render_mesh(
     fine = intrinsics.scaled(intrinsics.width * per_pixel, intrinsics.height * per_pixel)
     camera = Camera.from_pose(fine, camera_to_model, torch.device("cpu"))
     seen = render_geometry(unwrapped.mesh, camera).fragments
-    uv = torch.from_numpy(unwrapped.uv).float()[torch.from_numpy(unwrapped.mesh.faces)[seen.face]]
-    at = (uv * seen.barycentric[..., None]).sum(dim=1)
+    uv = torch.from_numpy(unwrapped.uv).float()
+    at = seen.interpolate(uv, torch.from_numpy(unwrapped.mesh.faces))
     size = base_color.shape[0]
     texels = torch.stack([at[:, 0], 1 - at[:, 1]], dim=1) * size
     texture = torch.from_numpy(base_color).permute(2, 0, 1)

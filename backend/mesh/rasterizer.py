@@ -25,6 +25,10 @@ class Fragments:
     face: torch.Tensor
     barycentric: torch.Tensor
 
+    def interpolate(self, values: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
+        """Vertex values [vertices, channels] of faces [faces, 3] at fragments, [n, channels]."""
+        return (values[faces[self.face]] * self.barycentric[..., None]).sum(dim=1)
+
 
 def rasterize(corners: torch.Tensor, width: int, height: int) -> Fragments:
     """Find the pixel centers inside triangles.

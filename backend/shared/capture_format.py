@@ -142,15 +142,15 @@ def read_capture(path: Path) -> Capture:
         )
         for entry, lens in zip(entries, intrinsics, strict=True)
     )
-    environment = folder / ENVIRONMENT_NAME
+    environment, description = folder / ENVIRONMENT_NAME, read_capture_json(folder)
     for warning in warnings:
         LOGGER.warning("%s: %s", transforms, warning)
     return Capture(
         folder=folder,
         frames=frames,
-        bounding_sphere=_bounding_sphere(folder),
+        bounding_sphere=_bounding_sphere(description, folder),
         environment=environment if environment.is_file() else None,
-        lamps=_lamps(folder),
+        lamps=_lamps(description),
         warnings=tuple(warnings),
     )
 
@@ -369,13 +369,13 @@ def _at_actual_size(
     return [lens.scaled(width, height) for lens in lenses]
 
 
-def _bounding_sphere(folder: Path) -> BoundingSphere | None:
+def _bounding_sphere(description: Values, folder: Path) -> BoundingSphere | None:
     """The object's sphere in capture.json, or None.
 
     Raises:
         BadCapture: if it is not a sphere.
     """
-    sphere = read_capture_json(folder).get("bounding_sphere")
+    sphere = description.get("bounding_sphere")
     if sphere is None:
         return None
     try:
@@ -391,9 +391,9 @@ def _bounding_sphere(folder: Path) -> BoundingSphere | None:
     return BoundingSphere((x, y, z), radius)
 
 
-def _lamps(folder: Path) -> int:
+def _lamps(description: Values) -> int:
     """The number of lamps that capture.json mentions; 0 where it mentions none."""
-    lighting = read_capture_json(folder).get("lighting")
+    lighting = description.get("lighting")
     lamps = lighting.get("lamps", 0) if isinstance(lighting, dict) else 0
     return lamps if isinstance(lamps, int) else 0
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -60,6 +60,35 @@ def read_hdr(path: Path) -> NDArray[np.float32]:
     except (IndexError, ValueError) as error:
         raise BadImage(f"The picture {path} is damaged ({error}).", REMEDY) from error
     return _to_linear(rgbe) / np.float32(exposure)
+
+
+def sample_panorama(
+    panorama: NDArray[np.floating[Any]], directions: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The light of a panorama from some directions, bilinear, in Blender's mapping.
+
+    The column is 0.5 - atan2(y, x) / 2 pi of the width, the row 0.5 - asin(z) / pi of the height.
+
+    Args:
+        panorama: equirectangular, linear RGB, [height, width, 3], row 0 on top.
+        directions: of any length, [..., 3].
+
+    Returns:
+        Radiance, [..., 3].
+    """
+    height, width = panorama.shape[:2]
+    x, y, z = np.moveaxis(directions, -1, 0)
+    column = (0.5 - np.arctan2(y, x) / (2.0 * np.pi)) * width - 0.5
+    row = (0.5 - np.arctan2(z, np.hypot(x, y)) / np.pi) * height - 0.5
+    left, top = np.floor(column).astype(int), np.floor(row).astype(int)
+    across, down = (column - left)[..., None], (row - top)[..., None]
+    columns = left % width, (left + 1) % width
+    rows = np.clip(top, 0, height - 1), np.clip(top + 1, 0, height - 1)
+    upper, lower = (
+        panorama[r, columns[0]] * (1 - across) + panorama[r, columns[1]] * across for r in rows
+    )
+    sampled: NDArray[np.float64] = upper * (1 - down) + lower * down
+    return sampled
 
 
 def write_hdr(path: Path, image: ArrayLike) -> None:

@@ -13,11 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...backend.shared.capture_format import PASSES, Capture, read_capture, relit_folder
+from ...backend.shared.capture_format import (
+    ENVIRONMENT_NAME,
+    PASSES,
+    Capture,
+    read_capture,
+    relit_folder,
+)
 from ...backend.shared.errors import BackendDied, BadCapture
 from ...backend.shared.virtual_environments import ROOT, backend_command, child_variables
 from ..scene.asset_import import AssetChoice, open_asset
-from ..scene.capture import ENVIRONMENT, REFERENCE_MESH
+from ..scene.capture import REFERENCE_MESH
 from ..scene.lighting import EnvironmentLight, make_world
 from ..scene.passes import unlit, write_passes
 from ..scene.pixels import read_stored, render_pixels, srgb_with_alpha, to_srgb, write_png
@@ -82,7 +88,7 @@ def evaluate(
             if shading.kind == "passes":
                 write_passes(scene, _viewpoints(capture), renders, progress, masks=True)
             elif shading.kind == "lit":
-                light = shading.environment or str(views / ENVIRONMENT)
+                light = shading.environment or str(views / ENVIRONMENT_NAME)
                 scene.world = make_world(EnvironmentLight(light))
                 render_views(scene, capture, renders, progress)
             else:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ...backend.shared import cameras, radiance_hdr
 from ...backend.shared.capture_format import (
+    ENVIRONMENT_NAME,
     BoundingSphere,
     Frame,
     relit_folder,
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from ...backend.shared.progress import Progress
 
 REFERENCE_MESH = "reference_mesh.ply"
-ENVIRONMENT = "environment.hdr"
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def _render_views(
     studio: Studio, settings: CaptureSettings, folder: Path, progress: Progress
 ) -> None:
     """Render and store all views of a capture."""
-    radiance_hdr.write_hdr(folder / ENVIRONMENT, studio.panorama)
+    radiance_hdr.write_hdr(folder / ENVIRONMENT_NAME, studio.panorama)
     directions = scene_cameras.even_directions(settings.views)
     aim = studio.geometry.vertices, studio.sphere, settings.framing
     frames = []
@@ -190,7 +190,7 @@ def _input_view(studio: Studio, view: Viewpoint, seed: int, folder: Path) -> Fra
     """Render and store one view over its background, and its mask."""
     rendered = _render_view(studio.scene, view, seed)
     _, directions = cameras.pixel_rays(view.intrinsics, view.camera_to_world)
-    background = lighting.sample_panorama(studio.panorama, directions)
+    background = radiance_hdr.sample_panorama(studio.panorama, directions)
     frame = _frame(studio, view, folder)
     write_png(frame.image_path, to_srgb(over(rendered, background)))
     write_png(folder / "masks" / f"{view.name}.png", np.clip(rendered[..., 3:], 0.0, 1.0))

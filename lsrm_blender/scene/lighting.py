@@ -199,20 +199,3 @@ def _add_panoramic_camera(scene: bpy.types.Scene, center: tuple[float, float, fl
     camera.rotation_euler = Euler((math.pi / 2, 0.0, -math.pi / 2))
     scene.collection.objects.link(camera)
     scene.camera = camera
-
-
-def sample_panorama(panorama_pixels: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """The light of a panorama [height, width, 3] from directions [..., 3], bilinear."""
-    height, width = panorama_pixels.shape[:2]
-    x, y, z = np.moveaxis(directions, -1, 0)
-    column = (0.5 - np.arctan2(y, x) / (2.0 * np.pi)) * width - 0.5
-    row = (0.5 - np.arctan2(z, np.hypot(x, y)) / np.pi) * height - 0.5
-    left, top = np.floor(column).astype(int), np.floor(row).astype(int)
-    across, down = (column - left)[..., None], (row - top)[..., None]
-    columns = left % width, (left + 1) % width
-    rows = np.clip(top, 0, height - 1), np.clip(top + 1, 0, height - 1)
-    upper, lower = (
-        panorama_pixels[r, columns[0]] * (1 - across) + panorama_pixels[r, columns[1]] * across
-        for r in rows
-    )
-    return upper * (1 - down) + lower * down

@@ -81,7 +81,7 @@ def test_png_holds_the_numbers(in_blender, tmp_path, bits, channels):
 def _background_of(path, rotation):
     """The difference of a rendered background and its prediction from the panorama."""
     import numpy as np
-    from lsrm.backend.shared import cameras
+    from lsrm.backend.shared import cameras, radiance_hdr
     from lsrm.lsrm_blender.scene import lighting
     from lsrm.lsrm_blender.scene.pixels import render_pixels
     from lsrm.lsrm_blender.scene.render_settings import RenderSettings, use_cycles
@@ -100,7 +100,7 @@ def _background_of(path, rotation):
             point_camera(scene, Viewpoint("v", intrinsics, pose))
             shown = render_pixels(scene)[..., :3]
             _, rays = cameras.pixel_rays(intrinsics, pose)
-            expected = lighting.sample_panorama(panorama, rays)
+            expected = radiance_hdr.sample_panorama(panorama, rays)
             answers.append([float(np.abs(shown - expected).max()), float(shown.max())])
     return answers
 
