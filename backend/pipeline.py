@@ -21,6 +21,7 @@ from .materials.texture import bake_materials
 from .mesh.glb import Textures, plain_dielectric
 from .mesh.surfaces import FittedSurface, HullSurface, PredictedSurface
 from .mesh.texture import bake_base_color, decode_textures
+from .mesh.texture_size import choose_texture_size
 from .mesh.unwrap import unwrap
 from .model.dinov3 import ImageFeatures
 from .model.inference import (
@@ -199,10 +200,18 @@ def refine(job: Job, start: Surface) -> Surface:
 
 def extract_mesh(job: Job, surface: Surface) -> UnwrappedMesh:
     """The zero level set as a clean mesh with texture coordinates, in the normalized frame."""
+    request, views = job.request, job.views.views
     with job.stage("mesh"):
-        mesh = surface.extract_mesh(job.request.faces, job.progress)
+        mesh = surface.extract_mesh(request.faces, job.progress)
         job.progress.report("mesh", 0.5, "unwrapping")
-        return unwrap(mesh, job.request.texture_size, job.progress)
+        automatic = request.texture_size == "auto"
+        size = (
+            choose_texture_size(mesh, views, job.normalization)
+            if automatic
+            else int(request.texture_size)
+        )
+        job.report.counts["texture_size"] = size
+        return unwrap(mesh, size, job.progress)
 
 
 def separate_light(job: Job, mesh: UnwrappedMesh, start: Surface) -> SurfaceMaterials | None:
@@ -236,7 +245,7 @@ def bake_textures(
 
     A fit changes shape and color only: predicted materials are those of the surface it starts from.
     """
-    views, size, progress = job.views.views, job.request.texture_size, job.progress
+    views, size, progress = job.views.views, mesh.texture_size, job.progress
     with job.stage("texture"):
         if materials:
             job.report.material = "pbr"

@@ -27,7 +27,7 @@ class ReconstructRequest:
         checkpoint: name or folder of the weights; `none` starts from the silhouettes.
         refine: `off`, `auto` or seconds.
         device: `auto`, `cpu`, `cuda`, `cuda:N`.
-        texture_size: side of the textures in texels.
+        texture_size: side of the textures in texels; `auto` follows the resolution of the views.
         faces: triangles of the mesh, about.
         material: `rgb` keeps the light in the color; `pbr` is base color, roughness and metallic,
             predicted or, under a known light, estimated; `auto` is `pbr` where that is possible.
@@ -38,7 +38,7 @@ class ReconstructRequest:
     checkpoint: str = NO_CHECKPOINT
     refine: str = "auto"
     device: str = "auto"
-    texture_size: int = 2048
+    texture_size: str = "auto"
     faces: int = 50_000
     material: str = "auto"
 
@@ -53,8 +53,9 @@ class ReconstructRequest:
         Raises:
             BadRequest: naming the option and the values it takes.
         """
-        if not 16 <= self.texture_size <= 16384:
-            _refuse("texture size", self.texture_size, "Use 16 to 16384 texels.")
+        size = self.texture_size
+        if size != "auto" and not (size.isdecimal() and 16 <= int(size) <= 16384):
+            _refuse("texture size", size, "Use auto, or 16 to 16384 texels.")
         if self.faces < 100:
             _refuse("number of faces", self.faces, "Use 100 or more.")
         has_seconds = self.refine.isdecimal() and int(self.refine) > 0

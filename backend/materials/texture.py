@@ -1,28 +1,27 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Material textures: views are turned into pictures of base color, and these are projected."""
+"""Material textures: the light is taken out of what the views show of every texel."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from ..mesh.glb import Textures
-from ..mesh.photo_projection import PhotoProjector, ProjectionSettings, project_colors
-from ..mesh.texture import spread, texels_of
-from ..mesh.view_geometry import Camera, render_geometry
+from ..mesh.photo_projection import PhotoProjector, ProjectionSettings, camera_of
+from ..mesh.texture import project_views, spread, texels_of
+from ..mesh.view_geometry import render_geometry
 from ..shared.srgb import linear_to_srgb, srgb_to_linear
 from .observations import SATURATED, SATURATED_TRUST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
-    from ..mesh.view_geometry import RenderedGeometry
+    from ..mesh.preview import LinearResponse
+    from ..mesh.texture import Texels
     from ..shared.cameras import Normalization
     from ..shared.progress import Progress
     from ..views.views import View
@@ -45,81 +44,86 @@ def bake_materials(
 
     Args:
         surface: the mesh, normalized frame, and the materials of its vertices.
-        views: whose colors are used.
+        views: whose colors are used, in the size they were taken.
         normalization: from their world.
         size: of the textures.
         progress: receives fractions of the stage `texture`.
     """
-    materials, settings = surface.materials, ProjectionSettings()
+    materials = surface.materials
     texels = texels_of(surface.mesh, size, torch.device("cpu"))
-    projectors = []
-    for number, view in enumerate(views):
-        progress.report("texture", 0.3 * number / len(views), "taking the light out of the views")
-        projectors.append(_projector(surface, view, number, normalization))
-    progress.report("texture", 0.3, "projecting the views")
-    colors, seen = project_colors(texels.positions, texels.normals, projectors, settings, progress)
+    lit = [LitView.of(surface, view, number) for number, view in enumerate(views)]
+    vertices = torch.from_numpy(materials.base_color[surface.welded]).float()
+
+    def without_light(number: int, rows: torch.Tensor, display: torch.Tensor) -> torch.Tensor:
+        return lit[number].base_color(texels.rows(rows), vertices, display)
+
+    projectors = (view.projector(surface, normalization) for view in lit)
+    colors, seen = project_views(texels, views, normalization, projectors, progress, without_light)
     progress.report("texture", 0.9, "filling what no view shows")
     scalars = np.stack([materials.roughness, materials.metallic], axis=1)
-    display = linear_to_srgb(materials.base_color.clip(0.0, 1.0))
-    vertices = torch.from_numpy(np.concatenate([display, scalars], axis=1)[surface.welded])
-    values = texels.interpolate(vertices.float())
+    shown = linear_to_srgb(materials.base_color.clip(0.0, 1.0))
+    values = torch.from_numpy(np.concatenate([shown, scalars], axis=1)[surface.welded])
+    values = texels.interpolate(values.float())
     values[:, :3] = torch.where(seen[:, None], colors, values[:, :3])
     image = spread(values.numpy(), texels)
     specular = 1.0 if materials.specular else 0.0
     return Textures(image[..., :3], image[..., 3], image[..., 4], specular)
 
 
-def _projector(
-    surface: SurfaceMaterials, view: View, number: int, normalization: Normalization
-) -> PhotoProjector:
-    """A view of base color, trusted where its light is strong and not saturated."""
-    pose = normalization.apply_to_pose(view.camera_to_world)
-    camera = Camera.from_pose(view.intrinsics, pose, torch.device("cpu"))
-    geometry = render_geometry(surface.mesh.mesh, camera)
-    base, trust = base_color_view(surface, view, number, geometry)
-    projector = PhotoProjector.from_geometry(
-        replace(view, image=base), geometry, ProjectionSettings()
-    )
-    limits = torch.stack([projector.limits[0], projector.limits[1] * torch.from_numpy(trust)])
-    return replace(projector, limits=limits)
+@dataclass(frozen=True)
+class LitView:
+    """A view and the light in it.
 
-
-def base_color_view(
-    surface: SurfaceMaterials, view: View, number: int, geometry: RenderedGeometry
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What a view would show without light, and how sure that is.
-
-    Radiance is gain * base_color + offset: solved pixel by pixel, with the base color of the
+    Radiance is gain * base_color + offset: solved texel by texel, with the base color of the
     vertices as a weak prior, since little light says little.
 
-    Args:
-        surface: the mesh and its materials.
+    Attributes:
         view: with its image.
-        number: of the view among those that the materials are estimated from.
-        geometry: the mesh as the view sees it.
-
-    Returns:
-        Base color [height, width, 3] as sRGB; trust [height, width], around 1. Where the mesh is
-        not seen, the image as it is and no trust.
+        response: of the mesh to the light, in this view.
+        typical: the squared gain of a median vertex of those that are lit.
     """
-    seen = geometry.fragments
-    faces = torch.from_numpy(surface.mesh.mesh.faces)
-    response = surface.response_in(number)
-    vertices = torch.from_numpy(surface.materials.base_color[surface.welded]).float()
-    gain, offset, prior = (
-        seen.interpolate(values, faces).numpy()
-        for values in (response.gain, response.offset, vertices)
-    )
-    pixel = seen.pixel.numpy()
-    display = view.image.reshape(-1, 3).copy()
-    radiance = srgb_to_linear(display[pixel])
-    power = gain.mean(axis=1) ** 2
-    typical = max(float(np.median(power)), 1e-8) if len(power) else 1.0
-    ridge = RIDGE * typical
-    base = (gain * (radiance - offset) + ridge * prior) / (gain**2 + ridge)
-    sure = np.clip(power / typical, LEAST_TRUST, None)
-    sure = np.where(display[pixel].max(axis=1) > SATURATED, sure * SATURATED_TRUST, sure)
-    display[pixel] = linear_to_srgb(base.clip(0.0, 1.0))
-    trust = np.zeros(len(display), dtype=np.float32)
-    trust[pixel] = sure
-    return display.reshape(view.image.shape), trust.reshape(view.image.shape[:2])
+
+    view: View
+    response: LinearResponse
+    typical: float
+
+    @classmethod
+    def of(cls, surface: SurfaceMaterials, view: View, number: int) -> LitView:
+        """A view, by its number among those that the materials are estimated from."""
+        response = surface.response_in(number)
+        power = response.gain.mean(dim=1) ** 2
+        return cls(view, response, max(float(power.median()), 1e-8))
+
+    def projector(self, surface: SurfaceMaterials, normalization: Normalization) -> PhotoProjector:
+        """What the view sees, trusted where its light is strong and not saturated."""
+        geometry = render_geometry(surface.mesh.mesh, camera_of(self.view, normalization))
+        projector = PhotoProjector.from_geometry(self.view, geometry, ProjectionSettings())
+        seen = geometry.fragments
+        gain = seen.interpolate(self.response.gain, torch.from_numpy(surface.mesh.mesh.faces))
+        sure = (gain.mean(dim=1) ** 2 / self.typical).clamp_min(LEAST_TRUST)
+        brightest = torch.from_numpy(self.view.image.max(axis=2)).reshape(-1)[seen.pixel]
+        sure = torch.where(brightest > SATURATED, sure * SATURATED_TRUST, sure)
+        trust = torch.zeros(geometry.depth.numel())
+        trust[seen.pixel] = sure
+        limits = projector.limits.clone()
+        limits[1] *= trust.reshape(geometry.depth.shape)
+        return replace(projector, limits=limits)
+
+    def base_color(
+        self, texels: Texels, vertices: torch.Tensor, display: torch.Tensor
+    ) -> torch.Tensor:
+        """What the view would show without light, sRGB, [bands, n, 3].
+
+        Args:
+            texels: n of them.
+            vertices: linear base color as a prior, [vertices, 3].
+            display: what the view shows at the texels, sRGB, [bands, n, 3].
+        """
+        gain, offset, prior = (
+            texels.interpolate(values)
+            for values in (self.response.gain, self.response.offset, vertices)
+        )
+        radiance = torch.from_numpy(srgb_to_linear(display.numpy()))
+        ridge = RIDGE * self.typical
+        base = (gain * (radiance - offset) + ridge * prior) / (gain**2 + ridge)
+        return torch.from_numpy(linear_to_srgb(base.clamp(0.0, 1.0).numpy()))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,11 @@ from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 from torch.nn import functional as F
 
+from .view_colors import PURE_COVERAGE
 from .view_geometry import Camera, render_geometry, sample_image
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
@@ -24,12 +26,13 @@ if TYPE_CHECKING:
     from ..shared.progress import Progress
     from ..views.views import View
     from .triangle_mesh import TriangleMesh
+    from .view_colors import ViewColors
     from .view_geometry import RenderedGeometry
 
 POINTS_PER_CHUNK = 1 << 17
 
-PURE_COVERAGE = 0.98
-"""Coverage above which a pixel shows the object and no background."""
+Recolor = Callable[[int, torch.Tensor, torch.Tensor], torch.Tensor]
+"""Other colors for the colors [bands, n, 3] of points [n] in a view, which is given by number."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class ProjectionSettings:
         depth_slack: pixels, measured on the surface, by which a texel may lie behind the depth map.
         disagreement: color distance from the mean of the chosen views, in units of a channel's
             range, at which the weight of a view is halved.
+        detail_power: exponent of the weights of detail, which is nearly that of the best view:
+            mixed, views that are a pixel apart would blur it.
     """
 
     views_per_texel: int = 4
@@ -50,20 +55,19 @@ class ProjectionSettings:
     edge_pixels: float = 3.0
     depth_slack: float = 1.5
     disagreement: float = 0.3
+    detail_power: float = 8.0
 
 
 @dataclass(frozen=True)
 class PhotoProjector:
-    """One view, ready to be projected onto the surface.
+    """What one view sees of the surface, and how well.
 
     Attributes:
         camera: in model space.
-        colors: the image without its background, [3, height, width].
         limits: farthest visible depth and trust in 0..1, [2, height, width].
     """
 
     camera: Camera
-    colors: torch.Tensor
     limits: torch.Tensor
 
     @classmethod
@@ -73,12 +77,10 @@ class PhotoProjector:
         normalization: Normalization,
         mesh: TriangleMesh,
         settings: ProjectionSettings,
-        device: torch.device,
     ) -> PhotoProjector:
-        """Prepare a view: strip its background, find what of the mesh it sees."""
-        pose = normalization.apply_to_pose(view.camera_to_world)
-        camera = Camera.from_pose(view.intrinsics, pose, device)
-        return cls.from_geometry(view, render_geometry(mesh, camera), settings)
+        """Find what of a mesh a view sees."""
+        geometry = render_geometry(mesh, camera_of(view, normalization))
+        return cls.from_geometry(view, geometry, settings)
 
     @classmethod
     def from_geometry(
@@ -86,16 +88,13 @@ class PhotoProjector:
     ) -> PhotoProjector:
         """Prepare a view that the mesh has been rendered in."""
         depth = geometry.depth
-        limits = torch.stack(
-            [_farthest_visible(depth), _trust(depth, view.mask, settings.edge_pixels)]
-        )
-        colors = torch.from_numpy(without_background(view)).permute(2, 0, 1).to(depth.device)
-        return cls(geometry.camera, colors.contiguous(), limits)
+        trust = _trust(depth, view.mask, settings.edge_pixels)
+        return cls(geometry.camera, torch.stack([_farthest_visible(depth), trust]))
 
     def weight(
         self, positions: torch.Tensor, normals: torch.Tensor, settings: ProjectionSettings
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """How well this view sees surface points [n, 3]: weights [n], and pixels [n, 2]."""
+    ) -> torch.Tensor:
+        """How well this view sees surface points [n, 3], [n]."""
         pixels, depth = self.camera.project(positions)
         toward = F.normalize(self.camera.position - positions, dim=1)
         facing = (toward * normals).sum(dim=1).clamp_min(0.0)
@@ -106,63 +105,145 @@ class PhotoProjector:
         in_frame = ((pixels >= 0) & (pixels <= size)).all(dim=1)
         visible = in_frame & (depth > 0) & (depth <= farthest + slack)
         weight = facing**settings.facing_power * trust / pixel_size**2
-        return torch.where(visible, weight, torch.zeros_like(weight)), pixels
+        return torch.where(visible, weight, torch.zeros_like(weight))
 
 
-def project_colors(
+def camera_of(view: View, normalization: Normalization) -> Camera:
+    """The camera of a view in model space, on the CPU."""
+    pose = normalization.apply_to_pose(view.camera_to_world)
+    return Camera.from_pose(view.intrinsics, pose, torch.device("cpu"))
+
+
+@dataclass(frozen=True)
+class ViewChoice:
+    """The views that see each point best.
+
+    Attributes:
+        views: their numbers, best first, int16 [chosen, points].
+        weights: zero where fewer views see a point, [chosen, points]. Along the surface they change
+            without steps: where another view takes the last rank, both have almost no weight.
+    """
+
+    views: torch.Tensor
+    weights: torch.Tensor
+
+    @property
+    def seen(self) -> torch.Tensor:
+        """Which points any view sees, boolean [points]."""
+        return self.weights[0] > 0
+
+
+LAST_RANK = 0.99
+"""Share of the weight of the first view not chosen that is taken from those chosen; below 1, so
+that views of equal weight keep some."""
+
+
+def choose_views(
     positions: torch.Tensor,
     normals: torch.Tensor,
-    projectors: Sequence[PhotoProjector],
+    projectors: Iterable[PhotoProjector],
     settings: ProjectionSettings,
     progress: Progress,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mix the best views of every surface point.
+) -> ViewChoice:
+    """Choose the best views of every surface point.
 
     Args:
         positions: points on the surface, model space, [n, 3].
         normals: unit, outward, [n, 3].
-        projectors: the views.
-        settings: how to mix.
+        projectors: one for each view; only one is needed at a time.
+        settings: how many to choose, and what is good.
         progress: checked for cancel.
+    """
+    ranks = settings.views_per_texel + 1
+    weights = positions.new_zeros(ranks, len(positions))
+    views = torch.zeros(ranks, len(positions), dtype=torch.int16)
+    for number, projector in enumerate(projectors):
+        for start in range(0, len(positions), POINTS_PER_CHUNK):
+            progress.check()
+            part = slice(start, start + POINTS_PER_CHUNK)
+            weight = projector.weight(positions[part], normals[part], settings)
+            rows = weight.nonzero()[:, 0]
+            ranked = ViewChoice(views[:, part][:, rows], weights[:, part][:, rows])
+            ranked = _insert(ranked, number, weight[rows])
+            views[:, part][:, rows], weights[:, part][:, rows] = ranked.views, ranked.weights
+    return ViewChoice(views[:-1], weights[:-1] - LAST_RANK * weights[-1:])
+
+
+def _insert(ranked: ViewChoice, number: int, weight: torch.Tensor) -> ViewChoice:
+    """Put a view with weights [n] where it belongs in a ranking; the last one drops out."""
+    views, weights = ranked.views.clone(), ranked.weights.clone()
+    view = torch.full_like(views[0], number)
+    for rank in range(len(weights)):
+        better = weight > weights[rank]
+        weights[rank], weight = (
+            torch.where(better, weight, weights[rank]),
+            torch.where(better, weights[rank], weight),
+        )
+        views[rank], view = (
+            torch.where(better, view, views[rank]),
+            torch.where(better, views[rank], view),
+        )
+    return ViewChoice(views, weights)
+
+
+def project_colors(
+    positions: torch.Tensor,
+    choice: ViewChoice,
+    views: Iterable[ViewColors],
+    settings: ProjectionSettings,
+    progress: Progress,
+    recolor: Recolor | None = None,
+) -> torch.Tensor:
+    """Mix the chosen views of every surface point; detail is taken from the best ones alone.
+
+    Args:
+        positions: points on the surface, model space, [n, 3].
+        choice: of the views.
+        views: the colors of each; only one is needed at a time.
+        settings: how to mix.
+        progress: receives the fraction of the stage `texture`, from 0.3 to 0.8.
+        recolor: changes colors before they are mixed.
 
     Returns:
-        Colors [n, 3] as displayed (sRGB, 0..1), and a boolean [n]: seen by any view.
+        Colors [n, 3] as displayed (sRGB, 0..1).
     """
-    colors, seen = [], []
+    shape = (*choice.views.shape, 3)
+    smooth, detail = (torch.zeros(shape, dtype=torch.float16) for _ in range(2))
+    for number, view in enumerate(views):
+        for start in range(0, len(positions), POINTS_PER_CHUNK):
+            progress.check()
+            part = slice(start, start + POINTS_PER_CHUNK)
+            chosen = (choice.views[:, part] == number) & (choice.weights[:, part] > 0)
+            rank, point = chosen.nonzero(as_tuple=True)
+            if not len(point):
+                continue
+            point = point + start
+            colors = view.sample(positions[point])
+            if recolor:
+                colors = recolor(number, point, colors)
+            smooth[rank, point] = colors[1].half()
+            detail[rank, point] = (colors[0] - colors[1]).half()
+    mixed = []
     for start in range(0, len(positions), POINTS_PER_CHUNK):
         progress.check()
         part = slice(start, start + POINTS_PER_CHUNK)
-        mixed, visible = _project_chunk(positions[part], normals[part], projectors, settings)
-        colors.append(mixed)
-        seen.append(visible)
-    return torch.cat(colors), torch.cat(seen)
+        bands = smooth[:, part].float(), detail[:, part].float()
+        mixed.append(_mix(*bands, choice.weights[:, part], settings))
+    return torch.cat(mixed)
 
 
-def _project_chunk(
-    positions: torch.Tensor,
-    normals: torch.Tensor,
-    projectors: Sequence[PhotoProjector],
-    settings: ProjectionSettings,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Colors [n, 3] and visibility [n] of a few points."""
-    rated = [projector.weight(positions, normals, settings) for projector in projectors]
-    weights, chosen = torch.topk(
-        torch.stack([weight for weight, _ in rated]),
-        min(settings.views_per_texel, len(projectors)),
-        dim=0,
-    )
-    candidates = positions.new_zeros((*chosen.shape, 3))
-    for number, (projector, (_, pixels)) in enumerate(zip(projectors, rated, strict=True)):
-        slot, point = torch.nonzero(chosen == number, as_tuple=True)
-        candidates[slot, point] = sample_image(projector.colors, pixels[point])
-    return _mix(candidates, weights, settings.disagreement), weights[0] > 0
+def _mix(
+    smooth: torch.Tensor, detail: torch.Tensor, weights: torch.Tensor, settings: ProjectionSettings
+) -> torch.Tensor:
+    """Colors [n, 3] from two bands of the chosen views, [chosen, n, 3] each.
 
-
-def _mix(candidates: torch.Tensor, weights: torch.Tensor, disagreement: float) -> torch.Tensor:
-    """Weighted mean of [views, n, 3] in which views far from the mean of all weigh less."""
-    mean = _weighted_mean(candidates, weights)
-    distance = (candidates - mean).norm(dim=2)
-    return _weighted_mean(candidates, weights / (1 + (distance / disagreement) ** 2))
+    Views far from the mean of all weigh less.
+    """
+    distance = (smooth - _weighted_mean(smooth, weights)).norm(dim=2)
+    agreed = weights / (1 + (distance / settings.disagreement) ** 2)
+    share = agreed / agreed.amax(dim=0).clamp_min(1e-12)
+    fine = _weighted_mean(detail, share**settings.detail_power)
+    return (_weighted_mean(smooth, agreed) + fine).clamp(0.0, 1.0)
 
 
 def _weighted_mean(values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -196,16 +277,6 @@ def color_unseen(
     return filled
 
 
-def without_background(view: View) -> NDArray[np.float32]:
-    """The image with every pixel that is not pure object replaced by the nearest one that is."""
-    pure = view.mask >= PURE_COVERAGE
-    if not pure.any():
-        return view.image
-    nearest = distance_transform_edt(~pure, return_distances=False, return_indices=True)
-    image: NDArray[np.float32] = view.image[tuple(nearest)]
-    return image
-
-
 def _farthest_visible(depth: torch.Tensor) -> torch.Tensor:
     """Depth [height, width] up to which a point counts as seen: the farthest neighbor's."""
     finite = torch.where(depth.isfinite(), depth, torch.zeros_like(depth))
@@ -225,6 +296,7 @@ def _trust(depth: torch.Tensor, mask: NDArray[np.float32], edge_pixels: float) -
         low[axis], high[axis] = slice(None, -1), slice(1, None)
         jump[tuple(low)] |= step
         jump[tuple(high)] |= step
-    distance = distance_transform_edt(~(jump | (mask < PURE_COVERAGE)))
+    inside = np.pad(~(jump | (mask < PURE_COVERAGE)), 1)  # the frame is an edge, too
+    distance = distance_transform_edt(inside)[1:-1, 1:-1]
     trust = np.clip(distance / edge_pixels, 0.02, 1.0)
     return torch.from_numpy(trust.astype(np.float32)).to(depth.device)

@@ -5,19 +5,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
 from .glb import Textures
-from .photo_projection import PhotoProjector, ProjectionSettings, color_unseen, project_colors
+from .photo_projection import (
+    PhotoProjector,
+    ProjectionSettings,
+    camera_of,
+    choose_views,
+    color_unseen,
+    project_colors,
+)
 from .rasterizer import rasterize
 from .texture_padding import fill_empty_texels
+from .view_colors import ViewColors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,10 +33,13 @@ if TYPE_CHECKING:
     from ..shared.cameras import Normalization
     from ..shared.progress import Progress
     from ..views.views import View
+    from .photo_projection import Recolor
     from .triangle_mesh import TriangleMesh, UnwrappedMesh
 
+Item = TypeVar("Item")
 
 TEXELS_PER_CHUNK = 1 << 18
+FACES_PER_CHUNK = 1 << 13
 
 
 @dataclass(frozen=True)
@@ -53,7 +64,18 @@ class Texels:
 
     def interpolate(self, values: torch.Tensor) -> torch.Tensor:
         """Vertex values [vertices, channels] at the texels, [n, channels]."""
-        return (values[self.corners] * self.weights[..., None]).sum(dim=1)
+        return _interpolated(values, self.corners, self.weights)
+
+    def rows(self, rows: torch.Tensor) -> Texels:
+        """Some of the texels, by number."""
+        return Texels(
+            self.index[rows],
+            self.positions[rows],
+            self.normals[rows],
+            self.corners[rows],
+            self.weights[rows],
+            self.size,
+        )
 
 
 def texels_of(unwrapped: UnwrappedMesh, size: int, device: torch.device) -> Texels:
@@ -61,19 +83,26 @@ def texels_of(unwrapped: UnwrappedMesh, size: int, device: torch.device) -> Texe
     uv = torch.from_numpy(unwrapped.uv).float().to(device)
     faces = torch.from_numpy(unwrapped.mesh.faces).to(device)
     layout = torch.stack([uv[:, 0], 1 - uv[:, 1]], dim=1) * size
-    fragments = rasterize(layout[faces], size, size)
-    corners = faces[fragments.face]
-    weights = fragments.barycentric[..., None]
     vertices = torch.from_numpy(unwrapped.mesh.vertices).float().to(device)
     normals = torch.from_numpy(unwrapped.normals).float().to(device)
-    return Texels(
-        index=fragments.pixel,
-        positions=(vertices[corners] * weights).sum(dim=1),
-        normals=F.normalize((normals[corners] * weights).sum(dim=1), dim=1),
-        corners=corners,
-        weights=fragments.barycentric,
-        size=size,
+    parts = []
+    for chunk in faces.split(FACES_PER_CHUNK):
+        fragments = rasterize(layout[chunk], size, size)
+        corners, weights = chunk[fragments.face], fragments.barycentric
+        positions = _interpolated(vertices, corners, weights)
+        smooth = F.normalize(_interpolated(normals, corners, weights), dim=1)
+        parts.append((fragments.pixel, positions, smooth, corners, weights))
+    index, positions, smooth, corners, weights = (
+        torch.cat(part) for part in zip(*parts, strict=True)
     )
+    return Texels(index, positions, smooth, corners, weights, size)
+
+
+def _interpolated(
+    values: torch.Tensor, corners: torch.Tensor, weights: torch.Tensor
+) -> torch.Tensor:
+    """Vertex values [vertices, channels] at points in triangles, [n, channels]."""
+    return (values[corners] * weights[..., None]).sum(dim=1)
 
 
 def bake_base_color(
@@ -88,26 +117,71 @@ def bake_base_color(
 
     Args:
         unwrapped: the mesh, normalized frame.
-        views: to take the color from.
+        views: to take the color from, in the size they were taken.
         normalization: from their world.
         size: of the texture.
         progress: receives fractions of the stage `texture`.
         hidden: the color [n, 3] of points that no view sees; without it their neighbors' is
             taken.
     """
-    device = torch.device("cpu")
+    texels = texels_of(unwrapped, size, torch.device("cpu"))
     settings = ProjectionSettings()
-    texels = texels_of(unwrapped, size, device)
-    progress.report("texture", 0.1, "looking at the surface from every view")
-    projectors = _projectors(unwrapped.mesh, views, normalization, settings, progress)
-    progress.report("texture", 0.3, "projecting the views")
-    colors, seen = project_colors(texels.positions, texels.normals, projectors, settings, progress)
-    progress.report("texture", 0.8, "filling what no view shows")
+    projectors = (
+        PhotoProjector.from_view(view, normalization, unwrapped.mesh, settings) for view in views
+    )
+    colors, seen = project_views(texels, views, normalization, projectors, progress)
+    progress.report("texture", 0.9, "filling what no view shows")
     if hidden and not seen.all():
         colors[~seen] = hidden(texels.positions[~seen])[:, :3]
         return spread(colors.numpy(), texels)
     complete = color_unseen(texels.positions.numpy(), colors.numpy(), seen.numpy())
     return spread(complete, texels)
+
+
+def project_views(
+    texels: Texels,
+    views: Sequence[View],
+    normalization: Normalization,
+    projectors: Iterable[PhotoProjector],
+    progress: Progress,
+    recolor: Recolor | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The colors of texels from the views as they were taken, of which one is in memory at a time.
+
+    Args:
+        texels: of the mesh, model space.
+        views: to take the color from.
+        normalization: from their world.
+        projectors: one for each view.
+        progress: receives fractions of the stage `texture` up to 0.9.
+        recolor: changes colors before they are mixed.
+
+    Returns:
+        Colors [n, 3] as displayed (sRGB, 0..1), and a boolean [n]: seen by any view.
+
+    Raises:
+        BadImage: if a file cannot be read any more.
+    """
+    settings = ProjectionSettings()
+    looking = _reported(projectors, len(views), (0.0, 0.4), "looking at the surface", progress)
+    choice = choose_views(texels.positions, texels.normals, looking, settings, progress)
+    colors = (ViewColors.full_size(view, camera_of(view, normalization)) for view in views)
+    shown = _reported(colors, len(views), (0.4, 0.9), "projecting the views", progress)
+    mixed = project_colors(texels.positions, choice, shown, settings, progress, recolor)
+    return mixed, choice.seen
+
+
+def _reported(
+    items: Iterable[Item],
+    count: int,
+    span: tuple[float, float],
+    message: str,
+    progress: Progress,
+) -> Iterator[Item]:
+    """Items, reporting how far they are as fractions of the stage `texture`."""
+    for number, item in enumerate(items):
+        progress.report("texture", span[0] + (span[1] - span[0]) * number / count, message)
+        yield item
 
 
 def decode_textures(
@@ -128,27 +202,13 @@ def color_vertices(
 ) -> NDArray[np.float32]:
     """The color of every vertex from the views, sRGB in 0..1, [vertices, 3]."""
     settings = ProjectionSettings()
-    projectors = _projectors(mesh, views, normalization, settings, progress)
     positions = torch.from_numpy(mesh.vertices).float()
     normals = torch.from_numpy(mesh.vertex_normals).float()
-    colors, seen = project_colors(positions, normals, projectors, settings, progress)
-    return color_unseen(positions.numpy(), colors.numpy(), seen.numpy())
-
-
-def _projectors(
-    mesh: TriangleMesh,
-    views: Sequence[View],
-    normalization: Normalization,
-    settings: ProjectionSettings,
-    progress: Progress,
-) -> list[PhotoProjector]:
-    """All views, ready to be projected onto a mesh."""
-    device = torch.device("cpu")
-    projectors = []
-    for view in views:
-        progress.check()
-        projectors.append(PhotoProjector.from_view(view, normalization, mesh, settings, device))
-    return projectors
+    projectors = (PhotoProjector.from_view(view, normalization, mesh, settings) for view in views)
+    choice = choose_views(positions, normals, projectors, settings, progress)
+    images = (ViewColors.in_memory(view, camera_of(view, normalization)) for view in views)
+    colors = project_colors(positions, choice, images, settings, progress)
+    return color_unseen(positions.numpy(), colors.numpy(), choice.seen.numpy())
 
 
 def spread(values: NDArray[np.float32], texels: Texels) -> NDArray[np.float32]:

@@ -59,8 +59,10 @@ class UnwrappedMesh:
         mesh: the cut mesh; vertices on a seam stand several times.
         normals: unit normals of the uncut surface, [vertices, 3], equal on both sides of a seam.
         uv: texture coordinates in 0..1, [vertices, 2], v up.
+        texture_size: side in texels of the texture that the gutters between charts are made for.
     """
 
     mesh: TriangleMesh
     normals: NDArray[np.float64]
     uv: NDArray[np.float64]
+    texture_size: int

@@ -39,7 +39,8 @@ def unwrap(mesh: TriangleMesh, texture_size: int, progress: Progress) -> Unwrapp
     """
     groups = _group_faces(mesh)
     pieces = [_piece(mesh, group) for group in groups]
-    return _collect(mesh, pieces, unwrap_pieces(pieces, texture_size, GUTTER, progress))
+    charted = unwrap_pieces(pieces, texture_size, GUTTER, progress)
+    return _collect(mesh, pieces, charted, texture_size)
 
 
 def _piece(mesh: TriangleMesh, group: NDArray[np.int64]) -> Piece:
@@ -52,7 +53,9 @@ def _piece(mesh: TriangleMesh, group: NDArray[np.int64]) -> Piece:
     )
 
 
-def _collect(mesh: TriangleMesh, pieces: list[Piece], charted: list[Piece]) -> UnwrappedMesh:
+def _collect(
+    mesh: TriangleMesh, pieces: list[Piece], charted: list[Piece], texture_size: int
+) -> UnwrappedMesh:
     """Join the unwrapped pieces to one mesh."""
     originals, faces, uv, offset = [], [], [], 0
     for piece, chart in zip(pieces, charted, strict=True):
@@ -65,6 +68,7 @@ def _collect(mesh: TriangleMesh, pieces: list[Piece], charted: list[Piece]) -> U
         mesh=TriangleMesh(mesh.vertices[original], np.concatenate(faces)),
         normals=mesh.vertex_normals[original],
         uv=np.concatenate(uv).astype(np.float64),
+        texture_size=texture_size,
     )
 
 

@@ -13,8 +13,8 @@ import torch
 
 from ..mesh.cleaning import keep_solid_parts
 from ..mesh.isosurface import extract_isosurface
-from ..mesh.photo_projection import without_background
 from ..mesh.texture import color_vertices
+from ..mesh.view_colors import without_background
 from ..mesh.view_geometry import Camera, render_geometry
 from ..shared.errors import NoSurface
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from kernels.core.segments import enumerate_segments
 
 from ..field.ray_sampling import RaySampler, Samples
-from ..mesh.photo_projection import without_background
+from ..mesh.view_colors import without_background
 from ..shared.cameras import pixel_rays
 
 if TYPE_CHECKING:

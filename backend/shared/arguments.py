@@ -47,12 +47,31 @@ def refine_setting(text: str) -> str:
     return text
 
 
+def texture_size_setting(text: str) -> str:
+    """The value of `--texture-size`: `auto`, or texels above zero.
+
+    Raises:
+        argparse.ArgumentTypeError: if it is neither.
+    """
+    if text != "auto":
+        try:
+            positive_integer(text)
+        except (ValueError, argparse.ArgumentTypeError):
+            raise argparse.ArgumentTypeError(f"{text!r} is not auto or texels") from None
+    return text
+
+
 def add_reconstruct_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a reconstruction, which `backend reconstruct` and the batch share."""
     add = parser.add_argument
     add("--checkpoint", default="none", help="name or folder; none needs no weights")
     add("--refine", type=refine_setting, default="auto", help="off, auto or seconds")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:0 …")
-    add("--texture-size", type=positive_integer, default=2048, help="side in texels")
+    add(
+        "--texture-size",
+        type=texture_size_setting,
+        default="auto",
+        help="side in texels; auto follows the resolution of the views",
+    )
     add("--faces", type=positive_integer, default=50_000, help="approximate number of triangles")
     add("--material", choices=("auto", "rgb", "pbr"), default="auto")

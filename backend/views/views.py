@@ -46,6 +46,7 @@ class View:
         mask: [height, width] float32, coverage of the object in 0..1.
         intrinsics: for the size of the image.
         camera_to_world: [4, 4] float64, in the world of the capture, OpenGL camera axes.
+        frame: the view was read from, if it was read from files.
     """
 
     name: str
@@ -53,6 +54,7 @@ class View:
     mask: Image
     intrinsics: Intrinsics
     camera_to_world: Floats
+    frame: Frame | None = None
 
     @property
     def cut(self) -> frozenset[str]:
@@ -64,6 +66,21 @@ class View:
             "bottom": self.mask[-1],
         }
         return frozenset(name for name, pixels in sides.items() if (pixels >= 0.5).any())
+
+    @property
+    def full_intrinsics(self) -> Intrinsics:
+        """Those of the image as it was taken, which may be larger than the one in memory."""
+        return self.frame.intrinsics if self.frame else self.intrinsics
+
+    def full_size(self) -> View:
+        """The view as it was taken, read again if it was averaged down.
+
+        Raises:
+            BadImage: if the file is missing or damaged by now.
+        """
+        if self.frame is None or self.frame.intrinsics == self.intrinsics:
+            return self
+        return read_view(self.frame)
 
     def shrunk(self, max_size: int) -> View:
         """The view with image and mask averaged down to a longest side in pixels."""
@@ -149,6 +166,7 @@ def read_view(frame: Frame, max_size: int | None = None) -> View:
         mask=_averaged(mask, lens.height, lens.width),
         intrinsics=lens,
         camera_to_world=frame.camera_to_world,
+        frame=frame,
     )
 
 

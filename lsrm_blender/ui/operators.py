@@ -331,7 +331,7 @@ class LSRM_OT_convert(bpy.types.Operator):
     views: IntProperty(default=16, min=1)
     size: IntProperty(default=256, min=1)
     samples: IntProperty(default=32, min=1)
-    texture_size: IntProperty(default=2048, min=1)
+    texture_size: StringProperty(default="auto", description="auto or texels")
     faces: IntProperty(default=50_000, min=1)
     checkpoint: StringProperty(default="none", description="Name or folder of the weights")
     refine: StringProperty(default="auto", description="off, auto or seconds")

@@ -99,8 +99,11 @@ class LSRM_PG_settings(bpy.types.PropertyGroup):
     texture_size: EnumProperty(
         name="Texture",
         description="Side of the textures in pixels",
-        items=tuple((str(size), str(size), "") for size in (256, 512, 1024, 2048, 4096)),
-        default="2048",
+        items=(
+            ("auto", "Automatic", "As fine as the views"),
+            *((str(size), str(size), "") for size in (256, 512, 1024, 2048, 4096, 8192)),
+        ),
+        default="auto",
     )
     faces: IntProperty(
         name="Faces",

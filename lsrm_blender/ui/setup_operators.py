@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .properties import LSRM_PG_settings
 
 SMALLEST_TEXTURE, SMALLEST_VIEW = 256, 32
+SMALLER_THAN_AUTOMATIC = "1024"
 """Sides in texels and pixels below which nothing is halved."""
 
 SHOWN_LINES = 30
@@ -150,7 +151,9 @@ class LSRM_OT_use_less(bpy.types.Operator):
 def _halved(settings: LSRM_PG_settings) -> dict[str, str | int]:
     """The settings that can be halved, with their new values."""
     smaller: dict[str, str | int] = {}
-    if (texture_size := int(settings.texture_size)) > SMALLEST_TEXTURE:
+    if settings.texture_size == "auto":
+        smaller["texture_size"] = SMALLER_THAN_AUTOMATIC
+    elif (texture_size := int(settings.texture_size)) > SMALLEST_TEXTURE:
         smaller["texture_size"] = str(texture_size // 2)
     if settings.source == "OBJECTS" and settings.view_size > SMALLEST_VIEW:
         smaller["view_size"] = max(settings.view_size // 2, SMALLEST_VIEW)

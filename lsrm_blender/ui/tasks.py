@@ -298,7 +298,7 @@ def _reconstruct_params(
         "output": str(output),
         **checkpoint_params(settings, folder, accepted=accepted),
         "refine": settings.refine,
-        "texture_size": int(settings.texture_size),
+        "texture_size": settings.texture_size,
         "faces": settings.faces,
         "device": device,
     }

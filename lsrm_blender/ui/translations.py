@@ -97,6 +97,7 @@ GERMAN = {
     "For as long as it gets better": "Solange es besser wird",
     "Texture": "Textur",
     "Side of the textures in pixels": "Seite der Texturen in Pixeln",
+    "As fine as the views": "So fein wie die Ansichten",
     "Faces": "Flächen",
     "Triangles of the mesh, about": "Dreiecke des Netzes, ungefähr",
     # Other lights.

@@ -61,7 +61,7 @@ def coarse(monkeypatch):
 
 def run(views, output, progress=None, **options):
     """Reconstruct at small sizes."""
-    sizes = {"texture_size": 256, "faces": 5000, "device": "cpu", "refine": "off"}
+    sizes = {"texture_size": "256", "faces": 5000, "device": "cpu", "refine": "off"}
     return reconstruct(
         ReconstructRequest(views, output, **(sizes | options)), progress or Progress()
     )
@@ -382,7 +382,7 @@ def test_small_disk(capture, previous, mount, kilobytes):
     disk = mount(f"size={kilobytes}k")
     shutil.copytree(previous, disk / "out")
     with pytest.raises(DiskFull):
-        run(capture, disk / "out", faces=3000, texture_size=512)
+        run(capture, disk / "out", faces=3000, texture_size="512")
     check_untouched(disk / "out")
 
 

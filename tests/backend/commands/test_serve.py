@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
 WITHOUT_NETWORK = ("views", "hull", "refine", "mesh", "texture", "write")
-SMALL = {"texture_size": 64, "faces": 400, "refine": "off"}
+SMALL = {"texture_size": "64", "faces": 400, "refine": "off"}
 STOP_SECONDS = 10.0
 """Allowed between a cancel or a kill and the job's error."""
 

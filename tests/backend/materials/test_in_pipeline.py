@@ -36,7 +36,7 @@ def lit(make_capture, tmp_path_factory):
 
 def run(views, output, progress=None, **options):
     """Reconstruct at small sizes, without a fit."""
-    sizes = {"texture_size": 128, "faces": 3000, "device": "cpu", "refine": "off"}
+    sizes = {"texture_size": "128", "faces": 3000, "device": "cpu", "refine": "off"}
     return reconstruct(
         ReconstructRequest(views, output, **(sizes | options)), progress or Progress()
     )

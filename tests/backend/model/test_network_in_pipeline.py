@@ -107,7 +107,7 @@ def request(capture, checkpoint, output):
         output,
         checkpoint=str(checkpoint),
         refine="off",
-        texture_size=64,
+        texture_size="64",
         faces=500,
         device="cpu",
     )

@@ -344,7 +344,7 @@ def test_less_time_means_fewer_steps() -> None:
 
 
 def _request(views, output, **options) -> ReconstructRequest:
-    sizes = {"texture_size": 128, "faces": 2000, "device": "cpu"}
+    sizes = {"texture_size": "128", "faces": 2000, "device": "cpu"}
     return ReconstructRequest(views, output, **(sizes | options))
 
 
@@ -373,7 +373,7 @@ def test_reconstruct_keeps_the_hull_if_it_is_better(ball_capture, tmp_path, monk
     "options",
     [
         *({"refine": value} for value in ("", "on", "0", "-1", "1.5", "1e3", "nan", " 5", "Auto")),
-        {"texture_size": 15},
+        *({"texture_size": value} for value in ("15", "20000", "", "Auto", "-512", "512.0")),
         {"faces": 99},
         {"material": "gold"},
     ],
