@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,10 +20,10 @@ if TYPE_CHECKING:
 SMALLEST, LARGEST = 512, 4096
 """Bounds of a size that is chosen; a larger one must be requested."""
 
-UTILIZATION = 0.5
-"""Share of a texture that charts cover, about."""
+COVERED, GUTTERS = 0.7, 128
+"""Charts cover about this share of a texture, less so many texels along its side for gutters."""
 
-TEXELS_PER_PIXEL = 2.0
+TEXELS_PER_PIXEL = 1.5
 """In area: texels do not lie along the pixels of a view."""
 
 LEAST_FACING = 0.3
@@ -46,8 +45,10 @@ def choose_texture_size(
     """
     area = 0.5 * np.linalg.norm(mesh.face_cross, axis=1)
     texels = TEXELS_PER_PIXEL * float((area * _best_density(mesh, views, normalization)).sum())
-    side = math.sqrt(max(texels, 1.0) / UTILIZATION)
-    return min(max(1 << math.ceil(math.log2(side)), SMALLEST), LARGEST)
+    size = SMALLEST
+    while size < LARGEST and size * (COVERED * size - GUTTERS) < texels:
+        size *= 2
+    return size
 
 
 def _best_density(

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 GROUP_FACES = 2000
 """Faces unwrapped together; larger groups take longer, smaller ones have more seams."""
 
-NORMAL_WEIGHT = 0.5
-"""Model units that a change of normal by one counts when faces are grouped."""
-
 GUTTER = 2
 """Texels between charts."""
 
@@ -73,19 +70,20 @@ def _collect(
 
 
 def _group_faces(mesh: TriangleMesh) -> list[NDArray[np.int64]]:
-    """Split the faces by medians of position and normal until every group is small."""
-    corners = mesh.vertices[mesh.faces]
-    length = np.linalg.norm(mesh.face_cross, axis=1, keepdims=True)
-    normals = mesh.face_cross / np.maximum(length, 1e-12)
-    features = np.concatenate([corners.mean(axis=1), NORMAL_WEIGHT * normals], axis=1)
+    """Split the faces by medians of position until every group is small.
+
+    Not by their normals, too: on a surface with small lumps these tear groups to shreds, and every
+    shred is a chart.
+    """
+    centers = mesh.vertices[mesh.faces].mean(axis=1)
     pending, done = [np.arange(len(mesh.faces))], []
     while pending:
         group = pending.pop()
         if len(group) <= GROUP_FACES:
             done.append(group)
             continue
-        spread = np.ptp(features[group], axis=0)
-        order = np.argsort(features[group, spread.argmax()], kind="stable")
+        spread = np.ptp(centers[group], axis=0)
+        order = np.argsort(centers[group, spread.argmax()], kind="stable")
         half = len(group) // 2
         pending += [group[order[:half]], group[order[half:]]]
     return done
