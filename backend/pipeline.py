@@ -19,7 +19,7 @@ from .materials.environment_map import EnvironmentMap
 from .materials.estimate import estimate_materials
 from .materials.texture import bake_materials
 from .mesh.glb import Textures, plain_dielectric
-from .mesh.surfaces import FittedSurface, HullSurface, PredictedSurface
+from .mesh.surfaces import CarvedSurface, FittedSurface, HullSurface, PredictedSurface
 from .mesh.texture import bake_base_color, decode_textures
 from .mesh.texture_size import choose_texture_size
 from .mesh.unwrap import unwrap
@@ -35,7 +35,7 @@ from .model.preprocess import from_views
 from .model.weights.checkpoint import Checkpoint, open_checkpoint
 from .model.weights.dinov3_files import load_dinov3, loaded_size
 from .model.weights.memory import estimate
-from .refine.config import RefineConfig
+from .refine.config import SECONDS, RefineConfig
 from .refine.refine import Refinement
 from .result.files import Result
 from .result.folder import REPORT, ResultFolder
@@ -45,6 +45,7 @@ from .shared.cameras import Normalization
 from .shared.capture_format import read_capture
 from .shared.checkpoint_folders import find_dinov3
 from .shared.radiance_hdr import read_hdr
+from .stereo.stereo_start import find_stereo_start
 from .views.views import Views, load_views
 from .views.visual_hull import VisualHull, estimate_bounding_sphere
 
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from .mesh.triangle_mesh import UnwrappedMesh
     from .request import ReconstructRequest
     from .shared.progress import Progress
+    from .stereo.cavities import Cavities
 
 MAX_IMAGE_SIZE = 1024
 """Longest side of a view in pixels; larger photographs are averaged down."""
@@ -109,7 +111,7 @@ def reconstruct(request: ReconstructRequest, progress: Progress) -> Report:
         predicted = checkpoint is not None and checkpoint.config.predicts_materials
         request.check_light(known=predicted or light is not None)
         start = predict(job, checkpoint) if checkpoint else carve(job)
-        surface = refine(job, start)
+        surface = refine(job, start, find_cavities(job, start))
         mesh = extract_mesh(job, surface)
         materials = separate_light(job, mesh, start)
         mesh = materials.mesh if materials else mesh
@@ -177,7 +179,27 @@ def predict(job: Job, checkpoint: Checkpoint) -> PredictedSurface:
     )
 
 
-def refine(job: Job, start: Surface) -> Surface:
+def find_cavities(job: Job, start: Surface) -> Cavities | None:
+    """What silhouettes alone cannot show: empty space inside the hull, where views agree on it."""
+    reason = ""
+    if not isinstance(start, HullSurface):
+        reason = "the network predicts the shape"
+    elif job.request.refine == "off":
+        reason = "off"
+    elif job.request.refine != "auto" and float(job.request.refine) < SECONDS:
+        reason = "too little time"
+    if reason:
+        job.report.leave_out("stereo", reason)
+        return None
+    with job.stage("stereo"):
+        found = find_stereo_start(job.views.views, job.normalization, HALF_SIDE, job.progress)
+    job.report.counts["stereo_accepted"] = int(found.cavities is not None)
+    if found.error_ratio is not None:
+        job.report.metrics["stereo_error_ratio"] = round(found.error_ratio, 4)
+    return found.cavities
+
+
+def refine(job: Job, start: Surface, cavities: Cavities | None) -> Surface:
     """Fit the field to the views, within their outer bound; optional. Runs on the CPU."""
     if job.request.refine == "off":
         job.report.leave_out("refine", "off")
@@ -187,14 +209,15 @@ def refine(job: Job, start: Surface) -> Surface:
         config = config.within(float(job.request.refine))
     # A hull of all views knows the outlines that it would be judged by: the fit carves its own.
     initial = None if isinstance(start, HullSurface) else start.signed_distance
+    carve = cavities.cut_from if cavities else None
     with job.stage("refine"):
         refinement = Refinement(job.views.views, job.normalization, HALF_SIDE, config)
-        field = refinement.run(initial, job.progress)
+        field = refinement.run(initial, job.progress, carve)
     if field is None:
         job.report.warnings.append(
             "Refinement is left out: views held back look no better with it, or are too few."
         )
-        return start
+        return CarvedSurface(carve(start.signed_distance)) if carve else start
     return FittedSurface(field)
 
 

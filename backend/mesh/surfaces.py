@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a mesh is made from: the visual hull, a fitted field, or the network's field."""
+"""What a mesh is made from: the visual hull, also carved; a fitted or the network's field."""
 
 from __future__ import annotations
 
@@ -78,6 +78,21 @@ class HullSurface(Surface):
     def signed_distance(self, points: Tensor) -> Tensor:
         """Signed distance [n] to the visual hull."""
         return self.hull.signed_distance(points)
+
+
+@dataclass(frozen=True)
+class CarvedSurface(Surface):
+    """The hull without the cavities that stereo finds; its color is in the views.
+
+    Attributes:
+        distance: signed distance [n] at points [n, 3].
+    """
+
+    distance: PointFunction
+
+    def signed_distance(self, points: Tensor) -> Tensor:
+        """Signed distance [n] to what is left of the hull."""
+        return self.distance(points)
 
 
 @dataclass(frozen=True)

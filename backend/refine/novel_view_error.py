@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from ..field.field import PointFunction
     from ..mesh.triangle_mesh import TriangleMesh
+    from ..mesh.view_geometry import RenderedGeometry
     from ..shared.cameras import Normalization
     from ..shared.progress import Progress
     from ..views.views import View
@@ -73,14 +74,28 @@ class NovelViewMetric:
         errors = [self._error_in(view, mesh, colors) for view in self.held_out_views]
         return float(np.mean(errors))
 
-    def _error_in(self, view: View, mesh: TriangleMesh, colors: np.ndarray) -> float:
+    def _error_in(self, view: View, mesh: TriangleMesh, colors: NDArray[np.float32]) -> float:
         """Mean squared error in one view."""
         pose = self.normalization.apply_to_pose(view.camera_to_world)
         camera = Camera.from_pose(view.intrinsics, pose, torch.device("cpu"))
-        seen = render_geometry(mesh, camera).fragments
-        corners = torch.from_numpy(colors[mesh.faces[seen.face.numpy()]])
-        image = np.ones((view.intrinsics.height * view.intrinsics.width, 3), dtype=np.float32)
-        image[seen.pixel.numpy()] = (corners * seen.barycentric[..., None]).sum(dim=1).numpy()
-        coverage = view.mask[..., None]
-        truth = without_background(view) * coverage + (1 - coverage)
-        return float(np.mean((image - truth.reshape(-1, 3)) ** 2))
+        return error_over_white(view, mesh, colors, render_geometry(mesh, camera))
+
+
+def error_over_white(
+    view: View, mesh: TriangleMesh, colors: NDArray[np.float32], geometry: RenderedGeometry
+) -> float:
+    """Mean squared error of a mesh with colors [vertices, 3] in a view, over all its pixels.
+
+    Args:
+        view: to compare with.
+        mesh: model space.
+        colors: sRGB in 0..1.
+        geometry: the mesh as the view's camera sees it.
+    """
+    seen = geometry.fragments
+    corners = torch.from_numpy(colors[mesh.faces[seen.face.numpy()]])
+    image = np.ones((view.intrinsics.height * view.intrinsics.width, 3), dtype=np.float32)
+    image[seen.pixel.numpy()] = (corners * seen.barycentric[..., None]).sum(dim=1).numpy()
+    coverage = view.mask[..., None]
+    truth = without_background(view) * coverage + (1 - coverage)
+    return float(np.mean((image - truth.reshape(-1, 3)) ** 2))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from scipy.spatial import cKDTree
@@ -23,7 +23,7 @@ from .outer_bound import outer_bound
 from .training_rays import TrainingRays, pixels_for
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from ..shared.progress import Progress
     from ..views.views import View
     from .config import RefineConfig
+
+    Carve: TypeAlias = Callable[[PointFunction], PointFunction]
 
 LOGGER = logging.getLogger(__name__)
 
@@ -71,13 +73,15 @@ class Refinement:
         self._held_out = self._rays(held_out) if held_out else None
 
     def run(
-        self, start: PointFunction | None, progress: Progress
+        self, start: PointFunction | None, progress: Progress, carve: Carve | None = None
     ) -> VolumeField[SparseVolume] | None:
         """Fit the field.
 
         Args:
             start: signed distance to begin with; without it, the hull.
             progress: receives fractions of the stage `refine` and the time left.
+            carve: cuts known cavities from the signed distance of the hull. The first level is left
+                out then: it is too coarse for thin walls.
 
         Returns:
             The field, or nothing if the start explains the held-out views better, if there are too
@@ -86,7 +90,7 @@ class Refinement:
         if self._config.held_out and self._held_out is None:
             return None
         try:
-            field = self._fit(start, progress)
+            field = self._fit(start, progress, carve)
             if field:
                 self._metric.surface_of(field.signed_distance, progress)
         except NoSurface:
@@ -95,16 +99,18 @@ class Refinement:
         return field
 
     def _fit(
-        self, start: PointFunction | None, progress: Progress
+        self, start: PointFunction | None, progress: Progress, carve: Carve | None
     ) -> VolumeField[SparseVolume] | None:
         """All levels; nothing if the held-out views prefer the start."""
-        levels = self._config.levels
+        levels = self._config.levels[1:] if carve else self._config.levels
         clock = _LevelClock(self._config.seconds, len(levels), progress)
         # A hull or colors made from all views would contain the views they are compared with.
         views = self._metric.color_views
         hull = self._hull_of(views)
         surface = self._metric.surface_of(hull, progress)
         bound = outer_bound(hull, surface, views, self._normalization)
+        if carve and not start:
+            start = carve(hull)
         if start:
             surface = self._metric.surface_of(start, progress)
         start = start or hull

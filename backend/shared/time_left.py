@@ -21,6 +21,7 @@ TYPICAL_SECONDS = {
         "routing": 1.0,
         "sparse stage": 15.0,
         "hull": 1.0,
+        "stereo": 15.0,
         "refine": 35.0,
         "mesh": 4.0,
         "materials": 10.0,

@@ -1,0 +1,122 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The judge: whether a shape explains views that its colors do not come from, view by view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from ..mesh.photo_projection import PhotoProjector, ProjectionSettings, color_unseen, project_colors
+from ..mesh.view_geometry import Camera, render_geometry
+from ..refine.novel_view_error import error_over_white
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from ..mesh.triangle_mesh import TriangleMesh
+    from ..mesh.view_geometry import RenderedGeometry
+    from ..shared.cameras import Normalization
+    from ..shared.progress import Progress
+    from ..views.views import View
+
+FOLDS = 4
+"""Parts of the views; each is compared once with colors from the others."""
+
+MAX_MEAN_RATIO = 0.95
+MAX_VIEW_RATIO = 1.5
+"""A single view in which the shape is this much worse refuses it: a torn rim shows in few views."""
+
+LEAST_ERROR = 1e-5
+"""Added to both errors of a ratio, so that a view that is explained well anyway hardly counts."""
+
+
+@dataclass(frozen=True)
+class SeenMesh:
+    """A mesh and how all views see it.
+
+    Attributes:
+        mesh: model space.
+        views: all of them.
+        geometries: the mesh as each view sees it.
+    """
+
+    mesh: TriangleMesh
+    views: Sequence[View]
+    geometries: Sequence[RenderedGeometry]
+
+    @classmethod
+    def from_views(
+        cls,
+        mesh: TriangleMesh,
+        views: Sequence[View],
+        normalization: Normalization,
+        progress: Progress,
+    ) -> SeenMesh:
+        """Render a mesh in all views."""
+        geometries = []
+        for view in views:
+            progress.check()
+            pose = normalization.apply_to_pose(view.camera_to_world)
+            camera = Camera.from_pose(view.intrinsics, pose, torch.device("cpu"))
+            geometries.append(render_geometry(mesh, camera))
+        return cls(mesh, views, geometries)
+
+    def errors(self, progress: Progress) -> NDArray[np.float64]:
+        """Mean squared error over white in every view, colors from the other folds, [views]."""
+        settings = ProjectionSettings()
+        projectors = []
+        for view, geometry in zip(self.views, self.geometries, strict=True):
+            progress.check()
+            projectors.append(PhotoProjector.from_geometry(view, geometry, settings))
+        errors = np.zeros(len(self.views))
+        for fold in range(FOLDS):
+            judged = range(fold, len(self.views), FOLDS)
+            others = [each for number, each in enumerate(projectors) if number not in judged]
+            colors = self._colors(others, settings, progress)
+            for number in judged:
+                errors[number] = error_over_white(
+                    self.views[number], self.mesh, colors, self.geometries[number]
+                )
+        return errors
+
+    def _colors(
+        self, projectors: Sequence[PhotoProjector], settings: ProjectionSettings, progress: Progress
+    ) -> NDArray[np.float32]:
+        """The color of every vertex from some views, [vertices, 3]."""
+        positions = torch.from_numpy(self.mesh.vertices).float()
+        normals = torch.from_numpy(self.mesh.vertex_normals).float()
+        colors, seen = project_colors(positions, normals, projectors, settings, progress)
+        return color_unseen(positions.numpy(), colors.numpy(), seen.numpy())
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a shape compares with another in every view.
+
+    Attributes:
+        ratios: of its error to the other's, [views].
+    """
+
+    ratios: NDArray[np.float64]
+
+    @classmethod
+    def compare(cls, shape: SeenMesh, other: SeenMesh, progress: Progress) -> Verdict:
+        """Compare two shapes seen in the same views."""
+        ratios = (shape.errors(progress) + LEAST_ERROR) / (other.errors(progress) + LEAST_ERROR)
+        return cls(ratios)
+
+    @property
+    def mean_ratio(self) -> float:
+        """Over all views; below 1 the shape is better."""
+        return float(self.ratios.mean())
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the shape is better on the whole, and much worse in no view."""
+        return self.mean_ratio < MAX_MEAN_RATIO and bool(self.ratios.max() <= MAX_VIEW_RATIO)

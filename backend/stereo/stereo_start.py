@@ -1,0 +1,205 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stages of stereo in their order: prepare, match, vote, carve, judge."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from ..mesh.cleaning import keep_solid_parts
+from ..mesh.isosurface import extract_isosurface
+from ..refine.training_rays import pixels_for
+from ..shared.errors import NoSurface
+from ..views.visual_hull import VisualHull
+from .cavities import find_cavities
+from .convex_carve import CarveConfig, ConvexCarve
+from .exposure import exposure_gains
+from .hull_grid import GridRays, HullGrid
+from .judge import SeenMesh, Verdict
+from .patch_match import ITERATIONS, PatchMatch
+from .prepared_views import StereoViews
+from .votes import MAX_COST, agreeing_views, cast_votes, confidence
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from ..field.field import PointFunction
+    from ..shared.cameras import Normalization
+    from ..shared.progress import Progress
+    from ..views.views import View
+    from .cavities import Cavities
+    from .votes import Votes
+
+LOGGER = logging.getLogger(__name__)
+
+MIN_VIEWS = 6
+"""With fewer there is nothing left to compare, once a fold is held back."""
+
+MAX_VIEWS = 24
+STEREO_SIZE = 160
+"""Longest side of a view in pixels in which depths are found."""
+
+MAX_PIXELS = 200_000
+"""Of the object in all views together."""
+
+JUDGE_SIZE = 256
+"""Longest side of a view in pixels in which shapes are compared."""
+
+JUDGE_RESOLUTION = 128
+SEED = 0
+
+
+@dataclass(frozen=True)
+class StereoStart:
+    """What stereo comes to.
+
+    Attributes:
+        cavities: of the hull, if the judge accepts them.
+        note: why there are none.
+        error_ratio: mean ratio of the errors in views, with cavities to without; None if there is
+            nothing to compare.
+    """
+
+    cavities: Cavities | None
+    note: str = ""
+    error_ratio: float | None = None
+
+
+def find_stereo_start(
+    views: Sequence[View], normalization: Normalization, half_side: float, progress: Progress
+) -> StereoStart:
+    """Find the cavities of the visual hull that colors show. Runs on the CPU.
+
+    Args:
+        views: all input views.
+        normalization: from their world to the model's.
+        half_side: the model's box is [-half_side, half_side]^3.
+        progress: receives fractions of the stage `stereo`.
+    """
+    if len(views) < MIN_VIEWS:
+        return StereoStart(None, "too few views")
+    hull = VisualHull.from_views(views, normalization, torch.device("cpu")).signed_distance
+    views = spread_views(views, MAX_VIEWS)
+    judged = [view.shrunk(JUDGE_SIZE) for view in views]
+    try:
+        unchanged = _seen(hull, judged, normalization, half_side, progress)
+        gains = exposure_gains(judged, unchanged.mesh, unchanged.geometries)
+        progress.report("stereo", 0.1, "preparing the views")
+        prepared = StereoViews.from_views(_small(views), normalization, gains)
+        grid = HullGrid.from_hull(hull, half_side)
+        cavities = _carve(prepared, grid, progress)
+        if cavities is None:
+            return StereoStart(None, "no cavities")
+        progress.report("stereo", 0.85, "comparing with the hull")
+        changed = _seen(cavities.cut_from(hull), judged, normalization, half_side, progress)
+    except NoSurface:
+        return StereoStart(None, "no surface")
+    verdict = Verdict.compare(changed, unchanged, progress)
+    LOGGER.info("stereo: error ratios %s", verdict.ratios.round(3).tolist())
+    if verdict.accepted:
+        return StereoStart(cavities, "", verdict.mean_ratio)
+    return StereoStart(None, "views look no better with it", verdict.mean_ratio)
+
+
+def spread_views(views: Sequence[View], count: int) -> list[View]:
+    """At most `count` views from directions that differ as much as possible, in their order."""
+    if len(views) <= count:
+        return list(views)
+    positions = np.stack([view.camera_to_world[:3, 3] for view in views])
+    center = positions.mean(0)
+    directions = positions - center
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True).clip(1e-9)
+    chosen = [0]
+    alike = directions @ directions[0]
+    while len(chosen) < count:
+        chosen.append(int(np.argmin(alike)))
+        alike = np.maximum(alike, directions @ directions[chosen[-1]])
+    return [views[number] for number in sorted(chosen)]
+
+
+def _small(views: Sequence[View]) -> list[View]:
+    """The views at the size in which depths are found."""
+    sizes = pixels_for(views, MAX_PIXELS)
+    return [view.shrunk(min(STEREO_SIZE, size)) for view, size in zip(views, sizes, strict=True)]
+
+
+def _seen(
+    shape: PointFunction,
+    views: Sequence[View],
+    normalization: Normalization,
+    half_side: float,
+    progress: Progress,
+) -> SeenMesh:
+    """The surface of a shape, as all views see it."""
+    mesh = keep_solid_parts(extract_isosurface(shape, half_side, JUDGE_RESOLUTION, progress))
+    return SeenMesh.from_views(mesh, views, normalization, progress)
+
+
+def _carve(views: StereoViews, grid: HullGrid, progress: Progress) -> Cavities | None:
+    """Depth maps, their votes, and the cavities of what fits the votes best."""
+    rays = []
+    for view in range(len(views)):
+        progress.check()
+        rays.append(GridRays.from_view(views, view, grid))
+    matches = match_views(views, grid, rays, progress)
+    progress.report("stereo", 0.6, "carving")
+    votes = vote(views, matches, grid, progress)
+    solid = ConvexCarve(grid, votes, CarveConfig()).run(views, rays, progress)
+    return find_cavities(grid, solid, votes)
+
+
+def match_views(
+    views: StereoViews, grid: HullGrid, rays: Sequence[GridRays], progress: Progress
+) -> list[PatchMatch]:
+    """PatchMatch in every view; at the end, views try what the others agree on."""
+    generator = torch.Generator().manual_seed(SEED)
+    matches = []
+    for view, along in enumerate(rays):
+        progress.check()
+        matches.append(PatchMatch(views, view, along.limits(grid), generator))
+    for iteration in range(ITERATIONS + 1):
+        if iteration == ITERATIONS:
+            _exchange(views, matches, progress)
+        for match in matches:
+            match.iterate(iteration, progress)
+        progress.report("stereo", 0.1 + 0.5 * (iteration + 1) / (ITERATIONS + 1), "matching views")
+    return matches
+
+
+def _exchange(views: StereoViews, matches: Sequence[PatchMatch], progress: Progress) -> None:
+    """Propose to every view the points that at least two other views agree on."""
+    trusted = [trust > 0 for trust in _trust(views, matches)[1]]
+    surfaces = [
+        tuple(part[good] for part in match.points())
+        for match, good in zip(matches, trusted, strict=True)
+    ]
+    for view, match in enumerate(matches):
+        progress.check()
+        others = [surface for number, surface in enumerate(surfaces) if number != view]
+        points, normals = (torch.cat(parts) for parts in zip(*others, strict=True))
+        match.propose_points(points, normals)
+
+
+def vote(
+    views: StereoViews, matches: Sequence[PatchMatch], grid: HullGrid, progress: Progress
+) -> Votes:
+    """The votes of all views for the voxels of the hull."""
+    maps, trust = _trust(views, matches)
+    return cast_votes(views, maps, trust, grid, progress)
+
+
+def _trust(views: StereoViews, matches: Sequence[PatchMatch]) -> tuple[list[Tensor], list[Tensor]]:
+    """The depth maps of what matches at all, and the trust in every pixel's depth."""
+    maps = [match.depth_map(MAX_COST) for match in matches]
+    trust = []
+    for view, match in enumerate(matches):
+        agreeing = agreeing_views(views, maps, view, match.points()[0])
+        trust.append(confidence(match.cost, agreeing))
+    return maps, trust
