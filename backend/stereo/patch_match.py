@@ -90,7 +90,7 @@ class PatchMatch:
         self.plane = torch.where(better[:, None], plane, self.plane)
 
     def propose_points(self, points: Tensor, normals: Tensor) -> None:
-        """Propose points and normals of a surface, both [n, 3], model space; per pixel the nearest."""
+        """Propose points and normals [n, 3] of model space; every pixel takes the nearest."""
         pixels, depth = self._views.project(self._view, points)
         row = self._views.look_up(self._index, pixels, -1)
         hit = (row >= 0) & (depth > 0)

@@ -35,7 +35,7 @@ from backend.views.visual_hull import VisualHull
 VIEWS = 12
 SIZE = 96
 STAGES = ("views", "hull", "mesh", "texture", "write")
-LEFT_OUT = {"dense stage", "selection", "routing", "sparse stage", "refine", "materials"}
+LEFT_OUT = {"dense stage", "selection", "routing", "sparse stage", "stereo", "refine", "materials"}
 FILES = {
     "log.txt",
     "mesh.glb",
