@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..mesh.photo_projection import PhotoProjector, ProjectionSettings
-from ..mesh.view_geometry import sample_image
+from ..mesh.view_colors import ViewColors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +73,7 @@ def _vertex_brightness(
     found = []
     for view, geometry in zip(views, geometries, strict=True):
         projector = PhotoProjector.from_geometry(view, geometry, settings)
-        weight, pixels = projector.weight(positions, normals, settings)
-        colors = sample_image(projector.colors, pixels).mean(1)
+        weight = projector.weight(positions, normals, settings)
+        colors = ViewColors.in_memory(view, geometry.camera).sample(positions)[0].mean(1)
         found.append(torch.where(weight > 0, colors, 0.0).numpy())
     return np.stack(found)

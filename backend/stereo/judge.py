@@ -5,13 +5,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from ..mesh.photo_projection import PhotoProjector, ProjectionSettings, color_unseen, project_colors
-from ..mesh.view_geometry import Camera, render_geometry
+from ..mesh.photo_projection import (
+    PhotoProjector,
+    ProjectionSettings,
+    camera_of,
+    choose_views,
+    color_unseen,
+    project_colors,
+)
+from ..mesh.view_colors import ViewColors
+from ..mesh.view_geometry import render_geometry
 from ..refine.novel_view_error import error_over_white
 
 if TYPE_CHECKING:
@@ -62,37 +71,45 @@ class SeenMesh:
         geometries = []
         for view in views:
             progress.check()
-            pose = normalization.apply_to_pose(view.camera_to_world)
-            camera = Camera.from_pose(view.intrinsics, pose, torch.device("cpu"))
-            geometries.append(render_geometry(mesh, camera))
+            geometries.append(render_geometry(mesh, camera_of(view, normalization)))
         return cls(mesh, views, geometries)
 
     def errors(self, progress: Progress) -> NDArray[np.float64]:
         """Mean squared error over white in every view, colors from the other folds, [views]."""
-        settings = ProjectionSettings()
-        projectors = []
-        for view, geometry in zip(self.views, self.geometries, strict=True):
-            progress.check()
-            projectors.append(PhotoProjector.from_geometry(view, geometry, settings))
         errors = np.zeros(len(self.views))
         for fold in range(FOLDS):
             judged = range(fold, len(self.views), FOLDS)
-            others = [each for number, each in enumerate(projectors) if number not in judged]
-            colors = self._colors(others, settings, progress)
+            others = [number for number in range(len(self.views)) if number not in judged]
+            colors = self._colors(others, progress)
             for number in judged:
                 errors[number] = error_over_white(
                     self.views[number], self.mesh, colors, self.geometries[number]
                 )
         return errors
 
-    def _colors(
-        self, projectors: Sequence[PhotoProjector], settings: ProjectionSettings, progress: Progress
-    ) -> NDArray[np.float32]:
+    def _colors(self, chosen: Sequence[int], progress: Progress) -> NDArray[np.float32]:
         """The color of every vertex from some views, [vertices, 3]."""
+        settings = ProjectionSettings()
         positions = torch.from_numpy(self.mesh.vertices).float()
         normals = torch.from_numpy(self.mesh.vertex_normals).float()
-        colors, seen = project_colors(positions, normals, projectors, settings, progress)
-        return color_unseen(positions.numpy(), colors.numpy(), seen.numpy())
+        projectors = (self._projectors[number] for number in chosen)
+        choice = choose_views(positions, normals, projectors, settings, progress)
+        images = (self._images[number] for number in chosen)
+        colors = project_colors(positions, choice, images, settings, progress)
+        return color_unseen(positions.numpy(), colors.numpy(), choice.seen.numpy())
+
+    @cached_property
+    def _projectors(self) -> list[PhotoProjector]:
+        """What every view sees, and how well."""
+        settings = ProjectionSettings()
+        pairs = zip(self.views, self.geometries, strict=True)
+        return [PhotoProjector.from_geometry(*pair, settings) for pair in pairs]
+
+    @cached_property
+    def _images(self) -> list[ViewColors]:
+        """The colors of every view."""
+        pairs = zip(self.views, self.geometries, strict=True)
+        return [ViewColors.in_memory(view, seen.camera) for view, seen in pairs]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..mesh.photo_projection import without_background
+from ..mesh.view_colors import without_background
 from ..shared.cameras import opencv_to_opengl
 
 if TYPE_CHECKING:
