@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
@@ -30,11 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="score materials and normals: RENDERS has masks/ and passes like a test folder",
     )
+    parser.add_argument("--flip", action="store_true", help="also the FLIP error of images")
     parser.add_argument("--mesh", type=Path, help="mesh to compare with --reference-mesh")
     parser.add_argument("--reference-mesh", type=Path, help="the ground truth, in the same world")
 
 
-def run(arguments: argparse.Namespace) -> dict[str, object]:
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """The scores: their mean, those of every view, and the Chamfer distance times 1000."""
     from ..result.material_scores import score_passes
     from ..result.scores import chamfer_distance, read_mesh, score_renders
@@ -43,6 +45,8 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
         result = _document(score_passes(arguments.renders, arguments.views))
     else:
         result = _document(score_renders(arguments.renders, arguments.views, arguments.images))
+        if arguments.flip:
+            _add_flip(result, arguments)
     if arguments.mesh and arguments.reference_mesh:
         result["chamfer_x1e3"] = chamfer_distance(
             read_mesh(arguments.mesh), read_mesh(arguments.reference_mesh)
@@ -50,7 +54,17 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
     return result
 
 
-def _document(scores: Mapping[str, Scores]) -> dict[str, object]:
+def _add_flip(result: dict[str, Any], arguments: argparse.Namespace) -> None:
+    """Add the FLIP error to the scores of views, and to their mean."""
+    from ..result.flip_scores import score_flip
+
+    errors = score_flip(arguments.renders, arguments.views, arguments.images)
+    result["mean"]["flip"] = fmean(errors.values())
+    for name, error in errors.items():
+        result["views"][name]["flip"] = error
+
+
+def _document(scores: Mapping[str, Scores]) -> dict[str, Any]:
     """The scores of views, and their mean."""
     from ..result.scores import mean_scores
 

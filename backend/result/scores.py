@@ -19,11 +19,13 @@ from ..shared.errors import BadImage
 from ..views.views import read_view
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from _typeshed import DataclassInstance
     from numpy.typing import NDArray
+
+    Pair = tuple[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
 
 Scores = TypeVar("Scores", bound="DataclassInstance")
 
@@ -118,13 +120,23 @@ def score_renders(renders: Path, views: Path, images: Path | None = None) -> dic
     Raises:
         BadImage: if an image or a render is missing or of another size.
     """
-    scores = {}
+    return {
+        name: score_image(render, truth)
+        for name, (render, truth) in read_pairs(renders, views, images)
+    }
+
+
+def read_pairs(renders: Path, views: Path, images: Path | None = None) -> Iterator[Pair]:
+    """The render and the true image of every view; arguments and errors as for `score_renders`.
+
+    Yields:
+        (name of the view, (render, truth)), both straight alpha [height, width, 4].
+    """
     for frame in read_capture(views).frames:
         path = images / f"{frame.name}.png" if images else frame.image_path
         view = read_view(replace(frame, image_path=path))
         truth = np.concatenate([view.image, view.mask[..., None]], axis=2)
-        scores[view.name] = score_image(_read_render(renders, view.name, truth.shape[:2]), truth)
-    return scores
+        yield view.name, (_read_render(renders, view.name, truth.shape[:2]), truth)
 
 
 def decibels(squared_error: NDArray[np.float32]) -> float:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Write the objects that the quality benchmark makes itself as `.glb`; two runs agree to the bit.
 
-    python -m benchmarks.quality.made_objects OUT [NAME...]      (in the backend environment)
+python -m benchmarks.quality.made_objects OUT [NAME...]      (in the backend environment)
 """
 
 from __future__ import annotations

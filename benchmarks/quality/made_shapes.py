@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
@@ -64,13 +65,8 @@ def cup_distance(points: Tensor) -> Tensor:
     body = turned(points, rounded_profile(CUP_PROFILE), 0.008)
     bead = ring(points, (0.0, 0.0, 0.66), 2, (0.328, 0.012))
     turns = [math.radians(angle) for angle in range(-90, 91, 15)]
-    stations = [
-        (0.315 + 0.19 * math.cos(turn), 0.0, 0.42 + 0.2 * math.sin(turn)) for turn in turns
-    ]
-    handle = [
-        limb(points, start, end, (0.027, 0.027))
-        for start, end in zip(stations, stations[1:], strict=False)
-    ]
+    stations = [(0.315 + 0.19 * math.cos(turn), 0.0, 0.42 + 0.2 * math.sin(turn)) for turn in turns]
+    handle = [limb(points, start, end, (0.027, 0.027)) for start, end in pairwise(stations)]
     return smooth_union([body, bead, torch.stack(handle).amin(dim=0)], 0.03)
 
 
@@ -90,7 +86,9 @@ def pot_paint(points: Tensor) -> Tensor:
     turn = torch.atan2(points[:, 1], points[:, 0]) / math.tau
     middle = [(-0.02, 0.3), (0.20, 0.29), (0.36, 0.345), (0.55, 0.345), (0.72, 0.315), (1.0, 0.34)]
     inside = (radius < _interpolated(height, middle)) & (height > 0.09)
-    paint = torch.where(inside[:, None], _pot_inside(turn, radius, height), _pot_outside(turn, height))
+    paint = torch.where(
+        inside[:, None], _pot_inside(turn, radius, height), _pot_outside(turn, height)
+    )
     # Strokes of a brush: no two turns of a band look the same.
     stroke = torch.sin(31 * points[:, 0] + 2 * torch.sin(23 * points[:, 2]))
     stroke = stroke * torch.sin(37 * points[:, 1] + 2 * torch.sin(19 * points[:, 0]))
@@ -172,12 +170,16 @@ def owl_paint(points: Tensor) -> Tensor:
     """A glazed owl: sharp reflections on a dark body, a cream belly with feathers, orange feet."""
     label = _label(_owl_parts(points))
     row = (points[:, 2] * 13).floor()
-    feather = ((points[:, 0] * 11 + row * 0.5) % 1 - 0.5).abs() < 0.12 + 0.3 * ((points[:, 2] * 13) % 1)
+    feather = ((points[:, 0] * 11 + row * 0.5) % 1 - 0.5).abs() < 0.12 + 0.3 * (
+        (points[:, 2] * 13) % 1
+    )
     paints = {
         "body": (GLAZE, 0.12), "belly": (CREAM, 0.15), "wing": (CLAY, 0.18), "eye": (BLACK, 0.06),
         "rim": (OCHRE, 0.15), "beak": (OCHRE, 0.2), "foot": (OCHRE, 0.2), "tail": (CLAY, 0.18),
     }  # fmt: skip
-    paint = _by_part(points, label, {part: (*color, rough, 0.0) for part, (color, rough) in paints.items()})
+    paint = _by_part(
+        points, label, {part: (*color, rough, 0.0) for part, (color, rough) in paints.items()}
+    )
     marked = (label == list(paints).index("belly")) & ~feather
     paint[marked, :3] = points.new_tensor(CLAY)
     return paint
@@ -219,7 +221,9 @@ def herald_paint(points: Tensor) -> Tensor:
         "foot": (COPPER, 0.2), "body": (GOLD, 0.16), "head": (GOLD, 0.16), "crest": (SILVER, 0.1),
         "belt": (COPPER, 0.2), "shield": (SILVER, 0.1), "ring": (SILVER, 0.12),
     }  # fmt: skip
-    paint = _by_part(points, label, {part: (*color, rough, 1.0) for part, (color, rough) in metals.items()})
+    paint = _by_part(
+        points, label, {part: (*color, rough, 1.0) for part, (color, rough) in metals.items()}
+    )
     turn = torch.atan2(points[:, 1], points[:, 0]) / math.tau
     inlay = (label == 0) & ((turn * 12) % 1 < 0.4) & (points[:, 2] < 0.05)
     paint[inlay, :4] = points.new_tensor([*SILVER, 0.1])

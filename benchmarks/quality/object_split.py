@@ -7,6 +7,11 @@ A figure reached on the objects it was chosen on says little; the reported half 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 TUNING = (
     "gso_Cole_Hardware_Hammer_Black",
     "gso_Room_Essentials_Mug_White_Yellow",
@@ -30,3 +35,36 @@ REPORTING = (
     "made_metal_figure",
 )
 """Names of the objects that no constant is chosen on."""
+
+HALVES = {"tuning": TUNING, "reporting": REPORTING}
+
+MADE = ("made_plain_cup", "made_patterned_bowl", "made_glazed_figure", "made_metal_figure")
+"""Objects that the benchmark makes itself."""
+
+GLOSSY = ("pbr_WaterBottle", "pbr_BoomBox", "pbr_FancyTeapot", "pbr_FlightHelmet")
+"""Real objects that reflect."""
+
+SCAN = "gso_"
+"""How the names of the scans begin; they are matt."""
+
+EXCLUDED = "racquet"
+"""Its strings are painted with alpha and have no surface: it is in no mean."""
+
+
+def half_of(name: str) -> str:
+    """The half, "tuning" or "reporting"; empty for an object that is in neither half."""
+    return next((half for half, names in HALVES.items() if name in names), "")
+
+
+def groups_of(names: Iterable[str]) -> dict[str, list[str]]:
+    """The objects that means are given over, by the title of the mean; empty groups left out."""
+    counted = [name for name in names if EXCLUDED not in name.lower()]
+    groups = {
+        "scans": [name for name in counted if name.startswith(SCAN)],
+        "glossy": [name for name in counted if name in GLOSSY],
+        "real": [name for name in counted if name not in MADE],
+        "made": [name for name in counted if name in MADE],
+        "tuning": [name for name in counted if name in TUNING],
+        "reporting": [name for name in counted if name in REPORTING],
+    }
+    return {title: group for title, group in groups.items() if group}

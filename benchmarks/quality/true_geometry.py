@@ -1,8 +1,11 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The upper bound of the quality benchmark: the true mesh with a baked texture, as a result folder.
+"""A bound of the quality benchmark: the true mesh with textures from the views, as a result folder.
 
-python true_geometry.py VIEWS OUT --json      (in the backend environment)
+python -m benchmarks.quality.true_geometry VIEWS OUT MATERIAL      (in the backend environment)
+
+MATERIAL as of `reconstruct`: with `rgb` it shows what views can reach without any error of shape,
+with `pbr` what the estimate of materials loses where the shape is true.
 """
 
 from __future__ import annotations
@@ -10,37 +13,58 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import trimesh
 
-from backend.mesh.glb import plain_dielectric, write_glb
-from backend.mesh.texture import bake_base_color
+from backend.materials.environment_map import EnvironmentMap
+from backend.mesh.glb import write_glb
+from backend.mesh.surfaces import Surface
 from backend.mesh.triangle_mesh import TriangleMesh
 from backend.mesh.unwrap import unwrap
-from backend.pipeline import normalize_scene
+from backend.pipeline import Job, bake_textures, normalize_scene, separate_light
+from backend.request import ReconstructRequest
 from backend.result.folder import REPORT, ResultFolder
+from backend.result.report import Report
 from backend.shared.capture_format import read_capture
 from backend.shared.progress import Progress
+from backend.shared.radiance_hdr import read_hdr
 from backend.views.views import load_views
 
-TEXTURE_SIZE = 2048
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-def main(views_folder: Path, output: Path) -> None:
+class TrueSurface(Surface):
+    """The true surface: its mesh is at hand, its distance is not needed."""
+
+    def signed_distance(self, points: Tensor) -> Tensor:
+        """Not known."""
+        raise NotImplementedError
+
+
+def main(views_folder: Path, output: Path, material: str) -> None:
     """Texture `VIEWS/test/reference_mesh.ply` from the input views."""
-    progress = Progress()
-    views = load_views(read_capture(views_folder), progress)
-    normalization = normalize_scene(views)
+    request = ReconstructRequest(views_folder, output, material=material)
+    capture, report, progress = read_capture(views_folder), Report({}, "cpu", {}), Progress()
+    views = load_views(capture, progress)
+    light = EnvironmentMap(read_hdr(capture.known_light)) if capture.known_light else None
+    job = Job(request, views, normalize_scene(views), light, report, progress)
     true = trimesh.load_mesh(views_folder / "test" / "reference_mesh.ply")
-    mesh = TriangleMesh(normalization.apply(true.vertices), np.asarray(true.faces, np.int64))
-    unwrapped = unwrap(mesh, TEXTURE_SIZE, progress)
-    color = bake_base_color(unwrapped, views.views, normalization, TEXTURE_SIZE, progress)
+    vertices = job.normalization.apply(np.asarray(true.vertices))
+    mesh = unwrap(
+        TriangleMesh(vertices, np.asarray(true.faces, np.int64)), request.texture_size, progress
+    )
+    surface = TrueSurface()
+    materials = separate_light(job, mesh, surface)
+    mesh = materials.mesh if materials else mesh
+    textures = bake_textures(job, mesh, surface, surface, materials)
     with ResultFolder(output) as folder:
-        write_glb(folder / "mesh.glb", unwrapped, plain_dielectric(color), normalization)
-        (folder / REPORT).write_text("{}\n", "utf-8")
+        write_glb(folder / "mesh.glb", mesh, textures, job.normalization)
+        report.write(folder / REPORT)
     sys.stdout.write(json.dumps({"mesh": str(output / "mesh.glb")}) + "\n")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])

@@ -152,7 +152,8 @@ def evaluate(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any
         light_known = (arguments.views / ENVIRONMENT_NAME).is_file()
         if kind == "auto" and light_known and result.report.get("material") == "pbr":
             kind = "lit"  # a base color without its light does not look like the views
-    shading = evaluating.Shading("unlit" if kind == "auto" else kind, arguments.environment)
+    kind = "unlit" if kind == "auto" else kind
+    shading = evaluating.Shading(kind, arguments.environment, arguments.flip)
     scores = evaluating.evaluate(
         arguments.views, mesh, shading, arguments.write_comparison, progress
     )

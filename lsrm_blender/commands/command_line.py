@@ -76,6 +76,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
         program.error("--relight and --passes need test views: add --test-views 8, for example")
     if arguments.handler == "evaluate" and arguments.environment and arguments.shading != "lit":
         program.error("--environment needs a lit result: add --shading lit")
+    if arguments.handler == "evaluate" and arguments.flip and arguments.shading == "passes":
+        program.error("--flip compares images; passes have none")
     return arguments
 
 
@@ -223,6 +225,7 @@ def _add_evaluate(commands: Any) -> None:
         help="of --shading lit: one that the capture was given with --relight",
     )
     add("--mesh", type=Path, metavar="FILE", help="score this mesh instead of the result's")
+    add("--flip", action="store_true", help="also the FLIP error; needs flip-evaluator")
     add("--write-comparison", type=Path, metavar="FILE.png", help="true views and renders")
 
 

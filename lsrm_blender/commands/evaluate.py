@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shading:
-    """How a result is rendered, which decides what it is compared with.
+    """How a result is rendered, which decides what it is compared with, and by which measures.
 
     Attributes:
         kind: "unlit" renders the base color, "lit" uses an environment light; both are compared
@@ -49,10 +49,12 @@ class Shading:
             them with the passes of the test views.
         environment: of "lit", the file or name of one that the test views were relit by; None
             takes the light of the capture.
+        flip: whether to add the FLIP error of the images; needs the package flip-evaluator.
     """
 
     kind: str = "unlit"
     environment: str | None = None
+    flip: bool = False
 
 
 def evaluate(
@@ -152,6 +154,8 @@ def _scores(renders: Path, test: Path, mesh: Path, shading: Shading) -> dict[str
         command.append("--passes")
     elif shading.environment is not None:
         command += ["--images", str(relit_folder(test.absolute(), shading.environment))]
+    if shading.flip:
+        command.append("--flip")
     reference = test / REFERENCE_MESH
     if reference.is_file():
         command += ["--mesh", str(mesh.absolute()), "--reference-mesh", str(reference.absolute())]
