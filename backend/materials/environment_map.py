@@ -12,7 +12,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..shared.radiance_hdr import sample_panorama
-from .ggx import half_vectors
+from .ggx import lobe
 
 if TYPE_CHECKING:
     from typing import Any
@@ -100,27 +100,27 @@ class EnvironmentMap:
     def filtered(self, roughness: float) -> EnvironmentMap:
         """Radiance reflected by a GGX lobe around each direction, seen along its axis.
 
-        Karis 2013, eq. (8): normal, view and reflected direction are taken to be the same.
+        Karis 2013, eq. (8): normal, view and reflected direction are taken to be the same. All
+        pixels are summed: the few samples of a lobe that a small lamp meets are no measure of it.
+        The lobe is round, so that two rows of pixels meet by a circular convolution.
 
         Args:
             roughness: perceptual, its square is the GGX alpha.
         """
         if roughness < MIRROR_ROUGHNESS:
             return self.shrunk(MIRROR_HEIGHT)
-        height = 64 if roughness < 0.5 else 32
-        source = self.shrunk(128 if roughness < 0.3 else 64)
-        axis, _ = pixel_directions(height, 2 * height)
-        steep = np.abs(axis[..., 2:]) < 0.9
-        tangent = np.cross(np.where(steep, [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]), axis)
-        tangent /= np.linalg.norm(tangent, axis=-1, keepdims=True)
-        bitangent = np.cross(axis, tangent)
-        total, weight = np.zeros_like(axis), 0.0
-        half = half_vectors(roughness, 128)
-        for x, y, z in 2.0 * half[:, 2:] * half - [0.0, 0.0, 1.0]:
-            if z > 0:
-                total += z * source.sample(tangent * x + bitangent * y + axis * z)
-                weight += z
-        return EnvironmentMap(total / weight)
+        source = self.shrunk(256 if roughness < 0.2 else 128 if roughness < 0.4 else 64)
+        height, width = source.radiance.shape[:2]
+        directions, solid_angles = pixel_directions(height, width)
+        light = np.fft.rfft(source.radiance * solid_angles[..., None], axis=1)
+        area = np.fft.rfft(solid_angles, axis=1)
+        filtered = np.empty((height, width, 3))
+        for row in range(height):
+            weight = np.fft.rfft(lobe(roughness, directions @ directions[row, 0]), axis=1)
+            total = np.einsum("hw,hwc->wc", weight, light)
+            share = np.fft.irfft((weight * area).sum(axis=0), width)
+            filtered[row] = np.fft.irfft(total, width, axis=0) / share[:, None]
+        return EnvironmentMap(filtered)
 
 
 def pixel_directions(height: int, width: int) -> tuple[Floats, Floats]:

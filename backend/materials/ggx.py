@@ -84,6 +84,33 @@ def _split_sum_table(roughness: float) -> Floats:
     return np.stack([((1 - fresnel) * visible).mean(1), (fresnel * visible).mean(1)], axis=1)
 
 
+def lobe(roughness: float, cosine: Floats) -> Floats:
+    """Weight of light at cosines [...] to the axis that a lobe is seen along, not normalized.
+
+    Half vectors lie halfway between the axis and the light; light below the horizon counts nothing.
+    """
+    alpha_squared = roughness**4
+    half_squared = 0.5 * (1.0 + cosine)
+    facets = (half_squared * (alpha_squared - 1.0) + 1.0) ** -2
+    return cosine.clip(0.0) * facets
+
+
+def peak_direction(roughness: float, normals: Floats, mirrored: Floats) -> Floats:
+    """Where a lobe is centered: a rough one leans from the mirrored direction to the normal.
+
+    Lagarde and de Rousiers 2014, section 4.9.3, with the GGX alpha as roughness; not normalized.
+
+    Args:
+        roughness: perceptual.
+        normals: unit, [..., 3].
+        mirrored: the view direction mirrored at the normal, unit, [..., 3].
+    """
+    alpha = roughness**2
+    share = (1.0 - alpha) * (np.sqrt(1.0 - alpha) + alpha)
+    leaned: Floats = normals + share * (mirrored - normals)
+    return leaned
+
+
 def lobe_sharpness(roughness: float) -> float:
     """Sharpness of the spherical Gaussian that stands for a lobe where occlusion is concerned."""
     return min(1.0 / (2.0 * roughness**4), 60.0)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .ggx import lobe_sharpness
+from .ggx import lobe_sharpness, peak_direction
 from .observations import above
 from .ray_caster import NO_HIT
 from .spherical_harmonics import basis, gaussian_attenuation
@@ -59,10 +59,12 @@ class LightTransport:
         """
         normals = self.normals[:, None]
         mirrored = 2.0 * (direction * normals).sum(axis=-1, keepdims=True) * normals - direction
-        functions = basis(mirrored) * gaussian_attenuation(lobe_sharpness(roughness))
+        peak = peak_direction(roughness, normals, mirrored)
+        peak /= np.linalg.norm(peak, axis=-1, keepdims=True)
+        functions = basis(peak) * gaussian_attenuation(lobe_sharpness(roughness))
         open_share = np.einsum("nvs,ns->nv", functions, self.openness).clip(0.0, 1.0)
         bounced = np.einsum("nvs,nsc->nvc", functions, self.bounce).clip(0.0)
-        light = self.environment.prefiltered(roughness).sample(mirrored)
+        light = self.environment.prefiltered(roughness).sample(peak)
         reflected: Floats = light * open_share[..., None] + bounced
         return reflected
 
