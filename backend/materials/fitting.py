@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .ggx import DIELECTRIC_F0, ROUGHNESS, split_sum
+from .material_choice import Choice, choose, log_cost, pool
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,18 +25,6 @@ if TYPE_CHECKING:
 DISPLAY_GAMMA = 2.2
 LARGEST_COST = 0.04
 """Squared difference of displayed color beyond which a view counts as an outlier."""
-
-SPREAD_ROUNDS = 20
-SPREAD_TOLERANCE = 0.06
-"""Difference of displayed base color beyond which neighbors are different materials."""
-
-OBJECT_SHARE = 0.3
-"""How much the mean cost over the object counts beside a vertex's own."""
-
-LABEL_CHANGE = 1e-4
-"""Cost of each neighbor with another label."""
-
-LABEL_ROUNDS = 6
 
 
 @dataclass(frozen=True)
@@ -54,7 +43,11 @@ class Material:
 
 
 MATT = Material(1.0, specular=False)
-SHINY = tuple(Material(roughness, metallic) for metallic in (0.0, 1.0) for roughness in ROUGHNESS)
+PAINTS = np.array(ROUGHNESS)
+"""Roughness of the dielectric candidates."""
+
+METALS = np.array([roughness for roughness in ROUGHNESS if roughness <= 0.7])
+"""Roughness of the metallic candidates; a rougher metal can hardly be told from paint."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +61,6 @@ class Response:
 
     gain: Floats
     offset: Floats
-
-    def choose(self, other: Response, chosen: NDArray[np.bool_]) -> Response:
-        """Those of the other response at the chosen vertices [vertices]."""
-        where = chosen[:, None, None]
-        return Response(
-            np.where(where, other.gain, self.gain), np.where(where, other.offset, self.offset)
-        )
 
 
 @dataclass(frozen=True)
@@ -109,48 +95,78 @@ def fit_materials(
         light: what reaches the surface.
         progress: checked for cancel.
     """
-    matt = _Fit.of(MATT, seen, light)
-    fits = []
-    for material in SHINY:
-        progress.check()
-        fits.append(_Fit.of(material, seen, light))
-    costs = np.stack([fit.cost for fit in fits])
-    label = choose_labels(graph, costs, matt.base_color)
-    weight = seen.weight.sum(axis=1)
-    shiny_cost = np.average(costs[label, np.arange(len(label))], weights=weight)
-    matt_cost = np.average(matt.cost, weights=weight)
-    if matt_cost <= shiny_cost:
-        fits, label = [matt], np.zeros(len(label), dtype=int)
-    base = np.stack([fit.base_color for fit in fits])[label, np.arange(len(label))]
-    response = fits[0].response(seen, light)
-    for number in np.unique(label):
-        response = response.choose(fits[number].response(seen, light), label == number)
+    matt = _Fit.of(respond(MATT, seen.direction, light), seen)
+    choice = _choose_shiny(graph, seen, light, matt.base_color, progress)
+    shiny = _Fit.of(_respond_to(choice, seen, light, progress), seen)
+    matt_cost, shiny_cost = (
+        np.average(log_cost(fit.cost), weights=seen.evidence) for fit in (matt, shiny)
+    )
+    specular = bool(shiny_cost < matt_cost)
+    fit = shiny if specular else matt
+    if not specular:
+        everywhere = np.ones(len(seen.evidence))
+        choice = Choice(MATT.roughness * everywhere, MATT.metallic * everywhere)
     return VertexMaterials(
-        graph.filled(base, seen.seen),
-        np.array([fit.material.roughness for fit in fits])[label],
-        np.array([fit.material.metallic for fit in fits])[label],
-        fits[0].material.specular,
-        response,
-        float(min(matt_cost, shiny_cost)),
+        graph.filled(fit.base_color, seen.seen),
+        choice.roughness,
+        choice.metallic,
+        specular,
+        fit.response,
+        float(np.average(fit.cost, weights=seen.evidence)),
     )
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """One candidate at all vertices: base color [vertices, 3] and cost [vertices]."""
+    """The best base color [vertices, 3] under a response, and its cost [vertices]."""
 
-    material: Material
+    response: Response
     base_color: Floats
     cost: Floats
 
     @classmethod
-    def of(cls, material: Material, seen: Observations, light: LightTransport) -> _Fit:
-        response = respond(material, seen.direction, light)
+    def of(cls, response: Response, seen: Observations) -> _Fit:
         base = solve_base_color(response, seen.radiance, seen.weight)
-        return cls(material, base, _cost(response, base, seen))
+        return cls(response, base, _cost(response, base, seen))
 
-    def response(self, seen: Observations, light: LightTransport) -> Response:
-        return respond(self.material, seen.direction, light)
+
+def _choose_shiny(
+    graph: SurfaceGraph,
+    seen: Observations,
+    light: LightTransport,
+    color: Floats,
+    progress: Progress,
+) -> Choice:
+    """Paint or metal and the roughness of every vertex, if the object reflects at all."""
+    costs = []
+    for metallic, levels in ((0.0, PAINTS), (1.0, METALS)):
+        for roughness in levels:
+            progress.check()
+            response = respond(Material(roughness, metallic), seen.direction, light)
+            costs.append(log_cost(_Fit.of(response, seen).cost))
+    progress.check()
+    pooled = pool(graph, np.stack(costs), seen.evidence, color)
+    return choose(pooled[: len(PAINTS)], pooled[len(PAINTS) :], PAINTS, METALS)
+
+
+def _respond_to(
+    choice: Choice, seen: Observations, light: LightTransport, progress: Progress
+) -> Response:
+    """The response of the chosen materials, between those of the nearest levels of roughness."""
+    gain, offset = np.zeros_like(seen.radiance), np.zeros_like(seen.radiance)
+    position = np.interp(choice.roughness, PAINTS, np.arange(len(PAINTS)))
+    for metallic in (0.0, 1.0):
+        for level, roughness in enumerate(PAINTS):
+            progress.check()
+            share = (1.0 - np.abs(position - level)).clip(0.0) * (choice.metallic == metallic)
+            part = np.flatnonzero(share > 0)
+            if len(part):
+                response = respond(
+                    Material(roughness, metallic), seen.direction[part], light.at(part)
+                )
+                gain[part] += share[part, None, None] * response.gain
+                offset[part] += share[part, None, None] * response.offset
+    return Response(gain, offset)
 
 
 def respond(material: Material, direction: Floats, light: LightTransport) -> Response:
@@ -189,39 +205,6 @@ def _cost(response: Response, base: Floats, seen: Observations) -> Floats:
     shown = np.clip(seen.radiance, 0.0, 1.0)
     difference = predicted ** (1 / DISPLAY_GAMMA) - shown ** (1 / DISPLAY_GAMMA)
     bounded = np.minimum((difference**2).sum(axis=-1), LARGEST_COST)
-    total = (seen.weight * bounded).sum(axis=1)
-    mean: Floats = total / np.maximum(seen.weight.sum(axis=1), 1e-9)
+    total = (seen.weight * bounded).mean(axis=1)
+    mean: Floats = total / np.maximum(seen.evidence, 1e-9)
     return mean
-
-
-def choose_labels(graph: SurfaceGraph, costs: Floats, base: Floats) -> NDArray[np.int64]:
-    """The candidate of every vertex, alike where the color is alike, [vertices].
-
-    Args:
-        graph: of the surface.
-        costs: [candidates, vertices].
-        base: linear color that separates the parts of the object, [vertices, 3].
-    """
-    shown = np.clip(base, 0.0, 1.0) ** (1 / DISPLAY_GAMMA)
-    first, second = graph.edges.T
-    alike = np.exp(-((shown[first] - shown[second]) ** 2).sum(axis=1) / (2 * SPREAD_TOLERANCE**2))
-    count = costs.shape[1]
-    degree = 1.0 + np.bincount(first, alike, count) + np.bincount(second, alike, count)
-    spread = costs.copy()
-    for _ in range(SPREAD_ROUNDS):
-        spread = np.stack(
-            [
-                row
-                + np.bincount(first, alike * row[second], count)
-                + np.bincount(second, alike * row[first], count)
-                for row in spread
-            ]
-        )
-        spread /= degree
-    spread += OBJECT_SHARE * costs.mean(axis=1, keepdims=True)
-    label: NDArray[np.int64] = spread.argmin(axis=0)
-    for _ in range(LABEL_ROUNDS):
-        chosen = label == np.arange(len(spread))[:, None]
-        same = np.stack([graph.neighbors @ row.astype(float) for row in chosen])
-        label = (spread + LABEL_CHANGE * (graph.degree[:, 0] - same)).argmin(axis=0)
-    return label

@@ -50,6 +50,16 @@ class LightTransport:
     openness: Floats
     bounce: Floats
 
+    def at(self, vertices: NDArray[np.int64]) -> LightTransport:
+        """The light at some vertices [n] only."""
+        return LightTransport(
+            self.environment,
+            self.normals[vertices],
+            self.irradiance[vertices],
+            self.openness[vertices],
+            self.bounce[vertices],
+        )
+
     def reflected(self, direction: Floats, roughness: float) -> Floats:
         """Radiance in the mirrored lobe of a roughness, [vertices, views, 3].
 

@@ -55,6 +55,12 @@ class Observations:
     direction: Floats
 
     @cached_property
+    def evidence(self) -> Floats:
+        """How well each vertex is seen, mean 1, [vertices]."""
+        evidence: Floats = self.weight.mean(axis=1)
+        return evidence
+
+    @cached_property
     def seen(self) -> NDArray[np.bool_]:
         """Which vertices any view sees, [vertices]."""
         seen: NDArray[np.bool_] = self.weight.sum(axis=1) > 1e-6
