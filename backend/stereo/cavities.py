@@ -36,10 +36,11 @@ MOUTH = 2
 BLUR = 0.8
 """Voxels; standard deviation of the blur from which the surface between voxels is found."""
 
-VOTE_SHARE = 0.6
-"""Share of the votes in the distance of a well supported surface."""
+SURE_SUPPORT = 0.75
+"""Sum of votes from which on they alone say where between the voxels a surface lies."""
 
-SURE_SUPPORT = 1.5
+MAX_SHIFT = 1.0
+"""Voxels by which votes move the surface of the carve."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,9 @@ def find_cavities(grid: HullGrid, solid: Tensor, votes: Votes) -> Cavities | Non
     empty = binary_dilation(empty, iterations=MOUTH, mask=outside | empty)
     distance = torch.from_numpy(_signed_distance(empty)).float()
     voted = TRUNCATION * votes.near / votes.support.clamp_min(1e-6)
-    share = VOTE_SHARE * (votes.support / SURE_SUPPORT).clamp_max(1.0) * (distance.abs() < 2)
+    # In a thin wall the votes of the other side count too: they must not open it.
+    voted = torch.clamp(voted, distance - MAX_SHIFT, distance + MAX_SHIFT)
+    share = (votes.support / SURE_SUPPORT).clamp_max(1.0) * (distance.abs() < 2)
     blended = torch.where(grid.inside, torch.lerp(distance, voted, share), distance)
     return Cavities(grid, blended * grid.spacing)
 

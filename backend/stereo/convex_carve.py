@@ -37,7 +37,8 @@ class CarveConfig:
         most_near: greatest of these votes.
         behind_weight: of the votes of surfaces in front.
         most_behind: greatest of these votes.
-        seen_bias: what a seen voxel costs without votes: it is taken for free.
+        seen_bias: what a seen voxel costs without votes: it is taken for free. It falls to 0 at one
+            vote of a nearby surface, which it would move into the object.
         hidden_bias: of a voxel that no view sees: it is taken for solid.
         outside_cost: of a voxel outside the hull.
         surface_weight: of a surface without support.
@@ -75,8 +76,8 @@ class CarveConfig:
     filled_blur: float = 1.5
     depth_weight: float = 0.3
     most_depth: float = 6.0
-    iterations: int = 150
-    more_iterations: int = 60
+    iterations: int = 80
+    more_iterations: int = 30
     silhouette_rounds: int = 3
     hidden_rounds: int = 2
     least_piece: float = 0.02
@@ -98,6 +99,7 @@ class ConvexCarve:
             + config.near_weight * votes.near.clamp(-config.most_near, config.most_near)
             + config.behind_weight * votes.behind.clamp_max(config.most_behind)
         )
+        self._seen_bias = config.seen_bias * (1 - votes.support).clamp_min(0.0)
         near_hull = grid.distance.abs() < config.hull_reach * grid.spacing
         weight = torch.full_like(grid.distance, config.surface_weight)
         weight[votes.support >= config.support] = config.supported_weight
@@ -125,7 +127,7 @@ class ConvexCarve:
     def _cost(self) -> Tensor:
         """What every voxel costs if it is solid."""
         config = self._config
-        bias = torch.where(self._hidden, config.hidden_bias, config.seen_bias)
+        bias = torch.where(self._hidden, config.hidden_bias, self._seen_bias)
         cost = torch.where(self._filled, config.filled_cost, self._evidence + bias)
         return torch.where(self._grid.inside, cost, config.outside_cost)
 

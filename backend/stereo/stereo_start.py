@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -159,17 +160,19 @@ def match_views(
     views: StereoViews, grid: HullGrid, rays: Sequence[GridRays], progress: Progress
 ) -> list[PatchMatch]:
     """PatchMatch in every view; at the end, views try what the others agree on."""
-    generator = torch.Generator().manual_seed(SEED)
     matches = []
     for view, along in enumerate(rays):
         progress.check()
+        # Its own generator: views are matched in parallel, in any order.
+        generator = torch.Generator().manual_seed(SEED + view)
         matches.append(PatchMatch(views, view, along.limits(grid), generator))
-    for iteration in range(ITERATIONS + 1):
-        if iteration == ITERATIONS:
-            _exchange(views, matches, progress)
-        for match in matches:
-            match.iterate(iteration, progress)
-        progress.report("stereo", 0.1 + 0.5 * (iteration + 1) / (ITERATIONS + 1), "matching views")
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        for iteration in range(ITERATIONS + 1):
+            if iteration == ITERATIONS:
+                _exchange(views, matches, progress)
+            list(pool.map(lambda match, i=iteration: match.iterate(i, progress), matches))
+            done = (iteration + 1) / (ITERATIONS + 1)
+            progress.report("stereo", 0.1 + 0.5 * done, "matching views")
     return matches
 
 
