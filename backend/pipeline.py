@@ -11,6 +11,7 @@ import gc
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from .field.config import HALF_SIDE
@@ -18,6 +19,7 @@ from .field.density import render_step
 from .materials.environment_map import EnvironmentMap
 from .materials.estimate import estimate_materials
 from .materials.texture import bake_materials
+from .mesh.exposure import estimate_gains
 from .mesh.glb import Textures, plain_dielectric
 from .mesh.surfaces import CarvedSurface, FittedSurface, HullSurface, PredictedSurface
 from .mesh.texture import bake_base_color, decode_textures
@@ -55,7 +57,7 @@ if TYPE_CHECKING:
 
     from .materials.surface_materials import SurfaceMaterials
     from .mesh.surfaces import Surface
-    from .mesh.triangle_mesh import UnwrappedMesh
+    from .mesh.triangle_mesh import TriangleMesh, UnwrappedMesh
     from .request import ReconstructRequest
     from .shared.progress import Progress
     from .stereo.cavities import Cavities
@@ -223,18 +225,20 @@ def refine(job: Job, start: Surface, cavities: Cavities | None) -> Surface:
 
 def extract_mesh(job: Job, surface: Surface) -> UnwrappedMesh:
     """The zero level set as a clean mesh with texture coordinates, in the normalized frame."""
-    request, views = job.request, job.views.views
     with job.stage("mesh"):
-        mesh = surface.extract_mesh(request.faces, job.progress)
+        mesh = surface.extract_mesh(job.request.faces, job.progress)
         job.progress.report("mesh", 0.5, "unwrapping")
-        automatic = request.texture_size == "auto"
-        size = (
-            choose_texture_size(mesh, views, job.normalization)
-            if automatic
-            else int(request.texture_size)
-        )
-        job.report.counts["texture_size"] = size
-        return unwrap(mesh, size, job.progress)
+        return unwrap_mesh(job, mesh)
+
+
+def unwrap_mesh(job: Job, mesh: TriangleMesh) -> UnwrappedMesh:
+    """Texture coordinates, for a texture of the requested size or as fine as the views."""
+    if job.request.texture_size == "auto":
+        size = choose_texture_size(mesh, job.views.views, job.normalization)
+    else:
+        size = int(job.request.texture_size)
+    job.report.counts["texture_size"] = size
+    return unwrap(mesh, size, job.progress)
 
 
 def separate_light(job: Job, mesh: UnwrappedMesh, start: Surface) -> SurfaceMaterials | None:
@@ -268,13 +272,21 @@ def bake_textures(
 
     A fit changes shape and color only: predicted materials are those of the surface it starts from.
     """
-    views, size, progress = job.views.views, mesh.texture_size, job.progress
+    views, progress = job.views.views, job.progress
     with job.stage("texture"):
         if materials:
             job.report.material = "pbr"
-            return bake_materials(materials, views, job.normalization, size, progress)
+            return bake_materials(materials, views, job.normalization, progress)
         if job.request.material != "rgb" and start.materials:
             job.report.material = "pbr"
-            return decode_textures(mesh, start.materials, size, progress)
-        colors = bake_base_color(mesh, views, job.normalization, size, progress, surface.appearance)
+            return decode_textures(mesh, start.materials, progress)
+        gains = estimate_gains(mesh.mesh, views, job.normalization, progress)
+        if gains is not None:
+            job.report.gains = {
+                view.name: np.round(gain, 4).tolist()
+                for view, gain in zip(views, gains, strict=True)
+            }
+        colors = bake_base_color(
+            mesh, views, job.normalization, progress, surface.appearance, gains
+        )
         return plain_dielectric(colors)

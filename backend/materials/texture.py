@@ -37,7 +37,6 @@ def bake_materials(
     surface: SurfaceMaterials,
     views: Sequence[View],
     normalization: Normalization,
-    size: int,
     progress: Progress,
 ) -> Textures:
     """Base color, roughness and metallic as textures.
@@ -46,11 +45,10 @@ def bake_materials(
         surface: the mesh, normalized frame, and the materials of its vertices.
         views: whose colors are used, in the size they were taken.
         normalization: from their world.
-        size: of the textures.
         progress: receives fractions of the stage `texture`.
     """
     materials = surface.materials
-    texels = texels_of(surface.mesh, size, torch.device("cpu"))
+    texels = texels_of(surface.mesh)
     lit = [LitView.of(surface, view, number) for number, view in enumerate(views)]
     vertices = torch.from_numpy(materials.base_color[surface.welded]).float()
 

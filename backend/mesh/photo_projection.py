@@ -55,7 +55,7 @@ class ProjectionSettings:
     edge_pixels: float = 3.0
     depth_slack: float = 1.5
     disagreement: float = 0.3
-    detail_power: float = 8.0
+    detail_power: float = 32.0
 
 
 @dataclass(frozen=True)

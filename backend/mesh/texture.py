@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
+from ..shared.srgb import linear_to_srgb, srgb_to_linear
 from .glb import Textures
 from .photo_projection import (
     PhotoProjector,
@@ -44,7 +46,7 @@ FACES_PER_CHUNK = 1 << 13
 
 @dataclass(frozen=True)
 class Texels:
-    """The surface points under the texels that charts cover.
+    """The surface points, on the CPU, under the texels that charts cover.
 
     Attributes:
         index: row-major texel index, row 0 at v = 1, [n].
@@ -78,13 +80,14 @@ class Texels:
         )
 
 
-def texels_of(unwrapped: UnwrappedMesh, size: int, device: torch.device) -> Texels:
-    """Rasterize the UV layout into a `size` x `size` texture."""
-    uv = torch.from_numpy(unwrapped.uv).float().to(device)
-    faces = torch.from_numpy(unwrapped.mesh.faces).to(device)
+def texels_of(unwrapped: UnwrappedMesh) -> Texels:
+    """Rasterize the UV layout into the texture."""
+    size = unwrapped.texture_size
+    uv = torch.from_numpy(unwrapped.uv).float()
+    faces = torch.from_numpy(unwrapped.mesh.faces)
     layout = torch.stack([uv[:, 0], 1 - uv[:, 1]], dim=1) * size
-    vertices = torch.from_numpy(unwrapped.mesh.vertices).float().to(device)
-    normals = torch.from_numpy(unwrapped.normals).float().to(device)
+    vertices = torch.from_numpy(unwrapped.mesh.vertices).float()
+    normals = torch.from_numpy(unwrapped.normals).float()
     parts = []
     for chunk in faces.split(FACES_PER_CHUNK):
         fragments = rasterize(layout[chunk], size, size)
@@ -109,9 +112,9 @@ def bake_base_color(
     unwrapped: UnwrappedMesh,
     views: Sequence[View],
     normalization: Normalization,
-    size: int,
     progress: Progress,
     hidden: PointFunction | None = None,
+    gains: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float32]:
     """The base color texture from the views, [size, size, 3] sRGB in 0..1.
 
@@ -119,23 +122,32 @@ def bake_base_color(
         unwrapped: the mesh, normalized frame.
         views: to take the color from, in the size they were taken.
         normalization: from their world.
-        size: of the texture.
         progress: receives fractions of the stage `texture`.
         hidden: the color [n, 3] of points that no view sees; without it their neighbors' is
             taken.
+        gains: factors on the linear colors of the views, [views, 3].
     """
-    texels = texels_of(unwrapped, size, torch.device("cpu"))
+    texels = texels_of(unwrapped)
     settings = ProjectionSettings()
     projectors = (
         PhotoProjector.from_view(view, normalization, unwrapped.mesh, settings) for view in views
     )
-    colors, seen = project_views(texels, views, normalization, projectors, progress)
+    recolor = None if gains is None else partial(_with_gain, torch.from_numpy(gains).float())
+    colors, seen = project_views(texels, views, normalization, projectors, progress, recolor)
     progress.report("texture", 0.9, "filling what no view shows")
     if hidden and not seen.all():
         colors[~seen] = hidden(texels.positions[~seen])[:, :3]
         return spread(colors.numpy(), texels)
     complete = color_unseen(texels.positions.numpy(), colors.numpy(), seen.numpy())
     return spread(complete, texels)
+
+
+def _with_gain(
+    gains: torch.Tensor, number: int, _points: torch.Tensor, display: torch.Tensor
+) -> torch.Tensor:
+    """Displayed colors [..., 3] of a view with its linear color multiplied by its gain."""
+    linear = torch.from_numpy(srgb_to_linear(display.numpy())) * gains[number]
+    return torch.from_numpy(linear_to_srgb(linear.clamp(0.0, 1.0).numpy()))
 
 
 def project_views(
@@ -185,10 +197,10 @@ def _reported(
 
 
 def decode_textures(
-    unwrapped: UnwrappedMesh, appearance: PointFunction, size: int, progress: Progress
+    unwrapped: UnwrappedMesh, appearance: PointFunction, progress: Progress
 ) -> Textures:
     """The materials a field predicts: base color, roughness and metallic at every texel."""
-    texels = texels_of(unwrapped, size, torch.device("cpu"))
+    texels = texels_of(unwrapped)
     values = []
     for part in texels.positions.split(TEXELS_PER_CHUNK):
         values.append(appearance(part))

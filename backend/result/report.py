@@ -58,6 +58,7 @@ class Report:
         stages: in the order they ran.
         counts: sizes of what came out: views, vertices, faces.
         metrics: scores of the result on the input views.
+        gains: factors on the linear red, green and blue of views whose exposures differ, by view.
         warnings: sentences for the artist.
     """
 
@@ -68,6 +69,7 @@ class Report:
     stages: list[Stage] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
+    gains: dict[str, list[float]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
     @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from backend.mesh.cleaning import decimate
 from backend.mesh.glb import Textures, write_glb
 from backend.mesh.isosurface import extract_isosurface
 from backend.mesh.texture import spread, texels_of
-from backend.mesh.triangle_mesh import TriangleMesh, UnwrappedMesh
+from backend.mesh.triangle_mesh import TriangleMesh
 from backend.mesh.unwrap import unwrap
 from backend.shared.cameras import Normalization
 from backend.shared.progress import Progress
@@ -54,8 +55,8 @@ def make(made: MadeObject, path: Path) -> None:
     unwrapped = unwrap(mesh, TEXTURE_SIZE, progress)
     points = torch.from_numpy(unwrapped.mesh.vertices)
     normals = F.normalize(_slope(points, made), dim=1).numpy()
-    unwrapped = UnwrappedMesh(unwrapped.mesh, normals, unwrapped.uv)
-    texels = texels_of(unwrapped, TEXTURE_SIZE, torch.device("cpu"))
+    unwrapped = replace(unwrapped, normals=normals)
+    texels = texels_of(unwrapped)
     image = spread(made.paint(_standing(texels.positions)).numpy(), texels)
     textures = Textures(linear_to_srgb(image[..., :3]), image[..., 3], image[..., 4])
     write_glb(path, unwrapped, textures, Normalization.from_sphere((0.0, 0.0, 0.0), 0.5))

@@ -22,8 +22,13 @@ from backend.materials.environment_map import EnvironmentMap
 from backend.mesh.glb import write_glb
 from backend.mesh.surfaces import Surface
 from backend.mesh.triangle_mesh import TriangleMesh
-from backend.mesh.unwrap import unwrap
-from backend.pipeline import Job, bake_textures, normalize_scene, separate_light
+from backend.pipeline import (
+    Job,
+    bake_textures,
+    normalize_scene,
+    separate_light,
+    unwrap_mesh,
+)
 from backend.request import ReconstructRequest
 from backend.result.folder import REPORT, ResultFolder
 from backend.result.report import Report
@@ -53,9 +58,7 @@ def main(views_folder: Path, output: Path, material: str) -> None:
     job = Job(request, views, normalize_scene(views), light, report, progress)
     true = trimesh.load_mesh(views_folder / "test" / "reference_mesh.ply")
     vertices = job.normalization.apply(np.asarray(true.vertices))
-    mesh = unwrap(
-        TriangleMesh(vertices, np.asarray(true.faces, np.int64)), request.texture_size, progress
-    )
+    mesh = unwrap_mesh(job, TriangleMesh(vertices, np.asarray(true.faces, np.int64)))
     surface = TrueSurface()
     materials = separate_light(job, mesh, surface)
     mesh = materials.mesh if materials else mesh

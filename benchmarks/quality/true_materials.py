@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 import trimesh
 from scipy.spatial import cKDTree
 
@@ -47,7 +46,7 @@ TEXTURE_SIZE = 1024
 def bake_true_materials(views: Path, mesh: UnwrappedMesh) -> Textures:
     """The textures of a mesh, in the world of the capture, from the asset of the capture."""
     points = visible(sample_asset(views, constant_roughness(views)), views)
-    texels = texels_of(mesh, TEXTURE_SIZE, torch.device("cpu"))
+    texels = texels_of(mesh)
     index = nearest(points, texels.positions.numpy(), texels.normals.numpy())
     image = spread(points.materials[index, :5], texels)
     return Textures(linear_to_srgb(image[..., :3]), image[..., 3], image[..., 4])
@@ -103,6 +102,7 @@ def read_result(path: Path) -> UnwrappedMesh:
         TriangleMesh(gltf_to_world(mesh.vertices), np.asarray(mesh.faces, np.int64)),
         gltf_to_world(mesh.vertex_normals),
         np.asarray(mesh.visual.uv),
+        TEXTURE_SIZE,
     )
 
 

@@ -16,7 +16,9 @@ from backend.mesh.isosurface import extract_isosurface
 from backend.mesh.photo_projection import color_unseen
 from backend.mesh.texture import bake_base_color, texels_of
 from backend.mesh.texture_padding import fill_empty_texels
+from backend.mesh.texture_size import choose_texture_size
 from backend.mesh.unwrap import unwrap
+from backend.mesh.view_geometry import sample_image
 from backend.shared.cameras import (
     Normalization,
     fibonacci_sphere,
@@ -24,11 +26,12 @@ from backend.shared.cameras import (
     look_at,
     pixel_rays,
 )
+from backend.shared.capture_format import read_capture
 from backend.shared.errors import Cancelled
 from backend.shared.progress import Progress
-from backend.views.views import View
+from backend.views.views import View, load_views
+from tests.captures import surface_color
 
-CPU = torch.device("cpu")
 SAME = Normalization(center=(0.0, 0.0, 0.0), scale=1.0)
 TEXTURE = 192
 VIEW = 128
@@ -94,8 +97,8 @@ def unwrapped_balls():
 
 def bake(unwrapped, views):
     """The texture `[TEXTURE, TEXTURE, 3]`, and its covered texels: positions and colors."""
-    texture = bake_base_color(unwrapped, views, SAME, TEXTURE, Progress())
-    texels = texels_of(unwrapped, TEXTURE, CPU)
+    texture = bake_base_color(unwrapped, views, SAME, Progress())
+    texels = texels_of(unwrapped)
     return texture, texels.positions.numpy(), texture.reshape(-1, 3)[texels.index.numpy()]
 
 
@@ -112,7 +115,7 @@ def test_colors_are_the_true_ones(unwrapped_balls):
 
 def test_texels_know_their_points(unwrapped_balls):
     """Texels lie on the surface, their normals are its normals."""
-    texels = texels_of(unwrapped_balls(ONE), TEXTURE, CPU)
+    texels = texels_of(unwrapped_balls(ONE))
     radius = texels.positions.norm(dim=1)
     # Faces of 8000 on a sphere of 0.4: edges e of 0.024, middles e^2 / (2 r) below, at most.
     assert (radius - 0.4).abs().max() <= 0.024**2 / 0.8 + 1e-3
@@ -176,6 +179,79 @@ def test_nothing_seen_is_no_error(unwrapped_balls):
     assert np.isfinite(texture).all()
 
 
+def test_seams_are_invisible(unwrapped_balls):
+    """Both sides of a seam have the same color, though each is a chart of its own."""
+    unwrapped = unwrapped_balls(ONE)
+    texture, _, _ = bake(unwrapped, painted_views(ONE, waves, fibonacci_sphere(14)))
+    image = torch.from_numpy(texture).permute(2, 0, 1)
+    at = torch.from_numpy(np.stack([unwrapped.uv[:, 0], 1 - unwrapped.uv[:, 1]], axis=1)).float()
+    colors = sample_image(image, at * TEXTURE).numpy()
+    _, point, copies = np.unique(
+        unwrapped.mesh.vertices, axis=0, return_inverse=True, return_counts=True
+    )
+    point = point.reshape(-1)
+    mean = np.stack([np.bincount(point, colors[:, c]) for c in range(3)], axis=1) / copies[:, None]
+    on_seam = copies[point] > 1
+    assert on_seam.sum() > 500
+    off = np.abs(colors - mean[point]).max(axis=1)[on_seam]
+    # A texel is 0.015 wide, and the pattern changes by up to 3.4 a unit: half a texel is 0.025,
+    # and its corner 0.036.
+    assert np.quantile(off, 0.99) <= 0.04
+
+
+def stripes(points):
+    """Stripes along z of a period of 0.025, four pixels of a view."""
+    return 0.5 + 0.4 * np.sin(points[..., 2:] * 2 * np.pi / 0.025) * np.ones(3)
+
+
+def test_detail_is_not_blurred_by_mixing(unwrapped_balls):
+    """Views whose poses are off by half a period of fine stripes do not cancel them."""
+    directions = np.array([[np.cos(a), np.sin(a), 0.0] for a in np.arange(0, 2 * np.pi, 0.4)])
+    views = painted_views(ONE, stripes, directions)
+    moved = []
+    for number, view in enumerate(views):
+        pose = view.camera_to_world.copy()
+        pose[2, 3] += 0.0125 * (number % 2)
+        moved.append(replace(view, camera_to_world=pose))
+    _, positions, true = bake(unwrapped_balls(ONE), views)
+    _, _, mixed = bake(unwrapped_balls(ONE), moved)
+    middle = np.abs(positions[:, 2]) < 0.15
+    # A third of the contrast counts as smooth and is mixed; with all of it an eighth is left.
+    assert mixed[middle].std() >= 0.33 * true[middle].std()
+
+
+def test_textures_have_the_views_full_resolution(make_capture, tmp_path, unwrapped_balls):
+    """Views that were averaged down in memory are read again as they were taken."""
+    capture = read_capture(make_capture(tmp_path / "views", views=8, size=192))
+    unwrapped = unwrapped_balls(ONE)
+
+    def error(size):
+        views = load_views(capture, max_size=size).views
+        _, positions, colors = bake(unwrapped, views)
+        return np.abs(colors - surface_color(positions)).mean()
+
+    blurred = [view.shrunk(24) for view in load_views(capture).views]
+    without_files = [replace(view, frame=None) for view in blurred]
+    _, positions, colors = bake(unwrapped, without_files)
+    assert error(24) <= 0.5 * np.abs(colors - surface_color(positions)).mean()
+
+
+def test_views_fade_in_and_out(unwrapped_balls):
+    """Where the fourth view hands over to the fifth there is no step in the color."""
+    views = [
+        painted_view(ONE, lambda p, n=number: 0 * p + n / 20, (1, 1, 1), 1.5 * direction)
+        for number, direction in enumerate(fibonacci_sphere(20))
+    ]
+    unwrapped = unwrapped_balls(ONE)
+    _, _, colors = bake(unwrapped, views)
+    texels = texels_of(unwrapped)
+    image = np.full(TEXTURE**2, np.nan)
+    image[texels.index.numpy()] = colors[:, 0]
+    step = np.abs(np.diff(image.reshape(TEXTURE, TEXTURE), axis=1))
+    # Colors differ by up to 0.95 and fade over a good part of the ball, some 30 texels.
+    assert np.nanquantile(step, 0.999) <= 0.08
+
+
 def test_gutters_are_filled(unwrapped_balls):
     """No texel of the texture is empty, in a chart or between them: filtering meets only paint."""
     views = painted_views(ONE, waves, fibonacci_sphere(8))
@@ -218,4 +294,20 @@ def test_cancel(unwrapped_balls):
     progress.cancel()
     views = painted_views(TWO, red_and_blue, fibonacci_sphere(2))
     with pytest.raises(Cancelled):
-        bake_base_color(unwrapped_balls(TWO), views, SAME, TEXTURE, progress)
+        bake_base_color(unwrapped_balls(TWO), views, SAME, progress)
+
+
+def test_texture_size_follows_the_views(unwrapped_balls):
+    """Larger views make larger textures, within bounds; nearly a texel for every pixel."""
+    mesh = unwrapped_balls(ONE).mesh
+    view = painted_views(ONE, waves, fibonacci_sphere(1))[0]
+    sizes = []
+    for side in (16, 200, 400, 800, 100_000):
+        lens = view.intrinsics.scaled(side, side)
+        poses = [look_at(1.5 * direction, (0, 0, 0)) for direction in fibonacci_sphere(12)]
+        views = [replace(view, intrinsics=lens, camera_to_world=pose) for pose in poses]
+        sizes.append(choose_texture_size(mesh, views, SAME))
+    assert sizes[0] == 512
+    assert sizes[-1] == 4096
+    assert sizes == sorted(sizes)
+    assert sizes[3] == 2 * sizes[2] == 4 * sizes[1]

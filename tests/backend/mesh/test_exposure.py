@@ -1,0 +1,94 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Exposures of views: found where photographs differ, left alone where they do not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backend.field.config import HALF_SIDE
+from backend.mesh.exposure import PointColors, estimate_gains, solve_exposures
+from backend.mesh.isosurface import extract_isosurface
+from backend.shared.cameras import Normalization
+from backend.shared.capture_format import read_capture
+from backend.shared.errors import Cancelled
+from backend.shared.progress import Progress
+from backend.shared.srgb import linear_to_srgb, srgb_to_linear
+from backend.views.views import load_views
+
+SAME = Normalization(center=(0.0, 0.0, 0.0), scale=1.0)
+VIEWS = 10
+
+
+@pytest.fixture(scope="module")
+def ball():
+    """The true surface of the captured ball."""
+    return extract_isosurface(lambda p: p.norm(dim=1) - 0.4, HALF_SIDE, 48, Progress())
+
+
+@pytest.fixture(scope="module")
+def views(make_capture, tmp_path_factory):
+    """Views of a painted ball."""
+    folder = make_capture(tmp_path_factory.mktemp("exposure") / "views", views=VIEWS, size=96)
+    return load_views(read_capture(folder)).views
+
+
+def exposed(views, exposures):
+    """Views with their linear colors multiplied by factors [views, 3]."""
+    return [
+        replace(view, image=linear_to_srgb(srgb_to_linear(view.image) * factor).astype(np.float32))
+        for view, factor in zip(views, exposures, strict=True)
+    ]
+
+
+def test_views_that_agree_are_left_alone(ball, views):
+    """Renders of one exposure have no gains, so that nothing is rounded."""
+    assert estimate_gains(ball, views, SAME, Progress()) is None
+
+
+def test_exposures_and_white_balances_are_found(ball, views):
+    """Gains undo what the views were multiplied by, but for a factor common to all."""
+    logarithms = np.random.default_rng(0).normal(0.0, 0.15, (VIEWS, 3)) - 0.2
+    gains = estimate_gains(ball, exposed(views, np.exp(logarithms)), SAME, Progress())
+    assert gains == pytest.approx(np.exp(logarithms.mean(axis=0) - logarithms), rel=0.03)
+
+
+def test_colors_that_depend_on_the_view_are_no_exposure(ball, views):
+    """A change over a part of each view, as of a highlight, gives no gains."""
+    lit = []
+    for number, view in enumerate(views):
+        image = view.image.copy()
+        half = image.shape[1] // 2
+        side = slice(None, half) if number % 2 else slice(half, None)
+        image[:, side] = np.clip(image[:, side] * 1.3, 0, 1)
+        lit.append(replace(view, image=image))
+    assert estimate_gains(ball, lit, SAME, Progress()) is None
+
+
+def test_outliers_do_not_count():
+    """A tenth of the points with wild colors moves no exposure by much."""
+    random = np.random.default_rng(1)
+    exposure = random.normal(0, 0.2, (5, 3))
+    exposure -= exposure.mean(axis=0)
+    colors = random.normal(-1, 0.5, (400, 1, 3)) + exposure
+    colors[:40, 0] += 1.0
+    seen = PointColors(colors, np.ones((400, 5)), np.arange(400) % 2 == 0)
+    assert solve_exposures(seen) == pytest.approx(exposure, abs=0.02)
+
+
+def test_views_without_common_points_are_no_error():
+    """Nothing links the views: their exposures are left at 1."""
+    colors = np.zeros((6, 3, 3))
+    seen = PointColors(colors, np.eye(3)[np.arange(6) % 3], np.arange(6) < 3)
+    assert solve_exposures(seen) == pytest.approx(np.zeros((3, 3)))
+
+
+def test_cancel(ball, views):
+    """A cancel stops the search."""
+    progress = Progress()
+    progress.cancel()
+    with pytest.raises(Cancelled):
+        estimate_gains(ball, views, SAME, progress)
