@@ -177,7 +177,7 @@ def test_cancel(painted, step):
     surface = estimate_materials(mesh, views.views, normalization, UNIFORM, Progress())
     progress.cancel()
     with pytest.raises(Cancelled):
-        bake_materials(surface, views.views, normalization, 64, progress)
+        bake_materials(surface, views.views, normalization, progress)
 
 
 def test_normals_lose_lumps_and_keep_edges():
