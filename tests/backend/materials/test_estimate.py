@@ -131,7 +131,7 @@ def test_uniform_light_leaves_the_color_of_a_convex_body(painted):
     views, normalization, mesh = painted
     surface = estimate_materials(mesh, views.views, normalization, UNIFORM, Progress())
     assert not surface.materials.specular
-    textures = bake_materials(surface, views.views, normalization, 256, Progress())
+    textures = bake_materials(surface, views.views, normalization, Progress())
     graph = SurfaceGraph(weld(mesh)[0])
     seen = observe(graph, RayCaster(graph.mesh), views.views, normalization, Progress())
     difference = surface.materials.base_color - seen.mean_radiance
@@ -159,7 +159,7 @@ def test_two_runs_agree_to_the_bit(painted):
     baked = []
     for _ in range(2):
         surface = estimate_materials(mesh, views.views, normalization, UNIFORM, Progress())
-        baked.append(bake_materials(surface, views.views, normalization, 128, Progress()))
+        baked.append(bake_materials(surface, views.views, normalization, Progress()))
     np.testing.assert_array_equal(baked[0].base_color, baked[1].base_color)
     np.testing.assert_array_equal(baked[0].roughness, baked[1].roughness)
 
