@@ -20,11 +20,11 @@ import trimesh
 from scipy.spatial import cKDTree
 
 from backend.materials.ray_caster import RayCaster
-from backend.mesh.glb import Textures, write_glb
+from backend.mesh.glb import Textures
 from backend.mesh.texture import spread, texels_of
 from backend.mesh.triangle_mesh import TriangleMesh, UnwrappedMesh
 from backend.result.folder import REPORT, ResultFolder
-from backend.shared.cameras import Normalization, gltf_to_world
+from backend.shared.cameras import gltf_to_world
 from backend.shared.capture_format import read_capture
 from backend.shared.srgb import linear_to_srgb
 from backend.views.image_files import read_mask, read_values
@@ -40,7 +40,6 @@ LIFT = 2e-3
 """By which rays to the cameras start above the surface."""
 
 MIN_OPACITY = 0.5
-TEXTURE_SIZE = 1024
 
 
 def bake_true_materials(views: Path, mesh: UnwrappedMesh) -> Textures:
@@ -95,25 +94,29 @@ def constant_roughness(views: Path) -> float:
     return float(np.median(np.concatenate(values)))
 
 
-def read_result(path: Path) -> UnwrappedMesh:
+def unwrapped(mesh: trimesh.Trimesh) -> UnwrappedMesh:
     """The mesh of a result, in the world of the capture."""
-    mesh = trimesh.load_mesh(path, process=False)
     return UnwrappedMesh(
         TriangleMesh(gltf_to_world(mesh.vertices), np.asarray(mesh.faces, np.int64)),
         gltf_to_world(mesh.vertex_normals),
         np.asarray(mesh.visual.uv),
-        TEXTURE_SIZE,
+        texture_size=mesh.visual.material.baseColorTexture.width,
     )
 
 
 def main(views: Path, result: Path, output: Path) -> None:
-    """Write the result with the materials of its asset as another result."""
-    mesh = read_result(result / "mesh.glb")
-    textures = bake_true_materials(views, mesh)
-    unchanged = Normalization((0.0, 0.0, 0.0), 1.0)
+    """Write the result with the materials of its asset as another result.
+
+    Shading normals and the normal map stay; a specular factor, which no asset has, goes.
+    """
+    scene = trimesh.load_scene(result / "mesh.glb", process=False)
+    (mesh,) = scene.geometry.values()
+    textures = bake_true_materials(views, unwrapped(mesh))
+    mesh.visual.material.baseColorTexture = textures.base_color_image()
+    mesh.visual.material.metallicRoughnessTexture = textures.metallic_roughness_image()
+    report = json.loads((result / REPORT).read_text("utf-8")) | {"material": "pbr"}
     with ResultFolder(output) as folder:
-        write_glb(folder / "mesh.glb", mesh, textures, unchanged)
-        report = json.loads((result / REPORT).read_text("utf-8")) | {"material": "pbr"}
+        (folder / "mesh.glb").write_bytes(scene.export(file_type="glb", include_normals=True))
         (folder / REPORT).write_text(json.dumps(report), "utf-8")
     sys.stdout.write(json.dumps({"mesh": str(output / "mesh.glb")}) + "\n")
 
