@@ -213,7 +213,7 @@ def refine(job: Job, start: Surface, cavities: Cavities | None) -> Surface:
     initial = None if isinstance(start, HullSurface) else start.signed_distance
     carve = cavities.cut_from if cavities else None
     with job.stage("refine"):
-        refinement = Refinement(job.views.views, job.normalization, HALF_SIDE, config)
+        refinement = Refinement(job.views.views, job.normalization, HALF_SIDE, config, job.light)
         field = refinement.run(initial, job.progress, carve)
     if field is None:
         job.report.warnings.append(

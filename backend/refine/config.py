@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-SECONDS = 40.0
+SECONDS = 60.0
 """Roughly what all steps of the default take on two cores."""
 
 Opacity = Literal["volsdf", "neus"]
@@ -52,25 +52,29 @@ class RefineConfig:
         max_rays: through the masks of all views; larger views are averaged down.
         halo: pixels around a mask whose rays are fitted too: they must stay empty.
         eikonal_weight: of the squared deviation of the distance's slope from 1.
+        reflectance_weight: of the mean reflectance, where the surface is glossy.
+        glossy_smoothness: factor of the smoothness of a glossy surface, whose colors say less.
         held_out: input views left out, by which the result is compared with its start; of few
             views one in four. With 0 there is no comparison.
         seconds: after which the levels end, whatever their steps; far beyond what they need, so
             that a result does not depend on how busy the machine is.
-        seed: of the choice of rays.
+        seed: of the choice of rays and of their samples.
     """
 
     levels: tuple[Level, ...] = (
         Level(64, 6.0, 140, (60, 120), "volsdf", 4e-3, 0.12, 0.5, 0.6),
-        Level(128, 5.0, 120, (120, 250), "volsdf", 2e-3, 0.12, 1.0, 0.6),
-        Level(192, 4.0, 80, (250, 400), "neus", 8e-4, 0.08, 2.0, 1.0),
-        Level(192, 4.0, 70, (400, 700), "neus", 6e-4, 0.06, 2.0, 1.0),
+        Level(128, 5.0, 240, (120, 250), "volsdf", 2e-3, 0.12, 1.0, 0.6),
+        Level(192, 4.0, 240, (250, 400), "neus", 8e-4, 0.08, 2.0, 2.0),
+        Level(192, 4.0, 240, (400, 700), "neus", 6e-4, 0.06, 2.0, 2.0),
     )
     rays_per_step: int = 4096
     max_rays: int = 300_000
     halo: int = 4
     eikonal_weight: float = 0.1
+    reflectance_weight: float = 0.01
+    glossy_smoothness: float = 2.5
     held_out: int = 2
-    seconds: float = 180.0
+    seconds: float = 600.0
     seed: int = 0
 
     def within(self, seconds: float) -> RefineConfig:

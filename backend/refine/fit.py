@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from ..field.density import density, section_thickness
 from ..field.gather import gather_rows
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from ..field.renderer import Absorption
     from ..shared.progress import Progress
     from .config import Level, RefineConfig
+    from .gloss import Gloss
     from .narrow_band import NarrowBand
     from .training_rays import RaySamples, TrainingRays
 
@@ -54,8 +57,21 @@ class Rows:
         return Rows(self.distance.detach().clone(), self.color.detach().clone())
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """The outcome of a level.
+
+    Attributes:
+        rows: the best by the held-out rays; the last where there are none.
+        held_out_loss: the least, infinite where there are no such rays.
+    """
+
+    rows: Rows
+    held_out_loss: float
+
+
 class LevelFit:
-    """Fits the rows of one band.
+    """Fits the rows of one band, and the gloss of the surface where there is any.
 
     Args:
         band: where the rows lie.
@@ -63,21 +79,29 @@ class LevelFit:
         lower_bound: signed distance that no row may fall below, [rows]: the outer bound's.
         level: settings of this level.
         config: settings of all levels.
+        gloss: of the surface, fitted in place.
     """
 
     def __init__(
-        self, band: NarrowBand, rows: Rows, lower_bound: Tensor, level: Level, config: RefineConfig
+        self,
+        band: NarrowBand,
+        rows: Rows,
+        lower_bound: Tensor,
+        level: Level,
+        config: RefineConfig,
+        gloss: Gloss | None = None,
     ) -> None:
-        self._band, self._level, self._config = band, level, config
+        self._band, self._level, self._config, self._gloss = band, level, config, gloss
         self._volume = band.volume(rows.joined())
         self._lower_bound = lower_bound
         self.rows = Rows(
             rows.distance.clone().requires_grad_(), rows.color.clone().requires_grad_()
         )
+        appearance = [self.rows.color, gloss.logits] if gloss else [self.rows.color]
         self._optimizer = torch.optim.Adam(
             [
                 {"params": [self.rows.distance], "lr": level.distance_rate},
-                {"params": [self.rows.color], "lr": level.color_rate},
+                {"params": appearance, "lr": level.color_rate},
             ],
             betas=(0.9, 0.99),
         )
@@ -89,7 +113,7 @@ class LevelFit:
         seconds: float,
         progress: Progress,
         report: Callable[[float], None],
-    ) -> Rows:
+    ) -> Fitted:
         """Fit until the steps are done, the held-out loss rises, or the seconds are over.
 
         Args:
@@ -98,20 +122,18 @@ class LevelFit:
             seconds: at most.
             progress: checked for cancel.
             report: receives the fraction done.
-
-        Returns:
-            The best rows by the held-out rays; the last where there are none.
         """
         begin = time.perf_counter()
         training = self._explainable(training)
         if len(training) == 0:
-            return self.rows.copy()
-        samples = sample_rays(training, self._band, progress)
+            return Fitted(self.rows.copy(), math.inf)
+        seed = self._config.seed
+        samples = sample_rays(training, self._band, seed, progress)
         stopping = None
         seen = self._explainable(held_out) if held_out else None
         if seen:
-            stopping = _EarlyStopping(seen, sample_rays(seen, self._band, progress))
-        generator = torch.Generator().manual_seed(self._config.seed)
+            stopping = _EarlyStopping(seen, sample_rays(seen, self._band, seed, progress))
+        generator = torch.Generator().manual_seed(seed)
         for step in range(self._level.steps):
             if time.perf_counter() - begin >= seconds:
                 break
@@ -125,7 +147,9 @@ class LevelFit:
             check = step % CHECK_EVERY == CHECK_EVERY - 1
             if stopping and check and self._has_stalled(stopping, fraction):
                 break
-        return stopping.best if stopping and stopping.best else self.rows.copy()
+        if stopping and stopping.best:
+            return Fitted(stopping.best, stopping.least)
+        return Fitted(self.rows.copy(), math.inf)
 
     def _explainable(self, rays: TrainingRays) -> TrainingRays:
         """The rays that this level's opacity can explain.
@@ -155,30 +179,40 @@ class LevelFit:
         """Warm up the rate of the distance; let both rates decay at the end."""
         decay = 0.2 ** (max(0.0, fraction - DECAY_START) / (1 - DECAY_START))
         warm = min(1.0, (fraction + 0.01) / WARM_UP)
-        distance, color = self._optimizer.param_groups
+        distance, appearance = self._optimizer.param_groups
         distance["lr"] = self._level.distance_rate * decay * warm
-        color["lr"] = self._level.color_rate * decay
+        appearance["lr"] = self._level.color_rate * decay
 
     def _data_loss(
         self, rays: TrainingRays, samples: RaySamples, chosen: Tensor, fraction: float
     ) -> Tensor:
         """Color (L1, over black) and silhouette (L2) against the views."""
-        color, opacity = self._render(samples, chosen, fraction)
+        color, opacity = self._render(rays, samples, chosen, fraction)
         photometric = (color - rays.colors * rays.coverage[:, None]).abs().mean()
         silhouette = ((opacity - rays.coverage) ** 2).mean()
         loss: Tensor = photometric + self._level.silhouette_weight * silhouette
         return loss
 
     def _render(
-        self, samples: RaySamples, chosen: Tensor, fraction: float
+        self, rays: TrainingRays, samples: RaySamples, chosen: Tensor, fraction: float
     ) -> tuple[Tensor, Tensor]:
         """Color over black [rays, 3] and opacity [rays] of chosen rays."""
         along = samples.of(chosen)
         row, weights = self._volume.corners(along.points)
-        feature = gather_rows(self.rows.joined(), row, weights)
+        values = self.rows.joined()
+        if self._gloss:
+            values = torch.cat([values, self._band.normals(self.rows.distance)], 1)
+        feature = gather_rows(values, row, weights)
         thickness = self._thickness(feature[:, 0], along, fraction)
         light: Absorption = composite(along, thickness, len(chosen))
-        return light.gather(torch.sigmoid(feature[:, 1:4])), light.opacity
+        color = torch.sigmoid(feature[:, 1:4])
+        if not self._gloss:
+            return light.gather(color), light.opacity
+        found = light.gather(torch.cat([color, feature[:, 4:], along.points], 1))
+        found = found / light.opacity.clamp(min=1e-4)[:, None]
+        normals = F.normalize(found[:, 3:6], dim=1, eps=1e-6)
+        shown = self._gloss.added_to(found[:, :3], found[:, 6:], normals, rays.directions)
+        return shown * light.opacity[:, None], light.opacity
 
     def _thickness(self, distance: Tensor, along: Samples, fraction: float) -> Tensor:
         """Optical thickness of samples, blurred or exact at the silhouette."""
@@ -193,9 +227,12 @@ class LevelFit:
         band, distance = self._band, self.rows.distance
         eikonal = ((band.gradients(distance).norm(dim=1) - 1) ** 2).mean()
         smoothness = (band.laplacian(distance) ** 2).mean()
-        loss: Tensor = (
-            self._config.eikonal_weight * eikonal + self._level.smoothness_weight * smoothness
-        )
+        weight = self._level.smoothness_weight
+        if self._gloss:
+            weight *= self._config.glossy_smoothness
+        loss: Tensor = self._config.eikonal_weight * eikonal + weight * smoothness
+        if self._gloss:
+            loss = loss + self._config.reflectance_weight * self._gloss.mean_reflectance()
         return loss
 
     def _has_stalled(self, stopping: _EarlyStopping, fraction: float) -> bool:
@@ -212,12 +249,12 @@ class _EarlyStopping:
     def __init__(self, rays: TrainingRays, samples: RaySamples) -> None:
         self.rays, self.samples = rays, samples
         self.best: Rows | None = None
-        self._least, self._patience = float("inf"), PATIENCE
+        self.least, self._patience = math.inf, PATIENCE
 
     def record(self, loss: float, rows: Rows) -> bool:
         """Record a loss; true when it has not fallen `PATIENCE` times in a row."""
-        if loss < self._least:
-            self._least, self._patience, self.best = loss, PATIENCE, rows.copy()
+        if loss < self.least:
+            self.least, self._patience, self.best = loss, PATIENCE, rows.copy()
         else:
             self._patience -= 1
         return self._patience == 0

@@ -89,6 +89,12 @@ class NarrowBand:
         sides = values.new_tensor([-0.5, 0.5]) / self.spacing
         return gather_rows(values[:, None], ends, sides.expand(len(ends), 2)).view(-1, 3)
 
+    def normals(self, distance: Tensor) -> Tensor:
+        """The gradient of a signed distance [rows] along x, y and z, 0 at the rim, [rows, 3]."""
+        slopes = distance.new_zeros(len(distance), 3)
+        slopes[self.inner] = self.gradients(distance).flip(1)
+        return slopes
+
     def laplacian(self, values: Tensor) -> Tensor:
         """How far the neighbors' mean lies above each inner row, in voxels, [inner]."""
         shares = values.new_tensor([1 / 6] * 6) / self.spacing
@@ -128,9 +134,16 @@ class NarrowBand:
 
         Moving a surface by smoothed steps moves neighborhoods, not single voxels.
         """
+        shares = values.new_tensor([1 / 2] + [1 / 12] * 6).expand(len(values), 7)
         for _ in range(2):
-            values = 0.5 * values + values[self.neighbors].sum(1) / 12
+            values = gather_rows(values[:, None], self._with_neighbors, shares)[:, 0]
         return values
+
+    @cached_property
+    def _with_neighbors(self) -> Tensor:
+        """Every row and its neighbors, [rows, 7] int32."""
+        itself = torch.arange(len(self.voxels), device=self.neighbors.device)
+        return torch.cat([itself[:, None], self.neighbors], 1).int()
 
 
 def sample_grid(

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import torch
@@ -16,7 +18,8 @@ from ..field.field import VolumeField
 from ..field.grids import grid_points
 from ..shared.errors import NoSurface
 from ..views.visual_hull import VisualHull
-from .fit import LevelFit, Rows
+from .fit import Fitted, LevelFit, Rows
+from .gloss import Gloss, LightLobes
 from .narrow_band import NarrowBand, carved, resampled, sample_grid
 from .novel_view_error import NovelViewMetric
 from .outer_bound import outer_bound
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
     from ..field.field import PointFunction
     from ..field.volumes import SparseVolume
+    from ..materials.environment_map import EnvironmentMap
     from ..mesh.triangle_mesh import TriangleMesh
     from ..shared.cameras import Normalization
     from ..shared.progress import Progress
@@ -53,6 +57,7 @@ class Refinement:
         normalization: from their world to the model's.
         half_side: the model's box is [-half_side, half_side]^3.
         config: levels, weights and seed.
+        light: of the views, in the axes of their world, if it is known.
     """
 
     def __init__(
@@ -61,8 +66,10 @@ class Refinement:
         normalization: Normalization,
         half_side: float,
         config: RefineConfig,
+        light: EnvironmentMap | None = None,
     ) -> None:
         self._config, self._half_side = config, half_side
+        self._lobes = LightLobes.from_environment(light) if light else None
         self._views, self._normalization = views, normalization
         training, held_out = split_views(views, config)
         self._metric = NovelViewMetric(training, held_out, normalization, half_side)
@@ -103,7 +110,7 @@ class Refinement:
     ) -> VolumeField[SparseVolume] | None:
         """All levels; nothing if the held-out views prefer the start."""
         levels = self._config.levels[1:] if carve else self._config.levels
-        clock = _LevelClock(self._config.seconds, len(levels), progress)
+        clock = _Clock(self._config.seconds, len(levels) + bool(self._lobes), progress)
         # A hull or colors made from all views would contain the views they are compared with.
         views = self._metric.color_views
         hull = self._hull_of(views)
@@ -118,6 +125,7 @@ class Refinement:
         grid = sample_grid(start, grid_points(self._half_side, first, "zyx"), first)
         color_at: PointFunction = self._colors_of(surface, progress)
         field: VolumeField[SparseVolume] | None = None
+        gloss: Gloss | None = None
         for number, level in enumerate(levels):
             training, held_out = self._training, self._held_out
             if number == len(levels) - 1 and held_out is not None:
@@ -130,13 +138,32 @@ class Refinement:
             grid = carved(resampled(grid, level.resolution), bound, level.band, self._half_side)
             band = NarrowBand.around(grid, level.band, self._half_side)
             rows = Rows(band.row_distance(), torch.logit(color_at(band.points).clamp(0.02, 0.98)))
-            fit = LevelFit(band, rows, bound(band.points), level, self._config)
-            rows = fit.run(training, held_out, clock.begin_level(number), progress, clock.report)
+            make = partial(LevelFit, band, rows, bound(band.points), level, self._config)
+            run = _Run(make, training, held_out, clock, progress)
+            if number == 0:
+                rows, gloss = self._first_rows(run)
+            else:
+                rows = run.fitted(gloss).rows
             LOGGER.info("refine: level %d, %d rows", number + 1, len(rows.distance))
             grid = band.filled(rows.distance)
             field = VolumeField(band.volume(rows.joined()), DirectDecoder(3), level.inverse_std[1])
             color_at = field.appearance
         return field
+
+    def _first_rows(self, run: _Run) -> tuple[Rows, Gloss | None]:
+        """The rows of the first level, and the gloss if held-out rays are better explained by it.
+
+        A fit without held-out rays goes without gloss.
+        """
+        matt = run.fitted(None)
+        if not self._lobes or not run.held_out:
+            return matt.rows, None
+        gloss = Gloss.matt(self._lobes, self._half_side)
+        glossy = run.fitted(gloss)
+        losses = (matt.held_out_loss, glossy.held_out_loss)
+        LOGGER.info("refine: held-out loss %.5f without gloss, %.5f with it", *losses)
+        better = glossy.held_out_loss < matt.held_out_loss
+        return (glossy.rows, gloss) if better else (matt.rows, None)
 
     def _gained(
         self, field: VolumeField[SparseVolume], start: PointFunction, progress: Progress
@@ -169,26 +196,51 @@ class Refinement:
         return TrainingRays.from_views(views, self._normalization, self._config.halo, device)
 
 
-class _LevelClock:
-    """Shares the seconds among the levels and reports how many are left."""
+class _Clock:
+    """Shares the seconds among the runs of all levels and reports how many are left."""
 
-    def __init__(self, seconds: float, levels: int, progress: Progress) -> None:
+    def __init__(self, seconds: float, runs: int, progress: Progress) -> None:
         self._begin, self._seconds = time.perf_counter(), seconds
-        self._levels, self._level, self._progress = levels, 0, progress
+        self._runs, self._run, self._progress = runs, -1, progress
 
-    def begin_level(self, number: int) -> float:
-        """The seconds that a level may take: an equal share of what is left."""
-        self._level = number
+    def begin_run(self) -> float:
+        """The seconds that the next run may take: an equal share of what is left."""
+        self._run += 1
         left = self._seconds - (time.perf_counter() - self._begin)
-        return max(1.0, left / (self._levels - number))
+        return max(1.0, left / max(1, self._runs - self._run))
 
     def report(self, fraction: float) -> None:
-        """Report the fraction of all levels together, from that of the present one."""
-        done = (self._level + fraction) / self._levels
+        """Report the fraction of all runs together, from that of the present one."""
+        done = (self._run + fraction) / self._runs
         spent = time.perf_counter() - self._begin
         left = f", {spent / done * (1 - done):.0f} s left" if done > 0.1 else ""
-        message = f"level {self._level + 1} of {self._levels}{left}"
+        message = f"step {self._run + 1} of {self._runs}{left}"
         self._progress.report("refine", done, message)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A level that can be fitted with and without gloss.
+
+    Attributes:
+        make: a fit of the level from its start.
+        training: rays to explain.
+        held_out: rays for early stopping.
+        clock: gives the seconds and reports them.
+        progress: checked for cancel.
+    """
+
+    make: Callable[[Gloss | None], LevelFit]
+    training: TrainingRays
+    held_out: TrainingRays | None
+    clock: _Clock
+    progress: Progress
+
+    def fitted(self, gloss: Gloss | None) -> Fitted:
+        """Fit the level from its start."""
+        seconds = self.clock.begin_run()
+        report = self.clock.report
+        return self.make(gloss).run(self.training, self.held_out, seconds, self.progress, report)
 
 
 def split_views(views: Sequence[View], config: RefineConfig) -> tuple[list[View], list[View]]:

@@ -125,14 +125,14 @@ def pixels_for(views: Sequence[View], most: int) -> list[int]:
     return [max(1, int(min(1.0, share) * side)) for side in longest]
 
 
-def sample_rays(rays: TrainingRays, band: NarrowBand, progress: Progress) -> RaySamples:
+def sample_rays(rays: TrainingRays, band: NarrowBand, seed: int, progress: Progress) -> RaySamples:
     """Sample rays once per voxel, from where they enter the band to where they leave it inside.
 
     Every ray has a random shift of its own, a fraction of a voxel, so that the rays of a view do
     not all meet a surface at the same phase.
     """
     sampler = RaySampler(band.half_side, band.spacing, band.occupancy)
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(seed)
     shift = band.spacing * torch.rand(len(rays), 1, generator=generator).to(rays.origins)
     origins = rays.origins + shift * rays.directions
     chunks = []

@@ -14,8 +14,10 @@ from backend.field.config import HALF_SIDE
 from backend.field.grids import grid_points
 from backend.field.ray_sampling import RaySampler, Samples
 from backend.field.volumes import DenseVolume
+from backend.materials.environment_map import EnvironmentMap, pixel_directions
 from backend.refine.config import Level, RefineConfig
 from backend.refine.fit import LevelFit, Rows
+from backend.refine.gloss import Gloss, LightLobes
 from backend.refine.narrow_band import NarrowBand, carved, resampled, sample_grid
 from backend.refine.training_rays import RaySamples, TrainingRays, continues, sample_rays
 from backend.shared.progress import Progress
@@ -187,7 +189,7 @@ def test_rays_end_where_they_go_inside() -> None:
     band = _band(_ball, 41)
     middle, grazing = 0.01, RADIUS + 0.5 * band.spacing
     rays = _parallel(torch.tensor([middle, grazing]))
-    samples = sample_rays(rays, band, Progress()).samples
+    samples = sample_rays(rays, band, 0, Progress()).samples
     everything = RaySampler(HALF_SIDE, band.spacing, band.occupancy).sample(
         rays.origins, rays.directions
     )
@@ -210,7 +212,7 @@ def test_rays_go_on_when_they_leave_a_band_outwards() -> None:
     grazing = torch.tensor([[-0.25, beside, 0.0]]) - 1.2 * aim
     straight = torch.tensor([[1.0, 0.0, 0.0]])
     rays = _rays(torch.cat([grazing, origin]), torch.cat([aim, straight]))
-    samples = sample_rays(rays, band, Progress()).samples
+    samples = sample_rays(rays, band, 0, Progress()).samples
     assert (_of(samples, 0) < -0.1).any()
     assert (_of(samples, 0) > 0.05).any()
     assert (_of(samples, 0) < 0.25).all()
@@ -221,7 +223,7 @@ def test_samples_of_chosen_rays() -> None:
     """Any choice, in any order and with repetitions, gets the samples of each, renumbered."""
     band = _band(_ball, 21)
     rays = _parallel(torch.tensor([0.0, 0.5, 0.1, 0.25, -0.29]))
-    found = sample_rays(rays, band, Progress())
+    found = sample_rays(rays, band, 0, Progress())
     chosen = torch.tensor([3, 0, 1, 3, 4])
     along = found.of(chosen)
     for number, ray in enumerate(chosen.tolist()):
@@ -244,7 +246,7 @@ def test_what_follows_what() -> None:
     assert continues(nothing).shape == (0,)
 
 
-def _fit_in_float64(opacity) -> tuple[LevelFit, TrainingRays, RaySamples]:
+def _fit_in_float64(opacity, gloss=None) -> tuple[LevelFit, TrainingRays, RaySamples]:
     """A fit of a ball with random colors, and rays that meet it."""
     grid = sample_grid(_ball, grid_points(HALF_SIDE, 12, "zyx").double(), 12)
     band = NarrowBand.around(grid, 3.0, HALF_SIDE)
@@ -252,34 +254,47 @@ def _fit_in_float64(opacity) -> tuple[LevelFit, TrainingRays, RaySamples]:
     colors = torch.randn(len(band.voxels), 3, generator=generator, dtype=torch.float64)
     level = Level(12, 3.0, 10, (20.0, 40.0), opacity, 1e-3, 0.1, 1.0, 0.6)
     rows = Rows(band.row_distance(), colors)
-    fit = LevelFit(band, rows, band.row_distance() - 1, level, RefineConfig())
+    fit = LevelFit(band, rows, band.row_distance() - 1, level, RefineConfig(), gloss)
     origins = normalize(torch.randn(12, 3, generator=generator).double(), dim=1) * 1.5
     targets = (torch.rand(12, 3, generator=generator).double() - 0.5) * 0.5
     rays = _rays(origins, normalize(targets - origins, dim=1))
-    return fit, rays, sample_rays(rays, band, Progress())
+    return fit, rays, sample_rays(rays, band, 0, Progress())
 
 
-@pytest.mark.parametrize("opacity", ["volsdf", "neus"])
-def test_gradients_of_a_rendered_pixel(opacity) -> None:
-    """Color and opacity of every pixel, back to all rows, against differences in float64."""
-    fit, rays, samples = _fit_in_float64(opacity)
+def _gloss_in_float64() -> Gloss:
+    """Reflectances around a half under a smooth light, all different."""
+    directions, _ = pixel_directions(16, 32)
+    lobes = LightLobes.from_environment(EnvironmentMap(0.3 + 0.2 * directions))
+    lobes = LightLobes(lobes.radiance.double(), lobes.split_sum.double())
+    generator = torch.Generator().manual_seed(1)
+    logits = torch.randn(1, 4, 3, 3, 3, generator=generator, dtype=torch.float64)
+    return Gloss(lobes, logits.requires_grad_(), HALF_SIDE)
+
+
+@pytest.mark.parametrize(("opacity", "glossy"), [("volsdf", 0), ("neus", 0), ("neus", 1)])
+def test_gradients_of_a_rendered_pixel(opacity, glossy) -> None:
+    """Color and opacity of every pixel, back to all that is fitted, against differences."""
+    gloss = _gloss_in_float64() if glossy else None
+    fit, rays, samples = _fit_in_float64(opacity, gloss)
     everyone = torch.arange(len(rays))
-    parts = (fit.rows.distance, fit.rows.color)
+    parts = (fit.rows.distance, fit.rows.color, *([gloss.logits] if gloss else []))
     generator = torch.Generator().manual_seed(2)
     along = [torch.randn(part.shape, generator=generator).double() for part in parts]
-    pixels = torch.column_stack(fit._render(samples, everyone, 0.5))
+    pixels = torch.column_stack(fit._render(rays, samples, everyone, 0.5))
     assert pixels.shape == (len(rays), 4)
     assert (pixels[:, 3] > 0.1).any()
     slopes = []
     for value in pixels.flatten():
-        gradients = torch.autograd.grad(value, parts, retain_graph=True)
+        gradients = torch.autograd.grad(
+            value, parts, retain_graph=True, allow_unused=True, materialize_grads=True
+        )
         slopes.append(sum((g * a).sum() for g, a in zip(gradients, along, strict=True)))
     step, sides = 1e-6, []
     for shift in (step, -2 * step):
         with torch.no_grad():
             for part, direction in zip(parts, along, strict=True):
                 part.add_(shift * direction)
-            sides.append(torch.column_stack(fit._render(samples, everyone, 0.5)).flatten())
+            sides.append(torch.column_stack(fit._render(rays, samples, everyone, 0.5)).flatten())
     difference = (sides[0] - sides[1]) / (2 * step)
     # Third derivatives of 40^3 times the square of the step, and rounding over the step.
     torch.testing.assert_close(torch.stack(slopes), difference, atol=1e-6, rtol=1e-6)

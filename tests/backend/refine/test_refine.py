@@ -318,8 +318,8 @@ def test_the_surface_stays_in_the_hull(ball) -> None:
     fitted = LevelFit(band, rows, bound, level, CONFIG).run(
         everywhere, None, 600.0, Progress(), lambda _: None
     )
-    assert (fitted.distance >= bound).all()
-    assert (fitted.distance < bound + 1e-6).any()
+    assert (fitted.rows.distance >= bound).all()
+    assert (fitted.rows.distance < bound + 1e-6).any()
 
 
 def test_the_same_seed_gives_the_same_field(ball) -> None:
