@@ -206,7 +206,7 @@ def refine(job: Job, start: Surface, cavities: Cavities | None) -> Surface:
     if job.request.refine == "off":
         job.report.leave_out("refine", "off")
         return start
-    config = RefineConfig()
+    config = RefineConfig(seed=job.request.seed)
     if job.request.refine != "auto":
         config = config.within(float(job.request.refine))
     # A hull of all views knows the outlines that it would be judged by: the fit carves its own.

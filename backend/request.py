@@ -29,6 +29,7 @@ class ReconstructRequest:
         device: `auto`, `cpu`, `cuda`, `cuda:N`.
         texture_size: side of the textures in texels; `auto` follows the resolution of the views.
         faces: triangles of the mesh, about.
+        seed: of the random choices of the fit, 0 to 2^31 - 1.
         material: `rgb` keeps the light in the color; `pbr` is base color, roughness and metallic,
             predicted or, under a known light, estimated; `auto` is `pbr` where that is possible.
     """
@@ -40,6 +41,7 @@ class ReconstructRequest:
     device: str = "auto"
     texture_size: str = "auto"
     faces: int = 50_000
+    seed: int = 0
     material: str = "auto"
 
     @property
@@ -58,6 +60,8 @@ class ReconstructRequest:
             _refuse("texture size", size, "Use auto, or 16 to 16384 texels.")
         if self.faces < 100:
             _refuse("number of faces", self.faces, "Use 100 or more.")
+        if not 0 <= self.seed < 1 << 31:
+            _refuse("seed", self.seed, "Use 0 to 2147483647.")
         has_seconds = self.refine.isdecimal() and int(self.refine) > 0
         if self.refine not in ("off", "auto") and not has_seconds:
             _refuse("refinement", self.refine, "Use off, auto, or seconds.")

@@ -113,7 +113,7 @@ def _request(params: dict[str, Any]) -> ReconstructRequest:
     if wrong:
         raise BadRequest(f"Unknown or missing parameters: {', '.join(wrong)}.", remedy)
     for name, value in params.items():
-        kind = int if name == "faces" else str
+        kind = int if name in ("faces", "seed") else str
         if type(value) is not kind:
             raise BadRequest(f"{name} cannot be {value!r}.", remedy)
     paths = {name: Path(params[name]) for name in ("views", "output")}

@@ -231,8 +231,8 @@ def test_progress_and_time_left(ball) -> None:
     assert len(refining) == sum(level.steps for level in LEVELS)
     assert fractions == sorted(fractions)
     assert refining[0][0] < 0.01
-    assert refining[0][1] == "level 1 of 2"
-    assert refining[-1][1].startswith("level 2 of 2, ")
+    assert refining[0][1] == "step 1 of 2"
+    assert refining[-1][1].startswith("step 2 of 2, ")
     assert refining[-1][1].endswith(" s left")
 
 
@@ -332,11 +332,22 @@ def test_the_same_seed_gives_the_same_field(ball) -> None:
     assert torch.equal(first, second)
 
 
+def test_another_seed_gives_another_field(ball) -> None:
+    """The choice of rays follows the seed."""
+    levels = (replace(LEVELS[0], steps=5),)
+    fields = [
+        _refinement(ball, replace(CONFIG, levels=levels, seed=seed), 5).run(None, Progress())
+        for seed in (0, 1)
+    ]
+    first, second = (field.volume.rows for field in fields)
+    assert not torch.equal(first, second)
+
+
 def test_less_time_means_fewer_steps() -> None:
     """The schedule of a short fit is the whole one with fewer steps, at least one a level."""
     whole, short = RefineConfig(), RefineConfig().within(10.0)
     for level, fewer in zip(whole.levels, short.levels, strict=True):
-        assert fewer.steps == pytest.approx(level.steps / 4, abs=0.5)
+        assert fewer.steps == pytest.approx(level.steps / 6, abs=0.5)
         assert replace(fewer, steps=level.steps) == level
     assert short.seconds == 10.0
     assert [level.steps for level in whole.within(0.0).levels] == [1] * len(whole.levels)
@@ -375,6 +386,7 @@ def test_reconstruct_keeps_the_hull_if_it_is_better(ball_capture, tmp_path, monk
         *({"refine": value} for value in ("", "on", "0", "-1", "1.5", "1e3", "nan", " 5", "Auto")),
         *({"texture_size": value} for value in ("15", "20000", "", "Auto", "-512", "512.0")),
         {"faces": 99},
+        *({"seed": value} for value in (-1, 1 << 31)),
         {"material": "gold"},
     ],
 )
