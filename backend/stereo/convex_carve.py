@@ -165,7 +165,7 @@ class ConvexCarve:
         for view, along in enumerate(rays):
             depth, met = along.first(self._cut.solid)
             image = torch.zeros_like(views.mask[view])
-            image[tuple(views.object_pixels(view).T)] = torch.where(met, depth, 0.0)
+            image[tuple(views.object_pixels(view).T)] = torch.where(met, depth, torch.inf)
             pixels, own = views.project(view, points)
             seen |= views.look_up(image, pixels, 0.0) > own
         volume = ~grid.inside
