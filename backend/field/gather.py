@@ -43,6 +43,42 @@ def gather_rows(rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
     return result
 
 
+class RowBlend:
+    """A blend of rows that is made once and applied many times.
+
+    Args:
+        index: of the rows, [n, k] integer, all from 0 to `rows` - 1.
+        weights: [n, k].
+        rows: how many there are.
+    """
+
+    def __init__(self, index: Tensor, weights: Tensor, rows: int) -> None:
+        self._index, self._weights = index, weights
+        self._matrix = _matrix(index, weights, rows) if index.device.type == "cpu" else None
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """Blend rows [rows, channels] to [n, channels], differentiable."""
+        if self._matrix is None:
+            return blend_rows(rows, self._index, self._weights)
+        result: Tensor = _Product.apply(rows, self._matrix)  # type: ignore[no-untyped-call]
+        return result
+
+
+class _Product(torch.autograd.Function):
+    """A sparse matrix times rows, and its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, matrix: csr_matrix) -> Tensor:
+        ctx.matrix = matrix
+        return torch.from_numpy(matrix @ rows.detach().numpy())
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (gradient,) = gradients
+        return torch.from_numpy(ctx.matrix.T @ np.ascontiguousarray(gradient.numpy())), None
+
+
 class _Gather(torch.autograd.Function):
     """The sparse matrix product on the CPU, and its gradient."""
 

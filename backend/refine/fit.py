@@ -58,6 +58,36 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class LevelRays:
+    """The rays that a level can explain.
+
+    Attributes:
+        rays: the pixels.
+        samples: of the rays in the level's band.
+    """
+
+    rays: TrainingRays
+    samples: RaySamples
+
+    @classmethod
+    def of(
+        cls, rays: TrainingRays, band: NarrowBand, level: Level, seed: int, progress: Progress
+    ) -> LevelRays:
+        """Leave out what the level's opacity cannot explain, and sample the others.
+
+        A blurred surface is half opaque some way outside of its zero level set where rays graze
+        it: fitted to outlines, it would shrink. The outer bound holds it there in any case.
+        """
+        if level.opacity != "neus":
+            rays = rays.choose(torch.nonzero(rays.coverage >= FULL_COVERAGE)[:, 0])
+        return cls(rays, sample_rays(rays, band, seed, progress))
+
+    def __len__(self) -> int:
+        """How many rays there are."""
+        return len(self.rays)
+
+
+@dataclass(frozen=True)
 class Fitted:
     """The outcome of a level.
 
@@ -108,8 +138,8 @@ class LevelFit:
 
     def run(
         self,
-        training: TrainingRays,
-        held_out: TrainingRays | None,
+        training: LevelRays,
+        held_out: LevelRays | None,
         seconds: float,
         progress: Progress,
         report: Callable[[float], None],
@@ -124,16 +154,10 @@ class LevelFit:
             report: receives the fraction done.
         """
         begin = time.perf_counter()
-        training = self._explainable(training)
         if len(training) == 0:
             return Fitted(self.rows.copy(), math.inf)
-        seed = self._config.seed
-        samples = sample_rays(training, self._band, seed, progress)
-        stopping = None
-        seen = self._explainable(held_out) if held_out else None
-        if seen:
-            stopping = _EarlyStopping(seen, sample_rays(seen, self._band, seed, progress))
-        generator = torch.Generator().manual_seed(seed)
+        stopping = _EarlyStopping(held_out) if held_out else None
+        generator = torch.Generator().manual_seed(self._config.seed)
         for step in range(self._level.steps):
             if time.perf_counter() - begin >= seconds:
                 break
@@ -143,7 +167,7 @@ class LevelFit:
             chosen = torch.randint(
                 len(training), (self._config.rays_per_step,), generator=generator
             )
-            self._step(training.choose(chosen), samples, chosen, fraction)
+            self._step(training.rays.choose(chosen), training.samples, chosen, fraction)
             check = step % CHECK_EVERY == CHECK_EVERY - 1
             if stopping and check and self._has_stalled(stopping, fraction):
                 break
@@ -151,23 +175,15 @@ class LevelFit:
             return Fitted(stopping.best, stopping.least)
         return Fitted(self.rows.copy(), math.inf)
 
-    def _explainable(self, rays: TrainingRays) -> TrainingRays:
-        """The rays that this level's opacity can explain.
-
-        A blurred surface is half opaque some way outside of its zero level set where rays graze
-        it: fitted to outlines, it would shrink. The outer bound holds it there in any case.
-        """
-        if self._level.opacity == "neus":
-            return rays
-        return rays.choose(torch.nonzero(rays.coverage >= FULL_COVERAGE)[:, 0])
-
     def _step(
         self, rays: TrainingRays, samples: RaySamples, chosen: Tensor, fraction: float
     ) -> None:
         """One step of the optimizer on some rays."""
         self._set_rates(fraction)
         before = self.rows.distance.detach().clone()
-        loss = self._data_loss(rays, samples, chosen, fraction) + self._prior_loss()
+        gradients = self._band.gradients(self.rows.distance)
+        loss = self._data_loss(rays, samples, chosen, fraction, gradients)
+        loss = loss + self._prior_loss(gradients)
         self._optimizer.zero_grad()
         loss.backward()
         self._optimizer.step()
@@ -184,24 +200,42 @@ class LevelFit:
         appearance["lr"] = self._level.color_rate * decay
 
     def _data_loss(
-        self, rays: TrainingRays, samples: RaySamples, chosen: Tensor, fraction: float
+        self,
+        rays: TrainingRays,
+        samples: RaySamples,
+        chosen: Tensor,
+        fraction: float,
+        gradients: Tensor,
     ) -> Tensor:
         """Color (L1, over black) and silhouette (L2) against the views."""
-        color, opacity = self._render(rays, samples, chosen, fraction)
+        color, opacity = self._render(rays, samples, chosen, fraction, gradients)
         photometric = (color - rays.colors * rays.coverage[:, None]).abs().mean()
         silhouette = ((opacity - rays.coverage) ** 2).mean()
         loss: Tensor = photometric + self._level.silhouette_weight * silhouette
         return loss
 
     def _render(
-        self, rays: TrainingRays, samples: RaySamples, chosen: Tensor, fraction: float
+        self,
+        rays: TrainingRays,
+        samples: RaySamples,
+        chosen: Tensor,
+        fraction: float,
+        gradients: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """Color over black [rays, 3] and opacity [rays] of chosen rays."""
+        """Color over black [rays, 3] and opacity [rays] of chosen rays.
+
+        Args:
+            rays: [rays] of them.
+            samples: of all rays of the level.
+            chosen: which of these the rays are, [rays].
+            fraction: of the level that is done.
+            gradients: of the distance at the inner rows, [inner, 3].
+        """
         along = samples.of(chosen)
         row, weights = self._volume.corners(along.points)
         values = self.rows.joined()
         if self._gloss:
-            values = torch.cat([values, self._band.normals(self.rows.distance)], 1)
+            values = torch.cat([values, self._band.normals(gradients)], 1)
         feature = gather_rows(values, row, weights)
         thickness = self._thickness(feature[:, 0], along, fraction)
         light: Absorption = composite(along, thickness, len(chosen))
@@ -222,11 +256,14 @@ class LevelFit:
             return density(distance, inverse_std) * self._band.spacing
         return section_thickness(distance, continues(along), inverse_std)
 
-    def _prior_loss(self) -> Tensor:
-        """A distance grows by one per unit (eikonal), and a surface is smooth."""
-        band, distance = self._band, self.rows.distance
-        eikonal = ((band.gradients(distance).norm(dim=1) - 1) ** 2).mean()
-        smoothness = (band.laplacian(distance) ** 2).mean()
+    def _prior_loss(self, gradients: Tensor) -> Tensor:
+        """A distance grows by one per unit (eikonal), and a surface is smooth.
+
+        Args:
+            gradients: of the distance at the inner rows, [inner, 3].
+        """
+        eikonal = ((gradients.norm(dim=1) - 1) ** 2).mean()
+        smoothness = (self._band.laplacian(self.rows.distance) ** 2).mean()
         weight = self._level.smoothness_weight
         if self._gloss:
             weight *= self._config.glossy_smoothness
@@ -237,17 +274,19 @@ class LevelFit:
 
     def _has_stalled(self, stopping: _EarlyStopping, fraction: float) -> bool:
         """Whether the loss of the held-out rays no longer falls."""
-        all_rays = torch.arange(len(stopping.rays))
+        rays, samples = stopping.held_out.rays, stopping.held_out.samples
+        everything = torch.arange(len(rays))
         with torch.no_grad():
-            loss = float(self._data_loss(stopping.rays, stopping.samples, all_rays, fraction))
+            gradients = self._band.gradients(self.rows.distance)
+            loss = float(self._data_loss(rays, samples, everything, fraction, gradients))
         return stopping.record(loss, self.rows)
 
 
 class _EarlyStopping:
     """Keeps the rows with the least loss of the held-out rays."""
 
-    def __init__(self, rays: TrainingRays, samples: RaySamples) -> None:
-        self.rays, self.samples = rays, samples
+    def __init__(self, held_out: LevelRays) -> None:
+        self.held_out = held_out
         self.best: Rows | None = None
         self.least, self._patience = math.inf, PATIENCE
 

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from kernels.core.sparse_grid import Bricks
 
-from ..field.gather import gather_rows
+from ..field.gather import RowBlend
 from ..field.grids import evaluate
 from ..field.ray_sampling import Occupancy
 from ..field.volumes import DenseVolume, SparseVolume
@@ -85,21 +85,29 @@ class NarrowBand:
 
     def gradients(self, values: Tensor) -> Tensor:
         """The gradient of values [rows] at the inner rows, along z, y and x, [inner, 3]."""
-        ends = self._around.view(-1, 2)
-        sides = values.new_tensor([-0.5, 0.5]) / self.spacing
-        return gather_rows(values[:, None], ends, sides.expand(len(ends), 2)).view(-1, 3)
+        return self._differences(values[:, None]).view(-1, 3)
 
-    def normals(self, distance: Tensor) -> Tensor:
-        """The gradient of a signed distance [rows] along x, y and z, 0 at the rim, [rows, 3]."""
-        slopes = distance.new_zeros(len(distance), 3)
-        slopes[self.inner] = self.gradients(distance).flip(1)
-        return slopes
+    def normals(self, gradients: Tensor) -> Tensor:
+        """Gradients [inner, 3] in the order x, y, z, zero at the rim of the band, [rows, 3]."""
+        return gradients.new_zeros(len(self.voxels), 3).index_copy(0, self.inner, gradients.flip(1))
 
     def laplacian(self, values: Tensor) -> Tensor:
         """How far the neighbors' mean lies above each inner row, in voxels, [inner]."""
-        shares = values.new_tensor([1 / 6] * 6) / self.spacing
-        mean = gather_rows(values[:, None], self._around, shares.expand(len(self.inner), 6))[:, 0]
+        mean = self._means(values[:, None])[:, 0]
         return mean - values[self.inner] / self.spacing
+
+    @cached_property
+    def _differences(self) -> RowBlend:
+        """The central difference along each axis, one after the other, at the inner rows."""
+        ends = self._around.view(-1, 2)
+        sides = self.distance.new_tensor([-0.5, 0.5]) / self.spacing
+        return RowBlend(ends, sides.expand(len(ends), 2), len(self.voxels))
+
+    @cached_property
+    def _means(self) -> RowBlend:
+        """The mean of the six neighbors of the inner rows, in voxels."""
+        shares = self.distance.new_tensor([1 / 6] * 6) / self.spacing
+        return RowBlend(self._around, shares.expand(len(self.inner), 6), len(self.voxels))
 
     @cached_property
     def _around(self) -> Tensor:
@@ -134,16 +142,15 @@ class NarrowBand:
 
         Moving a surface by smoothed steps moves neighborhoods, not single voxels.
         """
-        shares = values.new_tensor([1 / 2] + [1 / 12] * 6).expand(len(values), 7)
-        for _ in range(2):
-            values = gather_rows(values[:, None], self._with_neighbors, shares)[:, 0]
-        return values
+        return self._averages(self._averages(values[:, None]))[:, 0]
 
     @cached_property
-    def _with_neighbors(self) -> Tensor:
-        """Every row and its neighbors, [rows, 7] int32."""
+    def _averages(self) -> RowBlend:
+        """Every row mixed with the mean of its neighbors, half and half."""
         itself = torch.arange(len(self.voxels), device=self.neighbors.device)
-        return torch.cat([itself[:, None], self.neighbors], 1).int()
+        index = torch.cat([itself[:, None], self.neighbors], 1).int()
+        shares = self.distance.new_tensor([1 / 2] + [1 / 12] * 6)
+        return RowBlend(index, shares.expand(len(index), 7), len(index))
 
 
 def sample_grid(

@@ -18,7 +18,7 @@ from ..field.field import VolumeField
 from ..field.grids import grid_points
 from ..shared.errors import NoSurface
 from ..views.visual_hull import VisualHull
-from .fit import Fitted, LevelFit, Rows
+from .fit import Fitted, LevelFit, LevelRays, Rows
 from .gloss import Gloss, LightLobes
 from .narrow_band import NarrowBand, carved, resampled, sample_grid
 from .novel_view_error import NovelViewMetric
@@ -139,7 +139,10 @@ class Refinement:
             band = NarrowBand.around(grid, level.band, self._half_side)
             rows = Rows(band.row_distance(), torch.logit(color_at(band.points).clamp(0.02, 0.98)))
             make = partial(LevelFit, band, rows, bound(band.points), level, self._config)
-            run = _Run(make, training, held_out, clock, progress)
+            seed = self._config.seed
+            seen = LevelRays.of(training, band, level, seed, progress)
+            kept = LevelRays.of(held_out, band, level, seed, progress) if held_out else None
+            run = _Run(make, seen, kept, clock, progress)
             if number == 0:
                 rows, gloss = self._first_rows(run)
             else:
@@ -231,8 +234,8 @@ class _Run:
     """
 
     make: Callable[[Gloss | None], LevelFit]
-    training: TrainingRays
-    held_out: TrainingRays | None
+    training: LevelRays
+    held_out: LevelRays | None
     clock: _Clock
     progress: Progress
 

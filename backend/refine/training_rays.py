@@ -136,7 +136,7 @@ def sample_rays(rays: TrainingRays, band: NarrowBand, seed: int, progress: Progr
     shift = band.spacing * torch.rand(len(rays), 1, generator=generator).to(rays.origins)
     origins = rays.origins + shift * rays.directions
     chunks = []
-    for start in range(0, len(rays), RAYS_PER_CHUNK):
+    for start in range(0, max(1, len(rays)), RAYS_PER_CHUNK):
         progress.check()
         part = slice(start, start + RAYS_PER_CHUNK)
         found = sampler.sample(origins[part], rays.directions[part])

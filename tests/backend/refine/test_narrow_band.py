@@ -261,6 +261,13 @@ def _fit_in_float64(opacity, gloss=None) -> tuple[LevelFit, TrainingRays, RaySam
     return fit, rays, sample_rays(rays, band, 0, Progress())
 
 
+def _rendered(fit, rays, samples) -> torch.Tensor:
+    """Color and opacity of all rays, [rays, 4]."""
+    everyone = torch.arange(len(rays))
+    gradients = fit._band.gradients(fit.rows.distance)
+    return torch.column_stack(fit._render(rays, samples, everyone, 0.5, gradients))
+
+
 def _gloss_in_float64() -> Gloss:
     """Reflectances around a half under a smooth light, all different."""
     directions, _ = pixel_directions(16, 32)
@@ -276,11 +283,10 @@ def test_gradients_of_a_rendered_pixel(opacity, glossy) -> None:
     """Color and opacity of every pixel, back to all that is fitted, against differences."""
     gloss = _gloss_in_float64() if glossy else None
     fit, rays, samples = _fit_in_float64(opacity, gloss)
-    everyone = torch.arange(len(rays))
     parts = (fit.rows.distance, fit.rows.color, *([gloss.logits] if gloss else []))
     generator = torch.Generator().manual_seed(2)
     along = [torch.randn(part.shape, generator=generator).double() for part in parts]
-    pixels = torch.column_stack(fit._render(rays, samples, everyone, 0.5))
+    pixels = _rendered(fit, rays, samples)
     assert pixels.shape == (len(rays), 4)
     assert (pixels[:, 3] > 0.1).any()
     slopes = []
@@ -294,7 +300,7 @@ def test_gradients_of_a_rendered_pixel(opacity, glossy) -> None:
         with torch.no_grad():
             for part, direction in zip(parts, along, strict=True):
                 part.add_(shift * direction)
-            sides.append(torch.column_stack(fit._render(rays, samples, everyone, 0.5)).flatten())
+            sides.append(_rendered(fit, rays, samples).flatten())
     difference = (sides[0] - sides[1]) / (2 * step)
     # Third derivatives of 40^3 times the square of the step, and rounding over the step.
     torch.testing.assert_close(torch.stack(slopes), difference, atol=1e-6, rtol=1e-6)
@@ -306,14 +312,14 @@ def test_gradients_of_the_priors() -> None:
     fit, _, _ = _fit_in_float64("neus")
     distance = fit.rows.distance
     along = torch.randn(distance.shape, generator=torch.Generator().manual_seed(3)).double()
-    (gradient,) = torch.autograd.grad(fit._prior_loss(), distance)
+    (gradient,) = torch.autograd.grad(fit._prior_loss(fit._band.gradients(distance)), distance)
     step, sides = 1e-6, []
     for shift in (step, -2 * step):
         with torch.no_grad():
             distance += shift * along
-            sides.append(fit._prior_loss())
+            sides.append(fit._prior_loss(fit._band.gradients(distance)))
     difference = (sides[0] - sides[1]) / (2 * step)
     torch.testing.assert_close((gradient * along).sum(), difference, atol=1e-6, rtol=1e-6)
     with torch.no_grad():
         distance.copy_(fit._band.points.double() @ torch.tensor([0.6, 0.0, 0.8]).double())
-        assert fit._prior_loss().item() < 1e-12
+        assert fit._prior_loss(fit._band.gradients(distance)).item() < 1e-12
