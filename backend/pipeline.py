@@ -18,6 +18,7 @@ from .field.config import HALF_SIDE
 from .field.density import render_step
 from .materials.environment_map import EnvironmentMap
 from .materials.estimate import estimate_materials
+from .materials.light_transport import Light
 from .materials.texture import bake_materials
 from .mesh.exposure import estimate_gains
 from .mesh.glb import Textures, plain_dielectric
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from .mesh.surfaces import Surface
     from .mesh.triangle_mesh import TriangleMesh, UnwrappedMesh
     from .request import ReconstructRequest
+    from .shared.capture_format import Capture
     from .shared.progress import Progress
     from .stereo.cavities import Cavities
 
@@ -84,7 +86,7 @@ class Job:
     request: ReconstructRequest
     views: Views
     normalization: Normalization
-    light: EnvironmentMap | None
+    light: Light | None
     report: Report
     progress: Progress
 
@@ -108,8 +110,9 @@ def reconstruct(request: ReconstructRequest, progress: Progress) -> Report:
         with report.stage("views", progress):
             capture = read_capture(request.views)
             views = load_views(capture, progress, max_size=MAX_IMAGE_SIZE)
-            light = EnvironmentMap(read_hdr(capture.known_light)) if capture.known_light else None
-            job = Job(request, views, normalize_scene(views), light, report, progress)
+            normalization = normalize_scene(views)
+            light = known_light(capture, normalization)
+            job = Job(request, views, normalization, light, report, progress)
         predicted = checkpoint is not None and checkpoint.config.predicts_materials
         request.check_light(known=predicted or light is not None)
         start = predict(job, checkpoint) if checkpoint else carve(job)
@@ -129,6 +132,14 @@ def normalize_scene(views: Views) -> Normalization:
     """Put the object into the sphere of radius 0.5: the measured sphere, or the hull's."""
     sphere = views.bounding_sphere or estimate_bounding_sphere(views.views)
     return Normalization.from_sphere(sphere.center, sphere.radius)
+
+
+def known_light(capture: Capture, normalization: Normalization) -> Light | None:
+    """The environment and the lamps of the views, if both are known."""
+    if capture.known_light is None:
+        return None
+    environment = EnvironmentMap(read_hdr(capture.known_light))
+    return Light(environment, capture.lamps or (), normalization)
 
 
 def carve(job: Job) -> HullSurface:
@@ -257,6 +268,11 @@ def separate_light(job: Job, mesh: UnwrappedMesh, start: Surface) -> SurfaceMate
         found = estimate_materials(
             mesh, job.views.views, job.normalization, job.light, job.progress
         )
+    if job.request.material == "auto" and not found.materials.plausible:
+        job.report.note("materials", "the views contradict their light, which stays in the color")
+        return None
+    if not found.materials.specular:
+        job.report.note("materials", "no reflections: roughness and metallic are constant")
     job.report.metrics["material_residual"] = round(found.materials.residual, 6)
     return found
 

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from ..shared.cameras import Normalization
     from ..shared.progress import Progress
     from ..views.views import View
-    from .environment_map import EnvironmentMap
+    from .light_transport import Light
 
 
 def estimate_materials(
     unwrapped: UnwrappedMesh,
     views: Sequence[View],
     normalization: Normalization,
-    environment: EnvironmentMap,
+    known: Light,
     progress: Progress,
 ) -> SurfaceMaterials:
     """Separate materials from light.
@@ -42,7 +42,7 @@ def estimate_materials(
         unwrapped: the mesh, normalized frame, whose axes are those of the world of the views.
         views: of the object.
         normalization: from their world.
-        environment: the light of the views, in the axes of their world.
+        known: the light of the views.
         progress: receives fractions of the stage `materials`.
     """
     mesh, welded = weld(unwrapped)
@@ -51,7 +51,7 @@ def estimate_materials(
     seen = observe(graph, rays, views, normalization, progress)
     radiance = graph.filled(seen.mean_radiance, seen.seen)
     progress.report("materials", 0.2, "tracing the light")
-    light = trace_light(graph, rays, environment, radiance, progress)
+    light = trace_light(graph, rays, known, radiance, progress)
     progress.report("materials", 0.5, "comparing materials")
     materials = fit_materials(graph, seen, light, progress)
     shaded = replace(unwrapped, normals=graph.shading_normals[welded])

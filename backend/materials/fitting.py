@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 DISPLAY_GAMMA = 2.2
+FOLDS = 2
+"""Alternating views that are judged by base color from the others."""
+
+CONTRADICTION = 0.2
+"""By how much the logarithm of the cost may be worse than without any light."""
+
 LARGEST_COST = 0.04
 """Squared difference of displayed color beyond which a view counts as an outlier."""
 
@@ -74,6 +80,8 @@ class VertexMaterials:
         specular: whether the dielectric parts reflect; one decision for the object.
         response: of the chosen materials.
         residual: weighted mean of the squared difference of displayed color.
+        plausible: whether the light explains views about as well as surfaces that shine by
+            themselves; if it is too dim, for example, no material does.
     """
 
     base_color: Floats
@@ -82,6 +90,7 @@ class VertexMaterials:
     specular: bool
     response: Response
     residual: float
+    plausible: bool
 
 
 def fit_materials(
@@ -98,11 +107,9 @@ def fit_materials(
     matt = _Fit.of(respond(MATT, seen.direction, light), seen)
     choice = _choose_shiny(graph, seen, light, matt.base_color, progress)
     shiny = _Fit.of(_respond_to(choice, seen, light, progress), seen)
-    matt_cost, shiny_cost = (
-        np.average(log_cost(fit.cost), weights=seen.evidence) for fit in (matt, shiny)
-    )
-    specular = bool(shiny_cost < matt_cost)
+    specular = _held_out_cost(shiny.response, seen) < _held_out_cost(matt.response, seen)
     fit = shiny if specular else matt
+    own_light = Response(np.ones_like(seen.radiance), np.zeros_like(seen.radiance))
     if not specular:
         everywhere = np.ones(len(seen.evidence))
         choice = Choice(MATT.roughness * everywhere, MATT.metallic * everywhere)
@@ -113,7 +120,22 @@ def fit_materials(
         specular,
         fit.response,
         float(np.average(fit.cost, weights=seen.evidence)),
+        _held_out_cost(fit.response, seen) < _held_out_cost(own_light, seen) + CONTRADICTION,
     )
+
+
+def _held_out_cost(response: Response, seen: Observations) -> float:
+    """The logarithm of the cost of views whose colors the base color is not made from."""
+    total = weights = 0.0
+    for fold in range(FOLDS):
+        held_out = np.arange(seen.weight.shape[1]) % FOLDS == fold
+        rest = replace(seen, weight=np.where(held_out, 0.0, seen.weight))
+        judged = replace(seen, weight=np.where(held_out, seen.weight, 0.0))
+        base = solve_base_color(response, rest.radiance, rest.weight)
+        evidence = judged.evidence * rest.seen
+        total += float((evidence * log_cost(_cost(response, base, judged))).sum())
+        weights += float(evidence.sum())
+    return total / max(weights, 1e-12)
 
 
 @dataclass(frozen=True)

@@ -84,15 +84,26 @@ def _split_sum_table(roughness: float) -> Floats:
     return np.stack([((1 - fresnel) * visible).mean(1), (fresnel * visible).mean(1)], axis=1)
 
 
-def lobe(roughness: float, cosine: Floats) -> Floats:
+def lobe(roughness: float | Floats, cosine: Floats) -> Floats:
     """Weight of light at cosines [...] to the axis that a lobe is seen along, not normalized.
 
     Half vectors lie halfway between the axis and the light; light below the horizon counts nothing.
     """
     alpha_squared = roughness**4
     half_squared = 0.5 * (1.0 + cosine)
-    facets = (half_squared * (alpha_squared - 1.0) + 1.0) ** -2
-    return cosine.clip(0.0) * facets
+    weight: Floats = cosine.clip(0.0) * (half_squared * (alpha_squared - 1.0) + 1.0) ** -2
+    return weight
+
+
+def lobe_integral(roughness: Floats) -> Floats:
+    """The integral of `lobe` over all directions, in closed form, [...]."""
+    # Where the roughness is 1 facets do not matter; the closed form is singular there.
+    alpha_squared = np.minimum(roughness**4, 0.999)
+    slope = 0.5 * (alpha_squared - 1.0)
+    middle = 1.0 + slope
+    inner = np.log(alpha_squared / middle) + middle / alpha_squared - 1.0
+    integral: Floats = 2.0 * np.pi * inner / slope**2
+    return integral
 
 
 def peak_direction(roughness: float, normals: Floats, mirrored: Floats) -> Floats:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..shared.cameras import Normalization
 from .ggx import lobe_sharpness, peak_direction
+from .lamp_light import LampLight, trace_lamps
 from .observations import above
 from .ray_caster import NO_HIT
 from .spherical_harmonics import basis, gaussian_attenuation
@@ -21,6 +23,7 @@ from .spherical_harmonics import basis, gaussian_attenuation
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..shared.lamps import Lamp
     from ..shared.progress import Progress
     from .environment_map import EnvironmentMap
     from .ray_caster import RayCaster
@@ -29,7 +32,23 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 CELLS = 256
+UNCHANGED = Normalization((0.0, 0.0, 0.0), 1.0)
 SMOOTHING_ROUNDS = 2
+
+
+@dataclass(frozen=True)
+class Light:
+    """The known light of a capture.
+
+    Attributes:
+        environment: distant light, in the axes of the world of the views.
+        lamps: near lights, in that world.
+        normalization: from that world into the normalized frame.
+    """
+
+    environment: EnvironmentMap
+    lamps: tuple[Lamp, ...] = ()
+    normalization: Normalization = UNCHANGED
 
 
 @dataclass(frozen=True)
@@ -42,6 +61,7 @@ class LightTransport:
         irradiance: linear RGB, [vertices, 3].
         openness: spherical harmonics of where the environment is visible, [vertices, 16].
         bounce: spherical harmonics of radiance from the surface itself, [vertices, 16, 3].
+        lamps: light of near lamps, which `irradiance` has, too.
     """
 
     environment: EnvironmentMap
@@ -49,6 +69,7 @@ class LightTransport:
     irradiance: Floats
     openness: Floats
     bounce: Floats
+    lamps: LampLight
 
     def at(self, vertices: NDArray[np.int64]) -> LightTransport:
         """The light at some vertices [n] only."""
@@ -58,6 +79,7 @@ class LightTransport:
             self.irradiance[vertices],
             self.openness[vertices],
             self.bounce[vertices],
+            self.lamps.at(vertices),
         )
 
     def reflected(self, direction: Floats, roughness: float) -> Floats:
@@ -75,27 +97,28 @@ class LightTransport:
         open_share = np.einsum("nvs,ns->nv", functions, self.openness).clip(0.0, 1.0)
         bounced = np.einsum("nvs,nsc->nvc", functions, self.bounce).clip(0.0)
         light = self.environment.prefiltered(roughness).sample(peak)
-        reflected: Floats = light * open_share[..., None] + bounced
+        lamps = self.lamps.reflected(peak, roughness)
+        reflected: Floats = light * open_share[..., None] + bounced + lamps
         return reflected
 
 
 def trace_light(
     graph: SurfaceGraph,
     rays: RayCaster,
-    environment: EnvironmentMap,
+    light: Light,
     radiance: Floats,
     progress: Progress,
 ) -> LightTransport:
-    """Cast a ray from every vertex towards every cell of the environment.
+    """Cast a ray from every vertex towards every cell of the environment and part of a lamp.
 
     Args:
         graph: of the mesh, in the axes of the environment.
         rays: against the same mesh.
-        environment: the light.
+        light: of the views.
         radiance: of the surface as the views show it, [vertices, 3].
         progress: checked for cancel.
     """
-    cells = environment.cells(CELLS)
+    cells = light.environment.cells(CELLS)
     normals, count = graph.shading_normals, len(graph.mesh.vertices)
     functions = basis(cells.directions) * cells.solid_angles[:, None]
     irradiance = np.zeros((count, 3))
@@ -109,12 +132,13 @@ def trace_light(
         bounced = np.zeros((count, 3))
         blocked, seen = _bounced(graph, rays, direction, facing, radiance)
         visible[blocked], bounced[blocked] = False, seen
-        light = visible[:, None] * cells.flux[cell] + cells.solid_angles[cell] * bounced
-        irradiance += cosine.clip(0.0)[:, None] * light
+        arriving = visible[:, None] * cells.flux[cell] + cells.solid_angles[cell] * bounced
+        irradiance += cosine.clip(0.0)[:, None] * arriving
         openness += visible[:, None] * functions[cell]
         bounce += functions[cell][None, :, None] * bounced[:, None]
-    smooth = graph.smoothed(irradiance, SMOOTHING_ROUNDS)
-    return LightTransport(environment, normals, smooth, openness, bounce)
+    lamps = trace_lamps(graph, rays, light.lamps, light.normalization, progress)
+    smooth = graph.smoothed(irradiance + lamps.irradiance_on(normals), SMOOTHING_ROUNDS)
+    return LightTransport(light.environment, normals, smooth, openness, bounce, lamps)
 
 
 def _bounced(

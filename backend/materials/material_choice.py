@@ -123,4 +123,5 @@ def best_roughness(levels: Floats, costs: Floats) -> Floats:
     curvature = low - 2.0 * mid + high
     shift = 0.5 * (low - high) / np.maximum(curvature, 1e-12)
     position = np.where(best == middle, middle + shift.clip(-0.5, 0.5), best)
-    return np.interp(position, np.arange(len(levels)), levels)
+    roughness: Floats = np.interp(position, np.arange(len(levels)), levels)
+    return roughness

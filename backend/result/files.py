@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from ..materials.coverage import coverage_map, surface_coverage, unseen_share
 from ..mesh.glb import write_glb
 from ..mesh.preview import render_mesh
 from .scores import ImageScores, mean_scores, score_image
@@ -57,6 +58,7 @@ class Result:
         packed.save(folder / "textures" / "metallic_roughness.png")
         if posed := self.surface.posed_field(self.normalization):
             posed.write(folder / "field.safetensors")
+        self._write_coverage(folder, report, progress)
         report.warnings.extend(self.views.warnings)
         report.counts |= {
             "views": len(self.views.views),
@@ -65,6 +67,12 @@ class Result:
         }
         mean = mean_scores(self._score(folder, progress))
         report.metrics |= {key: round(value, 4) for key, value in asdict(mean).items()}
+
+    def _write_coverage(self, folder: Path, report: Report, progress: Progress) -> None:
+        """Mark what no view shows: a texture, and its share of the surface."""
+        coverage = surface_coverage(self.mesh, self.views.views, self.normalization, progress)
+        report.metrics["unseen_share"] = round(unseen_share(self.mesh, coverage), 4)
+        Image.fromarray(coverage_map(self.mesh, coverage)).save(folder / "coverage.png")
 
     def _score(self, folder: Path, progress: Progress) -> list[ImageScores]:
         """Render the result from its input views: the scores, and the first as preview.png."""

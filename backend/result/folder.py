@@ -20,7 +20,15 @@ LOGGER = logging.getLogger("backend")
 REPORT = "report.json"
 """The file that marks a folder as a result."""
 
-CONTENT = {REPORT, "mesh.glb", "textures", "field.safetensors", "preview.png", "log.txt"}
+CONTENT = {
+    REPORT,
+    "mesh.glb",
+    "textures",
+    "coverage.png",
+    "field.safetensors",
+    "preview.png",
+    "log.txt",
+}
 """All files of a result. A folder with anything else in it is never replaced."""
 
 LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}

@@ -10,7 +10,7 @@ import platform
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -88,6 +88,13 @@ class Report:
         """Note that a stage of the paper was not run."""
         self.stages.append(Stage(name, 0.0, peak_memory_mb(), None, why))
         LOGGER.info("%s: left out, %s", name, why)
+
+    def note(self, name: str, text: str) -> None:
+        """Say what came out of a stage that was run."""
+        self.stages = [
+            replace(stage, note=text) if stage.name == name else stage for stage in self.stages
+        ]
+        LOGGER.info("%s: %s", name, text)
 
     def to_dict(self) -> dict[str, Any]:
         """The report as it is written."""

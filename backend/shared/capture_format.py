@@ -21,18 +21,23 @@ from .atomic_folder import write_file_atomically
 from .cameras import Intrinsics, check_camera_to_world
 from .errors import BadCapture, BadImage, TooFewViews
 from .image_header import image_size
+from .lamps import read_lamps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .cameras import Floats
     from .capture_dialects import Size, Values
+    from .lamps import Lamp
 
 LOGGER = logging.getLogger(__name__)
 
 TRANSFORMS_NAMES = ("transforms.json", "transforms_train.json", "transforms_input.json")
 CAPTURE_JSON = "capture.json"
 ENVIRONMENT_NAME = "environment.hdr"
+WORLD_NAME = "world.hdr"
+"""The environment without the lamps, where there are lamps; they stand in capture.json."""
+
 PASSES = ("base_color", "roughness", "metallic", "normal")
 """Materials and normals of the test views: folders with a 16-bit PNG for each view."""
 
@@ -78,8 +83,8 @@ class Capture:
         frames: in the order of the file.
         bounding_sphere: of the object, if capture.json has it.
         environment: the environment light as an equirectangular .hdr, if there is one.
-        lamps: how many lamps lit the views besides; their light depends on where the object is,
-            and a panorama seen from its center is wrong for them.
+        lamps: that lit the views, too; their light depends on where a surface is, and a panorama
+            seen from the center of the object is wrong for them. None if they are not described.
         warnings: for the user.
     """
 
@@ -87,13 +92,18 @@ class Capture:
     frames: tuple[Frame, ...]
     bounding_sphere: BoundingSphere | None
     environment: Path | None
-    lamps: int
+    lamps: tuple[Lamp, ...] | None
     warnings: tuple[str, ...]
 
     @property
     def known_light(self) -> Path | None:
-        """The environment, if it is all the light there is."""
-        return self.environment if self.lamps == 0 else None
+        """The environment without lamps, if it and the lamps are all the light there is."""
+        if self.lamps is None:
+            return None
+        if not self.lamps:
+            return self.environment
+        world = self.folder / WORLD_NAME
+        return world if world.is_file() else None
 
 
 @dataclass(frozen=True)
@@ -150,7 +160,7 @@ def read_capture(path: Path) -> Capture:
         frames=frames,
         bounding_sphere=_bounding_sphere(description, folder),
         environment=environment if environment.is_file() else None,
-        lamps=_lamps(description),
+        lamps=read_lamps(description),
         warnings=tuple(warnings),
     )
 
@@ -389,13 +399,6 @@ def _bounding_sphere(description: Values, folder: Path) -> BoundingSphere | None
             "Give it a center of three numbers and a radius above zero, or remove it.",
         )
     return BoundingSphere((x, y, z), radius)
-
-
-def _lamps(description: Values) -> int:
-    """The number of lamps that capture.json mentions; 0 where it mentions none."""
-    lighting = description.get("lighting")
-    lamps = lighting.get("lamps", 0) if isinstance(lighting, dict) else 0
-    return lamps if isinstance(lamps, int) else 0
 
 
 def _frame_values(frame: Frame, folder: Path) -> Values:

@@ -13,6 +13,7 @@ import numpy as np
 from ...backend.shared import cameras, radiance_hdr
 from ...backend.shared.capture_format import (
     ENVIRONMENT_NAME,
+    WORLD_NAME,
     BoundingSphere,
     Frame,
     relit_folder,
@@ -173,6 +174,9 @@ def _render_views(
 ) -> None:
     """Render and store all views of a capture."""
     radiance_hdr.write_hdr(folder / ENVIRONMENT_NAME, studio.panorama)
+    if studio.lamps:
+        world = studio.scene.world, [], studio.sphere.center, settings.panorama_width
+        radiance_hdr.write_hdr(folder / WORLD_NAME, lighting.panorama(*world))
     directions = scene_cameras.even_directions(settings.views)
     aim = studio.geometry.vertices, studio.sphere, settings.framing
     frames = []
@@ -297,7 +301,8 @@ def _lighting_description(
     if original.world is None and not studio.lamps:
         return {"kind": "neutral"}
     world = original.world.name if original.world else None
-    return {"kind": "scene", "world": world, "lamps": len(studio.lamps)}
+    lamps = [lighting.describe_lamp(lamp, studio.normalization) for lamp in studio.lamps]
+    return {"kind": "scene", "world": world, "lamps": lamps}
 
 
 def missing_images() -> list[str]:

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 import numpy as np
-from mathutils import Euler
+from mathutils import Euler, Vector
 
 from ...backend.shared.capture_format import environment_name
 from ...backend.shared.errors import BadAsset
+from ...backend.shared.lamps import Lamp
 from .pixels import render_pixels
 from .render_settings import RenderSettings, use_cycles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from ...backend.shared.cameras import Normalization
 
 BUNDLED = ("forest", "city", "courtyard", "interior", "night", "studio", "sunrise", "sunset")
 PANORAMA_SAMPLES = 8
@@ -161,6 +164,47 @@ def add_lamps(scene: bpy.types.Scene, lamps: Iterable[bpy.types.Object]) -> list
         scene.collection.objects.link(copy)
         copies.append(copy)
     return copies
+
+
+def describe_lamp(lamp: bpy.types.Object, normalization: Normalization) -> dict[str, Any]:
+    """A lamp as capture.json has it, in the world of the views.
+
+    Lamps that `Lamp` cannot express (nodes, a narrow spread) are named only.
+    """
+    data = lamp.data
+    spread = getattr(data, "spread", math.pi)
+    if data.use_nodes or spread < math.pi - 1e-3 or not getattr(data, "normalize", True):
+        return {"name": lamp.name}
+    matrix = lamp.matrix_world
+    # Lengths are scaled: what arrives stays the same if power grows with their square.
+    scale = 1.0 if data.type == "SUN" else normalization.scale
+    factor = scale**2 * data.energy * 2.0 ** getattr(data, "exposure", 0.0)
+    tint = data.temperature_color if getattr(data, "use_temperature", False) else (1.0, 1.0, 1.0)
+    red, green, blue = (factor * c * t for c, t in zip(data.color, tint, strict=True))
+    spot = data.type == "SPOT"
+    described = Lamp(
+        kind=data.type,
+        power=(red, green, blue),
+        position=tuple(normalization.apply(matrix.translation).tolist()),
+        direction=tuple((matrix.to_3x3() @ Vector((0.0, 0.0, -1.0))).normalized()),
+        axis=tuple((matrix.to_3x3() @ Vector((1.0, 0.0, 0.0))).normalized()),
+        size=_lamp_size(lamp, scale),
+        is_round=data.type != "AREA" or data.shape in ("DISK", "ELLIPSE"),
+        cone=(data.spot_size, data.spot_blend) if spot else (math.pi, 0.0),
+    )
+    return {"name": lamp.name, **described.to_dict()}
+
+
+def _lamp_size(lamp: bpy.types.Object, scale: float) -> tuple[float, float]:
+    """The sides or diameters of a lamp in the world of the views; of a sun, its angle."""
+    data = lamp.data
+    if data.type == "SUN":
+        return data.angle, data.angle
+    if data.type != "AREA":
+        return 2.0 * scale * data.shadow_soft_size, 2.0 * scale * data.shadow_soft_size
+    width, height, _ = lamp.matrix_world.to_scale()
+    other = data.size_y if data.shape in ("RECTANGLE", "ELLIPSE") else data.size
+    return scale * width * data.size, scale * height * other
 
 
 def panorama(

@@ -37,6 +37,7 @@ SIZE = 96
 STAGES = ("views", "hull", "mesh", "texture", "write")
 LEFT_OUT = {"dense stage", "selection", "routing", "sparse stage", "stereo", "refine", "materials"}
 FILES = {
+    "coverage.png",
     "log.txt",
     "mesh.glb",
     "preview.png",

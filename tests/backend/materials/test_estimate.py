@@ -15,7 +15,7 @@ from backend.materials.environment_map import (
 )
 from backend.materials.estimate import estimate_materials, weld
 from backend.materials.fitting import MATT, Material, fit_materials, respond
-from backend.materials.light_transport import trace_light
+from backend.materials.light_transport import Light, trace_light
 from backend.materials.observations import Observations, observe
 from backend.materials.ray_caster import NO_HIT, RayCaster
 from backend.materials.surface_graph import SurfaceGraph
@@ -50,7 +50,7 @@ def traced(mesh, environment, radiance=0.0):
     """The light on a mesh that itself shines evenly."""
     graph, rays = SurfaceGraph(mesh), RayCaster(mesh)
     own = np.full((len(mesh.vertices), 3), radiance)
-    return graph, trace_light(graph, rays, environment, own, Progress())
+    return graph, trace_light(graph, rays, Light(environment), own, Progress())
 
 
 def test_rays_hit_what_is_in_the_way():
@@ -129,7 +129,7 @@ def painted(make_capture, tmp_path_factory):
 def test_uniform_light_leaves_the_color_of_a_convex_body(painted):
     """Under uniform light a matt sphere shows its base color, and so does the texture."""
     views, normalization, mesh = painted
-    surface = estimate_materials(mesh, views.views, normalization, UNIFORM, Progress())
+    surface = estimate_materials(mesh, views.views, normalization, Light(UNIFORM), Progress())
     assert not surface.materials.specular
     textures = bake_materials(surface, views.views, normalization, Progress())
     graph = SurfaceGraph(weld(mesh)[0])
@@ -147,7 +147,7 @@ def test_twice_the_light_is_half_the_base_color(painted):
     views, normalization, mesh = painted
     bright = EnvironmentMap(2.0 * UNIFORM.radiance)
     once, twice = (
-        estimate_materials(mesh, views.views, normalization, light, Progress()).materials
+        estimate_materials(mesh, views.views, normalization, Light(light), Progress()).materials
         for light in (UNIFORM, bright)
     )
     np.testing.assert_allclose(twice.base_color, 0.5 * once.base_color, atol=0.01)
@@ -158,7 +158,7 @@ def test_two_runs_agree_to_the_bit(painted):
     views, normalization, mesh = painted
     baked = []
     for _ in range(2):
-        surface = estimate_materials(mesh, views.views, normalization, UNIFORM, Progress())
+        surface = estimate_materials(mesh, views.views, normalization, Light(UNIFORM), Progress())
         baked.append(bake_materials(surface, views.views, normalization, Progress()))
     np.testing.assert_array_equal(baked[0].base_color, baked[1].base_color)
     np.testing.assert_array_equal(baked[0].roughness, baked[1].roughness)
@@ -172,9 +172,9 @@ def test_cancel(painted, step):
     if step == "estimate":
         progress.cancel()
         with pytest.raises(Cancelled):
-            estimate_materials(mesh, views.views, normalization, UNIFORM, progress)
+            estimate_materials(mesh, views.views, normalization, Light(UNIFORM), progress)
         return
-    surface = estimate_materials(mesh, views.views, normalization, UNIFORM, Progress())
+    surface = estimate_materials(mesh, views.views, normalization, Light(UNIFORM), Progress())
     progress.cancel()
     with pytest.raises(Cancelled):
         bake_materials(surface, views.views, normalization, progress)

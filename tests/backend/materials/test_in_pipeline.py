@@ -16,6 +16,7 @@ from backend.pipeline import reconstruct
 from backend.request import ReconstructRequest
 from backend.shared.capture_format import read_capture
 from backend.shared.errors import BadRequest, Cancelled
+from backend.shared.lamps import Lamp
 from backend.shared.progress import Progress
 from backend.shared.radiance_hdr import write_hdr
 
@@ -96,16 +97,60 @@ def test_unknown_light_stays_in_the_color(make_capture, tmp_path):
     assert not (tmp_path / "other").exists()
 
 
-def test_lamps_are_no_distant_light(lit, tmp_path):
+def describe(views, lighting):
+    """Let the capture.json of some views say something about their light."""
+    document = json.loads((views / "capture.json").read_text()) | {"lighting": lighting}
+    (views / "capture.json").write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize("lamps", [1, [{"name": "Key"}], [{"kind": "CANDLE"}]])
+def test_lamps_without_description_are_unknown_light(lit, tmp_path, lamps):
     """A panorama seen from the center is wrong for lamps near the object: it is not used."""
     views = tmp_path / "views"
     shutil.copytree(lit, views)
-    document = json.loads((views / "capture.json").read_text())
-    document["lighting"] = {"kind": "scene", "world": "World", "lamps": 1}
-    (views / "capture.json").write_text(json.dumps(document))
+    describe(views, {"kind": "scene", "world": "World", "lamps": lamps})
     assert read_capture(views).known_light is None
     assert read_capture(lit).known_light == lit / "environment.hdr"
-    assert stage(run(views, tmp_path / "out"), "materials").note
+    assert "not known" in stage(run(views, tmp_path / "out"), "materials").note
+
+
+def test_described_lamps_are_known_light(lit, tmp_path):
+    """Lamps are used with the world without them: a sun makes its side of the color darker."""
+    views = tmp_path / "views"
+    shutil.copytree(lit, views)
+    shutil.copy(views / "environment.hdr", views / "world.hdr")
+    sun = Lamp("SUN", (4.0, 4.0, 4.0), direction=(0.0, 0.0, -1.0))
+    describe(views, {"kind": "scene", "world": None, "lamps": [{"name": "Sun", **sun.to_dict()}]})
+    capture = read_capture(views)
+    assert capture.lamps == (sun,)
+    assert capture.known_light == views / "world.hdr"
+    run(views, tmp_path / "sun")
+    run(lit, tmp_path / "out")
+    lit_by_sun, other = (
+        np.asarray(Image.open(tmp_path / name / "textures" / "base_color.png")).mean()
+        for name in ("sun", "out")
+    )
+    assert lit_by_sun < other - 2
+
+
+def test_light_that_is_too_dim_is_refused(lit, tmp_path):
+    """No base color is brighter than white: colors keep the light, and the report says so."""
+    views = tmp_path / "views"
+    shutil.copytree(lit, views)
+    write_hdr(views / "environment.hdr", np.full((16, 32, 3), 0.1, dtype=np.float32))
+    report = run(views, tmp_path / "out")
+    assert report.material == "rgb"
+    assert "contradict" in stage(report, "materials").note
+
+
+def test_coverage_is_stored(result):
+    """A ball seen from all around has hardly an unseen part, and a map says so."""
+    folder, report = result
+    assert report.metrics["unseen_share"] < 0.05
+    assert "constant" in stage(report, "materials").note
+    coverage = np.asarray(Image.open(folder / "coverage.png"))
+    assert coverage.dtype == np.uint8
+    assert np.median(coverage) > 150
 
 
 @pytest.mark.parametrize("lighting", ["sun", 3, {"lamps": "two"}, {"lamps": None}, None])
@@ -113,9 +158,8 @@ def test_odd_descriptions_of_light_are_no_lamps(lit, tmp_path, lighting):
     """What capture.json says of its light may be anything."""
     views = tmp_path / "views"
     shutil.copytree(lit, views)
-    document = json.loads((views / "capture.json").read_text()) | {"lighting": lighting}
-    (views / "capture.json").write_text(json.dumps(document))
-    assert read_capture(views).lamps == 0
+    describe(views, lighting)
+    assert read_capture(views).lamps == ()
 
 
 def test_cancel_while_materials_are_estimated(lit, tmp_path):

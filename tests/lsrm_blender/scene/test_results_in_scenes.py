@@ -190,7 +190,7 @@ def test_the_demo_asset_can_be_captured(lsrm_blender, tmp_path):
     assert lsrm_blender("capture", rocket, "-o", views, *QUICK).returncode == 0
     info = read_capture_json(views)
     assert info["source"]["name"] == "Rocket"
-    assert info["lighting"] == {"kind": "scene", "world": "Soft day", "lamps": 0}
+    assert info["lighting"] == {"kind": "scene", "world": "Soft day", "lamps": []}
     for frame in read_capture(views).frames:
         mask = np.asarray(Image.open(frame.mask_path))
         assert mask.max() == 255
