@@ -66,7 +66,7 @@ class LampLight:
     def reflected(self, peak: Floats, roughness: float) -> Floats:
         """Radiance of all lamps averaged over lobes, [vertices, views, 3].
 
-        The size of a lamp widens the lobe (Karis 2013, "Specular D Modification").
+        The size of a lamp widens the lobe: half vectors turn by half the angle of the light.
 
         Args:
             peak: where the lobes are centered, unit, [vertices, views, 3].
@@ -74,7 +74,7 @@ class LampLight:
         """
         total = np.zeros_like(peak)
         for lamp in range(self.spread.shape[1]):
-            wide = np.sqrt(np.minimum(roughness**2 + 0.5 * self.spread[:, lamp], 1.0))
+            wide = (roughness**4 + (0.5 * self.spread[:, lamp]) ** 2).clip(max=1.0) ** 0.25
             cosine = np.einsum("nvc,nc->nv", peak, self.direction[:, lamp])
             share = lobe(wide[:, None], cosine) / lobe_integral(wide)[:, None]
             total += share[..., None] * self.irradiance[:, None, lamp]

@@ -141,3 +141,59 @@ def test_rotation_is_counter_clockwise(in_blender, tmp_path):
     azimuth, elevation = in_blender(_turned_patch, path=tmp_path / "lamp.hdr", rotation=90.0)
     assert azimuth == pytest.approx(90.0, abs=6.0)
     assert elevation == pytest.approx(39.0, abs=6.0)
+
+
+def _plane_below_lamps(kinds):
+    """What lamps are described as, and the radiance of a white plane that Cycles lights by them."""
+    import bpy
+    from lsrm.backend.shared import cameras
+    from lsrm.lsrm_blender.scene import lighting
+    from lsrm.lsrm_blender.scene.pixels import render_pixels
+    from lsrm.lsrm_blender.scene.render_settings import RenderSettings, use_cycles
+    from lsrm.lsrm_blender.scene.scene_cameras import Viewpoint, add_camera, point_camera
+
+    scene = bpy.data.scenes.new("lamps")
+    mesh = bpy.data.meshes.new("plane")
+    mesh.from_pydata([(-1, -1, 0), (1, -1, 0), (1, 1, 0), (-1, 1, 0)], [], [(0, 1, 2, 3)])
+    material = bpy.data.materials.new("white")
+    material.use_nodes = True
+    tree = material.node_tree
+    diffuse = tree.nodes.new("ShaderNodeBsdfDiffuse")
+    diffuse.inputs["Color"].default_value = (1.0, 1.0, 1.0, 1.0)
+    output = next(node for node in tree.nodes if node.type == "OUTPUT_MATERIAL")
+    tree.links.new(diffuse.outputs["BSDF"], output.inputs["Surface"])
+    mesh.materials.append(material)
+    scene.collection.objects.link(bpy.data.objects.new("plane", mesh))
+    add_camera(scene)
+    use_cycles(scene, RenderSettings(64, denoise=False))
+    pose = cameras.look_at((0.0, -0.5, 1.0), (0.0, 0.0, 0.0))
+    point_camera(scene, Viewpoint("v", cameras.Intrinsics(4, 4, 400.0, 400.0, 2.0, 2.0), pose))
+    answers = []
+    for kind in kinds:
+        data = bpy.data.lights.new(kind, kind)
+        data.energy, data.color = 10.0, (1.0, 0.5, 0.25)
+        lamp = bpy.data.objects.new(kind, data)
+        lamp.location = (0.0, 0.0, 2.0)
+        scene.collection.objects.link(lamp)
+        scene.view_layers[0].update()
+        described = lighting.describe_lamp(lamp, cameras.Normalization((0.0, 0.0, 1.0), 3.0))
+        answers.append([described, render_pixels(scene)[..., :3].mean(axis=(0, 1)).tolist()])
+        bpy.data.objects.remove(lamp)
+    return answers
+
+
+def test_lamps_are_described_as_they_shine(in_blender):
+    """From what capture.json says of a lamp follows what Cycles renders, in a world of any size."""
+    from backend.shared.lamps import Lamp
+
+    per_power = {"POINT": 0.25 / np.pi, "SPOT": 0.25 / np.pi, "AREA": 1.0 / np.pi}
+    for described, radiance in in_blender(_plane_below_lamps, kinds=[*per_power, "SUN"]):
+        lamp = Lamp.from_dict(described)
+        # In the captured world the lamp stands 3 * (2 - 1) above the origin and the plane 3 below.
+        irradiance = np.array(lamp.power)
+        if lamp.kind != "SUN":
+            np.testing.assert_allclose(lamp.position, [0.0, 0.0, 3.0], atol=1e-6)
+            irradiance = irradiance * per_power[lamp.kind] / 6.0**2
+        # A large lamp lights a little less than a point.
+        np.testing.assert_allclose(radiance, irradiance / np.pi, rtol=0.08)
+        np.testing.assert_allclose(lamp.direction, [0.0, 0.0, -1.0], atol=1e-6)
