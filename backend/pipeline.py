@@ -223,8 +223,10 @@ def refine(job: Job, start: Surface, cavities: Cavities | None) -> Surface:
     # A hull of all views knows the outlines that it would be judged by: the fit carves its own.
     initial = None if isinstance(start, HullSurface) else start.signed_distance
     carve = cavities.cut_from if cavities else None
+    # Lamps are different at every point; the fit knows distant light only.
+    distant = job.light.environment if job.light and not job.light.lamps else None
     with job.stage("refine"):
-        refinement = Refinement(job.views.views, job.normalization, HALF_SIDE, config, job.light)
+        refinement = Refinement(job.views.views, job.normalization, HALF_SIDE, config, distant)
         field = refinement.run(initial, job.progress, carve)
     if field is None:
         job.report.warnings.append(

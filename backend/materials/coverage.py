@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,7 +83,7 @@ def coverage_map(unwrapped: UnwrappedMesh, coverage: Floats) -> NDArray[np.uint8
         unwrapped: the mesh.
         coverage: of its vertices, as `surface_coverage` has it.
     """
-    texels = texels_of(unwrapped, MAP_SIZE, torch.device("cpu"))
+    texels = texels_of(replace(unwrapped, texture_size=MAP_SIZE))
     values = texels.interpolate(torch.from_numpy(coverage[:, None]).float())
     image = spread(values.numpy(), texels)[..., 0]
     displayed: NDArray[np.uint8] = np.rint(image.clip(0.0, 1.0) * 255).astype(np.uint8)
