@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter
 
 from ..mesh.glb import Textures
 from ..mesh.photo_projection import PhotoProjector, ProjectionSettings, camera_of
 from ..mesh.texture import project_views, spread, texels_of
+from ..mesh.view_colors import detail_pixels
 from ..mesh.view_geometry import render_geometry
 from ..shared.srgb import linear_to_srgb, srgb_to_linear
 from .observations import SATURATED, SATURATED_TRUST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from ..mesh.preview import LinearResponse
     from ..mesh.texture import Texels
@@ -31,6 +35,10 @@ RIDGE = 0.02
 """Weight of the base color of the vertices, relative to the light of an average pixel."""
 
 LEAST_TRUST = 0.02
+
+TRUST_BLUR = 2.0
+"""In units of the length of detail. Dark letters on a saturated ground are not saturated, but must
+come from the same view as their ground."""
 
 
 def bake_materials(
@@ -94,17 +102,19 @@ class LitView:
 
     def projector(self, surface: SurfaceMaterials, normalization: Normalization) -> PhotoProjector:
         """What the view sees, trusted where its light is strong and not saturated."""
-        geometry = render_geometry(surface.mesh.mesh, camera_of(self.view, normalization))
+        camera = camera_of(self.view, normalization)
+        geometry = render_geometry(surface.mesh.mesh, camera)
         projector = PhotoProjector.from_geometry(self.view, geometry, ProjectionSettings())
         seen = geometry.fragments
         gain = seen.interpolate(self.response.gain, torch.from_numpy(surface.mesh.mesh.faces))
         sure = (gain.mean(dim=1) ** 2 / self.typical).clamp_min(LEAST_TRUST)
         brightest = torch.from_numpy(self.view.image.max(axis=2)).reshape(-1)[seen.pixel]
         sure = torch.where(brightest > SATURATED, sure * SATURATED_TRUST, sure)
-        trust = torch.zeros(geometry.depth.numel())
-        trust[seen.pixel] = sure
+        trust = np.zeros(geometry.depth.numel(), dtype=np.float32)
+        trust[seen.pixel.numpy()] = sure.numpy()
+        trust = _blurred(trust.reshape(geometry.depth.shape), TRUST_BLUR * detail_pixels(camera))
         limits = projector.limits.clone()
-        limits[1] *= trust.reshape(geometry.depth.shape)
+        limits[1] *= torch.from_numpy(trust)
         return replace(projector, limits=limits)
 
     def base_color(
@@ -125,3 +135,13 @@ class LitView:
         ridge = RIDGE * self.typical
         base = (gain * (radiance - offset) + ridge * prior) / (gain**2 + ridge)
         return torch.from_numpy(linear_to_srgb(base.clamp(0.0, 1.0).numpy()))
+
+
+def _blurred(trust: NDArray[np.float32], pixels: float) -> NDArray[np.float32]:
+    """The geometric mean around each pixel of what is above zero [height, width]; zero stays."""
+    some = trust > 0
+    weight = gaussian_filter(some.astype(np.float32), pixels, mode="constant")
+    logarithm = np.log(np.where(some, trust, 1.0), dtype=np.float32)
+    mean = gaussian_filter(logarithm, pixels, mode="constant") / np.maximum(weight, 1e-6)
+    blurred: NDArray[np.float32] = np.where(some, np.exp(mean), 0.0).astype(np.float32)
+    return blurred

@@ -50,7 +50,7 @@ class ProjectionSettings:
             mixed, views that are a pixel apart would blur it.
     """
 
-    views_per_texel: int = 4
+    views_per_texel: int = 8
     facing_power: float = 2.0
     edge_pixels: float = 3.0
     depth_slack: float = 1.5

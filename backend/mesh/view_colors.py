@@ -89,8 +89,7 @@ class ViewColors:
             BadImage: if the file cannot be read any more.
         """
         colors = without_background(view)
-        _, depth = camera.project(torch.zeros(1, 3))
-        pixels = DETAIL_LENGTH * camera.intrinsics.fx / max(float(depth), 1e-3)
+        pixels = detail_pixels(camera)
         smooth = gaussian_filter(colors, (pixels, pixels, 0), mode="nearest", truncate=3.0)
         larger = view.full_intrinsics != view.intrinsics
         sharp = SharpImage.from_view(view, camera) if larger else None
@@ -105,6 +104,12 @@ class ViewColors:
         smooth = sample_image(self.smooth, pixels)
         sharp = self.sharp.over(color, positions) if self.sharp else color
         return torch.stack([sharp, smooth])
+
+
+def detail_pixels(camera: Camera) -> float:
+    """The length that separates detail from the rest in pixels, at the depth of the origin."""
+    _, depth = camera.project(torch.zeros(1, 3))
+    return DETAIL_LENGTH * camera.intrinsics.fx / max(float(depth), 1e-3)
 
 
 def without_background(view: View) -> NDArray[np.float32]:
