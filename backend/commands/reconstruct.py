@@ -7,10 +7,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..shared.arguments import add_reconstruct_options
 from ..shared.exit_codes import DONE
 from ..shared.progress import Progress
-from ..shared.terminal import cancel_on_interrupt, say
+from ..shared.terminal import add_reconstruct_options, cancel_on_interrupt, say
 
 if TYPE_CHECKING:
     import argparse

@@ -17,11 +17,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...backend.shared.arguments import add_reconstruct_options, field_of_view, positive_integer
 from ...backend.shared.errors import Cancelled, LsrmError
 from ...backend.shared.exit_codes import DONE, INTERRUPTED, USAGE, exit_code
 from ...backend.shared.progress import Progress
-from ...backend.shared.terminal import say
+from ...backend.shared.terminal import add_reconstruct_options, field_of_view, positive_integer, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
