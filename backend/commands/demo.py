@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..result.report import versions
+from ..shared.capture_format import relit_folder
 from ..shared.errors import OutputNotWritable
 from ..shared.terminal import print_json, say
 from ..shared.virtual_environments import backend_command, blender_command, child_variables
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
     import argparse
 
 LIGHTS = ("sunset", "studio")  # two of the studio lights that come with Blender
+COMPARED = LIGHTS[1]  # in which the object itself is rendered, too
 TEST_VIEWS = 4
+SIDE_VIEW = 2  # of the test views: it looks from the side
 FILES = {
-    "comparison.png": "an input view, the result from the same camera, the result in other light",
+    "comparison.png": "an input view and the result; both in another light, from a new camera",
     "mesh.glb": "the result, for any program that reads glTF",
     "scene.blend": "the scene of the original with the result instead of it: open it in Blender",
     "relit": "the result in two environments",
@@ -109,9 +112,17 @@ def steps(folder: Path, asset: Path | None) -> list[Step]:
     views, result = str(folder / "capture"), str(folder / "result")
     path = str(asset or folder / "asset.blend")
     make_asset = [] if asset else [Step("asset", blender_command("demo-asset", "-o", path))]
-    capture = ["capture", path, "-o", views, "--test-views", str(TEST_VIEWS)]
+    capture = ["capture", path, "-o", views, "--test-views", str(TEST_VIEWS), "--relight", COMPARED]
     scene = ["import", result, "--into", path, "-o", str(folder / "scene.blend")]
-    relight = ["relight", result, "--environment", *LIGHTS, "--from-view", f"{views}:0"]
+    relight = [
+        "relight",
+        result,
+        "--environment",
+        *LIGHTS,
+        "--from-view",
+        f"{views}/test:{SIDE_VIEW}",
+        "--hidden",
+    ]
     return [
         *make_asset,
         Step("capture", blender_command(*capture)),
@@ -179,16 +190,17 @@ def _as_typed(command: list[str]) -> str:
 
 
 def _compare(folder: Path) -> None:
-    """Write comparison.png: the first view, the result from its camera, the relit results."""
+    """Write comparison.png: the first view and the result; both from a new camera, relit."""
     from .side_by_side import side_by_side
 
     views = folder / "capture"
-    relit = {path.stem: path for path in sorted((folder / "relit").glob("*.png"))}
+    relit = relit_folder(views / "test", COMPARED) / f"{SIDE_VIEW:04d}.png"
     side_by_side(
         {
             "input view": (views / "images" / "0000.png", views / "masks" / "0000.png"),
             "result, same camera": (folder / "result" / "preview.png", None),
-            **{f"under {name}": (path, None) for name, path in relit.items()},
+            f"object under {COMPARED}": (relit, None),
+            f"result under {COMPARED}": (folder / "relit" / f"{COMPARED}.png", None),
         },
         folder / "comparison.png",
     )
