@@ -11,6 +11,7 @@ import numpy as np
 
 from .ggx import DIELECTRIC_F0, ROUGHNESS, split_sum
 from .material_choice import Choice, choose, log_cost, pool
+from .saturation import complete_saturated
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -114,7 +115,7 @@ def fit_materials(
         everywhere = np.ones(len(seen.evidence))
         choice = Choice(MATT.roughness * everywhere, MATT.metallic * everywhere)
     return VertexMaterials(
-        graph.filled(fit.base_color, seen.seen),
+        graph.filled(complete_saturated(graph, fit.base_color, seen), seen.seen),
         choice.roughness,
         choice.metallic,
         specular,

@@ -134,6 +134,8 @@ class LitView:
         radiance = torch.from_numpy(srgb_to_linear(display.numpy()))
         ridge = RIDGE * self.typical
         base = (gain * (radiance - offset) + ridge * prior) / (gain**2 + ridge)
+        # What a saturated channel gives is a lower bound.
+        base = torch.where(display > SATURATED, torch.maximum(base, prior), base)
         return torch.from_numpy(linear_to_srgb(base.clamp(0.0, 1.0).numpy()))
 
 
