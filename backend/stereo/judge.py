@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 FOLDS = 4
 """Parts of the views; each is compared once with colors from the others."""
 
-MAX_MEAN_RATIO = 0.95
+# Chosen on tuning objects: fits from starts at .65 (mug) and .75 (airplane) are better than from
+# the hull, the one from a start at .948 (teapot) is worse.
+MAX_MEAN_RATIO = 0.9
 MAX_VIEW_RATIO = 1.5
 """A single view in which the shape is this much worse refuses it: a torn rim shows in few views."""
 
