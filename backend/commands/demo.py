@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..result.report import versions
-from ..shared.capture_format import relit_folder
 from ..shared.errors import OutputNotWritable
 from ..shared.terminal import print_json, say
 from ..shared.virtual_environments import backend_command, blender_command, child_variables
@@ -191,6 +190,7 @@ def _as_typed(command: list[str]) -> str:
 
 def _compare(folder: Path) -> None:
     """Write comparison.png: the first view and the result; both from a new camera, relit."""
+    from ..shared.capture_format import relit_folder
     from .side_by_side import side_by_side
 
     views = folder / "capture"

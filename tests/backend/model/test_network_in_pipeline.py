@@ -254,7 +254,7 @@ def test_refinement_keeps_the_materials(monkeypatch, tmp_path):
     request = ReconstructRequest(tmp_path, tmp_path, checkpoint="x", material="pbr", refine="auto")
     report = Report(request={}, device="cpu", checkpoint={})
     job = Job(request, Views((), None, ()), None, None, report, Progress())
-    surface = refine(job, start)
+    surface = refine(job, start, None)
     assert surface == FittedSurface(fitted)
     bake_textures(job, None, surface, start, None)
     points = torch.rand(3, 3)
