@@ -175,8 +175,9 @@ def _render_views(
     """Render and store all views of a capture."""
     radiance_hdr.write_hdr(folder / ENVIRONMENT_NAME, studio.panorama)
     if studio.lamps:
-        world = studio.scene.world, [], studio.sphere.center, settings.panorama_width
-        radiance_hdr.write_hdr(folder / WORLD_NAME, lighting.panorama(*world))
+        scene, center, width = studio.scene, studio.sphere.center, settings.panorama_width
+        world = lighting.panorama(scene.world, [], center, width)
+        radiance_hdr.write_hdr(folder / WORLD_NAME, world)
     directions = scene_cameras.even_directions(settings.views)
     aim = studio.geometry.vertices, studio.sphere, settings.framing
     frames = []
