@@ -37,9 +37,8 @@ def gather_rows(rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
     known = index >= 0
     if len(rows) == 0:
         rows = F.pad(rows, (0, 0, 0, 1))
-    result: Tensor = _Gather.apply(  # type: ignore[no-untyped-call]
-        rows, index.clamp(min=0), weights * known
-    )
+    matrix = _matrix(index.clamp(min=0), weights * known, len(rows))
+    result: Tensor = _Product.apply(rows, matrix)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -77,26 +76,6 @@ class _Product(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (gradient,) = gradients
         return torch.from_numpy(ctx.matrix.T @ np.ascontiguousarray(gradient.numpy())), None
-
-
-class _Gather(torch.autograd.Function):
-    """The sparse matrix product on the CPU, and its gradient."""
-
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
-        ctx.save_for_backward(index, weights)
-        ctx.shape = rows.shape
-        blend = _matrix(index, weights, len(rows))
-        return torch.from_numpy(blend @ rows.detach().numpy())
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        (gradient,) = gradients
-        index, weights = ctx.saved_tensors
-        blend = _matrix(index, weights, ctx.shape[0])
-        spread = blend.T @ np.ascontiguousarray(gradient.numpy())
-        return torch.from_numpy(spread), None, None
 
 
 def _matrix(index: Tensor, weights: Tensor, rows: int) -> csr_matrix:

@@ -54,7 +54,7 @@ PAINTS = np.array(ROUGHNESS)
 """Roughness of the dielectric candidates."""
 
 METALS = np.array([roughness for roughness in ROUGHNESS if roughness <= 0.7])
-"""Roughness of the metallic candidates; a rougher metal can hardly be told from paint."""
+"""Roughness of the metallic candidates; a rougher metal can hardly be distinguished from paint."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ CLEAR_SHARE = 0.5
 """Share of the evidence below the end that makes a channel known."""
 
 LARGEST_RATIO = 4.0
-"""Of brightness between a place and the surface around it."""
+"""Of brightness between a vertex and the surface around it."""
 
 
 def complete_saturated(graph: SurfaceGraph, base_color: Floats, seen: Observations) -> Floats:

@@ -214,11 +214,29 @@ def color_vertices(
 ) -> NDArray[np.float32]:
     """The color of every vertex from the views, sRGB in 0..1, [vertices, 3]."""
     settings = ProjectionSettings()
+    projectors = (PhotoProjector.from_view(view, normalization, mesh, settings) for view in views)
+    images = (ViewColors.in_memory(view, camera_of(view, normalization)) for view in views)
+    return project_on_vertices(mesh, projectors, images, progress)
+
+
+def project_on_vertices(
+    mesh: TriangleMesh,
+    projectors: Iterable[PhotoProjector],
+    images: Iterable[ViewColors],
+    progress: Progress,
+) -> NDArray[np.float32]:
+    """The color of every vertex from prepared views, sRGB in 0..1, [vertices, 3].
+
+    Args:
+        mesh: that the views have been prepared for.
+        projectors: of the views.
+        images: of the same views.
+        progress: checked for cancel.
+    """
+    settings = ProjectionSettings()
     positions = torch.from_numpy(mesh.vertices).float()
     normals = torch.from_numpy(mesh.vertex_normals).float()
-    projectors = (PhotoProjector.from_view(view, normalization, mesh, settings) for view in views)
     choice = choose_views(positions, normals, projectors, settings, progress)
-    images = (ViewColors.in_memory(view, camera_of(view, normalization)) for view in views)
     colors = project_colors(positions, choice, images, settings, progress)
     return color_unseen(positions.numpy(), colors.numpy(), choice.seen.numpy())
 

@@ -86,6 +86,27 @@ class LevelRays:
         """How many rays there are."""
         return len(self.rays)
 
+    def choose(self, index: Tensor) -> Batch:
+        """Some of the rays, numbered in the order chosen."""
+        return Batch(self.rays.choose(index), self.samples.of(index))
+
+    def all(self) -> Batch:
+        """All of the rays."""
+        return self.choose(torch.arange(len(self.rays)))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rays that are rendered together.
+
+    Attributes:
+        rays: the pixels.
+        along: samples of these rays.
+    """
+
+    rays: TrainingRays
+    along: Samples
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -156,7 +177,7 @@ class LevelFit:
         begin = time.perf_counter()
         if len(training) == 0:
             return Fitted(self.rows.copy(), math.inf)
-        stopping = _EarlyStopping(held_out) if held_out else None
+        stopping = _EarlyStopping(held_out.all()) if held_out else None
         generator = torch.Generator().manual_seed(self._config.seed)
         for step in range(self._level.steps):
             if time.perf_counter() - begin >= seconds:
@@ -167,7 +188,7 @@ class LevelFit:
             chosen = torch.randint(
                 len(training), (self._config.rays_per_step,), generator=generator
             )
-            self._step(training.rays.choose(chosen), training.samples, chosen, fraction)
+            self._step(training.choose(chosen), fraction)
             check = step % CHECK_EVERY == CHECK_EVERY - 1
             if stopping and check and self._has_stalled(stopping, fraction):
                 break
@@ -175,14 +196,12 @@ class LevelFit:
             return Fitted(stopping.best, stopping.least)
         return Fitted(self.rows.copy(), math.inf)
 
-    def _step(
-        self, rays: TrainingRays, samples: RaySamples, chosen: Tensor, fraction: float
-    ) -> None:
+    def _step(self, batch: Batch, fraction: float) -> None:
         """One step of the optimizer on some rays."""
         self._set_rates(fraction)
         before = self.rows.distance.detach().clone()
         gradients = self._band.gradients(self.rows.distance)
-        loss = self._data_loss(rays, samples, chosen, fraction, gradients)
+        loss = self._data_loss(batch, fraction, gradients)
         loss = loss + self._prior_loss(gradients)
         self._optimizer.zero_grad()
         loss.backward()
@@ -199,53 +218,38 @@ class LevelFit:
         distance["lr"] = self._level.distance_rate * decay * warm
         appearance["lr"] = self._level.color_rate * decay
 
-    def _data_loss(
-        self,
-        rays: TrainingRays,
-        samples: RaySamples,
-        chosen: Tensor,
-        fraction: float,
-        gradients: Tensor,
-    ) -> Tensor:
+    def _data_loss(self, batch: Batch, fraction: float, gradients: Tensor) -> Tensor:
         """Color (L1, over black) and silhouette (L2) against the views."""
-        color, opacity = self._render(rays, samples, chosen, fraction, gradients)
+        rays = batch.rays
+        color, opacity = self._render(batch, fraction, gradients)
         photometric = (color - rays.colors * rays.coverage[:, None]).abs().mean()
         silhouette = ((opacity - rays.coverage) ** 2).mean()
         loss: Tensor = photometric + self._level.silhouette_weight * silhouette
         return loss
 
-    def _render(
-        self,
-        rays: TrainingRays,
-        samples: RaySamples,
-        chosen: Tensor,
-        fraction: float,
-        gradients: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """Color over black [rays, 3] and opacity [rays] of chosen rays.
+    def _render(self, batch: Batch, fraction: float, gradients: Tensor) -> tuple[Tensor, Tensor]:
+        """Color over black [rays, 3] and opacity [rays] of some rays.
 
         Args:
-            rays: [rays] of them.
-            samples: of all rays of the level.
-            chosen: which of these the rays are, [rays].
+            batch: the rays.
             fraction: of the level that is done.
             gradients: of the distance at the inner rows, [inner, 3].
         """
-        along = samples.of(chosen)
+        along = batch.along
         row, weights = self._volume.corners(along.points)
         values = self.rows.joined()
         if self._gloss:
             values = torch.cat([values, self._band.normals(gradients)], 1)
         feature = gather_rows(values, row, weights)
         thickness = self._thickness(feature[:, 0], along, fraction)
-        light: Absorption = composite(along, thickness, len(chosen))
+        light: Absorption = composite(along, thickness, len(batch.rays))
         color = torch.sigmoid(feature[:, 1:4])
         if not self._gloss:
             return light.gather(color), light.opacity
         found = light.gather(torch.cat([color, feature[:, 4:], along.points], 1))
         found = found / light.opacity.clamp(min=1e-4)[:, None]
         normals = F.normalize(found[:, 3:6], dim=1, eps=1e-6)
-        shown = self._gloss.added_to(found[:, :3], found[:, 6:], normals, rays.directions)
+        shown = self._gloss.added_to(found[:, :3], found[:, 6:], normals, batch.rays.directions)
         return shown * light.opacity[:, None], light.opacity
 
     def _thickness(self, distance: Tensor, along: Samples, fraction: float) -> Tensor:
@@ -274,18 +278,16 @@ class LevelFit:
 
     def _has_stalled(self, stopping: _EarlyStopping, fraction: float) -> bool:
         """Whether the loss of the held-out rays no longer falls."""
-        rays, samples = stopping.held_out.rays, stopping.held_out.samples
-        everything = torch.arange(len(rays))
         with torch.no_grad():
             gradients = self._band.gradients(self.rows.distance)
-            loss = float(self._data_loss(rays, samples, everything, fraction, gradients))
+            loss = float(self._data_loss(stopping.held_out, fraction, gradients))
         return stopping.record(loss, self.rows)
 
 
 class _EarlyStopping:
     """Keeps the rows with the least loss of the held-out rays."""
 
-    def __init__(self, held_out: LevelRays) -> None:
+    def __init__(self, held_out: Batch) -> None:
         self.held_out = held_out
         self.best: Rows | None = None
         self.least, self._patience = math.inf, PATIENCE

@@ -9,16 +9,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from ..mesh.photo_projection import (
-    PhotoProjector,
-    ProjectionSettings,
-    camera_of,
-    choose_views,
-    color_unseen,
-    project_colors,
-)
+from ..mesh.photo_projection import PhotoProjector, ProjectionSettings, camera_of
+from ..mesh.texture import project_on_vertices
 from ..mesh.view_colors import ViewColors
 from ..mesh.view_geometry import render_geometry
 from ..refine.novel_view_error import error_over_white
@@ -91,14 +84,9 @@ class SeenMesh:
 
     def _colors(self, chosen: Sequence[int], progress: Progress) -> NDArray[np.float32]:
         """The color of every vertex from some views, [vertices, 3]."""
-        settings = ProjectionSettings()
-        positions = torch.from_numpy(self.mesh.vertices).float()
-        normals = torch.from_numpy(self.mesh.vertex_normals).float()
         projectors = (self._projectors[number] for number in chosen)
-        choice = choose_views(positions, normals, projectors, settings, progress)
         images = (self._images[number] for number in chosen)
-        colors = project_colors(positions, choice, images, settings, progress)
-        return color_unseen(positions.numpy(), colors.numpy(), choice.seen.numpy())
+        return project_on_vertices(self.mesh, projectors, images, progress)
 
     @cached_property
     def _projectors(self) -> list[PhotoProjector]:

@@ -16,7 +16,7 @@ from backend.field.ray_sampling import RaySampler, Samples
 from backend.field.volumes import DenseVolume
 from backend.materials.environment_map import EnvironmentMap, pixel_directions
 from backend.refine.config import Level, RefineConfig
-from backend.refine.fit import LevelFit, Rows
+from backend.refine.fit import LevelFit, LevelRays, Rows
 from backend.refine.gloss import Gloss, LightLobes
 from backend.refine.narrow_band import NarrowBand, carved, resampled, sample_grid
 from backend.refine.training_rays import RaySamples, TrainingRays, continues, sample_rays
@@ -263,9 +263,9 @@ def _fit_in_float64(opacity, gloss=None) -> tuple[LevelFit, TrainingRays, RaySam
 
 def _rendered(fit, rays, samples) -> torch.Tensor:
     """Color and opacity of all rays, [rays, 4]."""
-    everyone = torch.arange(len(rays))
+    batch = LevelRays(rays, samples).all()
     gradients = fit._band.gradients(fit.rows.distance)
-    return torch.column_stack(fit._render(rays, samples, everyone, 0.5, gradients))
+    return torch.column_stack(fit._render(batch, 0.5, gradients))
 
 
 def _gloss_in_float64() -> Gloss:
