@@ -45,7 +45,7 @@ from .result.folder import REPORT, ResultFolder
 from .result.report import Report
 from .setup.device import choose_device, free_memory
 from .shared.cameras import Normalization
-from .shared.capture_format import read_capture
+from .shared.capture.reader import read_capture
 from .shared.checkpoint_folders import find_dinov3
 from .shared.radiance_hdr import read_hdr
 from .stereo.stereo_start import find_stereo_start
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from .mesh.surfaces import Surface
     from .mesh.triangle_mesh import TriangleMesh, UnwrappedMesh
     from .request import ReconstructRequest
-    from .shared.capture_format import Capture
+    from .shared.capture.capture import Capture
     from .shared.progress import Progress
     from .stereo.cavities import Cavities
 

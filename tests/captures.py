@@ -17,7 +17,9 @@ import pytest
 from PIL import Image
 
 from backend.shared.cameras import fibonacci_sphere, intrinsics_from_fov, look_at, pixel_rays
-from backend.shared.capture_format import Frame, write_capture_json, write_transforms
+from backend.shared.capture.capture import Frame
+from backend.shared.capture.json_files import write_capture_json
+from backend.shared.capture.writer import write_transforms
 from backend.shared.virtual_environments import child_variables
 
 if TYPE_CHECKING:

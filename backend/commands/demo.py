@@ -190,7 +190,7 @@ def _as_typed(command: list[str]) -> str:
 
 def _compare(folder: Path) -> None:
     """Write comparison.png: the first view and the result; both from a new camera, relit."""
-    from ..shared.capture_format import relit_folder
+    from ..shared.capture.capture import relit_folder
     from .side_by_side import side_by_side
 
     views = folder / "capture"

@@ -81,7 +81,7 @@ def check(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
         LsrmError: if something is wrong with them.
     """
     from ..pipeline import MAX_IMAGE_SIZE
-    from ..shared.capture_format import read_capture
+    from ..shared.capture.reader import read_capture
     from ..views.views import load_views
 
     views = load_views(read_capture(Path(params["views"])), progress, max_size=MAX_IMAGE_SIZE)

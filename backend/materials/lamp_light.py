@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..shared.cameras import Normalization
-    from ..shared.lamps import Lamp
+    from ..shared.capture.lamps import Lamp
     from ..shared.progress import Progress
     from .ray_caster import RayCaster
     from .surface_graph import SurfaceGraph

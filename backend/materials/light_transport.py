@@ -23,7 +23,7 @@ from .spherical_harmonics import basis, gaussian_attenuation
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..shared.lamps import Lamp
+    from ..shared.capture.lamps import Lamp
     from ..shared.progress import Progress
     from .environment_map import EnvironmentMap
     from .ray_caster import RayCaster

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..shared.capture_format import read_capture
+from ..shared.capture.reader import read_capture
 from ..shared.errors import BadImage
 from ..shared.srgb import linear_to_srgb
 from ..views.image_files import read_mask, read_values
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..shared.capture_format import Frame
+    from ..shared.capture.capture import Frame
 
 # A pixel shows the object if at least this fraction of it is covered.
 MIN_COVERAGE = 0.5

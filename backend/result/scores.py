@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
 from ..shared.cameras import gltf_to_world
-from ..shared.capture_format import read_capture
+from ..shared.capture.reader import read_capture
 from ..shared.errors import BadImage
 from ..views.views import read_view
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..shared.cameras import Floats, Intrinsics
-    from ..shared.capture_format import BoundingSphere
+    from ..shared.capture.capture import BoundingSphere
     from .views import View
 
 # Cameras within this distance of each other, in units of their distance to the object, are one

@@ -15,8 +15,8 @@ import numpy as np
 from PIL import Image
 from PIL.Image import DecompressionBombError
 
+from ..shared.capture.image_header import image_size
 from ..shared.errors import BadImage
-from ..shared.image_header import image_size
 
 if TYPE_CHECKING:
     from pathlib import Path

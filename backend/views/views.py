@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..shared.cameras import Floats, Intrinsics
-    from ..shared.capture_format import BoundingSphere, Capture, Frame
+    from ..shared.capture.capture import BoundingSphere, Capture, Frame
 
     Image: TypeAlias = NDArray[np.float32]
 

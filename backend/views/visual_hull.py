@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from ..shared.cameras import Normalization, meeting_point, pinhole_projection, pinhole_ray
-from ..shared.capture_format import BoundingSphere
+from ..shared.capture.capture import BoundingSphere
 from ..shared.errors import ObjectOutOfFrame
 from .silhouettes import signed_distance_map
 

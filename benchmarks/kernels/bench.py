@@ -218,7 +218,7 @@ def _views(folder: Path | None) -> tuple[Views, str]:
         from .scene import toy_views
 
         return toy_views(), "toy"
-    from backend.shared.capture_format import read_capture
+    from backend.shared.capture.reader import read_capture
     from backend.shared.progress import Progress
     from backend.views.views import load_views
 

@@ -26,7 +26,7 @@ from backend.shared.cameras import (
     look_at,
     pixel_rays,
 )
-from backend.shared.capture_format import BoundingSphere
+from backend.shared.capture.capture import BoundingSphere
 from backend.views.views import View, Views
 from backend.views.visual_hull import VisualHull, estimate_bounding_sphere
 from kernels.core.blocks import Blocks

@@ -11,7 +11,7 @@ import numpy as np
 import trimesh
 
 from backend.shared.cameras import Normalization, gltf_to_world
-from backend.shared.capture_format import read_capture_json
+from backend.shared.capture.json_files import read_capture_json
 from backend.shared.errors import BadAsset
 from backend.shared.srgb import srgb_to_linear
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backend.shared.capture_format import PASSES, relit_folder
+from backend.shared.capture.capture import PASSES, relit_folder
 
 from .child_commands import blender, program
 from .object_split import HALVES, MADE

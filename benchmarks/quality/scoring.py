@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from backend.shared.capture_format import environment_name
+from backend.shared.capture.capture import environment_name
 
 from .child_commands import backend_has, blender
 

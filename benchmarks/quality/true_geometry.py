@@ -32,7 +32,7 @@ from backend.pipeline import (
 from backend.request import ReconstructRequest
 from backend.result.folder import REPORT, ResultFolder
 from backend.result.report import Report
-from backend.shared.capture_format import read_capture
+from backend.shared.capture.reader import read_capture
 from backend.shared.progress import Progress
 from backend.shared.radiance_hdr import read_hdr
 from backend.views.views import load_views

@@ -25,7 +25,7 @@ from backend.mesh.texture import spread, texels_of
 from backend.mesh.triangle_mesh import TriangleMesh, UnwrappedMesh
 from backend.result.folder import REPORT, ResultFolder
 from backend.shared.cameras import gltf_to_world
-from backend.shared.capture_format import read_capture
+from backend.shared.capture.reader import read_capture
 from backend.shared.srgb import linear_to_srgb
 from backend.views.image_files import read_mask, read_values
 from benchmarks.quality.asset_surface import SurfacePoints, sample_asset

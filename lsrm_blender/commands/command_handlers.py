@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from ...backend.shared.capture_format import ENVIRONMENT_NAME
+from ...backend.shared.capture.capture import ENVIRONMENT_NAME
 from ...backend.shared.errors import BadCapture
 from ...backend.shared.terminal import say
 from ..scene import capture as capturing

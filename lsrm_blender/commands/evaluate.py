@@ -13,13 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...backend.shared.capture_format import (
-    ENVIRONMENT_NAME,
-    PASSES,
-    Capture,
-    read_capture,
-    relit_folder,
-)
+from ...backend.shared.capture.capture import ENVIRONMENT_NAME, PASSES, Capture, relit_folder
+from ...backend.shared.capture.reader import read_capture
 from ...backend.shared.errors import BackendDied, BadCapture
 from ...backend.shared.virtual_environments import ROOT, backend_command, child_variables
 from ..scene.asset_import import AssetChoice, open_asset

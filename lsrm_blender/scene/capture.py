@@ -11,15 +11,15 @@ import bpy
 import numpy as np
 
 from ...backend.shared import cameras, radiance_hdr
-from ...backend.shared.capture_format import (
+from ...backend.shared.capture.capture import (
     ENVIRONMENT_NAME,
     WORLD_NAME,
     BoundingSphere,
     Frame,
     relit_folder,
-    write_capture_json,
-    write_transforms,
 )
+from ...backend.shared.capture.json_files import write_capture_json
+from ...backend.shared.capture.writer import write_transforms
 from . import lighting, passes, scene_cameras
 from .asset_import import lights
 from .output_folder import MarkedFolder

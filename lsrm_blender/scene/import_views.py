@@ -11,14 +11,16 @@ import numpy as np
 from mathutils import Matrix
 
 from ...backend.shared.blender_cameras import blender_from_intrinsics
-from ...backend.shared.capture_format import TRANSFORMS_NAMES, read_capture, read_capture_json
+from ...backend.shared.capture.capture import TRANSFORMS_NAMES
+from ...backend.shared.capture.json_files import read_capture_json
+from ...backend.shared.capture.reader import read_capture
 from ...backend.shared.errors import BadCapture
 from .result_import import normalization_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ...backend.shared.capture_format import Frame
+    from ...backend.shared.capture.capture import Frame
 
 VIEW, RESOLUTION = "lsrm_view", "lsrm_resolution"
 DISPLAY_SHARE = 0.08

@@ -13,9 +13,9 @@ import bpy
 import numpy as np
 from mathutils import Euler, Vector
 
-from ...backend.shared.capture_format import environment_name
+from ...backend.shared.capture.capture import environment_name
+from ...backend.shared.capture.lamps import Lamp
 from ...backend.shared.errors import BadAsset
-from ...backend.shared.lamps import Lamp
 from .pixels import render_pixels
 from .render_settings import RenderSettings, use_cycles
 

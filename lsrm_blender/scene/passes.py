@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...backend.shared.capture_format import PASSES
+from ...backend.shared.capture.capture import PASSES
 from .lighting import uniform_world
 from .material_channels import materials_showing
 from .pixels import render_pixels, straight, write_png

@@ -13,7 +13,8 @@ import bpy
 import numpy as np
 
 from ...backend.shared import cameras
-from ...backend.shared.capture_format import BoundingSphere, read_capture, read_capture_json
+from ...backend.shared.capture.json_files import read_capture_json
+from ...backend.shared.capture.reader import read_capture
 from ...backend.shared.errors import BadCapture
 from .lighting import EnvironmentLight, make_world
 from .pixels import render_pixels, srgb_with_alpha, to_srgb, write_png
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from ...backend.shared.capture.capture import BoundingSphere
     from ...backend.shared.progress import Progress
 
 PREVIOUS_WORLD = "lsrm_previous_world"

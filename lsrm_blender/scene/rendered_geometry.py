@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import bpy
 import numpy as np
 
-from ...backend.shared.capture_format import BoundingSphere
+from ...backend.shared.capture.capture import BoundingSphere
 from ...backend.shared.errors import BadAsset
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import numpy as np
 from mathutils import Matrix
 
 from ...backend.shared.cameras import Normalization
-from ...backend.shared.capture_format import read_capture_json
+from ...backend.shared.capture.json_files import read_capture_json
 from ...backend.shared.errors import BadAsset, write_failure
 
 COLLECTION = "LSRM"

@@ -26,7 +26,8 @@ from backend.request import ReconstructRequest
 from backend.result import files as result_files
 from backend.setup.device import choose_device
 from backend.shared.cameras import fibonacci_sphere, gltf_to_world, look_at
-from backend.shared.capture_format import read_capture, write_transforms
+from backend.shared.capture.reader import read_capture
+from backend.shared.capture.writer import write_transforms
 from backend.shared.errors import Cancelled, DeviceUnavailable, DiskFull, LsrmError, NoSurface
 from backend.shared.progress import Progress
 from backend.views.views import load_views, read_view

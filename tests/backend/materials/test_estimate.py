@@ -23,7 +23,7 @@ from backend.materials.texture import bake_materials
 from backend.mesh.triangle_mesh import TriangleMesh
 from backend.mesh.unwrap import unwrap
 from backend.pipeline import normalize_scene
-from backend.shared.capture_format import read_capture
+from backend.shared.capture.reader import read_capture
 from backend.shared.errors import Cancelled
 from backend.shared.progress import Progress
 from backend.views.views import load_views

@@ -14,9 +14,9 @@ from PIL import Image
 from backend.mesh import surfaces
 from backend.pipeline import reconstruct
 from backend.request import ReconstructRequest
-from backend.shared.capture_format import read_capture
+from backend.shared.capture.lamps import Lamp
+from backend.shared.capture.reader import read_capture
 from backend.shared.errors import BadRequest, Cancelled
-from backend.shared.lamps import Lamp
 from backend.shared.progress import Progress
 from backend.shared.radiance_hdr import write_hdr
 

@@ -18,7 +18,7 @@ from backend.materials.ray_caster import RayCaster
 from backend.materials.surface_graph import SurfaceGraph
 from backend.mesh.triangle_mesh import TriangleMesh
 from backend.shared.cameras import Normalization
-from backend.shared.lamps import Lamp
+from backend.shared.capture.lamps import Lamp
 from backend.shared.progress import Progress
 
 WORLD = Normalization((1.0, 0.0, 0.0), 0.5)

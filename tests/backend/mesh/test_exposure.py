@@ -13,7 +13,7 @@ from backend.field.config import HALF_SIDE
 from backend.mesh.exposure import PointColors, estimate_gains, solve_exposures
 from backend.mesh.isosurface import extract_isosurface
 from backend.shared.cameras import Normalization
-from backend.shared.capture_format import read_capture
+from backend.shared.capture.reader import read_capture
 from backend.shared.errors import Cancelled
 from backend.shared.progress import Progress
 from backend.shared.srgb import linear_to_srgb, srgb_to_linear

@@ -26,7 +26,7 @@ from backend.shared.cameras import (
     look_at,
     pixel_rays,
 )
-from backend.shared.capture_format import read_capture
+from backend.shared.capture.reader import read_capture
 from backend.shared.errors import Cancelled
 from backend.shared.progress import Progress
 from backend.views.views import View, load_views

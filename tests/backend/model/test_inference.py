@@ -40,7 +40,8 @@ from backend.shared.cameras import (
     look_at,
     project,
 )
-from backend.shared.capture_format import read_capture, write_transforms
+from backend.shared.capture.reader import read_capture
+from backend.shared.capture.writer import write_transforms
 from backend.shared.errors import EmptyMask
 from backend.shared.progress import Progress
 from backend.views.views import View, load_views

@@ -28,7 +28,9 @@ from backend.pipeline import STAGES_OF_NETWORK, Job, bake_textures, reconstruct,
 from backend.request import ReconstructRequest
 from backend.result.report import Report
 from backend.shared.cameras import fibonacci_sphere, intrinsics_from_fov, look_at
-from backend.shared.capture_format import Frame, write_capture_json, write_transforms
+from backend.shared.capture.capture import Frame
+from backend.shared.capture.json_files import write_capture_json
+from backend.shared.capture.writer import write_transforms
 from backend.shared.errors import BadRequest, Cancelled, CheckpointMissing, OutOfMemory
 from backend.shared.progress import Progress
 from backend.views.views import Views

@@ -21,7 +21,7 @@ from backend.model.release.captures import ReleaseSettings, read_real
 from backend.model.release.rig import read_rig
 from backend.model.routing.release_cameras import Cameras
 from backend.shared.cameras import Intrinsics, Normalization, intrinsics_from_fov, look_at, project
-from backend.shared.capture_format import read_capture
+from backend.shared.capture.reader import read_capture
 from backend.shared.errors import BadCapture, BadImage
 from backend.shared.srgb import linear_to_srgb, srgb_to_linear
 from backend.views.views import View, load_views

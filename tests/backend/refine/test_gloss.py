@@ -20,7 +20,7 @@ from backend.refine.config import Level, RefineConfig
 from backend.refine.gloss import MATT_LOGIT, ROUGHNESS, Gloss, LightLobes
 from backend.refine.refine import Refinement
 from backend.shared.cameras import pixel_rays
-from backend.shared.capture_format import read_capture
+from backend.shared.capture.reader import read_capture
 from backend.shared.progress import Progress
 from backend.shared.srgb import linear_to_srgb, srgb_to_linear
 from backend.views.views import load_views

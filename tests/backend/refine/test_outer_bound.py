@@ -15,7 +15,7 @@ from backend.field.config import HALF_SIDE
 from backend.mesh.isosurface import extract_isosurface
 from backend.pipeline import normalize_scene
 from backend.refine.outer_bound import SLACK_FACTOR, outer_bound
-from backend.shared.capture_format import read_capture
+from backend.shared.capture.reader import read_capture
 from backend.shared.progress import Progress
 from backend.views.views import load_views
 from backend.views.visual_hull import VisualHull

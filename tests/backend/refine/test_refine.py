@@ -27,7 +27,7 @@ from backend.refine.narrow_band import NarrowBand, sample_grid
 from backend.refine.refine import Refinement, split_views
 from backend.refine.training_rays import TrainingRays, pixels_for
 from backend.request import ReconstructRequest
-from backend.shared.capture_format import read_capture
+from backend.shared.capture.reader import read_capture
 from backend.shared.errors import BadRequest, Cancelled, NoSurface
 from backend.shared.progress import Progress
 from backend.views.views import load_views

@@ -20,7 +20,8 @@ from backend.pipeline import (
 from backend.request import ReconstructRequest
 from backend.result.report import Report
 from backend.result.scores import score_image
-from backend.shared.capture_format import read_capture, write_transforms
+from backend.shared.capture.reader import read_capture
+from backend.shared.capture.writer import write_transforms
 from backend.shared.progress import Progress
 from backend.views.views import load_views, read_view
 

@@ -22,7 +22,7 @@ from backend.result.material_scores import (
     score_materials,
     score_passes,
 )
-from backend.shared.capture_format import PASSES
+from backend.shared.capture.capture import PASSES
 from backend.shared.errors import BadImage
 from backend.shared.srgb import srgb_to_linear
 from tests.captures import deep_png

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from backend.shared.cameras import look_at, opencv_to_opengl
-from backend.shared.capture_format import read_capture
+from backend.shared.capture.reader import read_capture
 from backend.shared.errors import (
     BadCamera,
     BadCapture,

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from backend.shared.cameras import Intrinsics, project
-from backend.shared.capture_format import Frame, read_capture
+from backend.shared.capture.capture import Frame
+from backend.shared.capture.reader import read_capture
 from backend.shared.errors import Cancelled
 from backend.shared.progress import Progress
 from backend.views.image_files import read_color, read_mask, read_values

@@ -20,7 +20,7 @@ from backend.shared.cameras import (
     look_at,
     project,
 )
-from backend.shared.capture_format import read_capture
+from backend.shared.capture.reader import read_capture
 from backend.shared.errors import ObjectOutOfFrame
 from backend.shared.progress import Progress
 from backend.views.views import View, load_views

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from backend.shared.capture_format import PASSES
+from backend.shared.capture.capture import PASSES
 from benchmarks.quality.object_split import MADE
 from benchmarks.quality.options import parse
 from benchmarks.quality.scenes import find_assets, is_captured

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from backend.shared.cameras import Normalization, project
-from backend.shared.capture_format import read_capture, read_capture_json
+from backend.shared.capture.json_files import read_capture_json
+from backend.shared.capture.reader import read_capture
 from backend.shared.radiance_hdr import read_hdr, write_hdr
 
 SIZE, VIEWS, TESTS = 64, 4, 2

@@ -184,7 +184,7 @@ def _plane_below_lamps(kinds):
 
 def test_lamps_are_described_as_they_shine(in_blender):
     """From what capture.json says of a lamp follows what Cycles renders, in a world of any size."""
-    from backend.shared.lamps import Lamp
+    from backend.shared.capture.lamps import Lamp
 
     per_power = {"POINT": 0.25 / np.pi, "SPOT": 0.25 / np.pi, "AREA": 1.0 / np.pi}
     for described, radiance in in_blender(_plane_below_lamps, kinds=[*per_power, "SUN"]):

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from backend.shared.cameras import world_to_gltf
-from backend.shared.capture_format import read_capture, read_capture_json
+from backend.shared.capture.json_files import read_capture_json
+from backend.shared.capture.reader import read_capture
 
 QUICK = ("--size", 64, "--samples", 4, "--views", 2, "--environment-size", 32)
 PLACEMENT = 1e-4  # of the object's size

@@ -1,109 +1,27 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The capture folder: posed images from Blender or photographers, the input of the backend.
-
-Reads all dialects of transforms.json in `capture_dialects` and writes LSRM's own. Frames keep their
-order.
-"""
+"""Read a capture folder in all dialects of transforms.json; frames keep their order."""
 
 from __future__ import annotations
 
-import json
 import logging
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import capture_dialects as dialects
-from .atomic_folder import write_file_atomically
-from .cameras import Intrinsics, check_camera_to_world
-from .errors import BadCapture, BadImage, TooFewViews
+from ..cameras import Intrinsics, check_camera_to_world
+from ..errors import BadCapture, BadImage, TooFewViews
+from . import frame_files, lens_keys
+from .capture import ENVIRONMENT_NAME, TRANSFORMS_NAMES, BoundingSphere, Capture, Frame
 from .image_header import image_size
+from .json_files import CAPTURE_JSON, read_capture_json, read_object
 from .lamps import read_lamps
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .cameras import Floats
-    from .capture_dialects import Size, Values
-    from .lamps import Lamp
+    from .lens_keys import Size, Values
 
 LOGGER = logging.getLogger(__name__)
-
-TRANSFORMS_NAMES = ("transforms.json", "transforms_train.json", "transforms_input.json")
-CAPTURE_JSON = "capture.json"
-ENVIRONMENT_NAME = "environment.hdr"
-WORLD_NAME = "world.hdr"
-"""The environment without the lamps, where there are lamps; they stand in capture.json."""
-
-PASSES = ("base_color", "roughness", "metallic", "normal")
-"""Materials and normals of the test views: folders with a 16-bit PNG for each view."""
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One posed image on disk.
-
-    Attributes:
-        name: unique in the capture; can be a file name.
-        image_path: PNG or JPEG.
-        mask_path: the foreground coverage; None if it is the alpha of the image.
-        intrinsics: for the size of the image on disk.
-        camera_to_world: [4, 4] float64, OpenGL camera axes.
-    """
-
-    name: str
-    image_path: Path
-    mask_path: Path | None
-    intrinsics: Intrinsics
-    camera_to_world: Floats
-
-
-@dataclass(frozen=True)
-class BoundingSphere:
-    """A sphere around the object, in the world of the capture.
-
-    Attributes:
-        center: (x, y, z).
-        radius: above zero.
-    """
-
-    center: tuple[float, float, float]
-    radius: float
-
-
-@dataclass(frozen=True)
-class Capture:
-    """The contents of a capture folder; its images are not read yet.
-
-    Attributes:
-        folder: of transforms.json.
-        frames: in the order of the file.
-        bounding_sphere: of the object, if capture.json has it.
-        environment: the environment light as an equirectangular .hdr, if there is one.
-        lamps: that lit the views, too; their light depends on where a surface is, and a panorama
-            seen from the center of the object is wrong for them. None if they are not described.
-        warnings: for the user.
-    """
-
-    folder: Path
-    frames: tuple[Frame, ...]
-    bounding_sphere: BoundingSphere | None
-    environment: Path | None
-    lamps: tuple[Lamp, ...] | None
-    warnings: tuple[str, ...]
-
-    @property
-    def known_light(self) -> Path | None:
-        """The environment without lamps, if it and the lamps are all the light there is."""
-        if self.lamps is None:
-            return None
-        if not self.lamps:
-            return self.environment
-        world = self.folder / WORLD_NAME
-        return world if world.is_file() else None
 
 
 @dataclass(frozen=True)
@@ -138,7 +56,7 @@ def read_capture(path: Path) -> Capture:
     """
     transforms = _find_transforms(Path(path))
     folder = transforms.parent
-    document = _read_object(transforms)
+    document = read_object(transforms)
     entries = _entries(document, transforms)
     warnings = _warnings(document)
     intrinsics = _read_intrinsics(document, entries, warnings)
@@ -165,55 +83,6 @@ def read_capture(path: Path) -> Capture:
     )
 
 
-def write_transforms(path: Path, frames: Sequence[Frame]) -> None:
-    """Write frames as transforms.json, atomically.
-
-    Paths are relative to the file, with forward slashes; numbers have full precision.
-
-    Raises:
-        OSError: if the folder cannot be written.
-    """
-    document = {
-        "camera_model": "OPENCV",
-        "frames": [_frame_values(frame, path.parent) for frame in frames],
-    }
-    _write_json(path, document)
-
-
-def write_capture_json(folder: Path, info: dict[str, Any]) -> None:
-    """Write capture.json: source, bounding_sphere, seed, engine, versions and similar.
-
-    Raises:
-        OSError: if the folder cannot be written.
-    """
-    _write_json(folder / CAPTURE_JSON, info)
-
-
-def read_capture_json(folder: Path) -> dict[str, Any]:
-    """The contents of capture.json; empty if there is no such file.
-
-    Raises:
-        BadCapture: if it is not a JSON object.
-    """
-    path = folder / CAPTURE_JSON
-    return _read_object(path) if path.is_file() else {}
-
-
-def environment_name(source: str) -> str:
-    """The file or name of an environment light, shortened so that it can name a folder."""
-    return "".join(letter if letter.isalnum() else "_" for letter in Path(source).stem)
-
-
-def relit_folder(test: Path, source: str) -> Path:
-    """The images of the test views under another environment light.
-
-    Args:
-        test: the folder of the test views.
-        source: the file or name of the environment light.
-    """
-    return test / f"relit_{environment_name(source)}"
-
-
 def _find_transforms(path: Path) -> Path:
     """The file with the cameras of a capture."""
     if path.is_file():
@@ -227,29 +96,6 @@ def _find_transforms(path: Path) -> Path:
         f"The folder {path} contains none of {', '.join(TRANSFORMS_NAMES)}.",
         "Give a folder with posed views: images and a transforms.json with their cameras.",
     )
-
-
-def _read_object(path: Path) -> Values:
-    """A JSON object from a UTF-8 file, with or without a byte order mark."""
-    try:
-        document = json.loads(path.read_bytes().decode("utf-8-sig"), parse_int=_parse_integer)
-    except OSError as error:
-        raise BadCapture(
-            f"The file {path} cannot be read ({error.strerror}).",
-            "Check the file and its permissions.",
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise BadCapture(
-            f"The file {path} is not valid JSON ({error}).", "Export the cameras again."
-        ) from error
-    if not isinstance(document, dict):
-        raise BadCapture(f"The file {path} is not a JSON object.", "Export the cameras again.")
-    return document
-
-
-def _parse_integer(text: str) -> float:
-    """An integer of JSON; infinite if it is beyond the range of floats."""
-    return int(text) if math.isfinite(float(text)) else math.inf
 
 
 def _entries(document: Values, transforms: Path) -> list[_Entry]:
@@ -270,7 +116,7 @@ def _entries(document: Values, transforms: Path) -> list[_Entry]:
             f"Frame {nameless[0]} of {transforms} has no file_path.",
             "Give every frame the path of its image.",
         )
-    names = dialects.frame_names([frame["file_path"] for frame in frames])
+    names = frame_files.frame_names([frame["file_path"] for frame in frames])
     return _with_files(transforms.parent, names, frames)
 
 
@@ -283,13 +129,13 @@ def _with_files(folder: Path, names: list[str], frames: list[Values]) -> list[_E
     """The frames with their images and masks, or one error that lists all missing files."""
     entries, missing = [], []
     for name, frame in zip(names, frames, strict=True):
-        image = dialects.find_image(folder, frame["file_path"])
+        image = frame_files.find_image(folder, frame["file_path"])
         if image is None:
             missing.append(frame["file_path"])
             continue
-        mask = dialects.find_mask(image)
+        mask = frame_files.find_mask(image)
         if _is_path(frame.get("mask_path")):
-            mask = dialects.find_image(folder, frame["mask_path"])
+            mask = frame_files.find_image(folder, frame["mask_path"])
             if mask is None:
                 missing.append(frame["mask_path"])
         entries.append(_Entry(name, frame, image, mask))
@@ -327,9 +173,9 @@ def _read_intrinsics(
     for index, entry in enumerate(entries):
         shared = _per_frame_lists(top, index)
         actual.append(image_size(entry.image))
-        size = dialects.stated_size(entry.values, shared, entry.name) or actual[-1]
-        lenses.append(dialects.read_intrinsics(entry.values, shared, entry.name, size))
-        warning = dialects.focal_length_warning(entry.values, shared, entry.name, size)
+        size = lens_keys.stated_size(entry.values, shared, entry.name) or actual[-1]
+        lenses.append(lens_keys.read_intrinsics(entry.values, shared, entry.name, size))
+        warning = lens_keys.focal_length_warning(entry.values, shared, entry.name, size)
         if warning:
             focal_warnings[warning] = None
     warnings += focal_warnings
@@ -399,32 +245,3 @@ def _bounding_sphere(description: Values, folder: Path) -> BoundingSphere | None
             "Give it a center of three numbers and a radius above zero, or remove it.",
         )
     return BoundingSphere((x, y, z), radius)
-
-
-def _frame_values(frame: Frame, folder: Path) -> Values:
-    """A frame as JSON."""
-    lens = frame.intrinsics
-    values = {
-        "file_path": _relative(frame.image_path, folder),
-        "w": lens.width,
-        "h": lens.height,
-        "fl_x": lens.fx,
-        "fl_y": lens.fy,
-        "cx": lens.cx,
-        "cy": lens.cy,
-        "transform_matrix": frame.camera_to_world.tolist(),
-    }
-    if frame.mask_path is not None:
-        values["mask_path"] = _relative(frame.mask_path, folder)
-    return values
-
-
-def _relative(path: Path, folder: Path) -> str:
-    """A path relative to a folder, with forward slashes."""
-    return Path(os.path.relpath(path, folder)).as_posix()
-
-
-def _write_json(path: Path, document: dict[str, Any]) -> None:
-    """Write a JSON file atomically."""
-    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-    write_file_atomically(path, (text + "\n").encode())

@@ -7,7 +7,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, BinaryIO
 
-from .errors import BadImage
+from ..errors import BadImage
 
 if TYPE_CHECKING:
     from pathlib import Path

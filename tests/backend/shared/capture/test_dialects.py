@@ -10,8 +10,8 @@ from dataclasses import astuple
 import pytest
 
 from backend.shared.cameras import Intrinsics
-from backend.shared.capture_dialects import frame_names
-from backend.shared.capture_format import read_capture
+from backend.shared.capture.frame_files import frame_names
+from backend.shared.capture.reader import read_capture
 from backend.shared.errors import BadCamera, BadImage
 
 

@@ -1,0 +1,100 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A capture folder in memory: frames, bounding sphere, light, and the names of its files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..cameras import Floats, Intrinsics
+    from .lamps import Lamp
+
+TRANSFORMS_NAMES = ("transforms.json", "transforms_train.json", "transforms_input.json")
+ENVIRONMENT_NAME = "environment.hdr"
+WORLD_NAME = "world.hdr"
+"""The environment without the lamps, where there are lamps; they stand in capture.json."""
+
+PASSES = ("base_color", "roughness", "metallic", "normal")
+"""Materials and normals of the test views: folders with a 16-bit PNG for each view."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One posed image on disk.
+
+    Attributes:
+        name: unique in the capture; can be a file name.
+        image_path: PNG or JPEG.
+        mask_path: the foreground coverage; None if it is the alpha of the image.
+        intrinsics: for the size of the image on disk.
+        camera_to_world: [4, 4] float64, OpenGL camera axes.
+    """
+
+    name: str
+    image_path: Path
+    mask_path: Path | None
+    intrinsics: Intrinsics
+    camera_to_world: Floats
+
+
+@dataclass(frozen=True)
+class BoundingSphere:
+    """A sphere around the object, in the world of the capture.
+
+    Attributes:
+        center: (x, y, z).
+        radius: above zero.
+    """
+
+    center: tuple[float, float, float]
+    radius: float
+
+
+@dataclass(frozen=True)
+class Capture:
+    """The contents of a capture folder; its images are not read yet.
+
+    Attributes:
+        folder: of transforms.json.
+        frames: in the order of the file.
+        bounding_sphere: of the object, if capture.json has it.
+        environment: the environment light as an equirectangular .hdr, if there is one.
+        lamps: that lit the views, too; their light depends on where a surface is, and a panorama
+            seen from the center of the object is wrong for them. None if they are not described.
+        warnings: for the user.
+    """
+
+    folder: Path
+    frames: tuple[Frame, ...]
+    bounding_sphere: BoundingSphere | None
+    environment: Path | None
+    lamps: tuple[Lamp, ...] | None
+    warnings: tuple[str, ...]
+
+    @property
+    def known_light(self) -> Path | None:
+        """The environment without lamps, if it and the lamps are all the light there is."""
+        if self.lamps is None:
+            return None
+        if not self.lamps:
+            return self.environment
+        world = self.folder / WORLD_NAME
+        return world if world.is_file() else None
+
+
+def environment_name(source: str) -> str:
+    """The file or name of an environment light, shortened so that it can name a folder."""
+    return "".join(letter if letter.isalnum() else "_" for letter in Path(source).stem)
+
+
+def relit_folder(test: Path, source: str) -> Path:
+    """The images of the test views under another environment light.
+
+    Args:
+        test: the folder of the test views.
+        source: the file or name of the environment light.
+    """
+    return test / f"relit_{environment_name(source)}"
