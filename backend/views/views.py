@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from ..shared.capture.mask_files import expected_masks
 from ..shared.errors import EmptyMask, TooFewViews
 from ..shared.progress import Progress
 from .consistency import check_in_frame, check_viewpoints, split_by_agreement
 from .image_files import read_color, read_mask
+from .mask_polarity import border_coverage, upright_masks
 from .resize import area_taps
 
 if TYPE_CHECKING:
@@ -128,6 +130,7 @@ def load_views(
     sphere = capture.bounding_sphere
     check_viewpoints([frame.camera_to_world for frame in capture.frames], sphere)
     views = _read_all(capture.frames, progress or Progress(), max_size)
+    views, inverted = upright_masks(views)
     with_object = [view for view in views if _has_object(view)]
     _check_masks(views, with_object, sphere)
     _check_count(len(with_object), "show an object in their mask")
@@ -135,6 +138,7 @@ def load_views(
     empty = [view for view in views if not _has_object(view)]
     warnings = (
         *capture.warnings,
+        *((inverted,) if inverted else ()),
         *_dropped(empty, "the mask shows no object"),
         *_dropped(disagreeing, "the pose does not fit the other views"),
     )
@@ -152,12 +156,14 @@ def read_view(frame: Frame, max_size: int | None = None) -> View:
     colors, alpha = read_color(frame.image_path, (lens.width, lens.height))
     if frame.mask_path is not None:
         mask = read_mask(frame.mask_path, (lens.width, lens.height))
+        mask = 1.0 - mask if frame.mask_inverted else mask
     elif alpha is not None:
         mask = _unit(alpha)
     else:
         raise EmptyMask(
             f"View {frame.name} has neither a mask nor transparency.",
-            "Give every frame a mask_path, or an image with the background made transparent.",
+            "Give it an image with the background made transparent, or a mask where it is looked "
+            f"for: {expected_masks(frame.image_path)}.",
         )
     lens = _limited(lens, max_size)
     return View(
@@ -254,15 +260,9 @@ def _check_masks(views: list[View], with_object: list[View], sphere: BoundingSph
             f"The masks of all {len(views)} views are empty.",
             "Make masks that are white on the object and black elsewhere.",
         )
-    border = float(np.median([_border_coverage(view.mask) for view in views]))
+    border = float(np.median([border_coverage(view.mask) for view in views]))
     if border > MAX_BORDER_COVERAGE:
         raise EmptyMask(
             f"The masks cover {100 * border:.0f} % of the frame's border.",
             "Make masks that are white on the object: these are inverted or completely white.",
         )
-
-
-def _border_coverage(mask: Image) -> float:
-    """The mean coverage along the four sides of the frame."""
-    sides = (mask[0], mask[-1], mask[1:-1, 0], mask[1:-1, -1])
-    return float(np.concatenate(sides).mean())

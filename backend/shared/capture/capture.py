@@ -28,9 +28,10 @@ class Frame:
     Attributes:
         name: unique in the capture; can be a file name.
         image_path: PNG or JPEG.
-        mask_path: the foreground coverage; None if it is the alpha of the image.
+        mask_path: the foreground coverage; None if it is the alpha of the image, or not known.
         intrinsics: for the size of the image on disk.
         camera_to_world: [4, 4] float64, OpenGL camera axes.
+        mask_inverted: whether the file of the mask is white on the surroundings of the object.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Frame:
     mask_path: Path | None
     intrinsics: Intrinsics
     camera_to_world: Floats
+    mask_inverted: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files of a frame: its name, its image and its mask, in each dialect of transforms.json."""
+"""The files of a frame: its name and its image, in each dialect of transforms.json."""
 
 from __future__ import annotations
 
@@ -80,16 +80,3 @@ def find_image(folder: Path, file_path: str) -> Path | None:
         return next((candidate for candidate in candidates if candidate.is_file()), None)
     except OSError:  # a name that is too long for the file system
         return None
-
-
-def find_mask(image: Path) -> Path | None:
-    """The mask of an image that transforms.json does not mention; None if there is none.
-
-    Stanford-ORB has `train_mask/` beside `train/`, the LSRM release `mask/` beside `input/`, all
-    others have `masks/` beside `images/`.
-    """
-    folder = image.parent
-    siblings = [f"{folder.name}_mask"]
-    siblings += [new for old, new in (("images", "masks"), ("input", "mask")) if folder.name == old]
-    found = (find_image(folder.parent / sibling, image.stem) for sibling in siblings)
-    return next((mask for mask in found if mask is not None), None)

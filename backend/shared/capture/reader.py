@@ -17,6 +17,7 @@ from .capture import ENVIRONMENT_NAME, TRANSFORMS_NAMES, BoundingSphere, Capture
 from .image_header import image_size
 from .json_files import CAPTURE_JSON, read_capture_json, read_object
 from .lamps import read_lamps
+from .mask_files import MaskFile, find_masks
 
 if TYPE_CHECKING:
     from .lens_keys import Size, Values
@@ -38,7 +39,7 @@ class _Entry:
     name: str
     values: Values
     image: Path
-    mask: Path | None
+    mask: MaskFile | None
 
 
 def read_capture(path: Path) -> Capture:
@@ -64,7 +65,8 @@ def read_capture(path: Path) -> Capture:
         Frame(
             name=entry.name,
             image_path=entry.image,
-            mask_path=entry.mask,
+            mask_path=entry.mask.path if entry.mask else None,
+            mask_inverted=entry.mask is not None and entry.mask.inverted,
             intrinsics=lens,
             camera_to_world=check_camera_to_world(entry.values.get("transform_matrix"), entry.name),
         )
@@ -127,24 +129,32 @@ def _is_path(value: Any) -> bool:
 
 def _with_files(folder: Path, names: list[str], frames: list[Values]) -> list[_Entry]:
     """The frames with their images and masks, or one error that lists all missing files."""
-    entries, missing = [], []
-    for name, frame in zip(names, frames, strict=True):
-        image = frame_files.find_image(folder, frame["file_path"])
-        if image is None:
-            missing.append(frame["file_path"])
-            continue
-        mask = frame_files.find_mask(image)
-        if _is_path(frame.get("mask_path")):
-            mask = frame_files.find_image(folder, frame["mask_path"])
-            if mask is None:
-                missing.append(frame["mask_path"])
-        entries.append(_Entry(name, frame, image, mask))
+    images, masks, missing = [], [], []
+    for frame in frames:
+        images.append(_find(folder, frame["file_path"], missing))
+        stated = frame.get("mask_path")
+        mask = _find(folder, stated, missing) if _is_path(stated) else None
+        masks.append(MaskFile.from_path(mask) if mask else None)
     if missing:
         raise BadImage(
             f"These files of transforms.json are missing in {folder}: {', '.join(missing)}.",
             "Put the files there as PNG or JPEG, or remove their frames.",
         )
-    return entries
+    found = find_masks(images, folder)
+    return [
+        _Entry(name, frame, image, stated or unmentioned)
+        for name, frame, image, stated, unmentioned in zip(
+            names, frames, images, masks, found, strict=True
+        )
+    ]
+
+
+def _find(folder: Path, file_path: str, missing: list[str]) -> Path:
+    """The file of an image or mask; if there is none, its path is appended to `missing`."""
+    found = frame_files.find_image(folder, file_path)
+    if found is None:
+        missing.append(file_path)
+    return found or folder / file_path
 
 
 def _warnings(document: Values) -> list[str]:

@@ -221,14 +221,6 @@ def test_masks_everywhere(folder):
     assert "inverted" in caught.value.remedy
 
 
-def test_inverted_masks(folder):
-    """White backgrounds are recognized as inverted masks."""
-    change_masks(folder, lambda mask: 255 - mask)
-    with pytest.raises(EmptyMask) as caught:
-        load(folder)
-    assert "inverted" in caught.value.remedy
-
-
 def test_no_masks(folder):
     """Images with neither mask nor transparency are an error."""
     edit(folder, lambda frames: [{**frame, "mask_path": None} for frame in frames])
