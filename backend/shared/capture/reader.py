@@ -129,11 +129,12 @@ def _is_path(value: Any) -> bool:
 
 def _with_files(folder: Path, names: list[str], frames: list[Values]) -> list[_Entry]:
     """The frames with their images and masks, or one error that lists all missing files."""
-    images, masks, missing = [], [], []
+    images, masks = [], []
+    missing: list[str] = []
     for frame in frames:
         images.append(_find(folder, frame["file_path"], missing))
         stated = frame.get("mask_path")
-        mask = _find(folder, stated, missing) if _is_path(stated) else None
+        mask = _find(folder, str(stated), missing) if _is_path(stated) else None
         masks.append(MaskFile.from_path(mask) if mask else None)
     if missing:
         raise BadImage(
