@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -133,8 +133,8 @@ def read_pairs(renders: Path, views: Path, images: Path | None = None) -> Iterat
         (name of the view, (render, truth)), both straight alpha [height, width, 4].
     """
     for frame in read_capture(views).frames:
-        path = images / f"{frame.name}.png" if images else frame.image_path
-        view = read_view(replace(frame, image_path=path))
+        pictured = frame.with_image(images / f"{frame.name}.png") if images else frame
+        view = read_view(pictured)
         truth = np.concatenate([view.image, view.mask[..., None]], axis=2)
         yield view.name, (_read_render(renders, view.name, truth.shape[:2]), truth)
 

@@ -62,6 +62,18 @@ def read_hdr(path: Path) -> NDArray[np.float32]:
     return _to_linear(rgbe) / np.float32(exposure)
 
 
+def hdr_size(head: bytes) -> tuple[int, int]:
+    """Width and height in the header of a Radiance picture.
+
+    Raises:
+        ValueError: if it is damaged.
+    """
+    match = re.search(rb"\n\n-Y (\d{1,9}) \+X (\d{1,9})\r?\n", head)
+    if match is None:
+        raise ValueError("no size with the usual row order")
+    return int(match[2]), int(match[1])
+
+
 def sample_panorama(
     panorama: NDArray[np.floating[Any]], directions: NDArray[np.float64]
 ) -> NDArray[np.float64]:

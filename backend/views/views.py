@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from ..shared.cameras import Floats, Intrinsics
     from ..shared.capture.capture import BoundingSphere, Capture, Frame
+    from .decoding import Pixels
 
     Image: TypeAlias = NDArray[np.float32]
 
@@ -153,9 +154,10 @@ def read_view(frame: Frame, max_size: int | None = None) -> View:
         EmptyMask: if there is neither a mask file nor transparency.
     """
     lens = frame.intrinsics
-    colors, alpha = read_color(frame.image_path, (lens.width, lens.height))
+    size = (lens.width, lens.height)
+    colors, alpha = read_color(frame.image_path, size, frame.orientation)
     if frame.mask_path is not None:
-        mask = read_mask(frame.mask_path, (lens.width, lens.height))
+        mask = read_mask(frame.mask_path, size, frame.mask_orientation)
         mask = 1.0 - mask if frame.mask_inverted else mask
     elif alpha is not None:
         mask = _unit(alpha)
@@ -203,9 +205,7 @@ def _limited(lens: Intrinsics, max_size: int | None) -> Intrinsics:
     return lens.scaled(max(1, round(lens.width * scale)), max(1, round(lens.height * scale)))
 
 
-def _resized_color(
-    colors: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, lens: Intrinsics
-) -> Image:
+def _resized_color(colors: Pixels, alpha: Pixels | None, lens: Intrinsics) -> Image:
     """Colors in 0..1 at the size of the intrinsics, white where they are transparent.
 
     Colors are averaged premultiplied, so that those behind alpha 0 do not bleed.
@@ -235,9 +235,9 @@ def _averaged(channel: Image, height: int, width: int) -> Image:
     return area_taps(columns, width).apply(area_taps(rows, height).apply(channel, 0), 1)
 
 
-def _unit(values: NDArray[np.uint8]) -> Image:
-    """8-bit values as float32 in 0..1."""
-    return values.astype(np.float32) / np.float32(255)
+def _unit(values: Pixels) -> Image:
+    """Values of 8 or 16 bits as float32 in 0..1."""
+    return values.astype(np.float32) / np.float32(np.iinfo(values.dtype).max)
 
 
 def _has_object(view: View) -> bool:

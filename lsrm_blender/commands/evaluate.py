@@ -121,7 +121,7 @@ def _truth(test: Path, shading: Shading) -> Capture:
             f"The held-out views of {views} were not relit by {shading.environment}.",
             f"Capture again with --test-views 8 --relight {shading.environment}, for example.",
         )
-    relit = (replace(frame, image_path=folder / f"{frame.name}.png") for frame in capture.frames)
+    relit = (frame.with_image(folder / f"{frame.name}.png") for frame in capture.frames)
     return replace(capture, frames=tuple(relit))
 
 

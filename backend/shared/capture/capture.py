@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,11 +27,13 @@ class Frame:
 
     Attributes:
         name: unique in the capture; can be a file name.
-        image_path: PNG or JPEG.
+        image_path: in one of the formats of `image_header`.
         mask_path: the foreground coverage; None if it is the alpha of the image, or not known.
-        intrinsics: for the size of the image on disk.
+        intrinsics: for the size of the image, turned as the orientation says.
         camera_to_world: [4, 4] float64, OpenGL camera axes.
         mask_inverted: whether the file of the mask is white on the surroundings of the object.
+        orientation: EXIF's number of how the image is turned when it is read; 1 as stored.
+        mask_orientation: likewise, of the mask.
     """
 
     name: str
@@ -40,6 +42,12 @@ class Frame:
     intrinsics: Intrinsics
     camera_to_world: Floats
     mask_inverted: bool = False
+    orientation: int = 1
+    mask_orientation: int = 1
+
+    def with_image(self, path: Path) -> Frame:
+        """The frame with another image, which is stored upright."""
+        return replace(self, image_path=path, orientation=1)
 
 
 @dataclass(frozen=True)

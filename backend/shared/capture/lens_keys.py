@@ -53,6 +53,16 @@ def stated_size(frame: Values, top: Values, name: str) -> Size | None:
     return math.floor(width + 1e-6), math.floor(height + 1e-6)
 
 
+def stated_center(frame: Values, top: Values, name: str) -> tuple[float, float] | None:
+    """The principal point (u, v) according to transforms.json, or None.
+
+    Raises:
+        BadCamera: if it is not two finite numbers.
+    """
+    cx, cy = _number(frame, top, "cx", name), _number(frame, top, "cy", name)
+    return None if cx is None or cy is None else (cx, cy)
+
+
 def read_intrinsics(frame: Values, top: Values, name: str, size: Size) -> Intrinsics:
     """The intrinsics of a frame.
 

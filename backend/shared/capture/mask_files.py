@@ -68,7 +68,11 @@ def find_masks(images: Sequence[Path], folder: Path) -> list[MaskFile | None]:
     same names, belongs to neither.
     """
     masks = [find_mask(image, folder) for image in images]
-    uses = Counter(mask.path for mask in masks if mask)
+    # Two spellings of the path of an image are still one image.
+    pairs = zip(images, masks, strict=True)
+    uses = Counter(
+        mask for _, mask in {(image.resolve(), mask.path) for image, mask in pairs if mask}
+    )
     return [mask if mask and uses[mask.path] == 1 else None for mask in masks]
 
 

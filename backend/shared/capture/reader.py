@@ -14,12 +14,15 @@ from ..cameras import Intrinsics, check_camera_to_world
 from ..errors import BadCapture, BadImage, TooFewViews
 from . import frame_files, lens_keys
 from .capture import ENVIRONMENT_NAME, TRANSFORMS_NAMES, BoundingSphere, Capture, Frame
-from .image_header import image_size
+from .file_finder import FileFinder
+from .image_header import FORMATS, LINEAR_FORMATS, read_image_header
 from .json_files import CAPTURE_JSON, read_capture_json, read_object
 from .lamps import read_lamps
 from .mask_files import MaskFile, find_masks
+from .orientation import Orientation, choose_orientation, orientation_warnings
 
 if TYPE_CHECKING:
+    from .image_header import ImageHeader
     from .lens_keys import Size, Values
 
 LOGGER = logging.getLogger(__name__)
@@ -58,9 +61,17 @@ def read_capture(path: Path) -> Capture:
     transforms = _find_transforms(Path(path))
     folder = transforms.parent
     document = read_object(transforms)
-    entries = _entries(document, transforms)
-    warnings = _warnings(document)
-    intrinsics = _read_intrinsics(document, entries, warnings)
+    finder = FileFinder(folder)
+    entries = _entries(document, transforms, finder)
+    headers = [read_image_header(entry.image) for entry in entries]
+    orientations = _read_orientations(document, entries, headers)
+    warnings = [*_warnings(document), *finder.warnings(), *orientation_warnings(orientations)]
+    warnings += _light_warnings(headers)
+    sizes = [
+        header.size(orientation.image)
+        for header, orientation in zip(headers, orientations, strict=True)
+    ]
+    intrinsics = _read_intrinsics(document, entries, sizes, warnings)
     frames = tuple(
         Frame(
             name=entry.name,
@@ -69,8 +80,10 @@ def read_capture(path: Path) -> Capture:
             mask_inverted=entry.mask is not None and entry.mask.inverted,
             intrinsics=lens,
             camera_to_world=check_camera_to_world(entry.values.get("transform_matrix"), entry.name),
+            orientation=orientation.image,
+            mask_orientation=orientation.mask,
         )
-        for entry, lens in zip(entries, intrinsics, strict=True)
+        for entry, lens, orientation in zip(entries, intrinsics, orientations, strict=True)
     )
     environment, description = folder / ENVIRONMENT_NAME, read_capture_json(folder)
     for warning in warnings:
@@ -100,7 +113,7 @@ def _find_transforms(path: Path) -> Path:
     )
 
 
-def _entries(document: Values, transforms: Path) -> list[_Entry]:
+def _entries(document: Values, transforms: Path, finder: FileFinder) -> list[_Entry]:
     """The frames of the file, whose images and masks exist."""
     frames = document.get("frames")
     if not isinstance(frames, list) or not all(isinstance(frame, dict) for frame in frames):
@@ -119,7 +132,7 @@ def _entries(document: Values, transforms: Path) -> list[_Entry]:
             "Give every frame the path of its image.",
         )
     names = frame_files.frame_names([frame["file_path"] for frame in frames])
-    return _with_files(transforms.parent, names, frames)
+    return _with_files(finder, names, frames, transforms.parent)
 
 
 def _is_path(value: Any) -> bool:
@@ -127,19 +140,21 @@ def _is_path(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip()) and "\0" not in value
 
 
-def _with_files(folder: Path, names: list[str], frames: list[Values]) -> list[_Entry]:
+def _with_files(
+    finder: FileFinder, names: list[str], frames: list[Values], folder: Path
+) -> list[_Entry]:
     """The frames with their images and masks, or one error that lists all missing files."""
     images, masks = [], []
-    missing: list[str] = []
     for frame in frames:
-        images.append(_find(folder, frame["file_path"], missing))
+        images.append(finder.find(frame["file_path"]) or folder)
         stated = frame.get("mask_path")
-        mask = _find(folder, str(stated), missing) if _is_path(stated) else None
+        mask = finder.find(str(stated)) if _is_path(stated) else None
         masks.append(MaskFile.from_path(mask) if mask else None)
+    missing = finder.missing()
     if missing:
         raise BadImage(
             f"These files of transforms.json are missing in {folder}: {', '.join(missing)}.",
-            "Put the files there as PNG or JPEG, or remove their frames.",
+            f"Put the files there as {FORMATS}, or remove their frames.",
         )
     found = find_masks(images, folder)
     return [
@@ -150,12 +165,31 @@ def _with_files(folder: Path, names: list[str], frames: list[Values]) -> list[_E
     ]
 
 
-def _find(folder: Path, file_path: str, missing: list[str]) -> Path:
-    """The file of an image or mask; if there is none, its path is appended to `missing`."""
-    found = frame_files.find_image(folder, file_path)
-    if found is None:
-        missing.append(file_path)
-    return found or folder / file_path
+def _read_orientations(
+    document: Values, entries: list[_Entry], headers: list[ImageHeader]
+) -> list[Orientation]:
+    """How the image and the mask of every frame are turned."""
+    return [
+        choose_orientation(
+            header,
+            read_image_header(entry.mask.path) if entry.mask else None,
+            lens_keys.stated_size(entry.values, document, entry.name),
+            lens_keys.stated_center(entry.values, document, entry.name),
+        )
+        for entry, header in zip(entries, headers, strict=True)
+    ]
+
+
+def _light_warnings(headers: list[ImageHeader]) -> list[str]:
+    """A warning about pictures that hold light instead of displayed colors."""
+    count = sum(header.format in LINEAR_FORMATS for header in headers)
+    if not count:
+        return []
+    warning = (
+        f"{count} of {len(headers)} views hold light (OpenEXR or Radiance). They are displayed as "
+        "by the view transform Standard at exposure 0; what is brighter than 1 is clipped."
+    )
+    return [warning]
 
 
 def _warnings(document: Values) -> list[str]:
@@ -175,16 +209,15 @@ def _warnings(document: Values) -> list[str]:
 
 
 def _read_intrinsics(
-    document: Values, entries: list[_Entry], warnings: list[str]
+    document: Values, entries: list[_Entry], actual: list[Size], warnings: list[str]
 ) -> list[Intrinsics]:
-    """The intrinsics of every frame for the size of its image on disk; may append warnings."""
+    """The intrinsics of every frame for the size of its image; may append warnings."""
     top = {key: value for key, value in document.items() if key != "frames"}
-    lenses, actual = [], []
+    lenses = []
     focal_warnings: dict[str, None] = {}
     for index, entry in enumerate(entries):
         shared = _per_frame_lists(top, index)
-        actual.append(image_size(entry.image))
-        size = lens_keys.stated_size(entry.values, shared, entry.name) or actual[-1]
+        size = lens_keys.stated_size(entry.values, shared, entry.name) or actual[index]
         lenses.append(lens_keys.read_intrinsics(entry.values, shared, entry.name, size))
         warning = lens_keys.focal_length_warning(entry.values, shared, entry.name, size)
         if warning:

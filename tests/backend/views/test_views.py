@@ -187,18 +187,6 @@ def test_values_in_full_depth(tmp_path):
         assert (read_values(tmp_path / "flat.png", SIZE) == flat / np.float32(255)).all()
 
 
-def test_deep_color(tmp_path):
-    """16-bit images, gray or colored, are reduced to 8 bits."""
-    Image.fromarray(GRADIENT.astype(np.uint16) * 257 + 100).save(tmp_path / "gray.png")
-    colors, alpha = read_color(tmp_path / "gray.png", SIZE)
-    assert (colors == GRADIENT[..., None]).all()
-    assert alpha is None
-    deep = np.repeat(GRADIENT[..., None].astype(np.uint16) * 257, 3, axis=-1)
-    (tmp_path / "rgb.png").write_bytes(deep_png(deep))
-    colors, alpha = read_color(tmp_path / "rgb.png", SIZE)
-    assert (colors == GRADIENT[..., None]).all()
-
-
 def test_other_color_files(tmp_path):
     """Gray, palette with a transparent entry, and CMYK are converted to RGB, with alpha if any."""
     Image.fromarray(GRADIENT).save(tmp_path / "gray.png")
@@ -211,14 +199,6 @@ def test_other_color_files(tmp_path):
     assert colors[-1, -1].tolist() == [10, 20, 30]
     Image.new("CMYK", SIZE, (0, 255, 255, 0)).save(tmp_path / "print.jpg", quality=100)
     assert read_color(tmp_path / "print.jpg", SIZE)[0][0, 0] == pytest.approx([255, 0, 0], abs=3)
-
-
-def test_exif_orientation_is_ignored(tmp_path):
-    """The intrinsics are for the pixels as stored, so a photograph is not rotated."""
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.fromarray(GRADIENT).save(tmp_path / "a.jpg", exif=exif, quality=100)
-    assert read_color(tmp_path / "a.jpg", SIZE)[0].shape == (4, 6, 3)
 
 
 def test_progress_and_cancel(capture):
