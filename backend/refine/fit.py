@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..field.density import density, section_thickness
-from ..field.gather import gather_rows
+from ..field.gather import RowBlend
 from ..field.renderer import composite
 from .training_rays import continues, sample_rays
 
@@ -33,6 +33,7 @@ FULL_COVERAGE = 0.99  # coverage above which a pixel shows nothing but the objec
 CHECK_EVERY = 30  # steps between two evaluations of the held-out rays
 PATIENCE = 2  # evaluations without a gain after which a level ends
 WARM_UP = 0.15  # fraction of a level over which the rate of the distance rises
+FLAT = 1e-12  # added to a squared slope, whose root has no gradient at zero
 DECAY_START = 0.6  # fraction of a level after which all rates fall
 
 
@@ -143,7 +144,6 @@ class LevelFit:
         gloss: Gloss | None = None,
     ) -> None:
         self._band, self._level, self._config, self._gloss = band, level, config, gloss
-        self._volume = band.volume(rows.joined())
         self._lower_bound = lower_bound
         self.rows = Rows(
             rows.distance.clone().requires_grad_(), rows.color.clone().requires_grad_()
@@ -155,6 +155,7 @@ class LevelFit:
                 {"params": appearance, "lr": level.color_rate},
             ],
             betas=(0.9, 0.99),
+            fused=True,
         )
 
     def run(
@@ -233,20 +234,19 @@ class LevelFit:
         Args:
             batch: the rays.
             fraction: of the level that is done.
-            gradients: of the distance at the inner rows, [inner, 3].
+            gradients: of the distance at the inner rows, [3, inner].
         """
         along = batch.along
-        row, weights = self._volume.corners(along.points)
-        values = self.rows.joined()
-        if self._gloss:
-            values = torch.cat([values, self._band.normals(gradients)], 1)
-        feature = gather_rows(values, row, weights)
-        thickness = self._thickness(feature[:, 0], along, fraction)
+        row, weights = self._band.corners(along.points)
+        gather = RowBlend(row, weights, len(self.rows.distance))
+        distance = gather(self.rows.distance[:, None])[:, 0]
+        thickness = self._thickness(distance, along, fraction)
         light: Absorption = composite(along, thickness, len(batch.rays))
-        color = torch.sigmoid(feature[:, 1:4])
+        color = torch.sigmoid(gather(self.rows.color))
         if not self._gloss:
             return light.gather(color), light.opacity
-        found = light.gather(torch.cat([color, feature[:, 4:], along.points], 1))
+        normals = gather(self._band.normals(gradients))
+        found = light.gather(torch.cat([color, normals, along.points], 1))
         found = found / light.opacity.clamp(min=1e-4)[:, None]
         normals = F.normalize(found[:, 3:6], dim=1, eps=1e-6)
         shown = self._gloss.added_to(found[:, :3], found[:, 6:], normals, batch.rays.directions)
@@ -264,9 +264,11 @@ class LevelFit:
         """A distance grows by one per unit (eikonal), and a surface is smooth.
 
         Args:
-            gradients: of the distance at the inner rows, [inner, 3].
+            gradients: of the distance at the inner rows, [3, inner].
         """
-        eikonal = ((gradients.norm(dim=1) - 1) ** 2).mean()
+        z, y, x = gradients
+        slope = (z * z + y * y + x * x + FLAT).sqrt()
+        eikonal = ((slope - 1) ** 2).mean()
         smoothness = (self._band.laplacian(self.rows.distance) ** 2).mean()
         weight = self._level.smoothness_weight
         if self._gloss:

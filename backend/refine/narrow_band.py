@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kernels.core.sparse_grid import Bricks
+from kernels.core.sparse_grid import Bricks, corners
 
 from ..field.gather import RowBlend
 from ..field.grids import evaluate
@@ -84,12 +84,13 @@ class NarrowBand:
         return torch.nonzero((self.neighbors != itself[:, None]).all(1))[:, 0]
 
     def gradients(self, values: Tensor) -> Tensor:
-        """The gradient of values [rows] at the inner rows, along z, y and x, [inner, 3]."""
-        return self._differences(values[:, None]).view(-1, 3)
+        """The gradient of values [rows] at the inner rows, along z, y and x, [3, inner]."""
+        return self._differences(values[:, None]).view(3, -1)
 
     def normals(self, gradients: Tensor) -> Tensor:
-        """Gradients [inner, 3] in the order x, y, z, zero at the rim of the band, [rows, 3]."""
-        return gradients.new_zeros(len(self.voxels), 3).index_copy(0, self.inner, gradients.flip(1))
+        """Gradients [3, inner] in the order x, y, z, zero at the rim of the band, [rows, 3]."""
+        along_xyz = gradients.flip(0).T
+        return gradients.new_zeros(len(self.voxels), 3).index_copy(0, self.inner, along_xyz)
 
     def laplacian(self, values: Tensor) -> Tensor:
         """How far the neighbors' mean lies above each inner row, in voxels, [inner]."""
@@ -98,16 +99,14 @@ class NarrowBand:
 
     @cached_property
     def _differences(self) -> RowBlend:
-        """The central difference along each axis, one after the other, at the inner rows."""
-        ends = self._around.view(-1, 2)
-        sides = self.distance.new_tensor([-0.5, 0.5]) / self.spacing
-        return RowBlend(ends, sides.expand(len(ends), 2), len(self.voxels))
+        """The central difference at the inner rows, along z of all, then along y, then along x."""
+        ends = self._around.view(-1, 3, 2).transpose(0, 1).reshape(-1, 2)
+        return self._blend(ends, self.distance.new_tensor([-0.5, 0.5]) / self.spacing)
 
     @cached_property
     def _means(self) -> RowBlend:
         """The mean of the six neighbors of the inner rows, in voxels."""
-        shares = self.distance.new_tensor([1 / 6] * 6) / self.spacing
-        return RowBlend(self._around, shares.expand(len(self.inner), 6), len(self.voxels))
+        return self._blend(self._around, self.distance.new_tensor([1 / 6] * 6) / self.spacing)
 
     @cached_property
     def _around(self) -> Tensor:
@@ -119,6 +118,33 @@ class NarrowBand:
         """Cells whose eight corners are all rows, so that interpolation needs no other values."""
         kept = (self.index >= 0).float()[None, None]
         return Occupancy(-F.max_pool3d(-kept, 2, stride=1)[0, 0] > 0, self.half_side)
+
+    def corners(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """The rows around points in occupied cells, [points, 8] int32, and their trilinear weights.
+
+        The same as `SparseVolume.corners`, with one look into the grid instead of eight. Outside of
+        the occupied cells all rows are missing: -1.
+        """
+        voxels, weights = corners(points, len(self.index), self.half_side)
+        x, y, z = voxels[:, :, 0].unbind(1)
+        side = len(self.occupancy.cells)
+        cell = self._cells.index_select(0, (z * side + y) * side + x)
+        return self._cell_corners.index_select(0, cell), weights
+
+    @cached_property
+    def _cells(self) -> Tensor:
+        """The number of every occupied cell, from 1; zero for all others, [cells] int32."""
+        occupied = self.occupancy.cells.flatten()
+        return torch.where(occupied, occupied.cumsum(0), 0).int()
+
+    @cached_property
+    def _cell_corners(self) -> Tensor:
+        """The rows at the corners of the occupied cells, x fastest; first of all, none, [n, 8]."""
+        low = torch.nonzero(self.occupancy.cells)
+        shifts = torch.cartesian_prod(*[torch.arange(2, device=low.device)] * 3)
+        found = [self.index[tuple((low + shift).T)] for shift in shifts]
+        missing = self.index.new_full((1, len(shifts)), -1)
+        return torch.cat([missing, torch.stack(found, 1)])
 
     def row_distance(self) -> Tensor:
         """The signed distance of every row, [rows]."""
@@ -149,8 +175,12 @@ class NarrowBand:
         """Every row mixed with the mean of its neighbors, half and half."""
         itself = torch.arange(len(self.voxels), device=self.neighbors.device)
         index = torch.cat([itself[:, None], self.neighbors], 1).int()
-        shares = self.distance.new_tensor([1 / 2] + [1 / 12] * 6)
-        return RowBlend(index, shares.expand(len(index), 7), len(index))
+        return self._blend(index, self.distance.new_tensor([1 / 2] + [1 / 12] * 6))
+
+    def _blend(self, index: Tensor, shares: Tensor) -> RowBlend:
+        """Rows blended with the same shares [k] everywhere."""
+        weights = shares.expand(len(index), -1)
+        return RowBlend(index, weights, len(self.voxels), many_gradients=True)
 
 
 def sample_grid(
