@@ -19,7 +19,9 @@ from PIL import Image
 from backend.shared.cameras import fibonacci_sphere, intrinsics_from_fov, look_at, pixel_rays
 from backend.shared.capture.capture import Frame
 from backend.shared.capture.json_files import write_capture_json
+from backend.shared.capture.reader import read_capture
 from backend.shared.capture.writer import write_transforms
+from backend.shared.lenses import Lens
 from backend.shared.virtual_environments import child_variables
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from backend.shared.cameras import Floats, Intrinsics
+    from backend.shared.lenses import Distortion
 
 # The whole sphere of radius 0.5 just fits the frame.
 DISTANCE = 1.5
@@ -229,14 +232,14 @@ def write_analytic_capture(
 
 def trace(
     shape: str,
-    lens: Intrinsics,
+    lens: Intrinsics | Lens,
     pose: Floats,
     center: tuple[float, float, float],
     *,
     textured: bool,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Image [h, w, 3] over a plain background, and coverage [h, w]: box-filtered, unlit."""
-    origin, directions = pixel_rays(lens.scaled(RAYS * lens.width, RAYS * lens.height), pose)
+    origin, directions = _rays(lens, pose)
     origin = origin - center
     depth = np.min([part.hit(origin, directions) for part in SHAPES[shape]], axis=0)
     inside = np.isfinite(depth)
@@ -244,6 +247,33 @@ def trace(
     points = origin + depth[inside, None] * directions[inside]
     color[inside] = surface_color(points) if textured else PLAIN
     return _box_filter(color), _box_filter(inside.astype(np.float64))
+
+
+def _rays(lens: Intrinsics | Lens, pose: Floats) -> tuple[Floats, Floats]:
+    """Origin [3] and directions [height, width, 3] of `RAYS` by `RAYS` rays for each pixel."""
+    if not isinstance(lens, Lens):
+        return pixel_rays(lens.scaled(RAYS * lens.width, RAYS * lens.height), pose)
+    size = lens.intrinsics.width, lens.intrinsics.height
+    u, v = ((np.arange(RAYS * side) + 0.5) / RAYS for side in size)
+    pixels = np.stack(np.meshgrid(u, v), axis=-1)
+    x, y = np.moveaxis(lens.distortion.undistort(lens.normalized(pixels)), -1, 0)
+    local = np.stack([x, -y, -np.ones_like(x)], axis=-1)
+    return pose[:3, 3].copy(), local @ pose[:3, :3].T
+
+
+def distort_capture(folder: Path, distortion: Distortion, shape: str) -> Path:
+    """Replace the images and masks of `write_analytic_capture` by those of a lens."""
+    document = json.loads((folder / "transforms.json").read_text("utf-8"))
+    for frame in read_capture(folder).frames:
+        lens = Lens(frame.intrinsics, distortion)
+        pixels = trace(shape, lens, frame.camera_to_world, (0.0, 0.0, 0.0), textured=True)
+        for path, values in zip((frame.image_path, frame.mask_path), pixels, strict=True):
+            Image.fromarray(np.rint(values * 255).astype(np.uint8)).save(path)
+    document["camera_model"] = "OPENCV_FISHEYE" if distortion.is_fisheye else "OPENCV"
+    values = (*distortion.radial, *distortion.tangential)
+    document |= dict(zip(("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2"), values, strict=True))
+    (folder / "transforms.json").write_text(json.dumps(document), "utf-8")
+    return folder
 
 
 def surface_color(points: Floats) -> Floats:

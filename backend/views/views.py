@@ -17,6 +17,7 @@ from .consistency import check_in_frame, check_viewpoints, split_by_agreement
 from .image_files import read_color, read_mask
 from .mask_polarity import border_coverage, upright_masks
 from .resize import area_taps
+from .undistortion import Undistortion, check_nothing_lost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,13 +63,7 @@ class View:
     @property
     def cut(self) -> frozenset[str]:
         """The sides of the frame ("left", "top", "right", "bottom") that cut the object."""
-        sides = {
-            "left": self.mask[:, 0],
-            "top": self.mask[0],
-            "right": self.mask[:, -1],
-            "bottom": self.mask[-1],
-        }
-        return frozenset(name for name, pixels in sides.items() if (pixels >= 0.5).any())
+        return _cut_sides(self.mask)
 
     @property
     def full_intrinsics(self) -> Intrinsics:
@@ -122,6 +117,7 @@ def load_views(
 
     Raises:
         BadImage: if a file is missing, damaged, or of another size than stated.
+        BadCamera: if a lens distorts so much that a pinhole cannot show the object.
         EmptyMask: if no mask shows an object, the masks are inverted, or there are none.
         TooFewViews: if fewer than two views remain, or all are from one viewpoint.
         ObjectOutOfFrame: if the views do not look at one object.
@@ -132,6 +128,7 @@ def load_views(
     check_viewpoints([frame.camera_to_world for frame in capture.frames], sphere)
     views = _read_all(capture.frames, progress or Progress(), max_size)
     views, inverted = upright_masks(views)
+    views = [_read_again_if_inverted(view, max_size) for view in views] if inverted else views
     with_object = [view for view in views if _has_object(view)]
     _check_masks(views, with_object, sphere)
     _check_count(len(with_object), "show an object in their mask")
@@ -147,27 +144,15 @@ def load_views(
 
 
 def read_view(frame: Frame, max_size: int | None = None) -> View:
-    """Read one view, without the checks that need the others.
+    """Read one view as its pinhole camera shows it, without the checks that need the others.
 
     Raises:
         BadImage: if a file is missing, damaged, or of another size than stated.
+        BadCamera: if the lens distorts so much that a pinhole cannot show the object.
         EmptyMask: if there is neither a mask file nor transparency.
     """
-    lens = frame.intrinsics
-    size = (lens.width, lens.height)
-    colors, alpha = read_color(frame.image_path, size, frame.orientation)
-    if frame.mask_path is not None:
-        mask = read_mask(frame.mask_path, size, frame.mask_orientation)
-        mask = 1.0 - mask if frame.mask_inverted else mask
-    elif alpha is not None:
-        mask = _unit(alpha)
-    else:
-        raise EmptyMask(
-            f"View {frame.name} has neither a mask nor transparency.",
-            "Give it an image with the background made transparent, or a mask where it is looked "
-            f"for: {expected_masks(frame.image_path)}.",
-        )
-    lens = _limited(lens, max_size)
+    colors, alpha, mask = _read_undistorted(frame)
+    lens = _limited(frame.intrinsics, max_size)
     return View(
         name=frame.name,
         image=_resized_color(colors, alpha, lens),
@@ -178,12 +163,77 @@ def read_view(frame: Frame, max_size: int | None = None) -> View:
     )
 
 
+def _read_undistorted(frame: Frame) -> tuple[Pixels, Pixels | None, Image]:
+    """Colors, alpha and mask at full size, without the distortion of a lens."""
+    colors, alpha, mask = _read_files(frame)
+    if frame.lens is None:
+        return colors, alpha, mask
+    check_nothing_lost(frame, mask)
+    undistortion = Undistortion(frame.lens, frame.intrinsics)
+    return *undistortion.color(colors, alpha), undistortion.mask(mask)
+
+
+def _read_files(frame: Frame) -> tuple[Pixels, Pixels | None, Image]:
+    """Colors, alpha and mask as they are on disk."""
+    colors, alpha = read_color(frame.image_path, _size_on_disk(frame), frame.orientation)
+    mask = _read_mask_file(frame)
+    if mask is not None:
+        return colors, alpha, mask
+    if alpha is not None:
+        return colors, alpha, _unit(alpha)
+    raise EmptyMask(
+        f"View {frame.name} has neither a mask nor transparency.",
+        "Give it an image with the background made transparent, or a mask where it is looked "
+        f"for: {expected_masks(frame.image_path)}.",
+    )
+
+
+def _read_mask_file(frame: Frame) -> Image | None:
+    """The mask of a file of its own, as it is on disk; None if there is none."""
+    if frame.mask_path is None:
+        return None
+    mask = read_mask(frame.mask_path, _size_on_disk(frame), frame.mask_orientation)
+    return 1.0 - mask if frame.mask_inverted else mask
+
+
+def _size_on_disk(frame: Frame) -> tuple[int, int]:
+    return frame.intrinsics_on_disk.width, frame.intrinsics_on_disk.height
+
+
+def _within_lens(frame: Frame) -> Frame:
+    """The frame, cut to what its lens shows at the sides of the image that cut the object.
+
+    An undistorted image is curved at its sides. Beyond them nothing is known of an object that is
+    cut there, and all that follows looks for that at straight sides.
+    """
+    if frame.lens is None:
+        return frame
+    mask = _read_mask_file(frame)
+    sides = _cut_sides(_read_files(frame)[2] if mask is None else mask)
+    return replace(frame, intrinsics=frame.lens.inside(frame.intrinsics, sides))
+
+
+def _read_again_if_inverted(view: View, max_size: int | None) -> View:
+    """A view of a lens, read as an inverted mask has it: outside of the image is no object."""
+    frame = view.frame
+    if frame is None or frame.lens is None or not frame.mask_inverted:
+        return view
+    frame = replace(frame, intrinsics=frame.lens.pinhole())
+    return read_view(_within_lens(frame), max_size)
+
+
+def _cut_sides(mask: Image) -> frozenset[str]:
+    """The sides of an image ("left", "top", "right", "bottom") that cut the object."""
+    sides = {"left": mask[:, 0], "top": mask[0], "right": mask[:, -1], "bottom": mask[-1]}
+    return frozenset(name for name, pixels in sides.items() if (pixels >= 0.5).any())
+
+
 def _read_all(frames: Sequence[Frame], progress: Progress, max_size: int | None) -> list[View]:
     """Read all views, one after the other, so that only one full-size photograph is in memory."""
     views = []
     for index, frame in enumerate(frames):
         progress.report("views", index / len(frames), f"reading {frame.name}")
-        views.append(read_view(frame, max_size))
+        views.append(read_view(_within_lens(frame), max_size))
     return views
 
 

@@ -68,9 +68,12 @@ def show_views(path: Path, scene: bpy.types.Scene) -> list[bpy.types.Object]:
 
 
 def camera_of(frame: Frame, center: np.ndarray) -> bpy.types.Object:
-    """A Blender camera for a view, at a center [3] in the scene's coordinates."""
+    """A Blender camera for a view, at a center [3] in the scene's coordinates.
+
+    Blender's cameras have no distortion: behind that of a lens, the image fits at its center.
+    """
     data = bpy.data.cameras.new(frame.name)
-    settings = blender_from_intrinsics(frame.intrinsics)
+    settings = blender_from_intrinsics(frame.intrinsics_on_disk)
     for name in ("sensor_fit", "sensor_width", "sensor_height", "lens", "shift_x", "shift_y"):
         setattr(data, name, getattr(settings, name))
     data.show_background_images = True

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..cameras import Floats, Intrinsics
+    from ..lenses import Lens
     from .lamps import Lamp
 
 TRANSFORMS_NAMES = ("transforms.json", "transforms_train.json", "transforms_input.json")
@@ -29,11 +30,13 @@ class Frame:
         name: unique in the capture; can be a file name.
         image_path: in one of the formats of `image_header`.
         mask_path: the foreground coverage; None if it is the alpha of the image, or not known.
-        intrinsics: for the size of the image, turned as the orientation says.
+        intrinsics: of the pinhole camera of the view: for the size of the image, turned as the
+            orientation says, or of the undistorted image where there is a lens.
         camera_to_world: [4, 4] float64, OpenGL camera axes.
         mask_inverted: whether the file of the mask is white on the surroundings of the object.
         orientation: EXIF's number of how the image is turned when it is read; 1 as stored.
         mask_orientation: likewise, of the mask.
+        lens: of the image and the mask on disk, turned, if it distorts.
     """
 
     name: str
@@ -44,6 +47,12 @@ class Frame:
     mask_inverted: bool = False
     orientation: int = 1
     mask_orientation: int = 1
+    lens: Lens | None = None
+
+    @property
+    def intrinsics_on_disk(self) -> Intrinsics:
+        """For the size of the image on disk, turned, without the distortion of its lens."""
+        return self.lens.intrinsics if self.lens else self.intrinsics
 
     def with_image(self, path: Path) -> Frame:
         """The frame with another image, which is stored upright."""

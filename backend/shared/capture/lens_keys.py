@@ -12,19 +12,30 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
 from ..cameras import Intrinsics
 from ..errors import BadCamera
+from ..lenses import Distortion
 
 if TYPE_CHECKING:
+    from ..lenses import Lens
+
     Values: TypeAlias = dict[str, Any]
     Size: TypeAlias = tuple[int, int]
 
-PINHOLE_MODELS = frozenset(
+PERSPECTIVE_MODELS = frozenset(
     {"PERSPECTIVE", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV", "FULL_OPENCV"}
 )
-DISTORTION_KEYS = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2")
-# Lens models of instant-ngp beyond the pinhole.
-OTHER_LENS_KEYS = ("is_fisheye", "ftheta_p0", "latlong", "equirectangular")
+FISHEYE_MODELS = frozenset(
+    {"OPENCV_FISHEYE", "RADIAL_FISHEYE", "SIMPLE_RADIAL_FISHEYE", "FISHEYE", "SIMPLE_FISHEYE"}
+)
+RADIAL_KEYS = ("k1", "k2", "k3", "k4", "k5", "k6")
+TANGENTIAL_KEYS = ("p1", "p2")
+# Lens models of instant-ngp that are not read.
+OTHER_LENS_KEYS = ("ftheta_p0", "latlong", "equirectangular")
+# An undistorted image that is so much larger, or smaller, than the one on disk is a wrong number.
+MAX_GROWTH = 16.0
 SHUTTER_KEYS = ("rolling_shutter", "transform_matrix_start", "transform_matrix_end")
 # Focal length in pixels, field of view in radians, in degrees; the first one present is used.
 FOCAL_KEYS_X = ("fl_x", "camera_angle_x", "x_fov")
@@ -73,9 +84,8 @@ def read_intrinsics(frame: Values, top: Values, name: str, size: Size) -> Intrin
         size: width and height of the image that the values refer to.
 
     Raises:
-        BadCamera: if the focal length is missing or impossible, or the camera is no pinhole.
+        BadCamera: if the focal length is missing or impossible.
     """
-    _check_pinhole(frame, top, name)
     width, height = size
     focal = _focal_lengths(frame, name, size) or _focal_lengths(top, name, size)
     if focal is None:
@@ -154,20 +164,21 @@ def _number(frame: Values, top: Values, key: str, name: str) -> float | None:
     return float(value)
 
 
-def _check_pinhole(frame: Values, top: Values, name: str) -> None:
-    """Raise if a camera is not a pinhole camera; no lens parameter is ignored.
+def read_distortion(frame: Values, top: Values, name: str) -> Distortion:
+    """The distortion of a frame's lens; no lens parameter is ignored.
 
     Raises:
-        BadCamera: with the parameters that are not supported.
+        BadCamera: if the lens or the shutter is of a kind that is not read.
     """
-    values = {**top, **frame}
-    model = str(values.get("camera_model") or "PINHOLE").upper()
+    values = {**top, **{key: value for key, value in frame.items() if value is not None}}
+    model = str(values.get("camera_model") or "PERSPECTIVE").upper()
+    is_fisheye = bool(values.get("is_fisheye")) or model in FISHEYE_MODELS
     other = [key for key in OTHER_LENS_KEYS if values.get(key)]
-    if model not in PINHOLE_MODELS or other:
+    if model not in PERSPECTIVE_MODELS | FISHEYE_MODELS or other:
         raise BadCamera(
-            f"View {name} was taken through another lens than a pinhole "
-            f"({', '.join(other) or model}).",
-            "Undistort the images first, for example with `colmap image_undistorter`.",
+            f"View {name} was taken through a lens that is not read ({', '.join(other) or model}).",
+            "Undistort the images first, for example with `colmap image_undistorter`; the folder "
+            "that it writes can be opened.",
         )
     shutter = [key for key in SHUTTER_KEYS if key in values and _any_nonzero(values[key])]
     if shutter:
@@ -175,13 +186,41 @@ def _check_pinhole(frame: Values, top: Values, name: str) -> None:
             f"View {name} has a rolling shutter ({', '.join(shutter)}).",
             "Use photographs, or video frames taken while the camera stood still.",
         )
-    found = {key: _number(frame, top, key, name) for key in DISTORTION_KEYS}
-    distortion = ", ".join(f"{key} = {value:g}" for key, value in found.items() if value)
-    if distortion:
+    radial = [_number(frame, top, key, name) or 0.0 for key in RADIAL_KEYS]
+    tangential = [_number(frame, top, key, name) or 0.0 for key in TANGENTIAL_KEYS]
+    unknown = [*radial[4:], *tangential] if is_fisheye else []
+    if any(unknown):
         raise BadCamera(
-            f"View {name} has lens distortion ({distortion}).",
-            "Undistort the images first, for example with `colmap image_undistorter`.",
+            f"View {name} has a fisheye lens with k5, k6, p1 or p2, which its model does not have.",
+            "Give k1 to k4 of OPENCV_FISHEYE, or another camera_model.",
         )
+    k1, k2, k3, k4, k5, k6 = radial
+    p1, p2 = tangential
+    return Distortion((k1, k2, k3, k4, k5, k6), (p1, p2), is_fisheye)
+
+
+def undistorted_intrinsics(lens: Lens, name: str) -> Intrinsics:
+    """The pinhole camera onto which the image of a lens is undistorted.
+
+    Raises:
+        BadCamera: if the distortion is that of no lens.
+    """
+    with np.errstate(all="ignore"):
+        size = lens.pinhole_size()
+        growth = float(size[0] * size[1]) / (lens.intrinsics.width * lens.intrinsics.height)
+    if min(size) < 1.0 or not 1.0 / MAX_GROWTH <= growth <= MAX_GROWTH:
+        values = zip(
+            (*RADIAL_KEYS, *TANGENTIAL_KEYS),
+            (*lens.distortion.radial, *lens.distortion.tangential),
+            strict=True,
+        )
+        listed = ", ".join(f"{key} = {value:g}" for key, value in values if value)
+        raise BadCamera(
+            f"View {name} has a distortion ({listed}) that no lens has: undistorted, its image "
+            f"would be {size[0]:.3g} x {size[1]:.3g} pixels.",
+            "Check the focal length and the distortion, or export the cameras again.",
+        )
+    return lens.pinhole()
 
 
 def _any_nonzero(value: Any) -> bool:

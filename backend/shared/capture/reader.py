@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..cameras import Intrinsics, check_camera_to_world
+from ..cameras import check_camera_to_world
 from ..errors import BadCapture, BadImage, TooFewViews
+from ..lenses import Lens
 from . import frame_files, lens_keys
 from .capture import ENVIRONMENT_NAME, TRANSFORMS_NAMES, BoundingSphere, Capture, Frame
 from .file_finder import FileFinder
@@ -71,20 +72,8 @@ def read_capture(path: Path) -> Capture:
         header.size(orientation.image)
         for header, orientation in zip(headers, orientations, strict=True)
     ]
-    intrinsics = _read_intrinsics(document, entries, sizes, warnings)
-    frames = tuple(
-        Frame(
-            name=entry.name,
-            image_path=entry.image,
-            mask_path=entry.mask.path if entry.mask else None,
-            mask_inverted=entry.mask is not None and entry.mask.inverted,
-            intrinsics=lens,
-            camera_to_world=check_camera_to_world(entry.values.get("transform_matrix"), entry.name),
-            orientation=orientation.image,
-            mask_orientation=orientation.mask,
-        )
-        for entry, lens, orientation in zip(entries, intrinsics, orientations, strict=True)
-    )
+    lenses = _read_lenses(document, entries, sizes, warnings)
+    frames = tuple(map(_frame, entries, lenses, orientations))
     environment, description = folder / ENVIRONMENT_NAME, read_capture_json(folder)
     for warning in warnings:
         LOGGER.warning("%s: %s", transforms, warning)
@@ -95,6 +84,23 @@ def read_capture(path: Path) -> Capture:
         environment=environment if environment.is_file() else None,
         lamps=read_lamps(description),
         warnings=tuple(warnings),
+    )
+
+
+def _frame(entry: _Entry, lens: Lens, orientation: Orientation) -> Frame:
+    """A frame, whose pinhole shows all of its image."""
+    distorts = not lens.distortion.is_none
+    pinhole = lens_keys.undistorted_intrinsics(lens, entry.name) if distorts else lens.intrinsics
+    return Frame(
+        name=entry.name,
+        image_path=entry.image,
+        mask_path=entry.mask.path if entry.mask else None,
+        mask_inverted=entry.mask is not None and entry.mask.inverted,
+        intrinsics=pinhole,
+        camera_to_world=check_camera_to_world(entry.values.get("transform_matrix"), entry.name),
+        orientation=orientation.image,
+        mask_orientation=orientation.mask,
+        lens=lens if distorts else None,
     )
 
 
@@ -208,17 +214,19 @@ def _warnings(document: Values) -> list[str]:
     return warnings
 
 
-def _read_intrinsics(
+def _read_lenses(
     document: Values, entries: list[_Entry], actual: list[Size], warnings: list[str]
-) -> list[Intrinsics]:
-    """The intrinsics of every frame for the size of its image; may append warnings."""
+) -> list[Lens]:
+    """The lens of every frame for the size of its image; may append warnings."""
     top = {key: value for key, value in document.items() if key != "frames"}
     lenses = []
     focal_warnings: dict[str, None] = {}
     for index, entry in enumerate(entries):
         shared = _per_frame_lists(top, index)
         size = lens_keys.stated_size(entry.values, shared, entry.name) or actual[index]
-        lenses.append(lens_keys.read_intrinsics(entry.values, shared, entry.name, size))
+        intrinsics = lens_keys.read_intrinsics(entry.values, shared, entry.name, size)
+        distortion = lens_keys.read_distortion(entry.values, shared, entry.name)
+        lenses.append(Lens(intrinsics, distortion))
         warning = lens_keys.focal_length_warning(entry.values, shared, entry.name, size)
         if warning:
             focal_warnings[warning] = None
@@ -237,26 +245,27 @@ def _per_frame_lists(top: Values, index: int) -> Values:
 
 def _at_actual_size(
     entries: list[_Entry],
-    lenses: list[Intrinsics],
+    lenses: list[Lens],
     actual: list[Size],
     warnings: list[str],
     *,
     may_scale: bool,
-) -> list[Intrinsics]:
-    """The intrinsics for the sizes on disk, if all images were resized in the same way.
+) -> list[Lens]:
+    """The lenses for the sizes on disk, if all images were resized in the same way.
 
     Raises:
         BadImage: if an image has another size than stated, and not all were resized.
     """
-    other = [i for i, lens in enumerate(lenses) if (lens.width, lens.height) != actual[i]]
+    sizes = [(lens.intrinsics.width, lens.intrinsics.height) for lens in lenses]
+    other = [index for index, size in enumerate(sizes) if size != actual[index]]
     if not other:
         return lenses
     width, height = actual[0]
-    stated = lenses[0]
+    stated = lenses[0].intrinsics
     all_resized = len(other) == len(entries) and len(set(actual)) == 1
     same_shape = abs(height - stated.height * width / stated.width) <= 1.0
     if not (may_scale and all_resized and same_shape):
-        lens, size = lenses[other[0]], actual[other[0]]
+        lens, size = lenses[other[0]].intrinsics, actual[other[0]]
         raise BadImage(
             f"The image of view {entries[other[0]].name} is {size[0]} x {size[1]} pixels, "
             f"stated are {lens.width} x {lens.height} ({len(other)} of {len(entries)} views).",

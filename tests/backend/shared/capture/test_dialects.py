@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All dialects of transforms.json are read; cameras that are no pinhole are errors."""
+"""All dialects of transforms.json are read; cameras that no pinhole can show are errors."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from backend.shared.cameras import Intrinsics
 from backend.shared.capture.frame_files import frame_names
 from backend.shared.capture.reader import read_capture
 from backend.shared.errors import BadCamera, BadImage
+from backend.shared.lenses import Distortion
 
 
 @pytest.fixture
@@ -205,9 +206,12 @@ BAD_LENSES = {
     "degrees for radians": ({"camera_angle_x": 40}, "camera_angle_x = 40"),
     "zero degrees": ({"x_fov": 0}, "x_fov = 0"),
     "no size": ({"fl_x": 50, "w": 0, "h": 30}, "0 x 30"),
-    "distortion": ({"fl_x": 50, "k1": 0.1, "p2": -0.02}, r"k1 = 0\.1, p2 = -0\.02"),
-    "fisheye": ({"fl_x": 50, "camera_model": "OPENCV_FISHEYE"}, "OPENCV_FISHEYE"),
-    "fisheye of instant-ngp": ({"fl_x": 50, "is_fisheye": True}, "is_fisheye"),
+    "distortion of no lens": ({"fl_x": 50, "k1": -1e6, "p2": -0.02}, r"k1 = -1e\+06, p2 = -0\.02"),
+    "distortion that overflows": ({"fl_x": 50, "k1": 1e300}, r"k1 = 1e\+300"),
+    "fisheye with p1": ({"fl_x": 50, "is_fisheye": True, "p1": 0.1}, "fisheye lens with"),
+    "equirectangular": ({"fl_x": 50, "camera_model": "EQUIRECTANGULAR"}, "EQUIRECTANGULAR"),
+    "equirectangular of instant-ngp": ({"fl_x": 50, "equirectangular": True}, "equirectangular"),
+    "f-theta": ({"fl_x": 50, "ftheta_p0": 0.1}, "ftheta_p0"),
     "rolling shutter": ({"fl_x": 50, "rolling_shutter": [0, 0, 0.01]}, "rolling shutter"),
 }
 
@@ -224,9 +228,38 @@ def test_bad_lens(tmp_path, values, message, at_top, put_capture):
 
 
 def test_distortion_of_zero_and_no_rolling_shutter(lens_of):
-    """Parameters of zero are accepted."""
+    """Parameters of zero are those of a pinhole."""
     top = {"fl_x": 50, "k1": 0, "k4": 0.0, "is_fisheye": False, "rolling_shutter": [0, 0, 0, 0]}
-    assert lens_of(top).fx == 50
+    assert lens_of(top) == Intrinsics(40, 30, 50, 50, 20, 15)
+
+
+def test_distortion(tmp_path, put_capture):
+    """The distortion of a frame overrides that of the file, and the view is its pinhole's."""
+    top = {"fl_x": 30, "fl_y": 31, "k1": -0.1, "k2": 0.01, "k3": 0.002, "p1": 1e-3, "p2": -2e-3}
+    frames = [{"file_path": "a.png"}, {"file_path": "b.png", "k1": 0.2, "k4": 0.01}]
+    first, second = read_capture(put_capture(tmp_path, top, frames)).frames
+    assert first.lens.distortion == Distortion((-0.1, 0.01, 0.002, 0, 0, 0), (1e-3, -2e-3))
+    assert second.lens.distortion == Distortion((0.2, 0.01, 0.002, 0.01, 0, 0), (1e-3, -2e-3))
+    assert first.lens.intrinsics == first.intrinsics_on_disk == Intrinsics(40, 30, 30, 31, 20, 15)
+    assert first.intrinsics == first.lens.pinhole()
+    assert first.intrinsics.width > 40 > second.intrinsics.width
+
+
+@pytest.mark.parametrize(
+    "top", [{"camera_model": "OPENCV_FISHEYE"}, {"is_fisheye": True}], ids=["model", "key"]
+)
+def test_fisheye(lens_of, top):
+    """A fisheye distorts also where its coefficients are zero."""
+    lens = lens_of({"fl_x": 20, "k1": 0.0, **top})
+    assert lens.width > 50
+
+
+def test_distortion_of_resized_images(tmp_path, put_capture):
+    """The coefficients of a lens do not depend on the size of the image."""
+    top = {"w": 400, "h": 300, "fl_x": 500, "k1": -0.2}
+    (frame,) = read_capture(put_capture(tmp_path, top, [{"file_path": "a.png"}])).frames
+    assert frame.lens.intrinsics == Intrinsics(40, 30, 50, 50, 20, 15)
+    assert frame.lens.distortion == Distortion((-0.2, 0, 0, 0, 0, 0))
 
 
 def test_photographs(shared):
