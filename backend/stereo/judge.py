@@ -33,8 +33,10 @@ FOLDS = 4
 # Chosen on tuning objects: fits from starts at .65 (mug) and .75 (airplane) are better than from
 # the hull, the one from a start at .948 (teapot) is worse.
 MAX_MEAN_RATIO = 0.9
-MAX_VIEW_RATIO = 1.5
-"""A single view in which the shape is this much worse refuses it: a torn rim shows in few views."""
+MAX_VIEW_RATIO = 1.6
+"""A single view in which the shape is this much worse refuses it: a torn rim shows in few views.
+
+Chosen on tuning objects: the plain cup, whose worst view has 1.53, gains 2.5 dB by its start."""
 
 LEAST_ERROR = 1e-5
 """Added to both errors of a ratio, so that a view that is explained well anyway hardly counts."""
