@@ -18,7 +18,8 @@ from ...backend.shared.terminal import say
 from ..scene import capture as capturing
 from ..scene import demo_asset as demo
 from ..scene import relight as relighting
-from ..scene.asset_import import AssetChoice, common_name, open_asset, open_empty, open_file
+from ..scene.asset_import import open_asset, open_empty, open_file
+from ..scene.asset_objects import AssetChoice
 from ..scene.import_views import is_capture, show_views
 from ..scene.lighting import EnvironmentLight
 from ..scene.render_settings import RenderSettings
@@ -46,19 +47,24 @@ def capture(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]
         framing=Framing(arguments.size, arguments.field_of_view, arguments.distance),
         render=RenderSettings(arguments.samples, arguments.seed, threads=arguments.threads),
         environment=environment,
-        relight=tuple(EnvironmentLight(source) for source in arguments.relight),
+        relight=tuple(EnvironmentLight(_absolute(source)) for source in arguments.relight),
         passes=arguments.passes,
         normalize=arguments.normalize,
         panorama_width=arguments.environment_size,
     )
-    choice = AssetChoice(arguments.asset, arguments.object, arguments.collection, arguments.up_axis)
-    objects = open_asset(choice)
-    source = {
-        "file": str(arguments.asset.absolute()),
-        "name": arguments.object or arguments.collection or common_name(objects, arguments.asset),
-        "objects": [shown.name for shown in objects],
-    }
-    return capturing.capture(objects, source, arguments.output, settings, progress)
+    choice = AssetChoice(
+        arguments.asset, arguments.object, arguments.collection, up_axis=arguments.up_axis
+    )
+    info = capturing.capture(open_asset(choice), arguments.output, settings, progress)
+    for warning in info["warnings"]:
+        say(f"Warning: {warning}")
+    return info
+
+
+def _absolute(environment: str) -> str:
+    """The absolute path of an environment light that is a file; its name if it is none."""
+    path = Path(environment)
+    return str(path.absolute()) if path.is_file() else environment
 
 
 def import_(arguments: argparse.Namespace, _progress: Progress) -> dict[str, Any]:

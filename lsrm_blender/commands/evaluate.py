@@ -17,7 +17,8 @@ from ...backend.shared.capture.capture import ENVIRONMENT_NAME, PASSES, Capture,
 from ...backend.shared.capture.reader import read_capture
 from ...backend.shared.errors import BackendDied, BadCapture
 from ...backend.shared.virtual_environments import ROOT, backend_command, child_variables
-from ..scene.asset_import import AssetChoice, open_asset
+from ..scene.asset_import import open_asset
+from ..scene.asset_objects import AssetChoice
 from ..scene.capture import REFERENCE_MESH
 from ..scene.lighting import EnvironmentLight, make_world
 from ..scene.passes import unlit, write_passes
@@ -75,7 +76,7 @@ def evaluate(
     """
     test = views / "test"
     capture = _truth(test, shading)
-    objects = open_asset(AssetChoice(mesh))
+    objects = open_asset(AssetChoice(mesh)).objects
     with tempfile.TemporaryDirectory(prefix="lsrm-evaluate-") as folder:
         renders = Path(folder)
         with working_scene("LSRM evaluate", objects) as scene:

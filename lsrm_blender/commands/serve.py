@@ -8,16 +8,18 @@ it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bpy
+from mathutils import Matrix
 
-from ...backend.shared.errors import BadAsset
 from ...backend.shared.rpc_server import Pipe, Server
 from ..jobs.mesh_check import check_mesh
 from ..scene import capture as capturing
-from ..scene.asset_import import AssetChoice, common_name, open_asset, open_empty
+from ..scene.asset_import import open_asset, open_empty
+from ..scene.asset_objects import AssetChoice
 from ..scene.lighting import EnvironmentLight
 from ..scene.render_settings import RenderSettings
 from ..scene.result_import import read_result, store_import
@@ -43,7 +45,8 @@ def capture(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
     Args:
         params: `asset` and `output`; `objects` limits the capture to these names; `source`
-            replaces the entry `source` of capture.json; `views`, `size`, `samples`, `seed`,
+            replaces entries of `source` in capture.json; `poses` has world matrices of objects by
+            name, as rows, that replace those of the file; `views`, `size`, `samples`, `seed`,
             `environment` as in the command `capture`.
         progress: of the job.
 
@@ -55,14 +58,13 @@ def capture(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """
     asset = Path(params["asset"])
     progress.report("open", 0.0, asset.name)
-    objects = open_asset(AssetChoice(asset))
-    if names := params.get("objects"):
-        objects = _select(objects, names)
-    source = params.get("source") or {
-        "file": str(asset.absolute()),
-        "name": common_name(objects, asset),
-        "objects": [shown.name for shown in objects],
-    }
+    opened = open_asset(AssetChoice(asset, names=tuple(params.get("objects") or ())))
+    poses = {name: Matrix(rows) for name, rows in params.get("poses", {}).items()}
+    opened = replace(
+        opened,
+        source={**opened.source, **(params.get("source") or {})},
+        poses={**opened.poses, **poses},
+    )
     progress.report("open", 1.0)
     settings = capturing.CaptureSettings(
         views=params.get("views", 16),
@@ -72,7 +74,7 @@ def capture(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
         ),
         environment=EnvironmentLight(params["environment"]) if params.get("environment") else None,
     )
-    return capturing.capture(objects, source, Path(params["output"]), settings, progress)
+    return capturing.capture(opened, Path(params["output"]), settings, progress)
 
 
 def prepare(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
@@ -95,18 +97,3 @@ def prepare(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
     store_import(read_result(folder), blend)
     progress.report("import", 1.0)
     return {"output": str(blend)}
-
-
-def _select(objects: list[bpy.types.Object], names: list[str]) -> list[bpy.types.Object]:
-    """The objects with the given names.
-
-    Raises:
-        BadAsset: if none of them can be captured.
-    """
-    found = [shown for shown in objects if shown.name in names]
-    if not found:
-        raise BadAsset(
-            f"Nothing of {', '.join(names)} appears in a render.",
-            "Choose objects with a surface that are not excluded from renders.",
-        )
-    return found

@@ -1,59 +1,70 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Opening 3D files of every kind, and choosing what to capture in them."""
+"""Opening 3D files of every kind."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
 
 from ...backend.shared.errors import BadAsset
-from .rendered_geometry import MESH_TYPES
+from . import far_coordinates, ply_files
+from .asset_objects import Asset, AssetChoice, choose
+from .external_files import missing_file_warnings, used_files
+from .vertex_colors import show_vertex_colors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    import numpy as np
 
 # Formats without an axis convention of their own, and the one that most writers follow.
 USUAL_UP_AXIS = {".obj": "Y", ".ply": "Z", ".stl": "Z"}
 SUFFIXES = (
     ".blend", ".glb", ".gltf", ".obj", ".fbx", ".ply", ".stl", ".usd", ".usda", ".usdc", ".usdz",
 )  # fmt: skip
+BINARY_FBX = b"Kaydara FBX Binary"
+OLDEST_FBX = 7100
+"""The oldest version that Blender's first importer of FBX reads."""
+
+EXTENSION = re.compile(r"\b(?:EXT|KHR|MSFT|ADOBE|FB)_\w+")
 
 
 @dataclass(frozen=True)
-class AssetChoice:
-    """The file to open, and the objects in it to capture.
+class OpenedFile:
+    """What is to be said about a file that was opened.
 
     Attributes:
-        path: of the file.
-        object_name: limits the choice to this object and its children.
-        collection_name: limits the choice to the objects of this collection.
-        up_axis: "Y", "Z" or "auto", for formats without a convention.
+        warnings: for the user.
+        moved_by: (x, y, z) that was subtracted from all vertices, in the axes of the file.
     """
 
-    path: Path
-    object_name: str | None = None
-    collection_name: str | None = None
-    up_axis: str = "auto"
+    warnings: tuple[str, ...] = ()
+    moved_by: tuple[float, float, float] | None = None
 
 
-def open_asset(choice: AssetChoice) -> list[bpy.types.Object]:
+def open_asset(choice: AssetChoice) -> Asset:
     """Replace the open file by an asset.
 
     Returns:
-        The objects to capture.
+        What to capture, with everything that is missing or left out.
 
     Raises:
         BadAsset: if the file is missing, of an unknown kind, broken, or has nothing to capture.
     """
-    open_file(choice.path, choice.up_axis)
-    return chosen_objects(bpy.context.scene, choice)
+    opened = open_file(choice.path, choice.up_axis)
+    asset = choose(bpy.context.scene, choice)
+    source = {**asset.source, "files": used_files(choice.path)}
+    if opened.moved_by is not None:
+        source["moved_by"] = [-shift for shift in opened.moved_by]
+    warnings = (*opened.warnings, *missing_file_warnings(choice.path), *asset.warnings)
+    return replace(asset, source=source, warnings=warnings)
 
 
-def open_file(path: Path, up_axis: str = "auto") -> None:
+def open_file(path: Path, up_axis: str = "auto") -> OpenedFile:
     """Replace the open file by a 3D file of any kind.
 
     Raises:
@@ -65,13 +76,22 @@ def open_file(path: Path, up_axis: str = "auto") -> None:
         known = " ".join(SUFFIXES)
         raise BadAsset(f"{path.name} is no 3D file that LSRM opens.", f"It opens {known}.")
     try:
-        _load(path, up_axis)
+        return _load(path, up_axis)
     except (RuntimeError, ValueError, KeyError, TypeError, OSError) as error:
         # Blender's importers are Python add-ons: a broken file may raise any of these.
-        reason = str(error).strip().splitlines()[-1:] or ["no reason given"]
-        raise BadAsset(
-            f"Blender cannot open {path.name}: {reason[0]}", "Check the file."
-        ) from error
+        reason = (str(error).strip().splitlines()[-1:] or ["no reason given"])[0]
+        raise BadAsset(f"Blender cannot open {path.name}: {reason}", _remedy(reason)) from error
+
+
+def _remedy(reason: str) -> str:
+    """What to do about a file that an importer refuses."""
+    extension = EXTENSION.search(reason)
+    if extension is None:
+        return "Check the file."
+    return (
+        f"Write it without {extension.group()}: export it uncompressed, or unpack it with "
+        "gltf-transform (https://gltf-transform.dev)."
+    )
 
 
 def open_empty() -> None:
@@ -80,118 +100,85 @@ def open_empty() -> None:
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True, load_ui=False)
 
 
-def _load(path: Path, up_axis: str) -> None:
+def _load(path: Path, up_axis: str) -> OpenedFile:
     suffix = path.suffix.lower()
     if suffix == ".blend":
         bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=False)
-        return
+        return OpenedFile()
     open_empty()
     up = USUAL_UP_AXIS.get(suffix, "Z") if up_axis == "auto" else up_axis
-    _importer(suffix, up)(filepath=str(path))
+    load = {".obj": _load_obj, ".ply": _load_ply, ".fbx": _load_fbx}.get(suffix, _load_other)
+    opened = load(path, up)
     for mesh in bpy.data.meshes:
-        _show_vertex_colors(mesh)
+        show_vertex_colors(mesh)
+    return opened
 
 
-def _importer(suffix: str, up_axis: str) -> Callable[..., set[str]]:
-    """Blender's operator for a kind of file, with its axes set."""
-    axes = {"forward_axis": "NEGATIVE_Z", "up_axis": "Y"}
+def _axes(up_axis: str) -> dict[str, str]:
+    """The arguments of an importer for a file whose +y or +z points up."""
     if up_axis == "Z":
-        axes = {"forward_axis": "Y", "up_axis": "Z"}
-    if suffix in (".glb", ".gltf"):
-        return bpy.ops.import_scene.gltf
-    if suffix == ".fbx":
-        return bpy.ops.import_scene.fbx
-    if suffix.startswith(".usd"):
-        return bpy.ops.wm.usd_import
-    operator = {
-        ".obj": bpy.ops.wm.obj_import,
-        ".ply": bpy.ops.wm.ply_import,
-        ".stl": bpy.ops.wm.stl_import,
-    }[suffix]
-    return lambda **options: operator(**options, **axes)
+        return {"forward_axis": "Y", "up_axis": "Z"}
+    return {"forward_axis": "NEGATIVE_Z", "up_axis": "Y"}
 
 
-def _show_vertex_colors(mesh: bpy.types.Mesh) -> None:
-    """Add a material that shows vertex colors: scans often have these alone."""
-    if any(mesh.materials) or not mesh.color_attributes:
-        return
-    material = bpy.data.materials.new("Vertex colors")
-    if material.node_tree is None:
-        material.use_nodes = True
-    nodes = material.node_tree.nodes
-    colors = nodes.new("ShaderNodeVertexColor")
-    colors.layer_name = mesh.color_attributes[0].name
-    shader = next(node for node in nodes if node.type == "BSDF_PRINCIPLED")
-    material.node_tree.links.new(colors.outputs["Color"], shader.inputs["Base Color"])
-    mesh.materials.clear()
-    mesh.materials.append(material)
+def _load_obj(path: Path, up_axis: str) -> OpenedFile:
+    offset = far_coordinates.obj_offset(path)
+    if offset is None:
+        bpy.ops.wm.obj_import(filepath=str(path), **_axes(up_axis))
+        return OpenedFile()
+    with tempfile.TemporaryDirectory(prefix="lsrm-asset-") as folder:
+        moved = far_coordinates.write_moved_obj(path, offset, Path(folder))
+        bpy.ops.wm.obj_import(filepath=str(moved), **_axes(up_axis))
+    return _moved(offset)
 
 
-def chosen_objects(scene: bpy.types.Scene, choice: AssetChoice) -> list[bpy.types.Object]:
-    """The objects of the open file that a choice names; all that render, if it names none.
+def _load_ply(path: Path, up_axis: str) -> OpenedFile:
+    header = ply_files.read_header(path)
+    with tempfile.TemporaryDirectory(prefix="lsrm-asset-") as folder:
+        prepared, offset = ply_files.prepare(path, header, Path(folder))
+        bpy.ops.wm.ply_import(filepath=str(prepared), **_axes(up_axis))
+    opened = OpenedFile() if offset is None else _moved(offset)
+    for mesh in bpy.data.meshes:
+        failures = ply_files.add_textures(path, header, mesh)
+        opened = replace(opened, warnings=(*opened.warnings, *failures))
+    return opened
+
+
+def _moved(offset: np.ndarray) -> OpenedFile:
+    x, y, z = offset.tolist()
+    shift = ", ".join(f"{-each:.9g}" for each in (x, y, z))
+    sentence = f"The asset lies far from the origin, so it was moved by ({shift})."
+    return OpenedFile((sentence,), (x, y, z))
+
+
+def _load_fbx(path: Path, _up_axis: str) -> OpenedFile:
+    """Load an FBX file by the importer that reads its kind.
 
     Raises:
-        BadAsset: if there are none.
+        BadAsset: if this Blender has none.
     """
-    if choice.object_name is not None:
-        objects = _with_children(choice.object_name)
-    elif choice.collection_name is not None:
-        objects = _collection_objects(choice.collection_name)
-    else:
-        objects = _rendered_objects(scene.view_layers[0].layer_collection)
-    objects = [shown for shown in objects if _can_show(shown)]
-    if not objects:
+    with path.open("rb") as file:
+        start = file.read(27)
+    version = int.from_bytes(start[23:27], "little")
+    if start.startswith(BINARY_FBX) and version >= OLDEST_FBX:
+        bpy.ops.import_scene.fbx(filepath=str(path))
+        return OpenedFile()
+    if "fbx_import" not in dir(bpy.ops.wm):
+        kind = f"of version {version}" if start.startswith(BINARY_FBX) else "stored as text"
         raise BadAsset(
-            f"{choice.path.name} holds nothing to capture.",
-            "Choose a file, object or collection with a visible surface.",
+            f"{path.name} is an FBX file {kind}, which this Blender does not read.",
+            "Export it as binary FBX 7.4, or use Blender 4.5 or newer.",
         )
-    return objects
+    bpy.ops.wm.fbx_import(filepath=str(path))
+    return OpenedFile()
 
 
-def _with_children(name: str) -> list[bpy.types.Object]:
-    parent = bpy.data.objects.get(name)
-    if parent is None:
-        names = ", ".join(sorted(bpy.data.objects.keys())[:20])
-        raise BadAsset(f"There is no object named {name!r}.", f"The file has: {names}.")
-    return [parent, *parent.children_recursive]
-
-
-def _collection_objects(name: str) -> list[bpy.types.Object]:
-    collection = bpy.data.collections.get(name)
-    if collection is None:
-        names = ", ".join(sorted(bpy.data.collections.keys())[:20])
-        raise BadAsset(f"There is no collection named {name!r}.", f"The file has: {names}.")
-    return list(collection.all_objects)
-
-
-def _rendered_objects(layer: bpy.types.LayerCollection) -> list[bpy.types.Object]:
-    """The objects of a layer collection and those below, less what is excluded from renders."""
-    if layer.exclude or layer.collection.hide_render:
-        return []
-    found = list(layer.collection.objects)
-    for child in layer.children:
-        found.extend(shown for shown in _rendered_objects(child) if shown not in found)
-    return found
-
-
-def _can_show(shown: bpy.types.Object) -> bool:
-    """Whether an object brings a surface into a render: its own, or that of a collection."""
-    instancer = shown.type == "EMPTY" and shown.instance_type == "COLLECTION"
-    return not shown.hide_render and (shown.type in MESH_TYPES or instancer)
-
-
-def common_name(objects: list[bpy.types.Object], path: Path) -> str:
-    """One name for all: that of their common root object, or that of the file."""
-    roots = set()
-    for shown in objects:
-        root = shown
-        while root.parent is not None:
-            root = root.parent
-        roots.add(root.name)
-    return roots.pop() if len(roots) == 1 else path.stem
-
-
-def lights(scene: bpy.types.Scene) -> list[bpy.types.Object]:
-    """The lamps that a render of the scene uses."""
-    found = _rendered_objects(scene.view_layers[0].layer_collection)
-    return [lamp for lamp in found if lamp.type == "LIGHT" and not lamp.hide_render]
+def _load_other(path: Path, up_axis: str) -> OpenedFile:
+    suffix = path.suffix.lower()
+    if suffix in (".glb", ".gltf"):
+        bpy.ops.import_scene.gltf(filepath=str(path))
+    elif suffix == ".stl":
+        bpy.ops.wm.stl_import(filepath=str(path), **_axes(up_axis))
+    else:
+        bpy.ops.wm.usd_import(filepath=str(path))
+    return OpenedFile()

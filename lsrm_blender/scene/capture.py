@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -16,12 +16,14 @@ from ...backend.shared.capture.capture import (
     WORLD_NAME,
     BoundingSphere,
     Frame,
-    relit_folder,
+    environment_names,
 )
 from ...backend.shared.capture.json_files import write_capture_json
 from ...backend.shared.capture.writer import write_transforms
 from . import lighting, passes, scene_cameras
-from .asset_import import lights
+from .asset_objects import lights
+from .exposure import Brightness, display_gain
+from .external_files import missing_images
 from .output_folder import MarkedFolder
 from .pixels import (
     over,
@@ -32,15 +34,16 @@ from .pixels import (
     write_png,
 )
 from .render_settings import RenderSettings, use_cycles, use_true_colors
+from .rendered_extent import border_is_covered, fills_too_little, rendered_points
 from .rendered_geometry import Geometry, bounding_sphere, rendered_geometry, write_ply
 from .scene_cameras import Framing, Viewpoint, point_camera
 from .scene_state import working_scene
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from ...backend.shared.progress import Progress
+    from .asset_objects import Asset
 
 REFERENCE_MESH = "reference_mesh.ply"
 
@@ -60,6 +63,7 @@ class CaptureSettings:
         normalize: whether to write coordinates in which the bounding sphere has radius 0.5 and
             its center at the origin.
         panorama_width: of environment.hdr, in pixels.
+        check_framing: whether views that show the object badly are rendered again.
     """
 
     views: int = 16
@@ -71,6 +75,7 @@ class CaptureSettings:
     passes: bool = False
     normalize: bool = False
     panorama_width: int = 1024
+    check_framing: bool = True
 
 
 @dataclass(frozen=True)
@@ -79,33 +84,44 @@ class Studio:
 
     Attributes:
         scene: the working scene with the user's objects.
-        lamps: the copies of the user's lamps in it.
+        lamps: the copies of the user's lamps in it, and of other objects that light it.
         geometry: the surface that a render shows.
-        sphere: the bounding sphere of the geometry.
+        extent: points [n, 3] that views must show.
+        sphere: the bounding sphere of the extent.
         panorama: the light, [height, width, 3].
         normalization: from the scene's coordinates to those written.
+        gain: the factor on all light, that of views and of their environment.
+        brightness: of the input views.
+        warnings: for the user.
     """
 
     scene: bpy.types.Scene
     lamps: list[bpy.types.Object]
     geometry: Geometry
+    extent: np.ndarray
     sphere: BoundingSphere
     panorama: np.ndarray
     normalization: cameras.Normalization
+    gain: float = 1.0
+    brightness: Brightness = field(default_factory=Brightness)
+    warnings: list[str] = field(default_factory=list)
+
+
+class _BadFraming(Exception):
+    """A view that shows too much or too little of the object."""
 
 
 def capture(
-    objects: Sequence[bpy.types.Object],
-    source: dict[str, Any],
+    asset: Asset,
     output: Path,
     settings: CaptureSettings,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Capture objects of the open file into a folder; the file is not changed.
+    """Capture an asset of the open file into a folder; the file is not changed.
 
     Args:
-        objects: to render; others are neither seen nor cast shadows.
-        source: the entry of capture.json about the asset.
+        asset: its objects are rendered; others are neither seen nor cast shadows, but those that
+            light it.
         output: the capture folder; an existing one is replaced at the end.
         settings: how the capture is made.
         progress: receives every view; checked before every view.
@@ -114,50 +130,87 @@ def capture(
         The content of capture.json.
 
     Raises:
-        BadAsset: if the objects show no surface, or an environment light is unknown.
+        BadAsset: if the objects show nothing, or an environment light is unknown.
         OutputNotWritable, DiskFull: if the folder cannot be written.
         Cancelled: if the user stopped it.
     """
     original = bpy.context.scene
     remove_abandoned_renders()
     with MarkedFolder(output, "transforms.json") as folder:
-        with working_scene("LSRM capture", objects) as scene:
+        with working_scene("LSRM capture", asset.objects, asset.poses) as scene:
             progress.report("capture", 0.0, "measuring the object")
-            studio = _set_up(scene, original, settings)
-            info = {"source": source, **_description(studio, original, settings)}
-            _render_views(studio, settings, folder, progress)
+            studio = _set_up(scene, original, asset, settings)
+            studio = _render_views(studio, settings, folder, progress)
+            info = {"source": asset.source, **_description(studio, original, settings)}
+            if settings.test_views and settings.relight:
+                sources = [environment.source for environment in settings.relight]
+                info["relit"] = dict(zip(_relit_names(settings), sources, strict=True))
+            info["warnings"] = [*asset.warnings, *studio.warnings, *studio.brightness.warnings()]
         write_capture_json(folder, info)
     progress.report("capture", 1.0, f"{settings.views} views in {output}")
     return info
 
 
-def _set_up(scene: bpy.types.Scene, original: bpy.types.Scene, settings: CaptureSettings) -> Studio:
+def _set_up(
+    scene: bpy.types.Scene, original: bpy.types.Scene, asset: Asset, settings: CaptureSettings
+) -> Studio:
     """Measure the objects of the working scene, light them, and add a camera."""
     scene_cameras.add_camera(scene)
     geometry = rendered_geometry(scene)
     sphere = bounding_sphere(geometry.vertices)
     use_cycles(scene, settings.render)
     use_true_colors(scene)
-    scene.camera.data.clip_start = 1e-3 * sphere.radius
-    world, lamps = _light(original, settings)
+    world, lamps = _light(original, asset, settings)
+    warnings = []
+    if world is not None and (clear := lighting.without_fog(world)) != world:
+        warnings.append(f"The fog of the world {world.name} is left out of the views.")
+        world = clear
     scene.world = world
-    return Studio(
+    gain = 1.0 if settings.environment is not None else display_gain(original)
+    studio = Studio(
         scene=scene,
         lamps=lighting.add_lamps(scene, lamps),
         geometry=geometry,
+        extent=geometry.vertices,
         sphere=sphere,
-        panorama=lighting.panorama(world, lamps, sphere.center, settings.panorama_width),
+        panorama=np.empty((0, 0, 3)),
+        normalization=cameras.Normalization((0.0, 0.0, 0.0), 1.0),
+        gain=gain,
+        warnings=warnings,
+    )
+    return _centered(studio, geometry.vertices, settings)
+
+
+def _centered(studio: Studio, extent: np.ndarray, settings: CaptureSettings) -> Studio:
+    """A studio whose views show points [n, 3], with the light that reaches their center."""
+    sphere = bounding_sphere(extent)
+    scene = studio.scene
+    scene.camera.data.clip_start = 1e-3 * sphere.radius
+    panorama = lighting.panorama(scene.world, studio.lamps, sphere.center, settings.panorama_width)
+    return replace(
+        studio,
+        extent=extent,
+        sphere=sphere,
+        panorama=_brightened(panorama, studio.gain),
         normalization=_normalization(sphere, settings),
+        brightness=Brightness(),
     )
 
 
+def _brightened(linear: np.ndarray, gain: float) -> np.ndarray:
+    """Linear light [height, width, 3 | 4] times a gain; its alpha stays."""
+    if gain == 1.0:
+        return linear
+    return np.concatenate([linear[..., :3] * np.float32(gain), linear[..., 3:]], axis=-1)
+
+
 def _light(
-    original: bpy.types.Scene, settings: CaptureSettings
+    original: bpy.types.Scene, asset: Asset, settings: CaptureSettings
 ) -> tuple[bpy.types.World | None, list[bpy.types.Object]]:
-    """The world and the lamps that light the capture."""
+    """The world, and the lamps and other objects, that light the capture."""
     if settings.environment is not None:
         return lighting.make_world(settings.environment), []
-    lamps = lights(original)
+    lamps = lights(original, asset.objects)
     if original.world is None and not lamps:
         return lighting.uniform_world(), []
     return original.world, lamps
@@ -171,42 +224,86 @@ def _normalization(sphere: BoundingSphere, settings: CaptureSettings) -> cameras
 
 def _render_views(
     studio: Studio, settings: CaptureSettings, folder: Path, progress: Progress
-) -> None:
-    """Render and store all views of a capture."""
+) -> Studio:
+    """Render and store all views of a capture; returns the studio that they were made in.
+
+    The input views are checked. If they show the object badly, what renders show is measured, and
+    they are rendered again.
+    """
+    directions = scene_cameras.even_directions(settings.views)
+    try:
+        frames = _input_views(studio, directions, settings, folder, progress)
+    except _BadFraming:
+        progress.report("capture", 0.0, "measuring the pictures")
+        points = rendered_points(studio.scene, studio.sphere)
+        if points is not None:
+            studio = _centered(studio, points, settings)
+        check = replace(settings, check_framing=False)
+        frames = _input_views(studio, directions, check, folder, progress)
+    _write_light(studio, settings, folder)
+    write_transforms(folder / "transforms.json", frames)
+    if settings.test_views:
+        held_out = scene_cameras.farthest_directions(directions, settings.test_views)
+        views = scene_cameras.viewpoints(held_out, studio.extent, studio.sphere, settings.framing)
+        _render_test_views(studio, views, settings, folder / "test", progress)
+    return studio
+
+
+def _write_light(studio: Studio, settings: CaptureSettings, folder: Path) -> None:
+    """Store the environment light, with and without lamps."""
     radiance_hdr.write_hdr(folder / ENVIRONMENT_NAME, studio.panorama)
     if studio.lamps:
         scene, center, width = studio.scene, studio.sphere.center, settings.panorama_width
         world = lighting.panorama(scene.world, [], center, width)
-        radiance_hdr.write_hdr(folder / WORLD_NAME, world)
-    directions = scene_cameras.even_directions(settings.views)
-    aim = studio.geometry.vertices, studio.sphere, settings.framing
-    frames = []
+        radiance_hdr.write_hdr(folder / WORLD_NAME, _brightened(world, studio.gain))
+
+
+def _input_views(
+    studio: Studio,
+    directions: np.ndarray,
+    settings: CaptureSettings,
+    folder: Path,
+    progress: Progress,
+) -> list[Frame]:
+    """Render and store the input views.
+
+    Raises:
+        _BadFraming: if one of them shows the object badly, and the settings let it be mended.
+    """
+    aim = studio.extent, studio.sphere, settings.framing
+    frames, cut = [], 0
     for index, view in enumerate(scene_cameras.viewpoints(directions, *aim)):
         progress.report("capture", index / settings.views, f"view {index + 1}/{settings.views}")
-        frames.append(_input_view(studio, view, settings.render.seed + index, folder))
-    write_transforms(folder / "transforms.json", frames)
-    if settings.test_views:
-        held_out = scene_cameras.farthest_directions(directions, settings.test_views)
-        views = scene_cameras.viewpoints(held_out, *aim)
-        _render_test_views(studio, views, settings, folder / "test", progress)
+        rendered = _render_view(studio, view, settings.render.seed + index)
+        covered = border_is_covered(rendered[..., 3])
+        if settings.check_framing and settings.framing.distance is None:
+            first = index == 0 and fills_too_little(rendered[..., 3], view, studio.extent)
+            if covered or first:
+                raise _BadFraming
+        cut += covered
+        frames.append(_store_input_view(studio, view, rendered, folder))
+    if cut:
+        studio.warnings.append(f"The object is cut at the border of {cut} of {len(frames)} views.")
+    return frames
 
 
-def _input_view(studio: Studio, view: Viewpoint, seed: int, folder: Path) -> Frame:
-    """Render and store one view over its background, and its mask."""
-    rendered = _render_view(studio.scene, view, seed)
+def _store_input_view(studio: Studio, view: Viewpoint, rendered: np.ndarray, folder: Path) -> Frame:
+    """Store one view over its background, and its mask."""
     _, directions = cameras.pixel_rays(view.intrinsics, view.camera_to_world)
     background = radiance_hdr.sample_panorama(studio.panorama, directions)
     frame = _frame(studio, view, folder)
-    write_png(frame.image_path, to_srgb(over(rendered, background)))
+    shown = to_srgb(over(rendered, background))
+    studio.brightness.add(shown, rendered[..., 3])
+    write_png(frame.image_path, shown)
     write_png(folder / "masks" / f"{view.name}.png", np.clip(rendered[..., 3:], 0.0, 1.0))
     return frame
 
 
-def _render_view(scene: bpy.types.Scene, view: Viewpoint, seed: int) -> np.ndarray:
+def _render_view(studio: Studio, view: Viewpoint, seed: int) -> np.ndarray:
     """Render one view: linear, premultiplied [height, width, 4]."""
-    point_camera(scene, view)
-    scene.cycles.seed = seed
-    return render_pixels(scene)
+    point_camera(studio.scene, view)
+    studio.scene.cycles.seed = seed
+    return _brightened(render_pixels(studio.scene), studio.gain)
 
 
 def _frame(studio: Studio, view: Viewpoint, folder: Path) -> Frame:
@@ -232,7 +329,7 @@ def _render_test_views(
     frames = []
     for index, view in enumerate(views):
         progress.report("test views", index / len(views), f"test view {index + 1}/{len(views)}")
-        rendered = _render_view(studio.scene, view, seed + index)
+        rendered = _render_view(studio, view, seed + index)
         frames.append(_frame(studio, view, folder))
         write_png(frames[-1].image_path, srgb_with_alpha(rendered))
         write_png(folder / "masks" / f"{view.name}.png", np.clip(rendered[..., 3:], 0.0, 1.0))
@@ -241,10 +338,16 @@ def _render_test_views(
         studio.normalization.apply(studio.geometry.vertices), studio.geometry.triangles
     )
     write_ply(folder / REFERENCE_MESH, truth)
-    for environment in settings.relight:
-        _relight(studio, views, environment, relit_folder(folder, environment.source), progress)
+    for environment, name in zip(settings.relight, _relit_names(settings), strict=True):
+        _relight(studio, views, environment, folder / name, progress)
     if settings.passes:
         passes.write_passes(studio.scene, views, folder, progress)
+
+
+def _relit_names(settings: CaptureSettings) -> list[str]:
+    """The folders of the test views under other lights."""
+    sources = [environment.source for environment in settings.relight]
+    return [f"relit_{name}" for name in environment_names(sources)]
 
 
 def _relight(
@@ -257,13 +360,12 @@ def _relight(
     """Render and store the test views under another environment light alone."""
     before = studio.scene.world
     studio.scene.world = lighting.make_world(environment)
+    studio = replace(studio, gain=1.0)  # it is the scene's light that the gain belongs to
     for lamp in studio.lamps:
         lamp.hide_render = True
     for index, view in enumerate(views):
         progress.report("relit views", index / len(views), f"{environment.name}, view {index + 1}")
-        write_png(
-            folder / f"{view.name}.png", srgb_with_alpha(_render_view(studio.scene, view, index))
-        )
+        write_png(folder / f"{view.name}.png", srgb_with_alpha(_render_view(studio, view, index)))
     for lamp in studio.lamps:
         lamp.hide_render = False
     studio.scene.world = before
@@ -288,6 +390,7 @@ def _description(
         "samples": settings.render.samples,
         "denoised": studio.scene.cycles.use_denoising,
         "field_of_view": settings.framing.field_of_view,
+        "gain": studio.gain,
         "lighting": _lighting_description(studio, original, settings),
         "versions": {"blender": bpy.app.version_string},
         "missing_images": missing_images(),
@@ -302,14 +405,7 @@ def _lighting_description(
     if original.world is None and not studio.lamps:
         return {"kind": "neutral"}
     world = original.world.name if original.world else None
-    lamps = [lighting.describe_lamp(lamp, studio.normalization) for lamp in studio.lamps]
-    return {"kind": "scene", "world": world, "lamps": lamps}
-
-
-def missing_images() -> list[str]:
-    """Textures whose files are missing; Blender renders them pink."""
-    return [
-        image.filepath
-        for image in bpy.data.images
-        if image.source == "FILE" and image.users and not image.packed_file and 0 in image.size
+    lamps = [
+        lighting.describe_lamp(lamp, studio.normalization, studio.gain) for lamp in studio.lamps
     ]
+    return {"kind": "scene", "world": world, "lamps": lamps}

@@ -155,8 +155,27 @@ def _rotate_texture(tree: bpy.types.NodeTree, texture: bpy.types.Node, degrees: 
     tree.links.new(mapping.outputs["Vector"], vector)
 
 
+def without_fog(world: bpy.types.World) -> bpy.types.World:
+    """A world whose volume does not fill the scene: a copy if it has one, else the world itself."""
+    output = _volume_output(world)
+    if output is None:
+        return world
+    copy = world.copy()
+    output = _volume_output(copy)
+    copy.node_tree.links.remove(output.inputs["Volume"].links[0])
+    return copy
+
+
+def _volume_output(world: bpy.types.World) -> bpy.types.Node | None:
+    """The output node of a world that has a volume."""
+    if world.node_tree is None or not world.use_nodes:
+        return None
+    output = world.node_tree.get_output_node("CYCLES")
+    return output if output is not None and output.inputs["Volume"].is_linked else None
+
+
 def add_lamps(scene: bpy.types.Scene, lamps: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
-    """Copies of lamps in a working scene; they light it, and no camera sees them."""
+    """Copies of lamps, or of other objects, in a working scene; no camera sees them."""
     copies = []
     for lamp in lamps:
         copy = lamp.copy()
@@ -166,11 +185,20 @@ def add_lamps(scene: bpy.types.Scene, lamps: Iterable[bpy.types.Object]) -> list
     return copies
 
 
-def describe_lamp(lamp: bpy.types.Object, normalization: Normalization) -> dict[str, Any]:
+def describe_lamp(
+    lamp: bpy.types.Object, normalization: Normalization, gain: float = 1.0
+) -> dict[str, Any]:
     """A lamp as capture.json has it, in the world of the views.
 
-    Lamps that `Lamp` cannot express (nodes, a narrow spread) are named only.
+    Lamps that `Lamp` cannot express (nodes, a narrow spread, objects that glow) are named only.
+
+    Args:
+        lamp: in the scene.
+        normalization: from the scene to the world of the views.
+        gain: on all light of the views.
     """
+    if lamp.type != "LIGHT":
+        return {"name": lamp.name}
     data = lamp.data
     spread = getattr(data, "spread", math.pi)
     if data.use_nodes or spread < math.pi - 1e-3 or not getattr(data, "normalize", True):
@@ -178,7 +206,7 @@ def describe_lamp(lamp: bpy.types.Object, normalization: Normalization) -> dict[
     matrix = lamp.matrix_world
     # Lengths are scaled: what arrives stays the same if power grows with their square.
     scale = 1.0 if data.type == "SUN" else normalization.scale
-    factor = scale**2 * data.energy * 2.0 ** getattr(data, "exposure", 0.0)
+    factor = gain * scale**2 * data.energy * 2.0 ** getattr(data, "exposure", 0.0)
     tint = data.temperature_color if getattr(data, "use_temperature", False) else (1.0, 1.0, 1.0)
     red, green, blue = (factor * c * t for c, t in zip(data.color, tint, strict=True))
     spot = data.type == "SPOT"

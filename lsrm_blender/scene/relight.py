@@ -13,6 +13,7 @@ import bpy
 import numpy as np
 
 from ...backend.shared import cameras
+from ...backend.shared.capture.capture import environment_names
 from ...backend.shared.capture.json_files import read_capture_json
 from ...backend.shared.capture.reader import read_capture
 from ...backend.shared.errors import BadCapture
@@ -205,16 +206,17 @@ def _render_all(
     use_cycles(scene, settings.render)
     written: list[Path] = []
     targets: list[Viewpoint | None] = [*views] if views else [None]
-    for index, environment in enumerate(settings.environments):
+    names = environment_names([each.source for each in settings.environments])
+    for index, (environment, light) in enumerate(zip(settings.environments, names, strict=True)):
         scene.world = make_world(environment)
         for view in targets:
             done = (index + len(written) / len(targets)) / len(settings.environments)
             progress.report("relight", min(done, 1.0), environment.name)
             if view is not None:
                 point_camera(scene, view)
-            name = environment.name
+            name = light
             if settings.frames > 0 and view is not None:
-                name = f"{environment.name}/{view.name}"
+                name = f"{light}/{view.name}"
             written.append(output / f"{name}.png")
             _store(written[-1], render_pixels(scene), transparent=settings.render.transparent)
     return written

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MESH_TYPES = frozenset({"MESH", "CURVE", "SURFACE", "META", "FONT"})
+POINT_TYPES = frozenset({"CURVES", "POINTCLOUD", "VOLUME"})
+"""Types without triangles: hair, point clouds and volumes."""
+
+SHOWN_TYPES = MESH_TYPES | POINT_TYPES
 SPHERE_TOLERANCE = 1e-9
 
 
@@ -30,7 +34,8 @@ class Geometry:
     """Triangles in world coordinates.
 
     Attributes:
-        vertices: [n, 3] float64.
+        vertices: [n, 3] float64; with those that no triangle has: points of hair, of point clouds,
+            and of the boxes around volumes.
         triangles: [m, 3] int64, indices of vertices, counter-clockwise seen from outside.
     """
 
@@ -65,16 +70,44 @@ def _mesh_geometry(mesh: bpy.types.Mesh) -> Geometry:
     )
 
 
+def _points(shown: bpy.types.Object) -> Geometry:
+    """The points of hair or of a point cloud, or the corners of a volume, in its coordinates."""
+    data = shown.data
+    if shown.type == "VOLUME":
+        points = np.array([corner[:] for corner in shown.bound_box], np.float64)
+    else:
+        points = _attribute(data, "position", 3)
+        radii = _attribute(data, "radius", 1)
+        if len(points) == len(radii):
+            axes = np.concatenate([np.eye(3), -np.eye(3)])
+            points = (points[:, None] + radii[:, None] * axes).reshape(-1, 3)
+    return Geometry(points, np.empty((0, 3), np.int64))
+
+
+def _attribute(data: bpy.types.ID, name: str, size: int) -> np.ndarray:
+    """An attribute of points, [n, size]; empty if they have none."""
+    attribute = data.attributes.get(name)
+    if attribute is None:
+        return np.empty((0, size))
+    values = np.empty(len(attribute.data) * size, np.float32)
+    attribute.data.foreach_get("vector" if size == 3 else "value", values)
+    return values.reshape(-1, size).astype(np.float64)
+
+
 def _instances_of(depsgraph: bpy.types.Depsgraph) -> list[Geometry]:
     """Every visible instance of every surface, in world coordinates."""
     parts = []
     for instance in depsgraph.object_instances:
         shown = instance.object
-        if not instance.show_self or shown.type not in MESH_TYPES:
+        if not instance.show_self or shown.type not in SHOWN_TYPES:
+            continue
+        matrix = np.array(instance.matrix_world)
+        if shown.type in POINT_TYPES:
+            parts.append(_points(shown).transformed(matrix))
             continue
         mesh = shown.to_mesh()
         if mesh is not None and len(mesh.polygons) > 0:
-            parts.append(_mesh_geometry(mesh).transformed(np.array(instance.matrix_world)))
+            parts.append(_mesh_geometry(mesh).transformed(matrix))
         shown.to_mesh_clear()
     return parts
 
@@ -93,7 +126,7 @@ def _collector(parts: list[Geometry]) -> type[bpy.types.RenderEngine]:
 
 
 def rendered_geometry(scene: bpy.types.Scene) -> Geometry:
-    """The surface that a render of a working scene shows, with modifiers and instances.
+    """What a render of a working scene shows, with modifiers and instances.
 
     Raises:
         BadAsset: if there is none.
@@ -108,7 +141,7 @@ def rendered_geometry(scene: bpy.types.Scene) -> Geometry:
     finally:
         bpy.utils.unregister_class(engine)
     geometry = joined(parts)
-    if len(geometry.triangles) == 0:
+    if len(geometry.vertices) == 0:
         raise BadAsset(
             "The asset shows no surface in a render.",
             "Choose an object with faces, and make it visible in renders.",

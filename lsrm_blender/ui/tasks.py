@@ -19,7 +19,7 @@ from .. import preferences
 from ..jobs.checkpoints import checkpoint_params
 from ..jobs.mesh_check import check_mesh
 from ..jobs.session import Step, Task
-from ..scene.asset_import import common_name
+from ..scene.asset_objects import common_name, moved_by_physics
 from ..scene.import_views import show_views
 from ..scene.result_import import append_result, import_result, read_result
 from .addon_preferences import INSTALL
@@ -272,14 +272,25 @@ def _remove_prepared(blend: Path) -> None:
 
 def _capture_params(settings: LSRM_PG_settings, target: Target) -> dict[str, Any]:
     """The parameters of `capture`."""
-    source = {"file": bpy.data.filepath, "name": target.name, "objects": list(target.names)}
     return {
         "objects": list(target.names),
-        "source": source,
+        "source": {"file": bpy.data.filepath, "name": target.name},
+        "poses": _simulated_poses(target),
         "views": settings.view_count,
         "size": settings.view_size,
         "samples": settings.samples,
         "environment": bpy.path.abspath(settings.capture_environment),
+    }
+
+
+def _simulated_poses(target: Target) -> dict[str, list[list[float]]]:
+    """World matrices of rigid bodies as the artist sees them: a copy of the file has not them."""
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    objects = [bpy.data.objects.get(name) for name in target.names]
+    moved = [shown for shown in objects if shown is not None and moved_by_physics(shown)]
+    return {
+        shown.name: [list(row) for row in shown.evaluated_get(depsgraph).matrix_world]
+        for shown in moved
     }
 
 
@@ -305,10 +316,7 @@ def _reconstruct_params(
 
 
 def _with_warnings(sentence: str, answer: dict[str, Any]) -> str:
-    warnings = answer.get("warnings") or []
-    if missing := answer.get("missing_images"):
-        warnings = [*warnings, f"Missing textures were rendered pink: {', '.join(missing)}"]
-    return "\n".join([sentence, *warnings])
+    return "\n".join([sentence, *(answer.get("warnings") or [])])
 
 
 @contextmanager

@@ -4,11 +4,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .json_files import read_capture_json
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..cameras import Floats, Intrinsics
     from ..lenses import Lens
     from .lamps import Lamp
@@ -17,6 +22,9 @@ TRANSFORMS_NAMES = ("transforms.json", "transforms_train.json", "transforms_inpu
 ENVIRONMENT_NAME = "environment.hdr"
 WORLD_NAME = "world.hdr"
 """The environment without the lamps, where there are lamps; they stand in capture.json."""
+
+LONGEST_NAME = 100
+"""Of an environment light, in bytes of UTF-8: it names folders and files."""
 
 PASSES = ("base_color", "roughness", "metallic", "normal")
 """Materials and normals of the test views: folders with a 16-bit PNG for each view."""
@@ -106,7 +114,43 @@ class Capture:
 
 def environment_name(source: str) -> str:
     """The file or name of an environment light, shortened so that it can name a folder."""
-    return "".join(letter if letter.isalnum() else "_" for letter in Path(source).stem)
+    name = "".join(letter if letter.isalnum() else "_" for letter in Path(source).stem)
+    if len(name.encode()) <= LONGEST_NAME:
+        return name
+    return f"{name[: LONGEST_NAME // 4]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def environment_names(sources: Sequence[str]) -> list[str]:
+    """Names of environment lights that differ, in any case, where the sources differ.
+
+    Equal ones get the folders of their files in front if these differ, else a number behind.
+    """
+    groups: dict[str, list[str]] = {}
+    for source in dict.fromkeys(sources):
+        groups.setdefault(environment_name(source).casefold(), []).append(source)
+    names: dict[str, str] = {}
+    for group in groups.values():
+        short = [environment_name(source) for source in group]
+        folders = [environment_name(Path(source).parent.name) for source in group]
+        differ = len({folder.casefold() for folder in folders}) == len(group)
+        if len(group) > 1 and differ and all(folders):
+            short = [f"{folder}_{name}" for folder, name in zip(folders, short, strict=True)]
+        names |= dict(zip(group, short, strict=True))
+    return [_numbered(names)[source] for source in sources]
+
+
+def _numbered(names: dict[str, str]) -> dict[str, str]:
+    """Names with a number behind those that an earlier one has, in any case."""
+    used: set[str] = set()
+    numbered = {}
+    for source, name in names.items():
+        unique, number = name, 1
+        while unique.casefold() in used:
+            number += 1
+            unique = f"{name}_{number}"
+        used.add(unique.casefold())
+        numbered[source] = unique
+    return numbered
 
 
 def relit_folder(test: Path, source: str) -> Path:
@@ -116,4 +160,9 @@ def relit_folder(test: Path, source: str) -> Path:
         test: the folder of the test views.
         source: the file or name of the environment light.
     """
+    names = read_capture_json(test.parent).get("relit", {})
+    if isinstance(names, dict):
+        for name, other in names.items():
+            if source == other or Path(source).absolute() == Path(str(other)).absolute():
+                return test / name
     return test / f"relit_{environment_name(source)}"

@@ -27,6 +27,12 @@ def read_capture_json(folder: Path) -> dict[str, Any]:
     return read_object(path) if path.is_file() else {}
 
 
+def capture_warnings(info: dict[str, Any]) -> list[str]:
+    """The warnings that the capture left in the contents of capture.json."""
+    warnings = info.get("warnings", [])
+    return [str(text) for text in warnings] if isinstance(warnings, list) else []
+
+
 def write_capture_json(folder: Path, info: dict[str, Any]) -> None:
     """Write capture.json: source, bounding_sphere, seed, engine, versions and similar.
 

@@ -17,7 +17,7 @@ from . import frame_files, lens_keys
 from .capture import ENVIRONMENT_NAME, TRANSFORMS_NAMES, BoundingSphere, Capture, Frame
 from .file_finder import FileFinder
 from .image_header import FORMATS, LINEAR_FORMATS, read_image_header
-from .json_files import CAPTURE_JSON, read_capture_json, read_object
+from .json_files import CAPTURE_JSON, capture_warnings, read_capture_json, read_object
 from .lamps import read_lamps
 from .mask_files import MaskFile, find_masks
 from .orientation import Orientation, choose_orientation, orientation_warnings
@@ -75,6 +75,7 @@ def read_capture(path: Path) -> Capture:
     lenses = _read_lenses(document, entries, sizes, warnings)
     frames = tuple(map(_frame, entries, lenses, orientations))
     environment, description = folder / ENVIRONMENT_NAME, read_capture_json(folder)
+    warnings = [*capture_warnings(description), *warnings]
     for warning in warnings:
         LOGGER.warning("%s: %s", transforms, warning)
     return Capture(
