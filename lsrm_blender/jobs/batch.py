@@ -24,6 +24,8 @@ from ...backend.shared.errors import (
     Cancelled,
     EnvironmentBroken,
     LsrmError,
+    as_lsrm_error,
+    write_failure,
 )
 from . import batch_items
 from .batch_items import CAPTURE, DONE, FAILED, INTERRUPTED, RESULT, RUNNING, WAITING, Item, Status
@@ -154,23 +156,43 @@ class Batch:
         """
         start = time.monotonic()
         states: list[dict[str, Any]] = []
-        interrupted = False
+        code, stopped_by = exit_codes.DONE, None
         self._log.event("begin", items=len(self._items))
         try:
             for number, item in enumerate(self._items, start=1):
                 label = f"[{number}/{len(self._items)}] {item.name}"
                 states.append(self._process(item, label, progress))
-                if self._settings.fail_fast and states[-1]["state"] == FAILED:
-                    break
+                if states[-1]["state"] == FAILED:
+                    code = exit_codes.FAILED
+                    if self._settings.fail_fast:
+                        break
         except Cancelled:
-            interrupted = True
-        finally:
-            summary = self._summary(states, time.monotonic() - start, interrupted=interrupted)
+            code = exit_codes.INTERRUPTED
+        except LsrmError as error:
+            code, stopped_by = exit_codes.exit_code(error), error
+        summary = self._summary(states, time.monotonic() - start, code)
+        if stopped_by is not None:
+            raise stopped_by
         return summary
 
     def _process(self, item: Item, label: str, progress: Progress) -> dict[str, Any]:
-        """Convert one item, unless an earlier run has finished it."""
+        """Convert one item, unless an earlier run has finished it.
+
+        Raises:
+            Cancelled, EnvironmentBroken: these end the batch; all else is a failure of the item.
+        """
         progress.check()
+        try:
+            return self._convert_unless_finished(item, label, progress)
+        except (Cancelled, EnvironmentBroken):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next item may succeed
+            return self._cannot_convert(item, label, error)
+
+    def _convert_unless_finished(
+        self, item: Item, label: str, progress: Progress
+    ) -> dict[str, Any]:
+        """Convert one item, unless an earlier run has finished it."""
         folder = self._output / item.name
         try:
             fingerprint = batch_items.fingerprint(item.source, self._settings.results)
@@ -193,12 +215,23 @@ class Batch:
         self._log.say(f"{label} cannot be read: {error}")
         return _entry(item, Status(FAILED, str(item.source), "", error=details))
 
+    def _cannot_convert(self, item: Item, label: str, error: Exception) -> dict[str, Any]:
+        """The entry of an item whose folder cannot be written, or that failed unforeseen."""
+        folder = self._output / item.name
+        known = write_failure(folder, error) if isinstance(error, OSError) else as_lsrm_error(error)
+        status = Status(FAILED, str(item.source), "", error=known.to_dict())
+        with contextlib.suppress(OSError):
+            batch_items.write_status(folder, status)
+        self._log.say(f"{label} {_outcome(status)}")
+        return _entry(item, status)
+
     def _is_finished(self, previous: Status, fingerprint: str, folder: Path) -> bool:
         """Whether an earlier run has finished an item, so that it is not converted again."""
         if self._settings.force or previous.fingerprint != fingerprint:
             return False
         if previous.state == DONE:
-            return batch_items.is_complete(folder)
+            unchanged = batch_items.digests(previous.files) == previous.files
+            return unchanged and batch_items.is_complete(folder)
         return previous.state == FAILED and not self._settings.retry_failed
 
     def _convert(self, item: Item, fingerprint: str, label: str, progress: Progress) -> Status:
@@ -228,7 +261,7 @@ class Batch:
         for attempt in range(1, self._settings.retries + 2):
             status = replace(status, tries=attempt)
             try:
-                result = self._capture_and_reconstruct(item, progress)
+                result, files = self._capture_and_reconstruct(item, progress)
             except (Cancelled, EnvironmentBroken):
                 raise
             except LsrmError as error:
@@ -237,11 +270,13 @@ class Batch:
                     break
                 self._log.event("died", item=item.name, attempt=attempt, error=error.to_dict())
             else:
-                return replace(status, state=DONE, error=None, result=result)
+                return replace(status, state=DONE, error=None, result=result, files=files)
         return status
 
-    def _capture_and_reconstruct(self, item: Item, progress: Progress) -> dict[str, Any]:
-        """Capture and reconstruct one item."""
+    def _capture_and_reconstruct(
+        self, item: Item, progress: Progress
+    ) -> tuple[dict[str, Any], dict[str, str | None]]:
+        """Capture and reconstruct one item: its result, and the digests of the files it uses."""
         folder = self._output / item.name
         _remove_leftovers(folder)
         if item.source.stat().st_size == 0:
@@ -249,23 +284,22 @@ class Batch:
         blender, backend = self._children.blender, self._children.backend
         views, output = folder / CAPTURE, folder / RESULT
         params = {**self._settings.capture, "asset": str(item.source), "output": str(views)}
-        blender.wait(blender.submit("capture", params), progress)
+        captured = blender.wait(blender.submit("capture", params), progress)
+        files = batch_items.digests(captured.get("source", {}).get("files", ()))
         self._captured += 1
         if self._captured % ITEMS_PER_BLENDER == 0:
             blender.close()
         params = {**self._settings.reconstruct, "views": str(views), "output": str(output)}
         report = backend.wait(backend.submit("reconstruct", params), progress)["report"]
         check_mesh(output / "mesh.glb")
-        return {key: report[key] for key in ("counts", "metrics", "seconds", "warnings")}
+        result = {key: report[key] for key in ("counts", "metrics", "seconds", "warnings")}
+        seen = [text for text in captured.get("warnings", ()) if text not in result["warnings"]]
+        return {**result, "warnings": [*seen, *result["warnings"]]}, files
 
-    def _summary(
-        self, states: list[dict[str, Any]], seconds: float, *, interrupted: bool
-    ) -> dict[str, Any]:
+    def _summary(self, states: list[dict[str, Any]], seconds: float, code: int) -> dict[str, Any]:
         """Count the outcomes of the items, and store the summary."""
         names = (DONE, SKIPPED, FAILED, WAITING)
         counts = {name: sum(entry["state"] == name for entry in states) for name in names}
-        code = exit_codes.FAILED if counts[FAILED] else exit_codes.DONE
-        code = exit_codes.INTERRUPTED if interrupted else code
         summary = {
             "items": states,
             "total": len(self._items),
@@ -322,6 +356,7 @@ def _entry(item: Item, status: Status) -> dict[str, Any]:
         "state": status.state,
         "seconds": status.seconds,
         "error": status.error,
+        "warnings": status.result["warnings"] if status.result is not None else [],
     }
 
 
@@ -329,7 +364,8 @@ def _outcome(status: Status) -> str:
     """The outcome of an item, for people."""
     if status.state == DONE and status.result is not None:
         faces = status.result["counts"].get("faces", 0)
-        return f"done in {status.seconds:.0f} s: {faces} faces"
+        text = f"done in {status.seconds:.0f} s: {faces} faces"
+        return "\n".join([text, *(f"  Warning: {each}" for each in status.result["warnings"])])
     if status.state == FAILED and status.error is not None:
         error = status.error
         return f"failed, {error['code']}: {error['message']} {error['remedy']}"

@@ -9,11 +9,12 @@ import hashlib
 import json
 import os
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...backend.shared.errors import LsrmError
+from .asset_files import referenced_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -27,6 +28,8 @@ WAITING, RUNNING, DONE, FAILED, INTERRUPTED = (
 
 FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 DIGITS = re.compile(r"(\d+)")
+LONGEST_NAME = 120
+"""Of a folder, in bytes of UTF-8; temporary files add to it, and systems allow 255."""
 
 
 class NoSuchInput(LsrmError):
@@ -60,6 +63,7 @@ class Status:
         tries: that the conversion took.
         error: code, message and remedy, if it failed.
         result: counts, metrics, seconds and warnings of the report, if it is done.
+        files: the digests of the files that the source uses, by path; None for missing ones.
     """
 
     state: str
@@ -69,6 +73,7 @@ class Status:
     tries: int = 0
     error: dict[str, str] | None = None
     result: dict[str, Any] | None = None
+    files: dict[str, str | None] = field(default_factory=dict)
 
 
 def find_items(inputs: Sequence[str], suffixes: Iterable[str], output: Path) -> list[Item]:
@@ -139,7 +144,13 @@ def _with_unique_names(found: dict[Path, str]) -> list[Item]:
 
 
 def _valid_name(name: str) -> str:
-    return FORBIDDEN.sub("_", name).strip(" .") or "item"
+    """A name that a folder can have on any system; a long one is shortened, and stays unique."""
+    valid = FORBIDDEN.sub("_", name).strip(" .") or "item"
+    encoded = valid.encode("utf-8", "surrogateescape")
+    if len(encoded) <= LONGEST_NAME:
+        return valid
+    kept = encoded[: LONGEST_NAME - 9].decode("utf-8", "ignore").strip(" .")
+    return f"{kept}_{hashlib.sha256(encoded).hexdigest()[:8]}"
 
 
 def natural_key(text: str) -> list[Any]:
@@ -148,16 +159,28 @@ def natural_key(text: str) -> list[Any]:
 
 
 def fingerprint(source: Path, settings: dict[str, Any]) -> str:
-    """A hash of everything that a result depends on.
+    """A hash of what a result depends on, as far as it shows without opening the file.
 
     Raises:
         OSError: if the source cannot be read.
     """
     total = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for path in (source, *_referenced_files(source)):
+    used = [path for path in referenced_files(source) if path.is_file()]
+    for path in (source, *used):
         total.update(path.name.encode())
         total.update(bytes.fromhex(digest(path)))
     return total.hexdigest()
+
+
+def digests(paths: Iterable[str]) -> dict[str, str | None]:
+    """The digest of every file; None if it cannot be read."""
+    found: dict[str, str | None] = {}
+    for name in paths:
+        try:
+            found[name] = digest(Path(name))
+        except (OSError, ValueError):
+            found[name] = None
+    return found
 
 
 def digest(path: Path) -> str:
@@ -168,35 +191,6 @@ def digest(path: Path) -> str:
     """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _referenced_files(source: Path) -> list[Path]:
-    """The files that a .gltf or .obj file refers to."""
-    kind = source.suffix.lower()
-    try:
-        if kind == ".gltf":
-            document = json.loads(source.read_text("utf-8"))
-            parts = [*document.get("buffers", []), *document.get("images", [])]
-            names = [part.get("uri", "") for part in parts]
-        elif kind == ".obj":
-            names = _values_after(source, "mtllib")
-            for library in [source.parent / name for name in names]:
-                names = names + _values_after(library, "map_")
-        else:
-            names = []
-    except (OSError, ValueError, AttributeError):
-        return []  # the capture will say what is wrong with the file
-    paths = {source.parent / name for name in names if name and not name.startswith("data:")}
-    return sorted(path for path in paths if path.is_file())
-
-
-def _values_after(path: Path, keyword: str) -> list[str]:
-    """The last word of every line of a text file that starts with a keyword."""
-    if not path.is_file():
-        return []
-    with path.open("rb") as file:
-        lines = [line.decode("utf-8", "replace").split() for line in file]
-    return [line[-1] for line in lines if len(line) > 1 and line[0].startswith(keyword)]
 
 
 def read_status(folder: Path) -> Status | None:
