@@ -18,8 +18,8 @@ from ...backend.shared.terminal import say
 from ..scene import capture as capturing
 from ..scene import demo_asset as demo
 from ..scene import relight as relighting
-from ..scene.asset_import import open_asset, open_empty, open_file
-from ..scene.asset_objects import AssetChoice
+from ..scene.assets.asset_import import open_asset, open_empty, open_file
+from ..scene.assets.asset_objects import AssetChoice
 from ..scene.import_views import is_capture, show_views
 from ..scene.lighting import EnvironmentLight
 from ..scene.render_settings import RenderSettings

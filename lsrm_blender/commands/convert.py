@@ -19,7 +19,7 @@ from ..jobs.batch import LOG, Batch, BatchLog, BatchSettings, Children, locked
 from ..jobs.batch_items import Item, NoSuchInput, find_items
 from ..jobs.checkpoints import NONE
 from ..jobs.child_watchdog import BLENDER_FIRST_MESSAGE, TimeLimits
-from ..scene.asset_import import SUFFIXES
+from ..scene.assets.asset_import import SUFFIXES
 
 if TYPE_CHECKING:
     import argparse

@@ -17,8 +17,8 @@ from ...backend.shared.capture.capture import ENVIRONMENT_NAME, PASSES, Capture,
 from ...backend.shared.capture.reader import read_capture
 from ...backend.shared.errors import BackendDied, BadCapture
 from ...backend.shared.virtual_environments import ROOT, backend_command, child_variables
-from ..scene.asset_import import open_asset
-from ..scene.asset_objects import AssetChoice
+from ..scene.assets.asset_import import open_asset
+from ..scene.assets.asset_objects import AssetChoice
 from ..scene.capture import REFERENCE_MESH
 from ..scene.lighting import EnvironmentLight, make_world
 from ..scene.passes import unlit, write_passes

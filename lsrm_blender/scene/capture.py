@@ -21,9 +21,9 @@ from ...backend.shared.capture.capture import (
 from ...backend.shared.capture.json_files import write_capture_json
 from ...backend.shared.capture.writer import write_transforms
 from . import lighting, passes, scene_cameras
-from .asset_objects import lights
+from .assets.asset_objects import lights
+from .assets.external_files import missing_images
 from .exposure import Brightness, display_gain
-from .external_files import missing_images
 from .output_folder import MarkedFolder
 from .pixels import (
     over,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...backend.shared.progress import Progress
-    from .asset_objects import Asset
+    from .assets.asset_objects import Asset
 
 REFERENCE_MESH = "reference_mesh.ply"
 

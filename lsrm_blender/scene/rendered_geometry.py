@@ -17,15 +17,11 @@ import numpy as np
 
 from ...backend.shared.capture.capture import BoundingSphere
 from ...backend.shared.errors import BadAsset
+from .assets.asset_objects import POINT_TYPES, SHOWN_TYPES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MESH_TYPES = frozenset({"MESH", "CURVE", "SURFACE", "META", "FONT"})
-POINT_TYPES = frozenset({"CURVES", "POINTCLOUD", "VOLUME"})
-"""Types without triangles: hair, point clouds and volumes."""
-
-SHOWN_TYPES = MESH_TYPES | POINT_TYPES
 SPHERE_TOLERANCE = 1e-9
 
 

@@ -19,7 +19,7 @@ from .. import preferences
 from ..jobs.checkpoints import checkpoint_params
 from ..jobs.mesh_check import check_mesh
 from ..jobs.session import Step, Task
-from ..scene.asset_objects import common_name, moved_by_physics
+from ..scene.assets.asset_objects import common_name, moved_by_physics
 from ..scene.import_views import show_views
 from ..scene.result_import import append_result, import_result, read_result
 from .addon_preferences import INSTALL

@@ -78,7 +78,7 @@ def lsrm_blender(blender_python, repository, blender_variables):
 def _make_block(path):
     """Save a .blend with a rotated, scaled and moved block of known material, and a world."""
     import bpy
-    from lsrm.lsrm_blender.scene.asset_import import open_empty
+    from lsrm.lsrm_blender.scene.assets.asset_import import open_empty
 
     open_empty()
     bpy.ops.mesh.primitive_cube_add(location=(3.0, -2.0, 1.5), rotation=(0.3, -0.5, 1.1))

@@ -164,5 +164,5 @@ def relit_folder(test: Path, source: str) -> Path:
     if isinstance(names, dict):
         for name, other in names.items():
             if source == other or Path(source).absolute() == Path(str(other)).absolute():
-                return test / name
+                return test / str(name)
     return test / f"relit_{environment_name(source)}"

@@ -119,7 +119,7 @@ def test_relight_keeps_the_previous_world(captured, block, lsrm_blender, in_blen
 def _relight_and_restore():
     """The world of a scene through two changes and back."""
     import bpy
-    from lsrm.lsrm_blender.scene.asset_import import open_empty
+    from lsrm.lsrm_blender.scene.assets.asset_import import open_empty
     from lsrm.lsrm_blender.scene.lighting import EnvironmentLight
     from lsrm.lsrm_blender.scene.relight import restore_world, set_environment
 

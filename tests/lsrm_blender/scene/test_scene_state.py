@@ -17,7 +17,7 @@ def _changes_by_a_capture(path, stop_at, output):
     import bpy
     from lsrm.backend.shared.errors import Cancelled
     from lsrm.backend.shared.progress import Progress
-    from lsrm.lsrm_blender.scene.asset_objects import Asset
+    from lsrm.lsrm_blender.scene.assets.asset_objects import Asset
     from lsrm.lsrm_blender.scene.capture import CaptureSettings, capture
     from lsrm.lsrm_blender.scene.lighting import EnvironmentLight
     from lsrm.lsrm_blender.scene.render_settings import RenderSettings

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from ...backend.shared.errors import BadAsset
+from ....backend.shared.errors import BadAsset
 from .emission import emits_light, is_volume
-from .rendered_geometry import SHOWN_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,6 +18,11 @@ if TYPE_CHECKING:
 
     from mathutils import Matrix
 
+MESH_TYPES = frozenset({"MESH", "CURVE", "SURFACE", "META", "FONT"})
+POINT_TYPES = frozenset({"CURVES", "POINTCLOUD", "VOLUME"})
+"""Types without triangles: hair, point clouds and volumes."""
+
+SHOWN_TYPES = MESH_TYPES | POINT_TYPES
 # Cycles does not draw these; Blender lays them over its renders.
 DRAWN_OVER = frozenset({"GREASEPENCIL", "GPENCIL"})
 NAMES_IN_A_SENTENCE = 8

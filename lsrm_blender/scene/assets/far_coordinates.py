@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..jobs.asset_files import TEXTURE_KEYWORDS, material_libraries, texture_line
+from ...jobs.asset_files import TEXTURE_KEYWORDS, material_libraries, texture_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..jobs.asset_files import referenced_files
+from ...jobs.asset_files import referenced_files
 from .asset_objects import listed
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ...backend.shared.errors import BadAsset
+from ....backend.shared.errors import BadAsset
 from . import far_coordinates, ply_files
 from .asset_objects import Asset, AssetChoice, choose
 from .external_files import missing_file_warnings, used_files
