@@ -49,7 +49,7 @@ class BadRequest(LsrmError):
 
 
 class BadCapture(LsrmError):
-    """The capture folder or its transforms.json cannot be read."""
+    """The capture folder, its transforms.json or its COLMAP model cannot be read."""
 
     code = "BAD_CAPTURE"
 

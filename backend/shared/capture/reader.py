@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read a capture folder in all dialects of transforms.json; frames keep their order."""
+"""Read a capture folder: all dialects of transforms.json, in its order, and COLMAP's models."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ..errors import BadCapture, BadImage, TooFewViews
 from ..lenses import Lens
 from . import frame_files, lens_keys
 from .capture import ENVIRONMENT_NAME, TRANSFORMS_NAMES, BoundingSphere, Capture, Frame
+from .colmap_model import find_colmap_model
 from .file_finder import FileFinder
 from .image_header import FORMATS, LINEAR_FORMATS, read_image_header
 from .json_files import CAPTURE_JSON, capture_warnings, read_capture_json, read_object
@@ -27,6 +28,28 @@ if TYPE_CHECKING:
     from .lens_keys import Size, Values
 
 LOGGER = logging.getLogger(__name__)
+
+COLMAP_NAMES = frozenset({"images.bin", "images.txt", "cameras.bin", "cameras.txt"})
+
+
+@dataclass(frozen=True)
+class _Cameras:
+    """The cameras of a capture as they are on disk.
+
+    Attributes:
+        file: they are in.
+        folder: that the paths of images are relative to.
+        document: as in a transforms.json.
+        warnings: about what was read.
+        may_scale: whether the images may have another size than stated, if all have been resized
+            in the same way.
+    """
+
+    file: Path
+    folder: Path
+    document: Values
+    warnings: tuple[str, ...]
+    may_scale: bool
 
 
 @dataclass(frozen=True)
@@ -47,37 +70,50 @@ class _Entry:
 
 
 def read_capture(path: Path) -> Capture:
-    """Read a capture folder, or a transforms.json in it, in any dialect.
+    """Read a capture folder with a transforms.json in any dialect, or with a model of COLMAP.
 
     An image of another size than stated is an error, with one exception: if the size is stated once
-    for all frames and all images were resized in the same way, the intrinsics are scaled, with a
-    warning.
+    for all frames, or by COLMAP, and all images were resized in the same way, the intrinsics are
+    scaled, with a warning.
+
+    Args:
+        path: of the folder, of a transforms.json, or of a folder with a model of COLMAP.
 
     Raises:
-        BadCapture: if there is no readable transforms.json.
+        BadCapture: if there are no readable cameras.
         BadCamera: if a pose or a lens is impossible or not supported, with the name of the view.
         BadImage: if files are missing (all are listed), unreadable, or of another size than stated.
         TooFewViews: if there is no frame.
     """
-    transforms = _find_transforms(Path(path))
-    folder = transforms.parent
-    document = read_object(transforms)
+    cameras = _read_cameras(Path(path))
+    document, folder = cameras.document, cameras.folder
     finder = FileFinder(folder)
-    entries = _entries(document, transforms, finder)
+    entries = _entries(cameras, finder)
     headers = [read_image_header(entry.image) for entry in entries]
     orientations = _read_orientations(document, entries, headers)
-    warnings = [*_warnings(document), *finder.warnings(), *orientation_warnings(orientations)]
+    warnings = [
+        *cameras.warnings,
+        *_warnings(document),
+        *finder.warnings(),
+        *orientation_warnings(orientations),
+    ]
     warnings += _light_warnings(headers)
     sizes = [
         header.size(orientation.image)
         for header, orientation in zip(headers, orientations, strict=True)
     ]
-    lenses = _read_lenses(document, entries, sizes, warnings)
+    lenses = _at_actual_size(
+        entries,
+        _read_lenses(document, entries, sizes, warnings),
+        sizes,
+        warnings,
+        cameras.may_scale,
+    )
     frames = tuple(map(_frame, entries, lenses, orientations))
     environment, description = folder / ENVIRONMENT_NAME, read_capture_json(folder)
     warnings = [*capture_warnings(description), *warnings]
     for warning in warnings:
-        LOGGER.warning("%s: %s", transforms, warning)
+        LOGGER.warning("%s: %s", cameras.file, warning)
     return Capture(
         folder=folder,
         frames=frames,
@@ -105,41 +141,51 @@ def _frame(entry: _Entry, lens: Lens, orientation: Orientation) -> Frame:
     )
 
 
-def _find_transforms(path: Path) -> Path:
-    """The file with the cameras of a capture."""
-    if path.is_file():
-        return path
-    for name in TRANSFORMS_NAMES:
-        if (path / name).is_file():
-            return path / name
+def _read_cameras(path: Path) -> _Cameras:
+    """The cameras of a capture, from the first file found."""
     if not path.exists():
         raise BadCapture(f"There is no folder {path}.", "Give the folder with the views.")
+    if path.is_file() and path.name in COLMAP_NAMES:
+        path = path.parent
+    files = (path, *(path / name for name in TRANSFORMS_NAMES))
+    transforms = next((file for file in files if file.is_file()), None)
+    if transforms is not None:
+        document = read_object(transforms)
+        frames = document.get("frames")
+        may_scale = isinstance(frames, list) and not any(
+            isinstance(frame, dict) and ("w" in frame or "h" in frame) for frame in frames
+        )
+        return _Cameras(transforms, transforms.parent, document, (), may_scale)
+    model = find_colmap_model(path)
+    if model is not None:
+        return _Cameras(model.images, model.folder, model.document, model.warnings, may_scale=True)
     raise BadCapture(
-        f"The folder {path} contains none of {', '.join(TRANSFORMS_NAMES)}.",
-        "Give a folder with posed views: images and a transforms.json with their cameras.",
+        f"The folder {path} contains none of {', '.join(TRANSFORMS_NAMES)} and no COLMAP model.",
+        "Give a folder with posed views: images and a transforms.json with their cameras, or "
+        "images and the sparse/0 of COLMAP, text or binary.",
     )
 
 
-def _entries(document: Values, transforms: Path, finder: FileFinder) -> list[_Entry]:
+def _entries(cameras: _Cameras, finder: FileFinder) -> list[_Entry]:
     """The frames of the file, whose images and masks exist."""
-    frames = document.get("frames")
+    frames = cameras.document.get("frames")
     if not isinstance(frames, list) or not all(isinstance(frame, dict) for frame in frames):
         raise BadCapture(
-            f"The file {transforms} has no list of frames.",
+            f"The file {cameras.file} has no list of frames.",
             "Export the cameras as transforms.json of nerfstudio or instant-ngp.",
         )
     if not frames:
         raise TooFewViews(
-            f"The file {transforms} has no views.", "Take 16 or more views around the object."
+            f"The file {cameras.file} has no views.", "Take 16 or more views around the object."
         )
     nameless = [index for index, frame in enumerate(frames) if not _is_path(frame.get("file_path"))]
     if nameless:
         raise BadCapture(
-            f"Frame {nameless[0]} of {transforms} has no file_path.",
+            f"Frame {nameless[0]} of {cameras.file} has no file_path.",
             "Give every frame the path of its image.",
         )
     names = frame_files.frame_names([frame["file_path"] for frame in frames])
-    return _with_files(finder, names, frames, transforms.parent)
+    return _with_files(finder, names, frames, cameras)
 
 
 def _is_path(value: Any) -> bool:
@@ -148,9 +194,10 @@ def _is_path(value: Any) -> bool:
 
 
 def _with_files(
-    finder: FileFinder, names: list[str], frames: list[Values], folder: Path
+    finder: FileFinder, names: list[str], frames: list[Values], cameras: _Cameras
 ) -> list[_Entry]:
     """The frames with their images and masks, or one error that lists all missing files."""
+    folder = cameras.folder
     images, masks = [], []
     for frame in frames:
         images.append(finder.find(frame["file_path"]) or folder)
@@ -160,7 +207,7 @@ def _with_files(
     missing = finder.missing()
     if missing:
         raise BadImage(
-            f"These files of transforms.json are missing in {folder}: {', '.join(missing)}.",
+            f"These files of {cameras.file.name} are missing in {folder}: {', '.join(missing)}.",
             f"Put the files there as {FORMATS}, or remove their frames.",
         )
     found = find_masks(images, folder)
@@ -218,7 +265,7 @@ def _warnings(document: Values) -> list[str]:
 def _read_lenses(
     document: Values, entries: list[_Entry], actual: list[Size], warnings: list[str]
 ) -> list[Lens]:
-    """The lens of every frame for the size of its image; may append warnings."""
+    """The lens of every frame for the size that is stated; may append warnings."""
     top = {key: value for key, value in document.items() if key != "frames"}
     lenses = []
     focal_warnings: dict[str, None] = {}
@@ -232,8 +279,7 @@ def _read_lenses(
         if warning:
             focal_warnings[warning] = None
     warnings += focal_warnings
-    per_frame = any("w" in entry.values or "h" in entry.values for entry in entries)
-    return _at_actual_size(entries, lenses, actual, warnings, may_scale=not per_frame)
+    return lenses
 
 
 def _per_frame_lists(top: Values, index: int) -> Values:
@@ -249,8 +295,7 @@ def _at_actual_size(
     lenses: list[Lens],
     actual: list[Size],
     warnings: list[str],
-    *,
-    may_scale: bool,
+    may_scale: bool,  # noqa: FBT001 - the last of the facts about a capture
 ) -> list[Lens]:
     """The lenses for the sizes on disk, if all images were resized in the same way.
 
@@ -261,22 +306,35 @@ def _at_actual_size(
     other = [index for index, size in enumerate(sizes) if size != actual[index]]
     if not other:
         return lenses
-    width, height = actual[0]
-    stated = lenses[0].intrinsics
-    all_resized = len(other) == len(entries) and len(set(actual)) == 1
-    same_shape = abs(height - stated.height * width / stated.width) <= 1.0
-    if not (may_scale and all_resized and same_shape):
-        lens, size = lenses[other[0]].intrinsics, actual[other[0]]
+    if not (may_scale and len(other) == len(entries) and _resized_alike(sizes, actual)):
+        stated, size = sizes[other[0]], actual[other[0]]
         raise BadImage(
             f"The image of view {entries[other[0]].name} is {size[0]} x {size[1]} pixels, "
-            f"stated are {lens.width} x {lens.height} ({len(other)} of {len(entries)} views).",
+            f"stated are {stated[0]} x {stated[1]} ({len(other)} of {len(entries)} views).",
             "Use the images that the cameras were made from, or correct w and h.",
         )
     warnings.append(
-        f"All images are {width} x {height} instead of {stated.width} x {stated.height} pixels; "
+        f"All images are {_by(actual[0])} instead of {_by(sizes[0])} pixels; "
         "the intrinsics were scaled accordingly."
+        if len(set(sizes)) == 1
+        else f"All images have another size than stated, for example {_by(actual[0])} instead of "
+        f"{_by(sizes[0])} pixels; the intrinsics were scaled accordingly."
     )
-    return [lens.scaled(width, height) for lens in lenses]
+    return [lens.scaled(*size) for lens, size in zip(lenses, actual, strict=True)]
+
+
+def _by(size: Size) -> str:
+    return f"{size[0]} x {size[1]}"
+
+
+def _resized_alike(stated: list[Size], actual: list[Size]) -> bool:
+    """Whether all sizes were multiplied by one number, up to the rounding of pixels."""
+    scale = actual[0][0] / stated[0][0]
+    return all(
+        abs(new - scale * old) <= 1.0
+        for sizes in zip(stated, actual, strict=True)
+        for old, new in zip(*sizes, strict=True)
+    )
 
 
 def _bounding_sphere(description: Values, folder: Path) -> BoundingSphere | None:
