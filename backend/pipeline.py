@@ -109,9 +109,12 @@ def reconstruct(request: ReconstructRequest, progress: Progress) -> Report:
     with ResultFolder(request.output) as folder:
         with report.stage("views", progress):
             capture = read_capture(request.views)
-            views = load_views(capture, progress, max_size=MAX_IMAGE_SIZE)
+            views = load_views(
+                capture, progress, max_size=MAX_IMAGE_SIZE, fix_cameras=request.fix_cameras
+            )
+            report.views = views.to_dict()
             normalization = normalize_scene(views)
-            light = known_light(capture, normalization)
+            light = None if views.moved else known_light(capture, normalization)
             job = Job(request, views, normalization, light, report, progress)
         predicted = checkpoint is not None and checkpoint.config.predicts_materials
         request.check_light(known=predicted or light is not None)

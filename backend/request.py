@@ -32,6 +32,7 @@ class ReconstructRequest:
         seed: of the random choices of the fit, 0 to 2^31 - 1.
         material: `rgb` keeps the light in the color; `pbr` is base color, roughness and metallic,
             predicted or, under a known light, estimated; `auto` is `pbr` where that is possible.
+        fix_cameras: correct a usual mistake in the cameras, if that makes the masks fit.
     """
 
     views: Path
@@ -43,6 +44,7 @@ class ReconstructRequest:
     faces: int = 50_000
     seed: int = 0
     material: str = "auto"
+    fix_cameras: bool = False
 
     @property
     def uses_network(self) -> bool:

@@ -20,6 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("views", type=Path, help="capture folder, or a transforms.json")
     parser.add_argument("-o", "--output", type=Path, required=True, help="result folder")
     add_reconstruct_options(parser)
+    parser.add_argument(
+        "--fix-cameras",
+        action="store_true",
+        help="correct a usual mistake in the cameras, if that makes the masks fit",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the random choices of the fit")
 
 

@@ -75,7 +75,15 @@ def reconstruct(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
 
 def check(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """The method `check`: load views as `reconstruct` would; returns their number and warnings.
+    """The method `check`: load views as `reconstruct` would.
+
+    Args:
+        params: `views`, and `fix_cameras` if wanted.
+        progress: may cancel.
+
+    Returns:
+        `views`, their number; `warnings`; and the judgment of `Views.to_dict`, whose `likely_cause`
+        the parameter `fix_cameras` corrects, also in `reconstruct`.
 
     Raises:
         LsrmError: if something is wrong with them.
@@ -84,8 +92,13 @@ def check(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
     from ..shared.capture.reader import read_capture
     from ..views.views import load_views
 
-    views = load_views(read_capture(Path(params["views"])), progress, max_size=MAX_IMAGE_SIZE)
-    return {"views": len(views.views), "warnings": list(views.warnings)}
+    views = load_views(
+        read_capture(Path(params["views"])),
+        progress,
+        max_size=MAX_IMAGE_SIZE,
+        fix_cameras=bool(params.get("fix_cameras")),
+    )
+    return {"views": len(views.views), "warnings": list(views.warnings), **views.to_dict()}
 
 
 def release() -> dict[str, Any]:
@@ -113,7 +126,7 @@ def _request(params: dict[str, Any]) -> ReconstructRequest:
     if wrong:
         raise BadRequest(f"Unknown or missing parameters: {', '.join(wrong)}.", remedy)
     for name, value in params.items():
-        kind = int if name in ("faces", "seed") else str
+        kind = {"faces": int, "seed": int, "fix_cameras": bool}.get(name, str)
         if type(value) is not kind:
             raise BadRequest(f"{name} cannot be {value!r}.", remedy)
     paths = {name: Path(params[name]) for name in ("views", "output")}

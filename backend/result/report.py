@@ -59,6 +59,7 @@ class Report:
         counts: sizes of what came out: views, vertices, faces.
         metrics: scores of the result on the input views.
         gains: factors on the linear red, green and blue of views whose exposures differ, by view.
+        views: how well cameras and masks agree, `Views.to_dict`.
         warnings: sentences for the artist.
     """
 
@@ -70,6 +71,7 @@ class Report:
     counts: dict[str, int] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     gains: dict[str, list[float]] = field(default_factory=dict)
+    views: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
     @contextmanager

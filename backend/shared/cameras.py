@@ -58,6 +58,14 @@ class Intrinsics:
         x, y = width / self.width, height / self.height
         return Intrinsics(width, height, self.fx * x, self.fy * y, self.cx * x, self.cy * y)
 
+    def limited(self, max_size: int | None) -> Intrinsics:
+        """The intrinsics of the image averaged down to a longest side of `max_size` pixels."""
+        longest = max(self.width, self.height)
+        if max_size is None or longest <= max_size:
+            return self
+        scale = max_size / longest
+        return self.scaled(max(1, round(self.width * scale)), max(1, round(self.height * scale)))
+
     def cropped(self, left: float, top: float, width: int, height: int) -> Intrinsics:
         """The intrinsics of a part of the image; its upper-left corner is (left, top) in pixels."""
         return Intrinsics(width, height, self.fx, self.fy, self.cx - left, self.cy - top)

@@ -4,18 +4,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..shared.cameras import meeting_point, opencv_to_opengl, pinhole_ray, project
+from ..shared.cameras import project
 from ..shared.errors import ObjectOutOfFrame, TooFewViews
+from .judgment import advice, find_mistake
+from .mask_bounds import MaskBounds, common_point
+from .mask_coverage import MaskOutline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from ..shared.cameras import Floats, Intrinsics
+    from ..shared.cameras import Floats
     from ..shared.capture.capture import BoundingSphere
     from .views import View
 
@@ -27,82 +29,10 @@ COORDINATE_ROUNDING = 1e-9
 MIN_PARALLAX_DEGREES = 2.0
 # Up to this fraction of the views may disagree with the rest; they are dropped.
 MAX_DISAGREEING = 0.25
-# Another convention of the poses is suggested if this fraction of the views agrees with it.
+# The bounding sphere is blamed if this fraction of the views looks at another common point.
 CLEAR_MAJORITY = 0.8
-WEISZFELD_STEPS = 30
-
-
-def _inverted(pose: Floats) -> Floats:
-    """World to camera as camera to world, or back."""
-    inverse: Floats = np.linalg.inv(pose).astype(np.float64)
-    return inverse
-
-
-# Other conventions that the poses may follow, by the remedy for each.
-OTHER_CONVENTIONS: dict[str, Callable[[Floats], Floats]] = {
-    "The poses look like OpenCV's: multiply them by diag(1, -1, -1, 1) from the right.": (
-        opencv_to_opengl
-    ),
-    "The poses look like world-to-camera matrices: invert them.": _inverted,
-    "The poses look like OpenCV's world-to-camera matrices: invert them, then multiply by "
-    "diag(1, -1, -1, 1) from the right.": lambda pose: opencv_to_opengl(_inverted(pose)),
-}
-
-
-@dataclass(frozen=True)
-class _MaskBounds:
-    """Where the mask of one view lies.
-
-    Attributes:
-        intrinsics: of the view.
-        camera_to_world: [4, 4].
-        center: (u, v) of the mask's centroid, in pixels.
-        low: (u, v) of the upper-left corner of the mask's bounding box; infinite at the sides of
-            the frame that cut the object, which continues there.
-        high: (u, v) of the lower-right corner, likewise.
-        half_size: half the longer side of the bounding box within the frame.
-    """
-
-    intrinsics: Intrinsics
-    camera_to_world: Floats
-    center: Floats
-    low: Floats
-    high: Floats
-    half_size: float
-
-    @classmethod
-    def from_view(cls, view: View) -> _MaskBounds:
-        """The bounds of a mask that is not empty."""
-        inside = view.mask >= 0.5
-        low, high, center = np.empty(2), np.empty(2), np.empty(2)
-        for axis in (0, 1):
-            profile = inside.sum(axis=axis)
-            filled = np.flatnonzero(profile)
-            low[axis], high[axis] = filled[0], filled[-1] + 1
-            center[axis] = (profile * (np.arange(len(profile)) + 0.5)).sum() / profile.sum()
-        half_size = 0.5 * float((high - low).max())
-        low[[side in view.cut for side in ("left", "top")]] = -np.inf
-        high[[side in view.cut for side in ("right", "bottom")]] = np.inf
-        return cls(view.intrinsics, view.camera_to_world, center, low, high, half_size)
-
-    def direction(self) -> Floats:
-        """The unit vector [3] from the camera through the center of the mask, in the world."""
-        x, y = pinhole_ray(self.center[0], self.center[1], self.intrinsics)
-        direction = self.camera_to_world[:3, :3] @ (x, y, -1.0)
-        unit: Floats = direction / np.linalg.norm(direction)
-        return unit
-
-    def is_near(self, target: Floats, radius: float) -> bool:
-        """Whether a point [3] is in front of the camera and projected near the mask.
-
-        Near means: not farther from the bounding box than its half size, or the projected radius.
-        """
-        pixels, depths = project(target[None], self.intrinsics, self.camera_to_world)
-        pixel, depth = pixels[0], float(depths[0])
-        if not depth > 0.0:
-            return False
-        margin = max(self.half_size, radius * self.intrinsics.fx / depth)
-        return bool((pixel >= self.low - margin).all() and (pixel <= self.high + margin).all())
+# Principal points farther from the middle, in units of the side of the image, are named.
+FAR_FROM_MIDDLE = 0.25
 
 
 def check_viewpoints(poses: Sequence[Floats], sphere: BoundingSphere | None) -> None:
@@ -138,7 +68,7 @@ def split_by_agreement(
         ObjectOutOfFrame: if too many disagree; the remedy names the likely mistake.
         TooFewViews: if all views are from one direction.
     """
-    masks = [_MaskBounds.from_view(view) for view in views]
+    masks = [MaskBounds.from_view(view) for view in views]
     target, radius = _target(masks, sphere)
     agrees = [mask.is_near(target, radius) for mask in masks]
     agreeing = [view for view, good in zip(views, agrees, strict=True) if good]
@@ -147,7 +77,7 @@ def split_by_agreement(
         raise ObjectOutOfFrame(
             f"{len(disagreeing)} of {len(views)} views do not look at a common object: "
             f"{', '.join(view.name for view in disagreeing)}.",
-            _likely_mistake(masks, sphere),
+            _likely_mistake(views, masks, sphere),
         )
     _check_parallax(agreeing, target)
     return agreeing, disagreeing
@@ -171,28 +101,10 @@ def check_in_frame(views: Sequence[View], sphere: BoundingSphere) -> None:
     )
 
 
-def _common_point(masks: Sequence[_MaskBounds]) -> Floats:
-    """The point [3] of the world nearest to the rays through the masks' centers.
-
-    It has the smallest sum of distances, not squared, and so is robust against a minority of wrong
-    poses. Weiszfeld's algorithm: repeated least squares with weights 1 / distance.
-    """
-    origins = np.stack([mask.camera_to_world[:3, 3] for mask in masks])
-    directions = np.stack([mask.direction() for mask in masks])
-    point = meeting_point(origins, directions)
-    for _ in range(WEISZFELD_STEPS):
-        offset = point - origins
-        along = (offset * directions).sum(axis=-1, keepdims=True) * directions
-        distance = np.linalg.norm(offset - along, axis=-1)
-        floor = 1e-6 * float(np.linalg.norm(offset, axis=-1).mean()) + 1e-300
-        point = meeting_point(origins, directions, 1.0 / np.maximum(distance, floor))
-    return point
-
-
-def _target(masks: Sequence[_MaskBounds], sphere: BoundingSphere | None) -> tuple[Floats, float]:
+def _target(masks: Sequence[MaskBounds], sphere: BoundingSphere | None) -> tuple[Floats, float]:
     """The center [3] and radius of the object; estimated, with radius 0, without a sphere."""
     if sphere is None:
-        return _common_point(masks), 0.0
+        return common_point(masks), 0.0
     return np.asarray(sphere.center), sphere.radius
 
 
@@ -208,16 +120,31 @@ def _check_parallax(views: Sequence[View], target: Floats) -> None:
         )
 
 
-def _likely_mistake(masks: Sequence[_MaskBounds], sphere: BoundingSphere | None) -> str:
-    """The remedy: another convention of the poses with which the views agree, if there is one."""
-    for remedy, convert in OTHER_CONVENTIONS.items():
-        converted = [replace(mask, camera_to_world=convert(mask.camera_to_world)) for mask in masks]
-        target, radius = _target(converted, sphere)
-        near = sum(mask.is_near(target, radius) for mask in converted)
-        if near >= CLEAR_MAJORITY * len(converted):
-            return remedy
+def _likely_mistake(
+    views: Sequence[View], masks: Sequence[MaskBounds], sphere: BoundingSphere | None
+) -> str:
+    """The remedy: the usual mistake of cameras without which the masks fit, if there is one."""
+    outlines = [MaskOutline.from_view(view) for view in views]
+    mistake, _ = find_mistake(outlines)
+    if mistake is not None:
+        return advice(mistake, mistake.remedy([outline.lens for outline in outlines]))
     if sphere is not None:
         target, _ = _target(masks, None)
         if sum(mask.is_near(target, 0.0) for mask in masks) >= CLEAR_MAJORITY * len(masks):
             return "The views look at another point: correct the bounding sphere or remove it."
-    return "Check that images, masks and poses belong together and that the object is in the frame."
+    return _far_centers(views) or (
+        "Check that images, masks and poses belong together and that the object is in the frame."
+    )
+
+
+def _far_centers(views: Sequence[View]) -> str:
+    """A remedy that names cx, cy if they are far from the middle in all views, else nothing."""
+    lenses = [view.full_intrinsics for view in views]
+    offsets = [(lens.cx / lens.width - 0.5, lens.cy / lens.height - 0.5) for lens in lenses]
+    if np.abs(offsets).max(axis=1).min() < FAR_FROM_MIDDLE:
+        return ""
+    lens = lenses[0]
+    return (
+        f"cx = {lens.cx:g}, cy = {lens.cy:g} are far from the middle of images of {lens.width} x "
+        f"{lens.height}: write them in pixels from the upper left corner of these images."
+    )

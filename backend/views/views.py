@@ -6,17 +6,19 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from ..shared.capture.mask_files import expected_masks
-from ..shared.errors import EmptyMask, TooFewViews
+from ..shared.errors import BadCamera, EmptyMask, TooFewViews
 from ..shared.progress import Progress
 from .consistency import check_in_frame, check_viewpoints, split_by_agreement
 from .image_files import read_color, read_mask
+from .judgment import Judgment, find_mistake, judge
+from .mask_coverage import MaskOutline
 from .mask_polarity import border_coverage, upright_masks
-from .resize import area_taps
+from .resize import average_down
 from .undistortion import Undistortion, check_nothing_lost
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from ..shared.cameras import Floats, Intrinsics
     from ..shared.capture.capture import BoundingSphere, Capture, Frame
+    from .camera_mistakes import CameraMistake
     from .decoding import Pixels
 
     Image: TypeAlias = NDArray[np.float32]
@@ -80,11 +83,26 @@ class View:
             return self
         return read_view(self.frame)
 
+    def corrected(self, mistake: CameraMistake) -> View:
+        """The view with its camera corrected; pixels do not change.
+
+        Raises:
+            BadCamera: if an image with lens distortion needs other intrinsics.
+        """
+        full, pose = mistake.correct(self.full_intrinsics, self.camera_to_world)
+        frame = self.frame
+        if frame is not None and frame.lens is not None and full != frame.intrinsics:
+            raise BadCamera(mistake.sentence, "Correct the intrinsics of the distorted images.")
+        if frame is not None:
+            frame = replace(frame, intrinsics=full, camera_to_world=pose)
+        lens = full.scaled(self.intrinsics.width, self.intrinsics.height)
+        return replace(self, intrinsics=lens, camera_to_world=pose, frame=frame)
+
     def shrunk(self, max_size: int) -> View:
         """The view with image and mask averaged down to a longest side in pixels."""
-        lens = _limited(self.intrinsics, max_size)
-        colors = [_averaged(self.image[..., c], lens.height, lens.width) for c in range(3)]
-        mask = _averaged(self.mask, lens.height, lens.width)
+        lens = self.intrinsics.limited(max_size)
+        colors = [average_down(self.image[..., c], lens.height, lens.width) for c in range(3)]
+        mask = average_down(self.mask, lens.height, lens.width)
         return replace(self, image=np.stack(colors, axis=2), mask=mask, intrinsics=lens)
 
 
@@ -96,51 +114,104 @@ class Views:
         views: two or more, from different viewpoints, none with an empty mask.
         bounding_sphere: of the object, if the capture has one.
         warnings: for the user, those of the capture first.
+        judgment: how well cameras and masks agree; None if that is not measured.
+        fixed: the mistake of the capture's cameras that is corrected in the views, if any.
     """
 
     views: tuple[View, ...]
     bounding_sphere: BoundingSphere | None
     warnings: tuple[str, ...]
+    judgment: Judgment | None = None
+    fixed: CameraMistake | None = None
+
+    @property
+    def moved(self) -> bool:
+        """Whether the world of the views is another than that of the capture and its light."""
+        return self.fixed is not None and self.fixed.moves_world
+
+    def to_dict(self) -> dict[str, Any]:
+        """The judgment and the correction of the cameras, as JSON."""
+        judgment = self.judgment.to_dict() if self.judgment else {}
+        return {**judgment, "fixed": self.fixed.code if self.fixed else None}
 
 
 def load_views(
-    capture: Capture, progress: Progress | None = None, max_size: int | None = None
+    capture: Capture,
+    progress: Progress | None = None,
+    max_size: int | None = None,
+    *,
+    fix_cameras: bool = False,
 ) -> Views:
     """Read all images and masks of a capture and check that they show one object.
 
     A few views that show no object, or do not agree with the others, are dropped with a warning.
+    A usual mistake in the cameras is named in a warning, or in the error if nothing fits.
 
     Args:
         capture: of `read_capture`.
         progress: of reading the views; may cancel.
         max_size: longest side in pixels to which larger images are averaged down.
+        fix_cameras: correct a usual mistake in the cameras, if that brings the masks together.
 
     Raises:
         BadImage: if a file is missing, damaged, or of another size than stated.
         BadCamera: if a lens distorts so much that a pinhole cannot show the object.
         EmptyMask: if no mask shows an object, the masks are inverted, or there are none.
         TooFewViews: if fewer than two views remain, or all are from one viewpoint.
-        ObjectOutOfFrame: if the views do not look at one object.
+        ObjectOutOfFrame: if the views do not look at one object, or the masks do not fit.
         Cancelled: if the user cancels the job.
     """
     _check_count(len(capture.frames), "the capture has")
     sphere = capture.bounding_sphere
-    check_viewpoints([frame.camera_to_world for frame in capture.frames], sphere)
+    if not fix_cameras:
+        check_viewpoints([frame.camera_to_world for frame in capture.frames], sphere)
     views = _read_all(capture.frames, progress or Progress(), max_size)
     views, inverted = upright_masks(views)
     views = [_read_again_if_inverted(view, max_size) for view in views] if inverted else views
     with_object = [view for view in views if _has_object(view)]
     _check_masks(views, with_object, sphere)
     _check_count(len(with_object), "show an object in their mask")
+    fixed, with_object = _fix_cameras(with_object) if fix_cameras else (None, with_object)
+    sphere = None if fixed and fixed.moves_world else sphere
     agreeing, disagreeing = split_by_agreement(with_object, sphere)
+    judgment = _judge(agreeing)
     empty = [view for view in views if not _has_object(view)]
     warnings = (
         *capture.warnings,
         *((inverted,) if inverted else ()),
+        *((f"Corrected: {fixed.sentence}",) if fixed else ()),
         *_dropped(empty, "the mask shows no object"),
         *_dropped(disagreeing, "the pose does not fit the other views"),
+        *judgment.warnings(),
     )
-    return Views(tuple(agreeing), sphere, warnings)
+    kept = tuple(view for view in agreeing if view.name not in judgment.spoilers)
+    return Views(kept, sphere, warnings, judgment, fixed)
+
+
+def _judge(views: Sequence[View]) -> Judgment:
+    """How well cameras and masks agree; logged, since what follows takes minutes.
+
+    Raises:
+        ObjectOutOfFrame: if the result would not be the object.
+    """
+    judgment = judge([view.name for view in views], [MaskOutline.from_view(view) for view in views])
+    judgment.check()
+    for warning in judgment.warnings():
+        LOGGER.warning("%s", warning)
+    return judgment
+
+
+def _fix_cameras(views: list[View]) -> tuple[CameraMistake | None, list[View]]:
+    """The usual mistake in the cameras, if there is one, and the views without it.
+
+    Raises:
+        BadCamera: if images with lens distortion need other intrinsics.
+        TooFewViews: if all cameras have the same position, also with a mistake corrected.
+    """
+    mistake, _ = find_mistake([MaskOutline.from_view(view) for view in views])
+    corrected = [view.corrected(mistake) for view in views] if mistake else views
+    check_viewpoints([view.camera_to_world for view in corrected], None)
+    return mistake, corrected
 
 
 def read_view(frame: Frame, max_size: int | None = None) -> View:
@@ -152,11 +223,11 @@ def read_view(frame: Frame, max_size: int | None = None) -> View:
         EmptyMask: if there is neither a mask file nor transparency.
     """
     colors, alpha, mask = _read_undistorted(frame)
-    lens = _limited(frame.intrinsics, max_size)
+    lens = frame.intrinsics.limited(max_size)
     return View(
         name=frame.name,
         image=_resized_color(colors, alpha, lens),
-        mask=_averaged(mask, lens.height, lens.width),
+        mask=average_down(mask, lens.height, lens.width),
         intrinsics=lens,
         camera_to_world=frame.camera_to_world,
         frame=frame,
@@ -246,15 +317,6 @@ def _dropped(views: Sequence[View], reason: str) -> tuple[str, ...]:
     return (warning,)
 
 
-def _limited(lens: Intrinsics, max_size: int | None) -> Intrinsics:
-    """The intrinsics of the image averaged down to a longest side of `max_size`."""
-    longest = max(lens.width, lens.height)
-    if max_size is None or longest <= max_size:
-        return lens
-    scale = max_size / longest
-    return lens.scaled(max(1, round(lens.width * scale)), max(1, round(lens.height * scale)))
-
-
 def _resized_color(colors: Pixels, alpha: Pixels | None, lens: Intrinsics) -> Image:
     """Colors in 0..1 at the size of the intrinsics, white where they are transparent.
 
@@ -264,25 +326,14 @@ def _resized_color(colors: Pixels, alpha: Pixels | None, lens: Intrinsics) -> Im
     image = np.ones((*size, 3), np.float32)
     if alpha is None:
         for channel in range(3):
-            image[..., channel] = _averaged(_unit(colors[..., channel]), *size)
+            image[..., channel] = average_down(_unit(colors[..., channel]), *size)
         return image
     opacity = _unit(alpha)
-    visible = _averaged(opacity, *size)
+    visible = average_down(opacity, *size)
     for channel in range(3):
-        premultiplied = _averaged(_unit(colors[..., channel]) * opacity, *size)
+        premultiplied = average_down(_unit(colors[..., channel]) * opacity, *size)
         np.divide(premultiplied, visible, out=image[..., channel], where=visible > 0.0)
     return image.clip(0.0, 1.0)
-
-
-def _averaged(channel: Image, height: int, width: int) -> Image:
-    """A channel [height, width] averaged down by area.
-
-    Rows first: they are contiguous in memory, which takes a sixth of the time.
-    """
-    rows, columns = channel.shape
-    if (rows, columns) == (height, width):
-        return channel
-    return area_taps(columns, width).apply(area_taps(rows, height).apply(channel, 0), 1)
 
 
 def _unit(values: Pixels) -> Image:
