@@ -117,6 +117,8 @@ class Judgment:
         }
 
     def _finding(self) -> str:
+        if self.mistake is not None and self.mean >= WARN_MEAN:
+            return "Cameras and masks do not fit."
         worst = min(self.coverage, key=self.coverage.__getitem__)
         return (
             f"Cameras and masks do not fit: together the views cover {100 * self.mean:.0f} % of "

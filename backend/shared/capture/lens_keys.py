@@ -19,6 +19,8 @@ from ..errors import BadCamera
 from ..lenses import Distortion
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..lenses import Lens
 
     Values: TypeAlias = dict[str, Any]
@@ -42,6 +44,8 @@ FOCAL_KEYS_X = ("fl_x", "camera_angle_x", "x_fov")
 FOCAL_KEYS_Y = ("fl_y", "camera_angle_y", "y_fov")
 # Relative difference between two focal lengths of one frame that is worth a warning.
 FOCAL_TOLERANCE = 0.005
+# Relative difference between the shapes of images that resizing does not make.
+SHAPE_TOLERANCE = 0.05
 
 
 def stated_size(frame: Values, top: Values, name: str) -> Size | None:
@@ -103,6 +107,39 @@ def read_intrinsics(frame: Values, top: Values, name: str, size: Size) -> Intrin
         cx=0.5 * width if cx is None else cx,
         cy=0.5 * height if cy is None else cy,
     )
+
+
+def check_shared_angle(frames: Sequence[Values], top: Values, sizes: Sequence[Size]) -> None:
+    """Refuse one angle of view for images of different shapes, as of a camera that was turned.
+
+    The same lens has another horizontal angle in a portrait than in a landscape picture.
+
+    Args:
+        frames: the values of every frame.
+        top: the values at the top level of the file.
+        sizes: width and height of the image of every frame.
+
+    Raises:
+        BadCamera: with the shapes, if the angle would mean different focal lengths.
+    """
+    for keys, side in ((FOCAL_KEYS_X, 0), (FOCAL_KEYS_Y, 1)):
+        key = next((key for key in keys if top.get(key) is not None), None)
+        if key is None or key.startswith("fl_") or isinstance(top[key], list):
+            continue
+        all_keys = (*FOCAL_KEYS_X, *FOCAL_KEYS_Y)
+        shared = {
+            size
+            for frame, size in zip(frames, sizes, strict=True)
+            if all(frame.get(other) is None for other in all_keys)
+        }
+        shapes = {size[0] / size[1] for size in shared}
+        sides = {size[side] for size in shared}
+        if len(sides) > 1 and max(shapes) > (1.0 + SHAPE_TOLERANCE) * min(shapes):
+            found = ", ".join(f"{width} x {height}" for width, height in sorted(shared))
+            raise BadCamera(
+                f"One {key} cannot fit images of different shapes ({found}).",
+                "Give every frame its own camera_angle_x, or fl_x and fl_y in pixels.",
+            )
 
 
 def focal_length_warning(frame: Values, top: Values, name: str, size: Size) -> str | None:

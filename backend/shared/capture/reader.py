@@ -267,6 +267,7 @@ def _read_lenses(
 ) -> list[Lens]:
     """The lens of every frame for the size that is stated; may append warnings."""
     top = {key: value for key, value in document.items() if key != "frames"}
+    lens_keys.check_shared_angle([entry.values for entry in entries], top, actual)
     lenses = []
     focal_warnings: dict[str, None] = {}
     for index, entry in enumerate(entries):

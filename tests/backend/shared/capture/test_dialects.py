@@ -271,3 +271,25 @@ def test_photographs(shared):
     assert capture.frames[0].intrinsics == Intrinsics(
         768, 768, 2343.8319289018073, 2343.8319289018073, 384, 384
     )
+
+
+@pytest.mark.parametrize("key", ["camera_angle_x", "camera_angle_y", "x_fov"])
+def test_one_angle_for_two_shapes(tmp_path, put_capture, put_image, key):
+    """One angle for portrait and landscape pictures is refused; an angle per frame is not."""
+    frames = [{"file_path": "a.png"}, {"file_path": "b.png"}]
+    put_capture(tmp_path, {key: 0.8}, frames)
+    read_capture(tmp_path)
+    put_image(tmp_path / "b.png", (30, 40))
+    with pytest.raises(BadCamera, match=r"different shapes \(30 x 40, 40 x 30\)"):
+        read_capture(tmp_path)
+    put_capture(tmp_path / "own", {key: 0.8}, [{**frame, key: 0.7} for frame in frames])
+    put_image(tmp_path / "own" / "b.png", (30, 40))
+    assert len(read_capture(tmp_path / "own").frames) == 2
+
+
+def test_one_angle_for_two_sizes(tmp_path, put_capture, put_image):
+    """One angle fits images of one shape in two sizes, or of one width cut to two heights."""
+    put_capture(tmp_path, {"camera_angle_x": 0.8}, [{"file_path": "a.png"}, {"file_path": "b.png"}])
+    for size in ((80, 60), (40, 20)):
+        put_image(tmp_path / "b.png", size)
+        assert len(read_capture(tmp_path).frames) == 2
