@@ -61,7 +61,7 @@ def sample_asset(views: Path, default_roughness: float) -> SurfacePoints:
     """
     description = read_capture_json(views)
     scene = trimesh.load_scene(description["source"]["file"], process=False)
-    geometries = scene.dump()
+    geometries = [each for each in scene.dump() if isinstance(each, trimesh.Trimesh)]
     areas = [geometry.area for geometry in geometries]
     parts = [
         _sample(geometry, max(1, round(SAMPLES * area / sum(areas))), default_roughness)
@@ -99,9 +99,10 @@ def _sample(mesh: trimesh.Trimesh, count: int, default_roughness: float) -> Surf
     weights = np.stack([1 - first, first * (1 - second), first * second], axis=1)
     corners = mesh.faces[face]
     positions = (mesh.vertices[corners] * weights[..., None]).sum(axis=1)
-    uv = getattr(mesh.visual, "uv", None)
+    visual: Any = mesh.visual
+    uv = getattr(visual, "uv", None)
     uv = np.zeros((count, 2)) if uv is None else (uv[corners] * weights[..., None]).sum(axis=1)
-    materials = _materials(mesh.visual.material, uv, default_roughness)
+    materials = _materials(visual.material, uv, default_roughness)
     return SurfacePoints(positions, mesh.face_normals[face], materials)
 
 

@@ -24,15 +24,17 @@ def ellipsoid(points: Tensor, center: Point, radii: Point) -> Tensor:
     scaled = (points - points.new_tensor(center)) / points.new_tensor(radii)
     length = scaled.norm(dim=1)
     slope = (scaled / points.new_tensor(radii)).norm(dim=1)
-    return length * (length - 1) / slope.clamp_min(1e-6)
+    distance: Tensor = length * (length - 1) / slope.clamp_min(1e-6)
+    return distance
 
 
 def limb(points: Tensor, start: Point, end: Point, radii: tuple[float, float]) -> Tensor:
     """A straight limb with round ends; its radius changes linearly from one to the other."""
     first, axis = points.new_tensor(start), points.new_tensor(end) - points.new_tensor(start)
     along = ((points - first) @ axis / axis.square().sum()).clamp(0, 1)
-    distance = (points - first - along[:, None] * axis).norm(dim=1)
-    return distance - radii[0] - along * (radii[1] - radii[0])
+    to_axis: Tensor = (points - first - along[:, None] * axis).norm(dim=1)
+    radius: Tensor = radii[0] + along * (radii[1] - radii[0])
+    return to_axis - radius
 
 
 def ring(points: Tensor, center: Point, axis: int, radii: tuple[float, float]) -> Tensor:

@@ -268,4 +268,5 @@ def _interpolated(values: Tensor, table: list[tuple[float, float]]) -> Tensor:
     keys, results = values.new_tensor(table).T.contiguous()
     index = torch.searchsorted(keys, values.contiguous()).clamp(1, len(table) - 1)
     fraction = ((values - keys[index - 1]) / (keys[index] - keys[index - 1])).clamp(0, 1)
-    return results[index - 1] + fraction * (results[index] - results[index - 1])
+    found: Tensor = results[index - 1] + fraction * (results[index] - results[index - 1])
+    return found

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import trimesh
 
-from backend.materials.environment_map import EnvironmentMap
 from backend.mesh.glb import write_glb
 from backend.mesh.surfaces import Surface
 from backend.mesh.triangle_mesh import TriangleMesh
 from backend.pipeline import (
     Job,
     bake_textures,
+    known_light,
     normalize_scene,
     separate_light,
     unwrap_mesh,
@@ -34,7 +34,6 @@ from backend.result.folder import REPORT, ResultFolder
 from backend.result.report import Report
 from backend.shared.capture.reader import read_capture
 from backend.shared.progress import Progress
-from backend.shared.radiance_hdr import read_hdr
 from backend.views.views import load_views
 
 if TYPE_CHECKING:
@@ -54,8 +53,8 @@ def main(views_folder: Path, output: Path, material: str) -> None:
     request = ReconstructRequest(views_folder, output, material=material)
     capture, report, progress = read_capture(views_folder), Report({}, "cpu", {}), Progress()
     views = load_views(capture, progress)
-    light = EnvironmentMap(read_hdr(capture.known_light)) if capture.known_light else None
-    job = Job(request, views, normalize_scene(views), light, report, progress)
+    normalization = normalize_scene(views)
+    job = Job(request, views, normalization, known_light(capture, normalization), report, progress)
     true = trimesh.load_mesh(views_folder / "test" / "reference_mesh.ply")
     vertices = job.normalization.apply(np.asarray(true.vertices))
     mesh = unwrap_mesh(job, TriangleMesh(vertices, np.asarray(true.faces, np.int64)))

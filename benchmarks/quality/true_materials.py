@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import trimesh
@@ -96,11 +96,12 @@ def constant_roughness(views: Path) -> float:
 
 def unwrapped(mesh: trimesh.Trimesh) -> UnwrappedMesh:
     """The mesh of a result, in the world of the capture."""
+    visual: Any = mesh.visual
     return UnwrappedMesh(
         TriangleMesh(gltf_to_world(mesh.vertices), np.asarray(mesh.faces, np.int64)),
         gltf_to_world(mesh.vertex_normals),
-        np.asarray(mesh.visual.uv),
-        texture_size=mesh.visual.material.baseColorTexture.width,
+        np.asarray(visual.uv),
+        texture_size=visual.material.baseColorTexture.width,
     )
 
 
