@@ -21,7 +21,8 @@ from ...backend.shared.capture.capture import (
 from ...backend.shared.capture.json_files import write_capture_json
 from ...backend.shared.capture.writer import write_transforms
 from . import lighting, passes, scene_cameras
-from .assets.asset_objects import lights
+from .assets.asset_objects import lights, listed
+from .assets.emission import glows_evenly
 from .assets.external_files import missing_images
 from .exposure import Brightness, display_gain
 from .output_folder import MarkedFolder
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from .assets.asset_objects import Asset
 
 REFERENCE_MESH = "reference_mesh.ply"
+FAR_IN_RADII = 1e4
+"""Distance from the origin beyond which positions in float32 are rounded visibly."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ class Studio:
         sphere: the bounding sphere of the extent.
         panorama: the light, [height, width, 3].
         normalization: from the scene's coordinates to those written.
+        glowing: objects of the asset that light it themselves.
         gain: the factor on all light, that of views and of their environment.
         brightness: of the input views.
         warnings: for the user.
@@ -102,6 +106,7 @@ class Studio:
     sphere: BoundingSphere
     panorama: np.ndarray
     normalization: cameras.Normalization
+    glowing: list[bpy.types.Object] = field(default_factory=list)
     gain: float = 1.0
     brightness: Brightness = field(default_factory=Brightness)
     warnings: list[str] = field(default_factory=list)
@@ -166,6 +171,14 @@ def _set_up(
         warnings.append(f"The fog of the world {world.name} is left out of the views.")
         world = clear
     scene.world = world
+    glowing = [shown for shown in asset.objects if glows_evenly(shown)]
+    if glowing:
+        names = listed(shown.name for shown in glowing)
+        warnings.append(f"These objects glow, and their light becomes color: {names}.")
+    if np.linalg.norm(sphere.center) > FAR_IN_RADII * sphere.radius:
+        warnings.append(
+            "The object lies so far from the origin that its shape is rounded: move it there."
+        )
     gain = 1.0 if settings.environment is not None else display_gain(original)
     studio = Studio(
         scene=scene,
@@ -175,6 +188,7 @@ def _set_up(
         sphere=sphere,
         panorama=np.empty((0, 0, 3)),
         normalization=cameras.Normalization((0.0, 0.0, 0.0), 1.0),
+        glowing=glowing,
         gain=gain,
         warnings=warnings,
     )
@@ -400,12 +414,14 @@ def _description(
 def _lighting_description(
     studio: Studio, original: bpy.types.Scene, settings: CaptureSettings
 ) -> dict[str, Any]:
+    glowing = [{"name": each.name} for each in studio.glowing]
     if settings.environment is not None:
-        return settings.environment.to_dict()
+        described = settings.environment.to_dict()
+        return {**described, "lamps": glowing} if glowing else described
     if original.world is None and not studio.lamps:
-        return {"kind": "neutral"}
+        return {"kind": "neutral", "lamps": glowing} if glowing else {"kind": "neutral"}
     world = original.world.name if original.world else None
     lamps = [
         lighting.describe_lamp(lamp, studio.normalization, studio.gain) for lamp in studio.lamps
     ]
-    return {"kind": "scene", "world": world, "lamps": lamps}
+    return {"kind": "scene", "world": world, "lamps": [*lamps, *glowing]}

@@ -79,8 +79,12 @@ def open_file(path: Path, up_axis: str = "auto") -> OpenedFile:
         return _load(path, up_axis)
     except (RuntimeError, ValueError, KeyError, TypeError, OSError) as error:
         # Blender's importers are Python add-ons: a broken file may raise any of these.
-        reason = (str(error).strip().splitlines()[-1:] or ["no reason given"])[0]
-        raise BadAsset(f"Blender cannot open {path.name}: {reason}", _remedy(reason)) from error
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        reasons = [line.strip() for line in lines if not line.startswith("Location:")]
+        reason = reasons[-1] if reasons else "no reason given"
+        raise BadAsset(
+            f"Blender cannot open {path.name}: {reason.rstrip('.')}.", _remedy(reason)
+        ) from error
 
 
 def _remedy(reason: str) -> str:

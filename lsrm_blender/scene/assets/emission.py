@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import bpy
 
@@ -20,8 +20,17 @@ EMITTERS = {
 
 def emits_light(shown: bpy.types.Object) -> bool:
     """Whether an object, or one of the collection that it instances, has a glowing material."""
+    return _has_emitter(shown, _is_bright)
+
+
+def glows_evenly(shown: bpy.types.Object) -> bool:
+    """Whether whole faces of an object glow, and not only what a texture of it marks."""
+    return _has_emitter(shown, _is_evenly_bright)
+
+
+def _has_emitter(shown: bpy.types.Object, accept: Callable[[bpy.types.Node], bool]) -> bool:
     return any(
-        material is not None and _emits(material)
+        material is not None and _emits(material, accept)
         for part in parts_of(shown)
         for material in _materials(part)
     )
@@ -61,29 +70,27 @@ def _is_volume_alone(material: bpy.types.Material) -> bool:
     return output.inputs["Volume"].is_linked and not output.inputs["Surface"].is_linked
 
 
-def _emits(material: bpy.types.Material) -> bool:
+def _emits(material: bpy.types.Material, accept: Callable[[bpy.types.Node], bool]) -> bool:
     output = _output(material)
-    return output is not None and _reaches_emitter(output.inputs["Surface"], set())
+    if output is None:
+        return False
+    return any(accept(node) for node in _emitters(output.inputs["Surface"], set()))
 
 
-def _reaches_emitter(socket: bpy.types.NodeSocket, seen: set[bpy.types.Node]) -> bool:
-    """Whether a shader input is fed by a node that emits, through mixtures and groups."""
-    for link in socket.links:
-        node = link.from_node
+def _emitters(socket: bpy.types.NodeSocket, seen: set[bpy.types.Node]) -> Iterator[bpy.types.Node]:
+    """The nodes that may emit and feed a shader input, through mixtures and groups."""
+    for node in (link.from_node for link in socket.links):
         if node in seen:
             continue
         seen.add(node)
-        if node.type in EMITTERS and _is_bright(node):
-            return True
+        if node.type in EMITTERS:
+            yield node
+        inputs = [each for each in node.inputs if each.type == "SHADER"]
         if node.type == "GROUP" and node.node_tree is not None:
             ends = [end for end in node.node_tree.nodes if end.type == "GROUP_OUTPUT"]
-            inputs = [socket for end in ends for socket in end.inputs]
-        else:
-            inputs = []
-        inputs += [each for each in node.inputs if each.type == "SHADER"]
-        if any(_reaches_emitter(each, seen) for each in inputs):
-            return True
-    return False
+            inputs += [each for end in ends for each in end.inputs]
+        for each in inputs:
+            yield from _emitters(each, seen)
 
 
 def _is_bright(node: bpy.types.Node) -> bool:
@@ -94,3 +101,8 @@ def _is_bright(node: bpy.types.Node) -> bool:
     dark = not color.is_linked and max(color.default_value[:3]) <= 0.0
     off = not strength.is_linked and strength.default_value <= 0.0
     return not dark and not off
+
+
+def _is_evenly_bright(node: bpy.types.Node) -> bool:
+    linked = any(node.inputs[name].is_linked for name in EMITTERS[node.type])
+    return _is_bright(node) and not linked
