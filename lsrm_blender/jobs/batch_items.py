@@ -101,7 +101,7 @@ def find_items(inputs: Sequence[str], suffixes: Iterable[str], output: Path) -> 
             f"Nothing to convert in: {', '.join(missing) or 'the command line'}.",
             f"Give files, folders or patterns; in folders these count: {' '.join(known)}.",
         )
-    return _with_unique_names(found)
+    return name_items(found)
 
 
 def _files_of(text: str, suffixes: tuple[str, ...], output: Path) -> dict[Path, str]:
@@ -123,8 +123,8 @@ def _files_of(text: str, suffixes: tuple[str, ...], output: Path) -> dict[Path, 
     }
 
 
-def _with_unique_names(found: dict[Path, str]) -> list[Item]:
-    """Give every file a folder name that is unique, in any case, and valid on any system."""
+def name_items(found: dict[Path, str]) -> list[Item]:
+    """The items of files with preferred names; folder names differ in any case and are valid."""
     names: dict[Path, str] = {path: _valid_name(name) for path, name in found.items()}
     longer_names: tuple[Callable[[Path], str], ...] = (
         lambda path: f"{_valid_name(found[path])}_{path.suffix[1:].lower()}",
@@ -139,7 +139,7 @@ def _with_unique_names(found: dict[Path, str]) -> list[Item]:
         taken = [name.casefold() for name in names.values()]
         for path, name in names.items():
             if taken.count(name.casefold()) > 1:
-                names[path] = longer(path)
+                names[path] = _valid_name(longer(path))
     return [Item(path, name) for path, name in names.items()]
 
 

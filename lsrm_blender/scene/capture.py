@@ -88,6 +88,7 @@ class Studio:
     Attributes:
         scene: the working scene with the user's objects.
         lamps: the copies of the user's lamps in it, and of other objects that light it.
+        lamp_names: the names of what they are copies of.
         geometry: the surface that a render shows.
         extent: points [n, 3] that views must show.
         sphere: the bounding sphere of the extent.
@@ -101,6 +102,7 @@ class Studio:
 
     scene: bpy.types.Scene
     lamps: list[bpy.types.Object]
+    lamp_names: list[str]
     geometry: Geometry
     extent: np.ndarray
     sphere: BoundingSphere
@@ -183,6 +185,7 @@ def _set_up(
     studio = Studio(
         scene=scene,
         lamps=lighting.add_lamps(scene, lamps),
+        lamp_names=[lamp.name for lamp in lamps],
         geometry=geometry,
         extent=geometry.vertices,
         sphere=sphere,
@@ -422,6 +425,7 @@ def _lighting_description(
         return {"kind": "neutral", "lamps": glowing} if glowing else {"kind": "neutral"}
     world = original.world.name if original.world else None
     lamps = [
-        lighting.describe_lamp(lamp, studio.normalization, studio.gain) for lamp in studio.lamps
+        {**lighting.describe_lamp(lamp, studio.normalization, studio.gain), "name": name}
+        for lamp, name in zip(studio.lamps, studio.lamp_names, strict=True)
     ]
     return {"kind": "scene", "world": world, "lamps": [*lamps, *glowing]}

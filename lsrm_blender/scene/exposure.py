@@ -33,6 +33,8 @@ CLIPPED_SHARE = 0.2
 """Share of the object's pixels at the upper end that is warned of; highlights have less."""
 
 OPAQUE = 0.5
+HIGHEST = 254.5 / 255.0
+"""sRGB value from which on 8 bits store the highest number."""
 
 NEARLY_BLACK_WARNING = (
     "The views are nearly black: no light reaches the object. "
@@ -103,7 +105,7 @@ class Brightness:
         pixels = stored[alpha > OPAQUE].max(axis=-1, initial=0.0)
         if len(pixels) == 0:
             return
-        self.clipped.append(float((pixels >= 1.0).mean()))
+        self.clipped.append(float((pixels >= HIGHEST).mean()))
         self.highest.append(float(np.quantile(pixels, 0.95)))
 
     def warnings(self) -> list[str]:

@@ -105,6 +105,26 @@ def test_fingerprint_depends_on_content_and_settings(items, tmp_path):
     assert items.fingerprint(moved / "a.obj", settings) == prints[0]
 
 
+@pytest.mark.parametrize("letter", ["a", "ä", "桌"])
+@pytest.mark.parametrize("count", [121, 255, 4000])
+def test_long_names_are_shortened_and_stay_unique(items, tmp_path, letter, count):
+    """Names of deep folders are cut to what a folder can have, in bytes, and still differ."""
+    paths = {tmp_path / f"{index}.glb": letter * count + str(index) for index in range(3)}
+    found = [item.name for item in items.name_items(paths)]
+    assert len(set(found)) == 3
+    assert all(len(name.encode()) <= items.LONGEST_NAME for name in found)
+
+
+def test_deep_folders_are_converted(items, tmp_path):
+    """An asset in four folders with long names gets a folder that can be made."""
+    deep = tmp_path.joinpath(*(f"a very long collection name {n} " + "x" * 60 for n in range(4)))
+    touched(deep / ("chair " + "oak " * 20 + ".glb"), tmp_path / "simple.glb")
+    found = items.find_items([str(tmp_path)], (".glb",), tmp_path / "out")
+    assert len(found) == 2
+    for item in found:
+        items.write_status(tmp_path / "out" / item.name, items.Status("done", str(item.source), ""))
+
+
 @pytest.mark.parametrize("broken", ["", "[]", '{"state": "done"}', '{"new": 1}', "{"])
 def test_a_broken_status_is_no_status(items, tmp_path, broken):
     """An item with an invalid status file is converted again."""
@@ -118,10 +138,12 @@ class FakeClient:
 
     Attributes:
         outcomes: of the next requests: an exception to raise, or None.
+        captured: what every answer has of the content of capture.json.
         methods: of all requests so far.
     """
 
     outcomes: list
+    captured: dict = dataclasses.field(default_factory=dict)
     methods: list = dataclasses.field(default_factory=list)
 
     def submit(self, method: str, params: dict) -> dict:
@@ -134,7 +156,8 @@ class FakeClient:
         outcome = self.outcomes.pop(0) if self.outcomes else None
         if outcome is not None:
             raise outcome
-        return {"report": {"counts": {"faces": 12}, "metrics": {}, "seconds": 1, "warnings": []}}
+        report = {"counts": {"faces": 12}, "metrics": {}, "seconds": 1, "warnings": []}
+        return {"report": report, **self.captured}
 
     def close(self) -> None:
         """Nothing to end."""
@@ -150,11 +173,11 @@ def run_batch(lsrm, tmp_path, monkeypatch):
     monkeypatch.setattr(convert, "check_mesh", lambda path: None)
     monkeypatch.setattr(found, "is_complete", lambda folder: True)
 
-    def run(outcomes: list, **settings):
+    def run(outcomes: list, captured: dict | None = None, **settings):
         output = tmp_path / "out"
         output.mkdir(exist_ok=True)
         items = found.find_items([str(path) for path in paths], (), output)
-        blender, backend = FakeClient([]), FakeClient(outcomes)
+        blender, backend = FakeClient([], captured or {}), FakeClient(outcomes)
         children = convert.Children(blender, backend)
         log = convert.BatchLog(output / "log.jsonl", lambda text: None)
         batch = convert.Batch(items, output, convert.BatchSettings(**settings), children, log)
@@ -173,6 +196,60 @@ def test_a_failing_item_does_not_stop_the_batch(run_batch, lsrm):
     assert (states, code, len(methods)) == (["skipped", "done", "skipped"], 0, 1)
     assert run_batch([], force=True)[0] == ["done"] * 3
     assert run_batch([], reconstruct={"faces": 7})[0] == ["done"] * 3
+
+
+def test_an_unforeseen_failure_does_not_stop_the_batch(run_batch, tmp_path):
+    """Whatever an item raises, also what is no error of LSRM, the next item is converted."""
+    output = tmp_path / "out"
+    assert run_batch([None, ValueError("what?"), None])[:2] == (["done", "failed", "done"], 1)
+    assert run_batch([OSError(36, "File name too long")] * 3, force=True)[:2] == (["failed"] * 3, 1)
+    status = json.loads((output / "a" / "status.json").read_text())
+    assert status["error"]["code"] == "OUTPUT_NOT_WRITABLE"
+
+
+@pytest.mark.parametrize("blocked", ["a", "b", "c"])
+def test_a_folder_that_cannot_be_made_fails_its_item_alone(run_batch, tmp_path, blocked):
+    """A file where an item's folder should be fails that item; the others are converted."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / blocked).write_text("a file")
+    states, code, _ = run_batch([])
+    assert states == ["failed" if name == blocked else "done" for name in "abc"]
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["exit_code"] == code == 1
+
+
+def test_the_summary_has_the_exit_code_of_the_command(run_batch, lsrm, tmp_path):
+    """A batch that a broken environment ends leaves a summary that says so."""
+    broken = lsrm("backend.shared.errors").EnvironmentBroken("No backend.", "Install it.")
+    with pytest.raises(lsrm("backend.shared.errors").EnvironmentBroken):
+        run_batch([None, broken])
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["exit_code"] == 3
+    assert [entry["state"] for entry in summary["items"]] == ["done"]
+
+
+def test_warnings_of_the_capture_stand_in_status_and_summary(run_batch, tmp_path):
+    """What an asset misses is said where people look for it."""
+    run_batch([], {"warnings": ["The library parts.blend is missing."]})
+    status = json.loads((tmp_path / "out" / "a" / "status.json").read_text())
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert status["result"]["warnings"] == ["The library parts.blend is missing."]
+    assert summary["items"][0]["warnings"] == status["result"]["warnings"]
+
+
+@pytest.mark.parametrize("before", [b"oak", None])
+def test_the_files_that_an_asset_uses_count(run_batch, tmp_path, before):
+    """An item is converted again if a texture or library of it has changed, appeared or gone."""
+    used = tmp_path / "parts.blend"
+    captured = {"source": {"files": [str(used)]}}
+    if before is not None:
+        used.write_bytes(before)
+    assert run_batch([], captured)[0] == ["done"] * 3
+    assert run_batch([], captured)[0] == ["skipped"] * 3
+    used.write_bytes(b"ash")
+    assert run_batch([], captured)[0] == ["done"] * 3
+    used.unlink()
+    assert run_batch([], captured)[0] == ["done"] * 3
 
 
 def test_the_content_of_the_environment_counts(run_batch, tmp_path):

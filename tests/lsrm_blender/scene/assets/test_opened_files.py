@@ -130,6 +130,11 @@ def texture_of(uri):
     }
 
 
+def needing(extension):
+    """The parts of a glTF document that cannot be read without an extension."""
+    return {"extensionsUsed": [extension], "extensionsRequired": [extension]}
+
+
 USDA = """#usda 1.0
 (
     defaultPrim = "World"
@@ -179,8 +184,8 @@ def write_files(folder):
     documents = {
         "texture-gone.gltf": gltf_document(**texture_of("tex/base.png")),
         "texture-there.gltf": gltf_document(**texture_of("scan.png")),
-        "meshopt.gltf": gltf_document(extensionsRequired=["EXT_meshopt_compression"]),
-        "ktx2.gltf": gltf_document(extensionsRequired=["KHR_texture_basisu"]),
+        "meshopt.gltf": gltf_document(**needing("EXT_meshopt_compression")),
+        "ktx2.gltf": gltf_document(**needing("KHR_texture_basisu")),
     }
     for name, document in documents.items():
         (folder / name).write_text(json.dumps(document))
