@@ -49,6 +49,7 @@ from .shared.capture.reader import read_capture
 from .shared.checkpoint_folders import find_dinov3
 from .shared.radiance_hdr import read_hdr
 from .stereo.stereo_start import find_stereo_start
+from .views.selection import MAX_FIT_VIEWS, size_in_memory, spread_views
 from .views.views import Views, load_views
 from .views.visual_hull import VisualHull, estimate_bounding_sphere
 
@@ -63,9 +64,6 @@ if TYPE_CHECKING:
     from .shared.capture.capture import Capture
     from .shared.progress import Progress
     from .stereo.cavities import Cavities
-
-MAX_IMAGE_SIZE = 1024
-"""Longest side of a view in pixels; larger photographs are averaged down."""
 
 STAGES_OF_NETWORK = ("dense stage", "selection", "routing", "sparse stage")
 
@@ -110,7 +108,10 @@ def reconstruct(request: ReconstructRequest, progress: Progress) -> Report:
         with report.stage("views", progress):
             capture = read_capture(request.views)
             views = load_views(
-                capture, progress, max_size=MAX_IMAGE_SIZE, fix_cameras=request.fix_cameras
+                capture,
+                progress,
+                max_size=size_in_memory(capture.frames),
+                fix_cameras=request.fix_cameras,
             )
             report.views = views.to_dict()
             normalization = normalize_scene(views)
@@ -228,8 +229,10 @@ def refine(job: Job, start: Surface, cavities: Cavities | None) -> Surface:
     carve = cavities.cut_from if cavities else None
     # Lamps are different at every point; the fit knows distant light only.
     distant = job.light.environment if job.light and not job.light.lamps else None
+    views = spread_views(job.views.views, MAX_FIT_VIEWS)
+    job.report.counts["fit_views"] = len(views)
     with job.stage("refine"):
-        refinement = Refinement(job.views.views, job.normalization, HALF_SIDE, config, distant)
+        refinement = Refinement(views, job.normalization, HALF_SIDE, config, distant)
         field = refinement.run(initial, job.progress, carve)
     if field is None:
         job.report.warnings.append(

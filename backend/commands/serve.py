@@ -88,14 +88,15 @@ def check(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
     Raises:
         LsrmError: if something is wrong with them.
     """
-    from ..pipeline import MAX_IMAGE_SIZE
     from ..shared.capture.reader import read_capture
+    from ..views.selection import size_in_memory
     from ..views.views import load_views
 
+    capture = read_capture(Path(params["views"]))
     views = load_views(
-        read_capture(Path(params["views"])),
+        capture,
         progress,
-        max_size=MAX_IMAGE_SIZE,
+        max_size=size_in_memory(capture.frames),
         fix_cameras=bool(params.get("fix_cameras")),
     )
     return {"views": len(views.views), "warnings": list(views.warnings), **views.to_dict()}

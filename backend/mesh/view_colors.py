@@ -47,8 +47,10 @@ class SharpImage:
         top, left = int(rows[0]), int(columns[0])
         height, width = int(rows[-1]) + 1 - top, int(columns[-1]) + 1 - left
         part = (slice(top, top + height), slice(left, left + width))
-        pure = (full.mask[part] >= PURE_COVERAGE).astype(np.float32)
-        planes = np.concatenate([full.image[part].transpose(2, 0, 1) * pure, pure[None]])
+        planes = np.empty((4, height, width), dtype=np.float32)
+        planes[3] = full.mask[part] >= PURE_COVERAGE
+        for channel in range(3):
+            np.multiply(full.image[part][..., channel], planes[3], out=planes[channel])
         lens = full.intrinsics.cropped(left, top, width, height)
         return cls(Camera(lens, camera.camera_to_world), torch.from_numpy(planes))
 

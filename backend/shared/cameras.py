@@ -27,8 +27,13 @@ if TYPE_CHECKING:
 ROTATION_TOLERANCE = 1e-3
 # A rotation that is orthonormal to the precision of float32 is not changed.
 ROTATION_NOISE = 1e-6
-# A translation beyond this is an error; its square is still finite.
-MAX_TRANSLATION = 1e30
+# Lengths beyond this, or below its reciprocal, are errors: the distance between two atoms, and the
+# way to the stars. Powers of what is computed from them stay within the range of float32.
+MAX_LENGTH = 1e12
+# Focal lengths in units of the longer side of the image: fields of view from 179.9 degrees to a
+# fifth of an arc second. The principal point lies within so many sides.
+MIN_FOCAL, MAX_FOCAL = 1e-3, 1e6
+MAX_OFF_CENTER = 1e3
 # Of the sphere around the object, in model space.
 MODEL_RADIUS = 0.5
 
@@ -83,6 +88,32 @@ def intrinsics_from_fov(width: int, height: int, fov_x: float) -> Intrinsics:
     return Intrinsics(width, height, focal, focal, 0.5 * width, 0.5 * height)
 
 
+def check_intrinsics(lens: Intrinsics, name: str) -> Intrinsics:
+    """Check that focal lengths and principal point are in the range of real cameras.
+
+    Args:
+        lens: of an image with one pixel or more.
+        name: of the view, for error messages.
+
+    Raises:
+        BadCamera: if they are not.
+    """
+    side = max(lens.width, lens.height)
+    if not MIN_FOCAL * side <= min(lens.fx, lens.fy) <= max(lens.fx, lens.fy) <= MAX_FOCAL * side:
+        raise BadCamera(
+            f"View {name} has focal lengths of {lens.fx:.4g} and {lens.fy:.4g} pixels, which no "
+            f"camera has whose image is {lens.width} x {lens.height} pixels.",
+            "Give fl_x and fl_y in pixels, camera_angle_x in radians and x_fov in degrees.",
+        )
+    if max(abs(lens.cx), abs(lens.cy)) > MAX_OFF_CENTER * side:
+        raise BadCamera(
+            f"View {name} has its principal point at ({lens.cx:.4g}, {lens.cy:.4g}), far outside "
+            f"its image of {lens.width} x {lens.height} pixels.",
+            "Give cx and cy in pixels from the upper-left corner, or omit both.",
+        )
+    return lens
+
+
 def check_camera_to_world(matrix: Any, name: str) -> Floats:
     """Check a pose and return it as an array.
 
@@ -97,7 +128,7 @@ def check_camera_to_world(matrix: Any, name: str) -> Floats:
         BadCamera: if it is not 4x4, contains NaN or infinity, or is not a rotation and translation.
     """
     pose = _pose_array(matrix, name)
-    if not (np.abs(pose) < MAX_TRANSLATION).all():
+    if not (np.abs(pose) < MAX_LENGTH).all():
         raise BadCamera(
             f"The camera pose of view {name} has a number that is not finite or too large.",
             "Remove the view from transforms.json or export its pose again.",

@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from ..mesh.cleaning import keep_solid_parts
 from ..mesh.isosurface import extract_isosurface
 from ..refine.training_rays import pixels_for
 from ..shared.errors import NoSurface
+from ..views.selection import spread_views
 from ..views.visual_hull import VisualHull
 from .cavities import find_cavities
 from .convex_carve import CarveConfig, ConvexCarve
@@ -107,22 +107,6 @@ def find_stereo_start(
     if verdict.accepted:
         return StereoStart(cavities, "", verdict.mean_ratio)
     return StereoStart(None, "views look no better with it", verdict.mean_ratio)
-
-
-def spread_views(views: Sequence[View], count: int) -> list[View]:
-    """At most `count` views from directions that differ as much as possible, in their order."""
-    if len(views) <= count:
-        return list(views)
-    positions = np.stack([view.camera_to_world[:3, 3] for view in views])
-    center = positions.mean(0)
-    directions = positions - center
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True).clip(1e-9)
-    chosen = [0]
-    alike = directions @ directions[0]
-    while len(chosen) < count:
-        chosen.append(int(np.argmin(alike)))
-        alike = np.maximum(alike, directions @ directions[chosen[-1]])
-    return [views[number] for number in sorted(chosen)]
 
 
 def _small(views: Sequence[View]) -> list[View]:

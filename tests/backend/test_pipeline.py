@@ -21,7 +21,7 @@ from backend.commands.command_line import main
 from backend.mesh import surfaces
 from backend.mesh.surfaces import HullSurface
 from backend.mesh.view_geometry import Camera, render_geometry
-from backend.pipeline import MAX_IMAGE_SIZE, normalize_scene, reconstruct
+from backend.pipeline import normalize_scene, reconstruct
 from backend.request import ReconstructRequest
 from backend.result import files as result_files
 from backend.setup.device import choose_device
@@ -30,6 +30,7 @@ from backend.shared.capture.reader import read_capture
 from backend.shared.capture.writer import write_transforms
 from backend.shared.errors import Cancelled, DeviceUnavailable, DiskFull, LsrmError, NoSurface
 from backend.shared.progress import Progress
+from backend.views.selection import MAX_IMAGE_SIZE
 from backend.views.views import load_views, read_view
 from backend.views.visual_hull import VisualHull
 

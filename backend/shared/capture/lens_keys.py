@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..cameras import Intrinsics
+from ..cameras import Intrinsics, check_intrinsics
 from ..errors import BadCamera
 from ..lenses import Distortion
 
@@ -38,6 +38,8 @@ TANGENTIAL_KEYS = ("p1", "p2")
 OTHER_LENS_KEYS = ("ftheta_p0", "latlong", "equirectangular")
 # An undistorted image that is so much larger, or smaller, than the one on disk is a wrong number.
 MAX_GROWTH = 16.0
+# Pixels along the longer side of an image; no file format of photographs has more.
+MAX_SIDE = 1e6
 SHUTTER_KEYS = ("rolling_shutter", "transform_matrix_start", "transform_matrix_end")
 # Focal length in pixels, field of view in radians, in degrees; the first one present is used.
 FOCAL_KEYS_X = ("fl_x", "camera_angle_x", "x_fov")
@@ -54,13 +56,13 @@ def stated_size(frame: Values, top: Values, name: str) -> Size | None:
     Some programs write resolution times percentage without rounding; Blender truncates it.
 
     Raises:
-        BadCamera: if they are not positive numbers.
+        BadCamera: if they are not numbers from 1 to a million.
     """
     width = _number(frame, top, "w", name)
     height = _number(frame, top, "h", name)
     if width is None or height is None:
         return None
-    if min(width, height) < 1.0:
+    if not 1.0 <= min(width, height) <= max(width, height) <= MAX_SIDE:
         raise BadCamera(
             f"The image size of view {name} is stated as {width:g} x {height:g}.",
             "Write w and h in pixels, or omit both.",
@@ -99,7 +101,7 @@ def read_intrinsics(frame: Values, top: Values, name: str, size: Size) -> Intrin
         )
     cx = _number(frame, top, "cx", name)
     cy = _number(frame, top, "cy", name)
-    return Intrinsics(
+    lens = Intrinsics(
         width=width,
         height=height,
         fx=focal[0],
@@ -107,6 +109,7 @@ def read_intrinsics(frame: Values, top: Values, name: str, size: Size) -> Intrin
         cx=0.5 * width if cx is None else cx,
         cy=0.5 * height if cy is None else cy,
     )
+    return check_intrinsics(lens, name)
 
 
 def check_shared_angle(frames: Sequence[Values], top: Values, sizes: Sequence[Size]) -> None:

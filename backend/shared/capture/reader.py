@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..cameras import check_camera_to_world
+from ..cameras import MAX_LENGTH, check_camera_to_world
 from ..errors import BadCapture, BadImage, TooFewViews
 from ..lenses import Lens
 from . import frame_files, lens_keys
@@ -352,7 +352,8 @@ def _bounding_sphere(description: Values, folder: Path) -> BoundingSphere | None
         radius = float(sphere["radius"])
     except (KeyError, TypeError, ValueError):
         x = y = z = radius = math.nan
-    if not all(math.isfinite(value) for value in (x, y, z, radius)) or radius <= 0.0:
+    near = all(abs(value) <= MAX_LENGTH for value in (x, y, z))
+    if not (near and 1.0 / MAX_LENGTH <= radius <= MAX_LENGTH):
         raise BadCapture(
             f"The bounding sphere in {folder / CAPTURE_JSON} is {sphere}.",
             "Give it a center of three numbers and a radius above zero, or remove it.",

@@ -9,7 +9,6 @@ import pytest
 
 from backend.mesh.preview import render_mesh
 from backend.pipeline import (
-    MAX_IMAGE_SIZE,
     Job,
     bake_textures,
     carve,
@@ -23,6 +22,7 @@ from backend.result.scores import score_image
 from backend.shared.capture.reader import read_capture
 from backend.shared.capture.writer import write_transforms
 from backend.shared.progress import Progress
+from backend.views.selection import MAX_IMAGE_SIZE
 from backend.views.views import load_views, read_view
 
 USED, ALL = 24, 69

@@ -29,7 +29,7 @@ from backend.stereo.exposure import exposure_gains
 from backend.stereo.hull_grid import GridRays, HullGrid
 from backend.stereo.judge import SeenMesh, Verdict
 from backend.stereo.prepared_views import StereoViews
-from backend.stereo.stereo_start import find_stereo_start, spread_views
+from backend.stereo.stereo_start import find_stereo_start
 from backend.stereo.votes import Votes
 from backend.views.views import View
 from backend.views.visual_hull import VisualHull
@@ -252,14 +252,3 @@ def test_exposures_are_compared(bowl) -> None:
     gains = exposure_gains(dark, mesh, seen.geometries)
     np.testing.assert_allclose(gains[1::2] / gains[::2], 0.5, rtol=0.15)
     assert (exposure_gains(bowl, mesh, seen.geometries) == 1).all()
-
-
-def test_many_views_are_thinned_out(bowl) -> None:
-    """Those that remain look from directions that differ, in their order."""
-    few = spread_views(bowl, 4)
-    assert len(few) == 4
-    assert [view.name for view in few] == sorted((view.name for view in few), key=int)
-    directions = normalize(torch.tensor(np.stack([v.camera_to_world[:3, 3] for v in few])), dim=1)
-    alike = directions @ directions.T - 2 * torch.eye(4).double()
-    assert alike.max() < 0.3
-    assert spread_views(bowl, VIEWS) == list(bowl)
