@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from ..shared.capture.image_header import AS_STORED, LINEAR_FORMATS, read_image_header
+from ..shared.capture.orientation import turn_pixels
 from ..shared.errors import BadImage
 from ..shared.radiance_hdr import read_hdr
 from ..shared.srgb import linear_to_srgb
@@ -134,18 +135,10 @@ def _check_size(path: Path, found: tuple[int, int], expected: tuple[int, int]) -
 def _turned(
     pixels: NDArray[Any], orientation: int, path: Path, size: tuple[int, int]
 ) -> NDArray[Any]:
-    """Stored pixels [height, width, ...] in an EXIF orientation.
-
-    Orientations from 5 to 8 exchange rows and columns; what is left are flips.
-    """
-    if orientation in {5, 6, 7, 8}:
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in {3, 4, 7, 8}:
-        pixels = pixels[::-1]
-    if orientation in {2, 3, 6, 7}:
-        pixels = pixels[:, ::-1]
-    _check_size(path, (pixels.shape[1], pixels.shape[0]), size)
-    return pixels
+    """Stored pixels [height, width, ...] in an EXIF orientation, with the expected size."""
+    turned = turn_pixels(pixels, orientation)
+    _check_size(path, (turned.shape[1], turned.shape[0]), size)
+    return turned
 
 
 def _read_light(path: Path, found: str) -> tuple[Coverage, Coverage | None]:

@@ -12,9 +12,12 @@ from mathutils import Matrix
 
 from ...backend.shared.blender_cameras import blender_from_intrinsics
 from ...backend.shared.capture.capture import TRANSFORMS_NAMES
+from ...backend.shared.capture.image_header import AS_STORED
 from ...backend.shared.capture.json_files import read_capture_json
+from ...backend.shared.capture.orientation import turn_pixels
 from ...backend.shared.capture.reader import read_capture
 from ...backend.shared.errors import BadCapture
+from .pixels import image_pixels
 from .result_import import normalization_of
 
 if TYPE_CHECKING:
@@ -78,7 +81,7 @@ def camera_of(frame: Frame, center: np.ndarray) -> bpy.types.Object:
         setattr(data, name, getattr(settings, name))
     data.show_background_images = True
     background = data.background_images.new()
-    background.image = bpy.data.images.load(str(frame.image_path), check_existing=True)
+    background.image = _image_of(frame)
     background.alpha = 0.5
     background.display_depth = "FRONT"
     camera = bpy.data.objects.new(frame.name, data)
@@ -91,6 +94,21 @@ def camera_of(frame: Frame, center: np.ndarray) -> bpy.types.Object:
         *(settings.pixel_aspect_x, settings.pixel_aspect_y),
     ]
     return camera
+
+
+def _image_of(frame: Frame) -> bpy.types.Image:
+    """The image of a view; where EXIF turns it, which Blender does not do, a turned copy."""
+    image = bpy.data.images.load(str(frame.image_path), check_existing=True)
+    if frame.orientation == AS_STORED:
+        return image
+    pixels = turn_pixels(image_pixels(image), frame.orientation)
+    height, width = pixels.shape[:2]
+    turned = bpy.data.images.new(frame.name, width, height, alpha=image.channels == 4)
+    turned.pixels.foreach_set(np.ascontiguousarray(pixels[::-1]).ravel())
+    turned.pack()
+    if not image.users:
+        bpy.data.images.remove(image)
+    return turned
 
 
 def look_through(camera: bpy.types.Object, scene: bpy.types.Scene) -> None:

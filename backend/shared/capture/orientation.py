@@ -12,10 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .image_header import AS_STORED
+from .image_header import AS_STORED, TURNED_ON_THE_SIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from numpy.typing import NDArray
 
     from .image_header import ImageHeader
 
@@ -106,6 +109,20 @@ def _mask_orientation(image: ImageHeader, orientation: int, mask: ImageHeader) -
         likely = [mask.orientation, image.orientation, AS_STORED]
     size = image.size(orientation)
     return next((number for number in likely if mask.size(number) == size), likely[0])
+
+
+def turn_pixels(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Stored pixels [height, width, ...], row 0 on top, as an EXIF orientation shows them.
+
+    A quarter turn is an exchange of rows and columns, and a flip.
+    """
+    if orientation in TURNED_ON_THE_SIDE:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in {3, 4, 7, 8}:
+        pixels = pixels[::-1]
+    if orientation in {2, 3, 6, 7}:
+        pixels = pixels[:, ::-1]
+    return pixels
 
 
 def orientation_warnings(orientations: Iterable[Orientation]) -> list[str]:

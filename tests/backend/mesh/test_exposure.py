@@ -4,14 +4,20 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from backend.field.config import HALF_SIDE
 from backend.mesh.exposure import PointColors, estimate_gains, solve_exposures
 from backend.mesh.isosurface import extract_isosurface
+from backend.mesh.texture import bake_base_color
+from backend.mesh.unwrap import unwrap
+from backend.pipeline import reconstruct
+from backend.request import ReconstructRequest
 from backend.shared.cameras import Normalization
 from backend.shared.capture.reader import read_capture
 from backend.shared.errors import Cancelled
@@ -92,3 +98,36 @@ def test_cancel(ball, views):
     progress.cancel()
     with pytest.raises(Cancelled):
         estimate_gains(ball, views, SAME, progress)
+
+
+def test_texture_of_views_with_differing_exposures(ball, views):
+    """Views of several exposures and white balances give the texture that those of one give."""
+    unwrapped = unwrap(ball, 128, Progress())
+    logarithms = np.random.default_rng(1).normal(0.0, 0.15, (VIEWS, 3))
+    logarithms -= logarithms.mean(axis=0)
+    taken = exposed(views, np.exp(logarithms))
+    gains = estimate_gains(ball, taken, SAME, Progress())
+    true, uneven, evened = (
+        bake_base_color(unwrapped, shown, SAME, Progress(), gains=factors)
+        for shown, factors in ((views, None), (taken, None), (taken, gains))
+    )
+    assert np.abs(evened - true).mean() < 0.25 * np.abs(uneven - true).mean()
+
+
+def test_pipeline_evens_out_exposures(make_capture, tmp_path):
+    """Gains are in the report of a capture whose photographs differ, and of no other."""
+    plain = make_capture(tmp_path / "plain", 8, 48)
+    uneven = shutil.copytree(plain, tmp_path / "uneven")
+    factors = np.exp(np.random.default_rng(2).normal(0.0, 0.2, (8, 3)))
+    for path, factor in zip(sorted((uneven / "images").iterdir()), factors, strict=True):
+        linear = srgb_to_linear(np.asarray(Image.open(path)) / 255) * factor
+        display = linear_to_srgb(linear.clip(0, 1))
+        Image.fromarray(np.rint(255 * display).astype(np.uint8)).save(path)
+    options = {"refine": "off", "texture_size": "64", "faces": 1000, "material": "rgb"}
+    for folder, differs in ((plain, False), (uneven, True)):
+        request = ReconstructRequest(folder, tmp_path / "result", **options)
+        report = reconstruct(request, Progress()).to_dict()
+        assert bool(report["gains"]) == differs
+    found = np.array(list(report["gains"].values()))
+    expected = np.exp(np.log(factors).mean(axis=0)) / factors
+    assert found == pytest.approx(expected, rel=0.1)
