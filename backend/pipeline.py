@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +39,7 @@ from .model.preprocess import from_views
 from .model.weights.checkpoint import Checkpoint, open_checkpoint
 from .model.weights.dinov3_files import load_dinov3, loaded_size
 from .model.weights.memory import estimate
+from .photographs.missing_masks import add_missing_masks, have_masks
 from .refine.config import SECONDS, RefineConfig
 from .refine.refine import Refinement
 from .result.files import Result
@@ -105,8 +107,8 @@ def reconstruct(request: ReconstructRequest, progress: Progress) -> Report:
     options = {key: str(value) for key, value in asdict(request).items()}
     report = Report(request=options, device=str(device), checkpoint={"name": request.checkpoint})
     with ResultFolder(request.output) as folder:
+        capture = complete_masks(read_capture(request.views), folder, request, report, progress)
         with report.stage("views", progress):
-            capture = read_capture(request.views)
             views = load_views(
                 capture,
                 progress,
@@ -130,6 +132,25 @@ def reconstruct(request: ReconstructRequest, progress: Progress) -> Report:
             result.write(folder, report, progress)
         report.write(folder / REPORT)
     return report
+
+
+def complete_masks(
+    capture: Capture,
+    folder: Path,
+    request: ReconstructRequest,
+    report: Report,
+    progress: Progress,
+) -> Capture:
+    """Make the masks of photographs that have none; the result shows them in a picture."""
+    masked = have_masks(capture.frames)
+    if all(masked):
+        return capture
+    model = Path(request.mask_model) if request.mask_model else None
+    with report.stage("masks", progress):
+        completed = add_missing_masks(capture, masked, folder, model, progress)
+    report.counts["masks_made"] = completed.made
+    report.warnings += completed.notes
+    return completed.capture
 
 
 def normalize_scene(views: Views) -> Normalization:

@@ -33,6 +33,8 @@ class ReconstructRequest:
         material: `rgb` keeps the light in the color; `pbr` is base color, roughness and metallic,
             predicted or, under a known light, estimated; `auto` is `pbr` where that is possible.
         fix_cameras: correct a usual mistake in the cameras, if that makes the masks fit.
+        mask_model: ONNX file that makes the masks which views lack; colors and the common shape
+            make them if it is empty.
     """
 
     views: Path
@@ -45,6 +47,7 @@ class ReconstructRequest:
     seed: int = 0
     material: str = "auto"
     fix_cameras: bool = False
+    mask_model: str = ""
 
     @property
     def uses_network(self) -> bool:

@@ -72,6 +72,7 @@ COMMANDS = {
     "test": Command("run the test suite; takes pytest's arguments", None),
     "doctor": Command("check the installation, with a remedy for each problem", ".doctor"),
     "reconstruct": Command("posed views to a textured mesh", ".reconstruct"),
+    "masks": Command("make the masks that photographs lack", ".masks"),
     "metrics": Command("score renders and a mesh against the ground truth", ".metrics"),
     "convert-checkpoint": Command("released weights to safetensors", ".convert_checkpoint"),
     "serve": Command("run jobs of the panel in Blender by JSON-RPC on stdin and stdout", ".serve"),

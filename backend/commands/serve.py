@@ -85,14 +85,21 @@ def check(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
         `views`, their number; `warnings`; and the judgment of `Views.to_dict`, whose `likely_cause`
         the parameter `fix_cameras` corrects, also in `reconstruct`.
 
+    Views without masks are not loaded: their masks are made when they are reconstructed.
+
     Raises:
         LsrmError: if something is wrong with them.
     """
+    from ..photographs.missing_masks import have_masks
     from ..shared.capture.reader import read_capture
     from ..views.selection import size_in_memory
     from ..views.views import load_views
 
     capture = read_capture(Path(params["views"]))
+    missing = have_masks(capture.frames).count(False)
+    if missing:
+        note = f"{missing} of {len(capture.frames)} views have no mask: masks will be made."
+        return {"views": len(capture.frames), "warnings": [*capture.warnings, note]}
     views = load_views(
         capture,
         progress,

@@ -28,6 +28,8 @@ CONTENT = {
     "field.safetensors",
     "preview.png",
     "log.txt",
+    "masks",
+    "masks.png",
 }
 """All files of a result. A folder with anything else in it is never replaced."""
 

@@ -36,6 +36,7 @@ MIN_FOCAL, MAX_FOCAL = 1e-3, 1e6
 MAX_OFF_CENTER = 1e3
 # Of the sphere around the object, in model space.
 MODEL_RADIUS = 0.5
+WEISZFELD_STEPS = 30
 
 
 @dataclass(frozen=True)
@@ -333,6 +334,27 @@ def meeting_point(
     pull = np.einsum("nij,nj->i", across, start - middle)
     offset = np.linalg.lstsq(across.sum(axis=0), pull, rcond=1e-9)[0]
     point: Floats = middle + offset
+    return point
+
+
+def nearest_point_to_rays(origins: Floats, directions: Floats) -> Floats:
+    """The point [3] with the smallest sum of distances, not squared, to lines.
+
+    It is robust against a minority of wrong lines. Weiszfeld's algorithm: repeated least squares
+    with weights 1 / distance.
+
+    Args:
+        origins: [n, 3], a point on each line.
+        directions: [n, 3], of any length except zero.
+    """
+    unit = directions / np.linalg.norm(directions, axis=-1, keepdims=True)
+    point = meeting_point(origins, unit)
+    for _ in range(WEISZFELD_STEPS):
+        offset = point - origins
+        along = (offset * unit).sum(axis=-1, keepdims=True) * unit
+        distance = np.linalg.norm(offset - along, axis=-1)
+        floor = 1e-6 * float(np.linalg.norm(offset, axis=-1).mean()) + 1e-300
+        point = meeting_point(origins, unit, 1.0 / np.maximum(distance, floor))
     return point
 
 

@@ -145,3 +145,14 @@ def add_reconstruct_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--faces", type=positive_integer, default=50_000, help="approximate number of triangles")
     add("--material", choices=("auto", "rgb", "pbr"), default="auto")
+    add_mask_options(parser)
+
+
+def add_mask_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of masks that are made for views without any."""
+    parser.add_argument(
+        "--mask-model",
+        default="",
+        metavar="FILE.onnx",
+        help="a segmentation model of your own that makes the masks which views lack",
+    )

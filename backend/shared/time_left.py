@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # average one. After the first job of a process, measurements replace these numbers.
 TYPICAL_SECONDS = {
     "reconstruct": {
+        "masks": 0.5,
         "views": 0.5,
         "dense stage": 10.0,
         "selection": 1.0,

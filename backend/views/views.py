@@ -247,7 +247,7 @@ def _read_undistorted(frame: Frame) -> tuple[Pixels, Pixels | None, Image]:
 def _read_files(frame: Frame) -> tuple[Pixels, Pixels | None, Image]:
     """Colors, alpha and mask as they are on disk."""
     colors, alpha = read_color(frame.image_path, _size_on_disk(frame), frame.orientation)
-    mask = _read_mask_file(frame)
+    mask = read_mask_file(frame)
     if mask is not None:
         return colors, alpha, mask
     if alpha is not None:
@@ -259,7 +259,7 @@ def _read_files(frame: Frame) -> tuple[Pixels, Pixels | None, Image]:
     )
 
 
-def _read_mask_file(frame: Frame) -> Image | None:
+def read_mask_file(frame: Frame) -> Image | None:
     """The mask of a file of its own, as it is on disk; None if there is none."""
     if frame.mask_path is None:
         return None
@@ -279,7 +279,7 @@ def _within_lens(frame: Frame) -> Frame:
     """
     if frame.lens is None:
         return frame
-    mask = _read_mask_file(frame)
+    mask = read_mask_file(frame)
     sides = _cut_sides(_read_files(frame)[2] if mask is None else mask)
     return replace(frame, intrinsics=frame.lens.inside(frame.intrinsics, sides))
 

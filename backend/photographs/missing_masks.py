@@ -1,0 +1,118 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Complete a capture: views without mask and transparency get masks that are made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..shared.capture.image_header import read_image_header
+from ..shared.errors import TooFewViews, write_failure
+from ..views.image_files import read_color
+from .mask_making import make_masks
+from .mask_model import predict_masks
+from .stored_masks import CONTACT_SHEET, store_masks, write_contact_sheet
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from ..shared.capture.capture import Capture, Frame
+    from ..shared.progress import Progress
+
+MIN_PHOTOGRAPHS = 5
+"""Fewer do not give a shape that masks could be checked with."""
+
+
+@dataclass(frozen=True)
+class CompletedCapture:
+    """A capture whose views all have masks.
+
+    Attributes:
+        capture: with the paths of the masks.
+        folder: of the masks that were made.
+        contact_sheet: a picture of them.
+        made: how many were made.
+        notes: for the user.
+    """
+
+    capture: Capture
+    folder: Path
+    contact_sheet: Path
+    made: int
+    notes: tuple[str, ...]
+
+
+def have_masks(frames: Sequence[Frame]) -> list[bool]:
+    """Whether each frame has a mask file, or an image that is transparent somewhere."""
+    return [frame.mask_path is not None or _is_cut_out(frame) for frame in frames]
+
+
+def add_missing_masks(
+    capture: Capture,
+    masked: Sequence[bool],
+    result: Path,
+    model: Path | None,
+    progress: Progress,
+) -> CompletedCapture:
+    """Make the masks that a capture lacks, and store them.
+
+    Args:
+        capture: of `read_capture`.
+        masked: whether each frame has a mask or transparency, of `have_masks`.
+        result: folder for the contact sheet, and for masks that the capture does not take.
+        model: a segmentation model of the user's own; without one, colors and the common shape
+            decide.
+        progress: of the stage `masks`; may cancel.
+
+    Raises:
+        EmptyMask: if no object stands out, or the masks disagree; with what helps.
+        EnvironmentBroken: if a library is missing, with the command that installs it.
+        TooFewViews: if there are too few photographs to know a shape by.
+        BadRequest: if the model is none.
+        DiskFull, OutputNotWritable: if the masks cannot be stored.
+        Cancelled: if the user cancels the job.
+    """
+    if model is not None:
+        made = predict_masks(capture.frames, masked, model, progress)
+    else:
+        if len(capture.frames) < MIN_PHOTOGRAPHS:
+            raise TooFewViews(
+                f"Masks cannot be made of {len(capture.frames)} photographs.",
+                f"Take {MIN_PHOTOGRAPHS} or more around the object, or give masks.",
+            )
+        made = make_masks(capture.frames, masked, capture.bounding_sphere, progress)
+    try:
+        frames, folder = store_masks(made, capture.folder, result)
+        write_contact_sheet(made, result / CONTACT_SHEET)
+    except OSError as error:
+        raise write_failure(result, error) from error
+    count = sum(not known for known in masked)
+    return CompletedCapture(
+        capture=replace(capture, frames=tuple(frames)),
+        folder=folder,
+        contact_sheet=result / CONTACT_SHEET,
+        made=count,
+        notes=_notes(count, len(frames), made.doubtful),
+    )
+
+
+def _notes(count: int, views: int, doubtful: Sequence[str]) -> tuple[str, ...]:
+    """What the user should know about masks that were made."""
+    made = f"{count} of {views} views had no mask: masks were made from the photographs."
+    notes = [f"{made} Look at {CONTACT_SHEET}, and replace those that are wrong."]
+    if doubtful:
+        notes.append(f"These masks do not fit the others: {', '.join(doubtful)}.")
+    return tuple(notes)
+
+
+def _is_cut_out(frame: Frame) -> bool:
+    """Whether an image is transparent somewhere."""
+    if read_image_header(frame.image_path).format == "JPEG":
+        return False
+    lens = frame.intrinsics_on_disk
+    _, alpha = read_color(frame.image_path, (lens.width, lens.height), frame.orientation)
+    return alpha is not None and bool(alpha.min() < np.iinfo(alpha.dtype).max)
