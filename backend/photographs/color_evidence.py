@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from .extras import PHOTOS
 from .grab_cut import fit_color_model
+from .mask_agreement import no_object
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,6 +84,26 @@ class ColorEvidence:
             evidence.append(ndimage.gaussian_filter(odds[bins], SMOOTHING_PIXELS))
         return evidence
 
+    def repeated(self, weights: Sequence[Floats32]) -> float:
+        """How well the colors of the other photographs tell what one shows, averaged.
+
+        Args:
+            weights: as in `odds`.
+
+        Returns:
+            The mean of two fractions: of the pixels that are known as the object and resemble it in
+            other photographs, and likewise of the surroundings. Chance gives 0.5.
+        """
+        objects = [_counts(bins[weight == 1]) for bins, weight in self._pairs(weights)]
+        away = [_counts(bins[weight == 0]) for bins, weight in self._pairs(weights)]
+        all_objects, all_away = np.sum(objects, axis=0), np.sum(away, axis=0)
+        right = []
+        for own, own_away in zip(objects, away, strict=True):
+            inside, around = _density(all_objects - own), _density(all_away - own_away)
+            for counts, hits in ((own, inside > around), (own_away, around > inside)):
+                right.append(float(counts[hits].sum() / max(counts.sum(), 1.0)))
+        return float(np.mean(right))
+
     def _pairs(self, weights: Sequence[Floats32]) -> zip[tuple[Bins, Floats32]]:
         return zip(self._bins, weights, strict=True)
 
@@ -93,6 +114,9 @@ class ColorSamples:
     Args:
         photographs: at any size.
         weights: as in `ColorEvidence.odds`.
+
+    Raises:
+        EmptyMask: if nothing is known as the object, or nothing as surroundings.
     """
 
     def __init__(self, photographs: Sequence[Photograph], weights: Sequence[Floats32]) -> None:
@@ -102,6 +126,8 @@ class ColorSamples:
         self._away = [self._some(each.colors[weight == 0]) for each, weight in pairs]
         self._all_object = np.concatenate(self._object)
         self._all_away = np.concatenate(self._away)
+        if not len(self._all_object) or not len(self._all_away):
+            raise no_object()
 
     def shadows(self, count: int) -> Bytes:
         """Colors [count, 3] of the surroundings in shadow."""

@@ -25,6 +25,9 @@ MOST_DOUBTFUL = 0.25
 # its border.
 LEAST_AREA, MOST_BORDER = 0.002, 0.5
 
+# How well the colors of other photographs tell object and surroundings of one apart.
+LEAST_REPEATED = 0.8
+
 REMEDY = (
     "Photograph the object before a background of another color and whole in the frame, give masks "
     "of your own, or name a segmentation model with --mask-model."
@@ -32,7 +35,7 @@ REMEDY = (
 
 
 def check_agreement(
-    names: Sequence[str], masks: Sequence[Bools], shapes: Sequence[Bools]
+    names: Sequence[str], masks: Sequence[Bools], shapes: Sequence[Bools], repeated: float
 ) -> tuple[str, ...]:
     """The names of the masks that are doubtful.
 
@@ -40,11 +43,14 @@ def check_agreement(
         names: of the frames.
         masks: [height, width] of each.
         shapes: [height, width] of each, where it would show the common shape of all masks.
+        repeated: of `ColorEvidence`, for the masks.
 
     Raises:
         EmptyMask: if the masks show nothing or everything, or disagree with each other.
     """
     check_extent(masks)
+    if repeated < LEAST_REPEATED:
+        raise no_object()
     agreement = [
         (mask & shape).sum() / max((mask | shape).sum(), 1)
         for mask, shape in zip(masks, shapes, strict=True)
@@ -57,6 +63,11 @@ def check_agreement(
             REMEDY,
         )
     return tuple(doubtful)
+
+
+def no_object() -> EmptyMask:
+    """The error where colors show no object."""
+    return EmptyMask("No object stands out from the surroundings by its colors.", REMEDY)
 
 
 def check_extent(masks: Sequence[Bools]) -> None:

@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from scipy import ndimage
 
-from ..shared.errors import EmptyMask
 from .color_evidence import ColorEvidence, ColorSamples
 from .grab_cut import cut
-from .mask_agreement import check_agreement
+from .mask_agreement import check_agreement, no_object
 from .object_region import ObjectRegion
 from .photograph import Photograph
 
@@ -97,8 +96,10 @@ def make_masks(
         progress.report(STAGE, 0.15 * index / len(frames), f"reading {frame.name}")
         photographs.append(Photograph.read(frame, WORKING_SIZE, masked=known))
     region = ObjectRegion.around_object(photographs, sphere, VOXELS)
-    masks, shapes = _find_object(photographs, region, progress)
-    doubtful = check_agreement([frame.name for frame in frames], masks, shapes)
+    evidence = ColorEvidence(photographs)
+    masks, shapes = _find_object(photographs, evidence, region, progress)
+    repeated = evidence.repeated([certain(mask, OUTLINE_SLACK) for mask in masks])
+    doubtful = check_agreement([frame.name for frame in frames], masks, shapes, repeated)
     outlines = []
     for index, (photograph, mask) in enumerate(zip(photographs, masks, strict=True)):
         progress.report(STAGE, 0.6 + 0.4 * index / len(frames), f"outline of {frames[index].name}")
@@ -108,10 +109,12 @@ def make_masks(
 
 
 def _find_object(
-    photographs: Sequence[Photograph], region: ObjectRegion, progress: Progress
+    photographs: Sequence[Photograph],
+    evidence: ColorEvidence,
+    region: ObjectRegion,
+    progress: Progress,
 ) -> tuple[list[Bools], list[Bools]]:
     """Where the object is in each photograph, at the working size, and where its shape is."""
-    evidence = ColorEvidence(photographs)
     shape, drawn = _carve_by_colors(photographs, evidence, region, progress)
     weights = [certain(each, COLOR_SLACK) for each in drawn.pictures]
     masks = _cut_all(photographs, drawn, evidence.odds(weights), weights)
@@ -191,11 +194,7 @@ def _carved(
     step = -(-len(photographs) // MOST_FOR_SHAPE)
     shape = region.carved(within, photographs[::step], outside[::step], tolerance)
     if not shape.any():
-        raise EmptyMask(
-            "No object stands out from the surroundings by its colors.",
-            "Photograph it before a background of another color, point the cameras at it, or "
-            "give masks.",
-        )
+        raise no_object()
     return shape
 
 
