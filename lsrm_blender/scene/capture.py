@@ -152,10 +152,16 @@ def capture(
             if settings.test_views and settings.relight:
                 sources = [environment.source for environment in settings.relight]
                 info["relit"] = dict(zip(_relit_names(settings), sources, strict=True))
-            info["warnings"] = [*asset.warnings, *studio.warnings, *studio.brightness.warnings()]
+            info["warnings"] = _warnings(asset, studio, info["missing_images"])
         write_capture_json(folder, info)
     progress.report("capture", 1.0, f"{settings.views} views in {output}")
     return info
+
+
+def _warnings(asset: Asset, studio: Studio, missing: list[str]) -> list[str]:
+    """All sentences for the user; the pink of missing images says nothing about brightness."""
+    brightness = [] if missing else studio.brightness.warnings()
+    return [*asset.warnings, *studio.warnings, *brightness]
 
 
 def _set_up(

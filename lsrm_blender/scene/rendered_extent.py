@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 COVERED = 0.05
 """Coverage of a pixel above which it shows the object: a hair covers little of one."""
 
+SMALLEST_EXACT, HALF_COVERED = 70, 0.5
+"""Pixels of an image below which the pixel filter of a framed object reaches the border."""
+
 TOO_LITTLE = 0.6
 """Share of the expected reach below which the framing is checked by renders."""
 
@@ -48,7 +51,8 @@ SLACK = 2
 def border_is_covered(alpha: np.ndarray) -> bool:
     """Whether an object reaches the border of an image [height, width]."""
     border = (alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1])
-    return max(float(side.max()) for side in border) > COVERED
+    limit = COVERED if len(alpha) >= SMALLEST_EXACT else HALF_COVERED
+    return max(float(side.max()) for side in border) > limit
 
 
 def fills_too_little(alpha: np.ndarray, view: Viewpoint, vertices: np.ndarray) -> bool:

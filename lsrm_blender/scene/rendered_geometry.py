@@ -138,11 +138,23 @@ def rendered_geometry(scene: bpy.types.Scene) -> Geometry:
         bpy.utils.unregister_class(engine)
     geometry = joined(parts)
     if len(geometry.vertices) == 0:
-        raise BadAsset(
-            "The asset shows no surface in a render.",
-            "Choose an object with faces, and make it visible in renders.",
-        )
+        raise _no_surface(scene)
     return geometry
+
+
+def _no_surface(scene: bpy.types.Scene) -> BadAsset:
+    """The error for a scene that shows nothing: it may have points, but no faces."""
+    meshes = [shown.data for shown in scene.objects if shown.type == "MESH"]
+    points = sum(len(mesh.vertices) for mesh in meshes)
+    if points > 0 and not any(len(mesh.polygons) for mesh in meshes):
+        return BadAsset(
+            f"The asset holds {points} points and no faces, so renders show nothing.",
+            "Make a surface of the points first, for example in MeshLab or CloudCompare.",
+        )
+    return BadAsset(
+        "The asset shows no surface in a render.",
+        "Choose an object with faces, and make it visible in renders.",
+    )
 
 
 def bounding_sphere(points: np.ndarray) -> BoundingSphere:
