@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 FLOATER_AREA = 0.01
 """Share of the surface below which a loose piece is noise."""
 
+AGGRESSIVENESS = 3.0
+"""How fast the error grows up to which edges are collapsed.
+
+At 5, flat sides that are not parallel to the axes cave in: their many edges cost nearly nothing,
+and the error has grown far when they are used up."""
+
+KEPT_PER_RUN = 0.5
+"""Share of the faces that one run of edge collapse keeps, at least."""
+
 
 def keep_solid_parts(mesh: TriangleMesh) -> TriangleMesh:
     """Drop loose pieces that are tiny, and closed pieces that face inward: hidden cavities.
@@ -56,15 +65,16 @@ def _pieces(mesh: TriangleMesh) -> tuple[int, NDArray[np.int32]]:
 
 def decimate(mesh: TriangleMesh, faces: int) -> TriangleMesh:
     """At most `faces` triangles, by quadric edge collapse, as long as the shape permits."""
-    if len(mesh.faces) <= faces:
-        return mesh
     vertices, triangles = mesh.vertices.astype(np.float32), mesh.faces.astype(np.int32)
     before = len(triangles) + 1
     while faces < len(triangles) < before:  # one run may stop early on large flat parts
         before = len(triangles)
+        target = max(faces, int(KEPT_PER_RUN * before))
         vertices, triangles = fast_simplification.simplify(
-            vertices, triangles, target_count=faces, agg=5
+            vertices, triangles, target_count=target, agg=AGGRESSIVENESS
         )
+    if len(triangles) == len(mesh.faces):
+        return mesh
     return TriangleMesh(
         vertices.astype(np.float64), triangles.astype(np.int64)
     ).without_unused_vertices()
