@@ -184,7 +184,7 @@ def light_files(folder):
     names = ("warm/studio_1k.hdr", "cold/studio_1k.hdr", "a-b.hdr", "a_b.hdr")
     for index, name in enumerate(names):
         (folder / name).parent.mkdir(exist_ok=True)
-        write_hdr(folder / name, np.full((4, 8, 3), 0.2 * (index + 1), np.float32))
+        write_hdr(folder / name, np.full((32, 64, 3), 0.2 * (index + 1), np.float32))
     return [str(folder / name) for name in names]
 
 
