@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -68,7 +69,7 @@ def _obj_names(source: Path) -> Iterator[str]:
 def material_libraries(source: Path) -> list[Path]:
     """The material libraries of an .obj file, whether they exist or not."""
     found = []
-    for line in lines_starting_with(source, (b"mtllib",)):
+    for line in lines_starting_with(source, ("mtllib",)):
         rest = line.split(None, 1)[1:]
         if not rest:
             continue
@@ -84,10 +85,9 @@ def material_textures(library: Path) -> list[TextureLine]:
     Options such as `-bm 1` may stand before the name, and names may hold spaces: the longest ending
     of the line that is a file is the name, else the last word.
     """
-    keywords = tuple(keyword.encode() for keyword in TEXTURE_KEYWORDS)
     return [
         texture_line(line, library.parent)
-        for line in lines_starting_with(library, keywords)
+        for line in lines_starting_with(library, TEXTURE_KEYWORDS)
         if len(line.split()) > 1
     ]
 
@@ -101,13 +101,14 @@ def texture_line(line: str, folder: Path) -> TextureLine:
     return TextureLine(" ".join(words[:start]), folder / " ".join(words[start:]))
 
 
-def lines_starting_with(path: Path, keywords: tuple[bytes, ...]) -> list[str]:
+def lines_starting_with(path: Path, keywords: tuple[str, ...]) -> list[str]:
     """The lines of a text file that start with one of some keywords, in any case."""
-    if not path.is_file():
+    if not path.is_file() or path.stat().st_size == 0:
         return []
-    with path.open("rb") as file:
-        lines = [line.strip() for line in file if line.lstrip().lower().startswith(keywords)]
-    return [line.decode("utf-8", "replace") for line in lines]
+    start = b"|".join(re.escape(keyword.encode()) for keyword in keywords)
+    pattern = re.compile(rb"^[ \t]*((?:" + start + rb")[^\r\n]*)", re.MULTILINE | re.IGNORECASE)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        return [found.decode("utf-8", "replace").strip() for found in pattern.findall(text)]
 
 
 def _ply_names(source: Path) -> Iterator[str]:

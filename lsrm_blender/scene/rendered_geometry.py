@@ -90,12 +90,17 @@ def _attribute(data: bpy.types.ID, name: str, size: int) -> np.ndarray:
     return values.reshape(-1, size).astype(np.float64)
 
 
+def _is_no_surface(shown: bpy.types.Object) -> bool:
+    """Whether an object, also one of an instanced collection, is none in pictures."""
+    return shown.is_shadow_catcher or shown.is_holdout or not shown.visible_camera
+
+
 def _instances_of(depsgraph: bpy.types.Depsgraph) -> list[Geometry]:
     """Every visible instance of every surface, in world coordinates."""
     parts = []
     for instance in depsgraph.object_instances:
         shown = instance.object
-        if not instance.show_self or shown.type not in SHOWN_TYPES:
+        if not instance.show_self or shown.type not in SHOWN_TYPES or _is_no_surface(shown):
             continue
         matrix = np.array(instance.matrix_world)
         if shown.type in POINT_TYPES:

@@ -74,8 +74,10 @@ def choose(scene: bpy.types.Scene, choice: AssetChoice) -> Asset:
     shown = [each for each in named if _can_show(each)]
     objects, left_out = _without_left_out(scene, shown)
     if not objects:
+        unseen = [each for each in shown if is_unseen(scene, each)]
+        hidden = [f"No camera sees: {_names(unseen)}."] if unseen else []
         raise BadAsset(
-            " ".join([f"{choice.path.name} holds nothing to capture.", *left_out]),
+            " ".join([f"{choice.path.name} holds nothing to capture.", *left_out, *hidden]),
             "Choose a file, object or collection with a visible surface.",
         )
     source = {

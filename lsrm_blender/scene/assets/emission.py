@@ -19,7 +19,7 @@ EMITTERS = {
 
 
 def emits_light(shown: bpy.types.Object) -> bool:
-    """Whether an object, or one of the collection that it instances, has a glowing material."""
+    """Whether an object glows, or has lamps or glowing objects in a collection it instances."""
     return _has_emitter(shown, _is_bright)
 
 
@@ -29,11 +29,10 @@ def glows_evenly(shown: bpy.types.Object) -> bool:
 
 
 def _has_emitter(shown: bpy.types.Object, accept: Callable[[bpy.types.Node], bool]) -> bool:
-    return any(
-        material is not None and _emits(material, accept)
-        for part in parts_of(shown)
-        for material in _materials(part)
-    )
+    parts = [part for part in parts_of(shown) if not part.hide_render]
+    materials = [material for part in parts for material in _materials(part)]
+    lamps = any(part.type == "LIGHT" for part in parts)
+    return lamps or any(each is not None and _emits(each, accept) for each in materials)
 
 
 def is_volume(shown: bpy.types.Object) -> bool:

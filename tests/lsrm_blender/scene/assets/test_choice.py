@@ -15,6 +15,8 @@ def _choices(folder):
     import bpy
     import numpy as np
     from lsrm.backend.shared.errors import LsrmError
+    from lsrm.backend.shared.progress import Progress
+    from lsrm.lsrm_blender.commands.serve import capture
     from lsrm.lsrm_blender.scene.assets.asset_import import open_asset, open_empty
     from lsrm.lsrm_blender.scene.assets.asset_objects import AssetChoice, choose, lights
     from lsrm.lsrm_blender.scene.assets.emission import glows_evenly
@@ -23,6 +25,7 @@ def _choices(folder):
     from lsrm.lsrm_blender.scene.rendered_geometry import rendered_geometry
     from lsrm.lsrm_blender.scene.scene_cameras import add_camera
     from lsrm.lsrm_blender.scene.scene_state import working_scene
+    from lsrm.lsrm_blender.ui.tasks import Target, _simulated_poses
 
     folder = Path(folder)
 
@@ -195,8 +198,29 @@ def _choices(folder):
         child.parent = box
         for frame in range(1, 13):
             bpy.context.scene.frame_set(frame)
-        bottom = box.matrix_world.translation.z
-        return {**seen(), "bottom": bottom - 1.0}
+        bottom = box.matrix_world.translation.z - 1.0
+        found = seen()
+        # The panel: a copy of the file has not the poses, so that they are sent along.
+        target = Target(("Box", "Handle"), "Box", folder)
+        params = {"objects": target.names, "poses": _simulated_poses(target)}
+        copy = folder / "copy.blend"
+        bpy.ops.wm.save_as_mainfile(filepath=str(copy), copy=True)
+        params |= {"asset": str(copy), "output": str(folder / "views"), "views": 1, "size": 16}
+        info = capture(params, Progress())
+        return {**found, "bottom": bottom, "captured": info["bounding_sphere"]["center"]}
+
+    def card_alone():
+        cube("Card").visible_camera = False
+        return seen()
+
+    def instanced_lamp():
+        lamps = bpy.data.collections.new("Lamps")
+        lamps.objects.link(bpy.data.objects.new("Bulb", bpy.data.lights.new("Bulb", "POINT")))
+        rig = bpy.data.objects.new("Rig", None)
+        rig.instance_type, rig.instance_collection = "COLLECTION", lamps
+        bpy.context.scene.collection.objects.link(rig)
+        cube("Product")
+        return seen(object_name="Product")
 
     def simplified():
         ball = cube("Ball")
@@ -253,6 +277,7 @@ def _choices(folder):
         shadow_catcher, only_a_shadow_catcher, holdout_object, holdout_collection,
         indirect_collection, invisible_card, view_layers, unused_layer, fog_box, grease_pencil,
         hair_curves, point_cloud, emissive_mesh, rigid_body, simplified, fog_world,
+        card_alone, instanced_lamp,
         missing_tiles, missing_library,
     )  # fmt: skip
     answers = {}
@@ -292,6 +317,18 @@ def test_cards_that_no_camera_sees_light_the_asset(choices, kind):
     assert choices[kind]["objects"] == ["Product"]
     assert choices[kind]["lights"] == ["Card"]
     assert choices[kind]["high"] == pytest.approx([1.0, 1.0, 1.0])
+
+
+def test_a_card_alone_is_an_error_that_says_so(choices):
+    """If no camera sees what is chosen, the error says that."""
+    error = choices["card_alone"]["error"]
+    assert error["code"] == "BAD_ASSET"
+    assert "No camera sees: Card." in error["message"]
+
+
+def test_instanced_lamps_light_the_asset(choices):
+    """A collection of lamps that an empty instances is light as the lamps would be."""
+    assert choices["instanced_lamp"]["lights"] == ["Rig"]
 
 
 def test_all_used_view_layers_are_captured(choices):
@@ -337,6 +374,7 @@ def test_rigid_bodies_lie_where_the_simulation_put_them(choices):
     assert seen["bottom"] < 3.9
     assert seen["low"][2] == pytest.approx(seen["bottom"], abs=1e-4)
     assert seen["high"][2] == pytest.approx(seen["bottom"] + 3.0, abs=1e-4)
+    assert seen["bottom"] + 1.0 < seen["captured"][2] < seen["bottom"] + 2.0
 
 
 def test_simplify_is_kept(choices):
