@@ -166,7 +166,8 @@ def _checked_rotation(rotation: Floats, name: str) -> Floats:
         BadCamera: if it is mirrored, scaled or sheared.
     """
     deviation = float(np.abs(rotation.T @ rotation - np.eye(3)).max())
-    determinant = float(np.linalg.det(rotation))
+    # Not by LAPACK, which divides by pivots of zero.
+    determinant = float(rotation[0] @ np.cross(rotation[1], rotation[2]))
     if determinant < 0.0:
         raise BadCamera(
             f"The camera pose of view {name} mirrors the world (determinant {determinant:.4g}).",

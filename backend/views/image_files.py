@@ -151,7 +151,8 @@ def _displayed(light: Coverage, alpha: Coverage | None) -> NDArray[np.uint16]:
     if alpha is None:
         return _deep(linear_to_srgb(np.nan_to_num(light).clip(0.0, 1.0)))
     opacity = np.nan_to_num(alpha).clip(0.0, 1.0)[..., None]
-    straight = np.nan_to_num(light) / np.where(opacity > 0, opacity, 1)
+    with np.errstate(over="ignore"):
+        straight = np.nan_to_num(light) / np.where(opacity > 0, opacity, 1)
     return _deep(np.concatenate([linear_to_srgb(straight.clip(0.0, 1.0)), opacity], axis=2))
 
 
