@@ -81,12 +81,13 @@ def test_masks_are_found_like_images(tmp_path, put_image):
 
 @pytest.mark.parametrize("second", ["images/a", "images/../images/a.png", "IMAGES/a.png"])
 def test_same_image_in_two_spellings(tmp_path, second, put_image):
-    """A second spelling of a path is a second frame of the same image."""
+    """A second spelling of a path is a second frame of the same image, with the same mask."""
     put_image(tmp_path / "images" / "a.png")
+    put_image(tmp_path / "masks" / "a.png")
     capture = read_capture(written(tmp_path, [frame_of("images/a.png"), frame_of(second)]))
-    assert {frame.image_path.resolve() for frame in capture.frames} == {
-        (tmp_path / "images" / "a.png").resolve()
-    }
+    for path, kind in (("image_path", "images"), ("mask_path", "masks")):
+        found = {getattr(frame, path).resolve() for frame in capture.frames}
+        assert found == {(tmp_path / kind / "a.png").resolve()}
 
 
 CASES = {
