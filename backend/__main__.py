@@ -33,7 +33,8 @@ def main(arguments: list[str]) -> int:
         check_python()
         arguments = extract_blender_option(arguments)
         check_usage(arguments)
-        if arguments[0] == "doctor" and not backend_environment().ready:
+        unready = arguments[0] == "doctor" and not backend_environment().ready
+        if unready or arguments[0] == "install":
             return run_command(arguments)
         python, *_ = find_or_install(*_environments(arguments[0]))
         os.environ["LSRM_BACKEND"] = str(python)

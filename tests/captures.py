@@ -253,12 +253,16 @@ def _rays(lens: Intrinsics | Lens, pose: Floats) -> tuple[Floats, Floats]:
     """Origin [3] and directions [height, width, 3] of `RAYS` by `RAYS` rays for each pixel."""
     if not isinstance(lens, Lens):
         return pixel_rays(lens.scaled(RAYS * lens.width, RAYS * lens.height), pose)
+    return pose[:3, 3].copy(), lens_rays(lens, RAYS) @ pose[:3, :3].T
+
+
+def lens_rays(lens: Lens, rays: int) -> Floats:
+    """Directions [height, width, 3] in camera coordinates, `rays` by `rays` for each pixel."""
     size = lens.intrinsics.width, lens.intrinsics.height
-    u, v = ((np.arange(RAYS * side) + 0.5) / RAYS for side in size)
+    u, v = ((np.arange(rays * side) + 0.5) / rays for side in size)
     pixels = np.stack(np.meshgrid(u, v), axis=-1)
     x, y = np.moveaxis(lens.distortion.undistort(lens.normalized(pixels)), -1, 0)
-    local = np.stack([x, -y, -np.ones_like(x)], axis=-1)
-    return pose[:3, 3].copy(), local @ pose[:3, :3].T
+    return np.stack([x, -y, -np.ones_like(x)], axis=-1)
 
 
 def distort_capture(folder: Path, distortion: Distortion, shape: str) -> Path:

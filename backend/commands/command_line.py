@@ -71,6 +71,8 @@ COMMANDS = {
     "demo": Command("an example from capture to relit result, with pictures", ".demo"),
     "test": Command("run the test suite; takes pytest's arguments", None),
     "doctor": Command("check the installation, with a remedy for each problem", ".doctor"),
+    "install": Command("install the backend, and extras that some work needs", ".install"),
+    "photos": Command("photographs without cameras to posed views", ".photos"),
     "reconstruct": Command("posed views to a textured mesh", ".reconstruct"),
     "masks": Command("make the masks that photographs lack", ".masks"),
     "metrics": Command("score renders and a mesh against the ground truth", ".metrics"),

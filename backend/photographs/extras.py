@@ -41,5 +41,5 @@ class Extra:
             ) from error
 
 
-PHOTOS = Extra("photos", "0.1 GB", "Making masks of photographs that have none")
+PHOTOS = Extra("photos", "0.1 GB", "Finding cameras or masks of photographs")
 ONNX = Extra("onnx", "0.03 GB", "Running a mask model")

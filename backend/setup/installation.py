@@ -61,6 +61,12 @@ CPU = Cost("torch for the CPU", 0.5, 1.9)
 CUDA = Cost("torch with CUDA, as PyPI offers it for Linux", 2.9, 6.0)
 BPY = Cost("Blender as a Python module", 0.4, 1.0)
 
+# Optional dependencies that users install when they need them, by their names in pyproject.toml.
+EXTRAS = {
+    "photos": Cost("photos, for photographs without cameras or masks", 0.1, 0.3),
+    "onnx": Cost("onnx, for a mask model of your own", 0.1, 0.1),
+}
+
 NETWORK_FAILURE = re.compile(
     r"connection|timed? ?out|name resolution|proxy|SSL|unreachable|from versions: none",
     re.IGNORECASE,
@@ -137,12 +143,13 @@ def possible_costs(environment: VirtualEnvironment) -> list[Cost]:
 
 def _announce(environments: Sequence[VirtualEnvironment]) -> None:
     say(f"First use: installing into {environments[0].folder.parent}")
-    for environment in environments:
+    fresh = [each for each in environments if not each.python.exists()]
+    for environment in fresh:
         largest, *smaller = possible_costs(environment)
         say(f"  {environment.name:<8} {largest}")
         for cost in smaller:
             say(f"       or  {cost}, if pip finds that build")
-    if CUDA in possible_costs(environments[0]):
+    if fresh and CUDA in possible_costs(fresh[0]):
         say("  No NVIDIA card? PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu")
     say("  If this is interrupted, run the same command again: it continues.")
 

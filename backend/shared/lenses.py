@@ -29,6 +29,7 @@ distortion counts as not invertible: polynomials turn back outside the image the
 RADIUS_SAMPLES = 4096
 NEWTON_STEPS = 20
 DERIVATIVE_STEP = 1e-7
+CONVERGED = 1e-13
 EDGE_POINTS = 129
 """Along each edge of an image, to find out where a pinhole shows it."""
 
@@ -80,7 +81,10 @@ class Distortion:
         inverse = points * start[..., None]
         with np.errstate(all="ignore"):  # where nothing arrives, anything may come out
             for _ in range(NEWTON_STEPS):
-                inverse = inverse - self._newton_step(inverse, points)
+                step = self._newton_step(inverse, points)
+                inverse = inverse - step
+                if np.nanmax(np.abs(step), initial=0.0) < CONVERGED:
+                    break
             error = np.abs(self.distort(inverse) - points).max(axis=-1)
         # What tangential distortion adds to the radius is small.
         arrives = (length <= 1.01 * distorted[-1]) & (error <= 1e-9)

@@ -76,12 +76,18 @@ class VirtualEnvironment:
 
 
 def backend_environment(
-    folder: Path = ROOT / ".venv", *, tests: bool = False
+    folder: Path = ROOT / ".venv", *, tests: bool = False, extras: Iterable[str] = ()
 ) -> VirtualEnvironment:
-    """The environment of the backend; with `tests`, also the packages that the tests need."""
-    extras = ("dev",) if tests else ()
+    """The environment of the backend.
+
+    Args:
+        folder: of all environments.
+        tests: whether it also has the packages that the tests need.
+        extras: groups of optional dependencies in pyproject.toml that it also has.
+    """
+    groups = (*(("dev",) if tests else ()), *extras)
     return VirtualEnvironment(
-        "backend", folder / "backend", _pins(main=True, extras=extras), "LSRM_BACKEND"
+        "backend", folder / "backend", _pins(main=True, extras=groups), "LSRM_BACKEND"
     )
 
 

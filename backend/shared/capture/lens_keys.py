@@ -239,6 +239,19 @@ def read_distortion(frame: Values, top: Values, name: str) -> Distortion:
     return Distortion((k1, k2, k3, k4, k5, k6), (p1, p2), is_fisheye)
 
 
+def lens_values(distortion: Distortion) -> Values:
+    """The keys of transforms.json that `read_distortion` reads."""
+    model = "OPENCV_FISHEYE" if distortion.is_fisheye else "OPENCV"
+    if any(distortion.radial[2:]) and not distortion.is_fisheye:
+        model = "FULL_OPENCV"
+    numbers = zip(
+        (*RADIAL_KEYS, *TANGENTIAL_KEYS),
+        (*distortion.radial, *distortion.tangential),
+        strict=True,
+    )
+    return {"camera_model": model, **{key: value for key, value in numbers if value}}
+
+
 def undistorted_intrinsics(lens: Lens, name: str) -> Intrinsics:
     """The pinhole camera onto which the image of a lens is undistorted.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .json_files import write_object
+from .lens_keys import lens_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +33,8 @@ def write_transforms(path: Path, frames: Sequence[Frame]) -> None:
 
 
 def _frame_values(frame: Frame, folder: Path) -> dict[str, Any]:
-    """A frame as JSON."""
-    lens = frame.intrinsics
+    """A frame as JSON; of an image whose lens distorts, the lens on disk."""
+    lens = frame.intrinsics_on_disk
     values = {
         "file_path": _relative(frame.image_path, folder),
         "w": lens.width,
@@ -44,6 +45,8 @@ def _frame_values(frame: Frame, folder: Path) -> dict[str, Any]:
         "cy": lens.cy,
         "transform_matrix": frame.camera_to_world.tolist(),
     }
+    if frame.lens is not None:
+        values |= lens_values(frame.lens.distortion)
     if frame.mask_path is not None:
         values["mask_path"] = _relative(frame.mask_path, folder)
     return values
