@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -60,12 +60,9 @@ class Photograph:
         colors = np.rint(levels).clip(0, 255).astype(np.uint8)
         mask = None
         if masked:
-            coverage = read_mask_file(frame)
-            coverage = (
-                alpha / np.float32(np.iinfo(alpha.dtype).max)
-                if coverage is None and alpha is not None
-                else coverage
-            )
+            coverage: NDArray[Any] | None = read_mask_file(frame)
+            if coverage is None and alpha is not None:
+                coverage = alpha / np.iinfo(alpha.dtype).max
             mask = averaged(coverage, height, width) >= 0.5 if coverage is not None else None
         return cls(frame, colors, lens.scaled(width, height), mask)
 
@@ -113,7 +110,7 @@ class Photograph:
         return row, column, shown
 
 
-def averaged(pixels: NDArray[np.generic], height: int, width: int) -> NDArray[np.float32]:
+def averaged(pixels: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:
     """An image or mask [rows, columns, ...] averaged down by area."""
     floats = pixels.astype(np.float32)
     rows, columns = floats.shape[:2]
