@@ -182,7 +182,7 @@ def _set_up(
     glowing = [shown for shown in asset.objects if glows_evenly(shown)]
     if glowing:
         names = listed(shown.name for shown in glowing)
-        warnings.append(f"These objects glow, and their light becomes color: {names}.")
+        warnings.append(f"These objects glow, and their light is stored as color: {names}.")
     if np.linalg.norm(sphere.center) > FAR_IN_RADII * sphere.radius:
         warnings.append(
             "The object lies so far from the origin that its shape is rounded: move it there."
@@ -291,7 +291,7 @@ def _input_views(
     """Render and store the input views.
 
     Raises:
-        _BadFraming: if one of them shows the object badly, and the settings let it be mended.
+        _BadFraming: if one of them shows the object badly, and the settings allow another try.
     """
     aim = studio.extent, studio.sphere, settings.framing
     frames, cut = [], 0

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The extent of an object as renders show it, where its geometry does not tell.
+"""The extent of an object as renders show it, where it differs from that of its geometry.
 
 Displacement by a shader, particle hair and volumes reach beyond the triangles; what is transparent
 covers less. Such an object is measured by renders from all sides: a coarse visual hull.

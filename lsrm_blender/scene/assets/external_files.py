@@ -89,8 +89,8 @@ def missing_file_warnings(source: Path) -> list[str]:
 
 def _library_warning(library: bpy.types.Library) -> str:
     names = [block.name for block in library.users_id if block.is_missing]
-    lost = f", and with it: {listed(names)}" if names else ""
-    return f"The library {library.filepath} is missing{lost}."
+    objects = f", and with it: {listed(names)}" if names else ""
+    return f"The library {library.filepath} is missing{objects}."
 
 
 def _is_missing(block: bpy.types.ID) -> bool:
@@ -102,7 +102,7 @@ def _is_missing(block: bpy.types.ID) -> bool:
 
 
 def _missing_references(source: Path, images: list[str]) -> list[str]:
-    """The missing files that a text file names and Blender passes over in silence."""
+    """The missing files that a text file names and Blender does not report."""
     known = {Path(name).name for name in images}
     missing = [path for path in referenced_files(source) if not path.is_file()]
     return [str(path) for path in missing if path.name not in known]

@@ -151,7 +151,7 @@ def _row_type(element: Element, order: str) -> np.dtype | None:
 
 
 def prepare(path: Path, header: Header, folder: Path) -> tuple[Path, np.ndarray | None]:
-    """The file to open in place of a PLY file, and the offset [3] subtracted from its vertices.
+    """The file to open instead of a PLY file, and the offset [3] subtracted from its vertices.
 
     Args:
         path: of the file.

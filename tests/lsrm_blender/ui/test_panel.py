@@ -78,6 +78,8 @@ os._exit(0)
 """
 
 WORK = """
+gone = bpy.data.images.new("gone", 1, 1)
+gone.source, gone.filepath, gone.use_fake_user = "FILE", str(work / "gone.png"), True
 before = seen()
 results["reconstruct"] = call(bpy.ops.lsrm.reconstruct)
 results["unchanged"] = seen() == before
@@ -372,7 +374,9 @@ def test_operators_from_a_script(blender, tmp_path):
     # Half the cube's side is 1; the hull of four views keeps some of what no silhouette cuts off.
     assert 0.9 < results["size"] < 2.5
     assert results["files"] == ["capture", "result"]
-    assert results["note"] == "Cube (LSRM) is in the scene"
+    note, *warnings = results["note"].splitlines()
+    assert note == "Cube (LSRM) is in the scene"
+    assert any("gone.png" in warning for warning in warnings)
     assert results["hidden"] == [True, False]
     assert results["source"] == ["VIEWS", str(tmp_path / "jobs" / "Cube" / "capture")]
     assert results["good views"] == "3 views are good\nOne was left out."

@@ -211,6 +211,22 @@ def test_capture_json(tmp_path, put_capture):
 
 
 @pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (["The library is missing.", "The fog is left out."],) * 2,
+        ([], []),
+        ("no list", []),
+        ([7], ["7"]),
+    ],
+)
+def test_warnings_of_the_capture_are_those_of_the_views(tmp_path, put_capture, written, read):
+    """What was said when views were captured is said again when they are used."""
+    put_capture(tmp_path, {"fl_x": 50}, [{"file_path": "a.png"}])
+    write_capture_json(tmp_path, {"warnings": written})
+    assert list(read_capture(tmp_path).warnings) == read
+
+
+@pytest.mark.parametrize(
     "sphere",
     [
         {"center": [0, 0], "radius": 1},

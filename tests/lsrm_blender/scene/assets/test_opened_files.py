@@ -155,7 +155,7 @@ def Xform "World"
 def write_files(folder):
     """All files of this module."""
     faces = [
-        index if place < 3 else -index - 1 for quad in QUADS for place, index in enumerate(quad)
+        index if corner < 3 else -index - 1 for quad in QUADS for corner, index in enumerate(quad)
     ]
     numbers = ",".join(f"{value:g}" for value in CORNERS.ravel())
     (folder / "text.fbx").write_text(ASCII_FBX % (numbers, ",".join(map(str, faces))))
