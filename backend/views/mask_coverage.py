@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from scipy.ndimage import grey_closing
 
 from ..shared.cameras import MODEL_RADIUS, Normalization, pinhole_ray
 from .mask_bounds import MaskBounds, common_point
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 # Longest side, in pixels, to which masks are averaged down.
 MASK_SIZE = 128
+# Gaps of a mask that fit into it are filled.
+CLOSING = np.ones((5, 5), bool)
 # Along a ray; where none is covered, each step is divided again.
 SAMPLES_PER_RAY, SUBDIVISIONS = 32, 5
 # The sphere in which rays are sampled, relative to the size of the masks.
@@ -72,7 +75,7 @@ class MaskOutline:
         return cls(
             bounds=MaskBounds.from_view(small),
             lens=view.full_intrinsics,
-            distance=torch.from_numpy(signed_distance_map(small.mask, small.cut)),
+            distance=torch.from_numpy(signed_distance_map(_closed(small.mask), small.cut)),
             pixels=np.stack([columns + 0.5, rows + 0.5], axis=1),
             cut=small.cut,
         )
@@ -94,6 +97,16 @@ class MaskOutline:
         pose = normalization.apply_to_pose(self.bounds.camera_to_world)
         world_to_camera = torch.from_numpy(np.linalg.inv(pose)).float()
         return Silhouette(self.distance, world_to_camera, self.bounds.intrinsics, self.cut)
+
+
+def _closed(mask: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mask [height, width] with gaps filled that are a few pixels wide.
+
+    Nets, strings and leaves that are as thin as the pixels of the small mask would carve each other
+    away. The object lies in the filled silhouettes as well.
+    """
+    closed: NDArray[np.float32] = grey_closing(mask, footprint=CLOSING, mode="nearest")
+    return closed
 
 
 @dataclass(frozen=True)
