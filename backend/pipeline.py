@@ -50,6 +50,7 @@ from .shared.cameras import Normalization
 from .shared.capture.reader import read_capture
 from .shared.checkpoint_folders import find_dinov3
 from .shared.radiance_hdr import read_hdr
+from .shared.up_axis import choose_up
 from .stereo.stereo_start import find_stereo_start
 from .views.selection import MAX_FIT_VIEWS, size_in_memory, spread_views
 from .views.views import Views, load_views
@@ -128,7 +129,9 @@ def reconstruct(request: ReconstructRequest, progress: Progress) -> Report:
         mesh = materials.mesh if materials else mesh
         textures = bake_textures(job, mesh, surface, start, materials)
         with job.stage("write"):
-            result = Result(surface, mesh, textures, views, job.normalization, materials)
+            poses = [view.camera_to_world for view in views.views]
+            up = choose_up(request.up, poses, own=capture.is_own)
+            result = Result(surface, mesh, textures, views, job.normalization, up, materials)
             result.write(folder, report, progress)
         report.write(folder / REPORT)
     return report

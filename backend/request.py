@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .shared.errors import BadRequest
+from .shared.up_axis import UP_CHOICES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +33,7 @@ class ReconstructRequest:
         seed: of the random choices of the fit, 0 to 2^31 - 1.
         material: `rgb` keeps the light in the color; `pbr` is base color, roughness and metallic,
             predicted or, under a known light, estimated; `auto` is `pbr` where that is possible.
+        up: axis of the views' world that is up, `z` or `y`; `auto` estimates it from the cameras.
         fix_cameras: correct a usual mistake in the cameras, if that makes the masks fit.
         mask_model: ONNX file that makes the masks which views lack; colors and the common shape
             make them if it is empty.
@@ -46,6 +48,7 @@ class ReconstructRequest:
     faces: int = 50_000
     seed: int = 0
     material: str = "auto"
+    up: str = "auto"
     fix_cameras: bool = False
     mask_model: str = ""
 
@@ -72,6 +75,8 @@ class ReconstructRequest:
             _refuse("refinement", self.refine, "Use off, auto, or seconds.")
         if self.material not in MATERIALS:
             _refuse("material", self.material, f"Use one of {', '.join(MATERIALS)}.")
+        if self.up not in UP_CHOICES:
+            _refuse("up axis", self.up, f"Use one of {', '.join(UP_CHOICES)}.")
 
     def check_light(self, *, known: bool) -> None:
         """Refuse to request materials where nothing separates them from the light.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..shared.exit_codes import DONE
 from ..shared.progress import Progress
 from ..shared.terminal import add_reconstruct_options, cancel_on_interrupt, say
+from ..shared.up_axis import UP_CHOICES
 
 if TYPE_CHECKING:
     import argparse
@@ -20,6 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("views", type=Path, help="capture folder, or a transforms.json")
     parser.add_argument("-o", "--output", type=Path, required=True, help="result folder")
     add_reconstruct_options(parser)
+    parser.add_argument(
+        "--up",
+        choices=UP_CHOICES,
+        default="auto",
+        help="axis of the views' world that is up; auto follows the cameras",
+    )
     parser.add_argument(
         "--fix-cameras",
         action="store_true",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ..shared.cameras import Floats
     from .triangle_mesh import UnwrappedMesh
 
 
@@ -57,9 +58,21 @@ def plain_dielectric(base_color: NDArray[np.float32]) -> Textures:
 
 
 def write_glb(
-    path: Path, unwrapped: UnwrappedMesh, textures: Textures, normalization: Normalization
+    path: Path,
+    unwrapped: UnwrappedMesh,
+    textures: Textures,
+    normalization: Normalization,
+    rotation: Floats | None = None,
 ) -> None:
-    """Write a mesh from model space as `.glb` in the world of the views."""
+    """Write a mesh from model space as `.glb` in the world of the views.
+
+    Args:
+        path: of the file.
+        unwrapped: the mesh.
+        textures: of its one material.
+        normalization: from the world to model space.
+        rotation: [3, 3], of the world, that its node applies; the vertices are not turned.
+    """
     material = PBRMaterial(
         name="LSRM",
         baseColorTexture=textures.base_color_image(),
@@ -76,9 +89,18 @@ def write_glb(
         process=False,
     )
     scene = trimesh.Scene()
-    scene.add_geometry(mesh, node_name="LSRM", geom_name="LSRM")
+    turned = None if rotation is None else _gltf_matrix(rotation)
+    scene.add_geometry(mesh, node_name="LSRM", geom_name="LSRM", transform=turned)
     options = {"include_normals": True, "tree_postprocessor": partial(_add_specular, textures)}
     path.write_bytes(trimesh.exchange.gltf.export_glb(scene, **options))
+
+
+def _gltf_matrix(rotation: Floats) -> Floats:
+    """A rotation [3, 3] of the world as a matrix [4, 4] of glTF's axes."""
+    axes = world_to_gltf(np.eye(3)).T
+    matrix = np.eye(4)
+    matrix[:3, :3] = axes @ rotation @ axes.T
+    return matrix
 
 
 def _add_specular(textures: Textures, tree: dict[str, Any]) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..mesh.triangle_mesh import UnwrappedMesh
     from ..shared.cameras import Normalization
     from ..shared.progress import Progress
+    from ..shared.up_axis import Up
     from ..views.views import Views
     from .report import Report
 
@@ -38,6 +39,7 @@ class Result:
         textures: of its one material.
         views: it was made from.
         normalization: from their world to the normalized frame.
+        up: which way is up in that world.
         materials: estimated ones; with them the result is scored under the light of the views.
     """
 
@@ -46,11 +48,14 @@ class Result:
     textures: Textures
     views: Views
     normalization: Normalization
+    up: Up
     materials: SurfaceMaterials | None = None
 
     def write(self, folder: Path, report: Report, progress: Progress) -> None:
         """Write all files into a result folder, and their counts and scores into the report."""
-        write_glb(folder / "mesh.glb", self.mesh, self.textures, self.normalization)
+        rotation = None if self.up.is_z else self.up.rotation
+        path = folder / "mesh.glb"
+        write_glb(path, self.mesh, self.textures, self.normalization, rotation)
         progress.report("write", 0.2, "textures")
         (folder / "textures").mkdir()
         self.textures.base_color_image().save(folder / "textures" / "base_color.png")
@@ -59,7 +64,8 @@ class Result:
         if posed := self.surface.posed_field(self.normalization):
             posed.write(folder / "field.safetensors")
         self._write_coverage(folder, report, progress)
-        report.warnings.extend(self.views.warnings)
+        report.warnings.extend([*self.views.warnings, *self.up.warnings()])
+        report.up = self.up.to_dict()
         report.counts |= {
             "views": len(self.views.views),
             "vertices": len(self.mesh.mesh.vertices),

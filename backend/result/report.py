@@ -60,6 +60,7 @@ class Report:
         metrics: scores of the result on the input views.
         gains: factors on the linear red, green and blue of views whose exposures differ, by view.
         views: how well cameras and masks agree, `Views.to_dict`.
+        up: which way is up in the world of the views, `Up.to_dict`; the mesh is turned by it.
         warnings: sentences for the artist.
     """
 
@@ -72,6 +73,7 @@ class Report:
     metrics: dict[str, float] = field(default_factory=dict)
     gains: dict[str, list[float]] = field(default_factory=dict)
     views: dict[str, Any] = field(default_factory=dict)
+    up: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
     @contextmanager

@@ -16,6 +16,7 @@ from scipy.spatial import cKDTree
 from ..shared.cameras import gltf_to_world
 from ..shared.capture.reader import read_capture
 from ..shared.errors import BadImage
+from ..shared.up_axis import stored_rotation
 from ..views.views import read_view
 
 if TYPE_CHECKING:
@@ -147,10 +148,10 @@ def decibels(squared_error: NDArray[np.float32]) -> float:
 
 
 def read_mesh(path: Path) -> trimesh.Trimesh:
-    """All geometry of a file as one mesh in the axes of the capture's world."""
+    """All geometry of a file as one mesh in the capture's world, not turned upright."""
     mesh = trimesh.load_mesh(path, process=False)
     if path.suffix.lower() in (".glb", ".gltf"):
-        mesh.vertices = gltf_to_world(mesh.vertices)
+        mesh.vertices = gltf_to_world(mesh.vertices) @ stored_rotation(path)
     return mesh
 
 

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from mathutils import Matrix
 
 from ...backend.shared.capture.capture import ENVIRONMENT_NAME, PASSES, Capture, relit_folder
 from ...backend.shared.capture.reader import read_capture
 from ...backend.shared.errors import BackendDied, BadCapture
+from ...backend.shared.up_axis import stored_rotation
 from ...backend.shared.virtual_environments import ROOT, backend_command, child_variables
 from ..scene.assets.asset_import import open_asset
 from ..scene.assets.asset_objects import AssetChoice
@@ -77,6 +79,7 @@ def evaluate(
     test = views / "test"
     capture = _truth(test, shading)
     objects = open_asset(AssetChoice(mesh)).objects
+    _turn_into_capture_world(objects, stored_rotation(mesh))
     with tempfile.TemporaryDirectory(prefix="lsrm-evaluate-") as folder:
         renders = Path(folder)
         with working_scene("LSRM evaluate", objects) as scene:
@@ -95,6 +98,15 @@ def evaluate(
         if comparison is not None:
             write_comparison(_pairs(capture, renders, shading), comparison)
         return _scores(renders, test, mesh, shading)
+
+
+def _turn_into_capture_world(objects: Sequence[bpy.types.Object], rotation: np.ndarray) -> None:
+    """Undo the rotation [3, 3] by which a result was turned upright."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = rotation.T
+    for each in objects:
+        if each.parent is None:
+            each.matrix_world = Matrix(matrix.tolist()) @ each.matrix_world
 
 
 def _truth(test: Path, shading: Shading) -> Capture:

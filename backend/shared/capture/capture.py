@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .json_files import read_capture_json
+from .json_files import CAPTURE_JSON, read_capture_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,6 +100,11 @@ class Capture:
     environment: Path | None
     lamps: tuple[Lamp, ...] | None
     warnings: tuple[str, ...]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether LSRM wrote it: its world is then +z up."""
+        return (self.folder / CAPTURE_JSON).is_file()
 
     @property
     def known_light(self) -> Path | None:
