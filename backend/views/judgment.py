@@ -26,15 +26,19 @@ if TYPE_CHECKING:
 # Of the coverage of the masks. Above the first pair nothing is tried; below the second the user is
 # warned even if no cause is found; below the last, the result would not be the object.
 GOOD_MEAN, GOOD_WORST = 0.985, 0.95
-WARN_MEAN, WARN_WORST = 0.94, 0.80
+WARN_MEAN, WARN_WORST = 0.955, 0.80
+# Each view takes a little more away: with more views than that, the mean may be lower.
+MANY_VIEWS, WARN_MEAN_OF_MANY = 24, 0.94
 REFUSE_MEAN = 0.60
 # Corrections are measured more finely than views are judged, on fewer rays of fewer views.
 TRIAL = Precision(tolerance=0.3, rays=768, min_rays=48)
 TRIAL_VIEWS = 12
 # Nothing is tried if this measure is better.
-NOTHING_TO_EXPLAIN = 0.99
+NOTHING_TO_EXPLAIN = 0.995
 # A correction is the cause if it leaves at most this part of the uncovered pixels.
 REMAINING = 0.45
+# ... and covers at least this much more.
+LEAST_GAIN = 0.006
 # A better explanation must cover this much more than one that is tried before it.
 CLEARLY_BETTER = 0.004
 # A view spoils the others if without it they are covered this much better.
@@ -79,7 +83,7 @@ class Judgment:
     @property
     def is_doubtful(self) -> bool:
         """Whether the user is to be warned."""
-        bad = self.mean < WARN_MEAN or self.worst < WARN_WORST
+        bad = self.mean < warn_mean(len(self.coverage)) or self.worst < WARN_WORST
         return bad or self.mistake is not None
 
     @property
@@ -117,7 +121,7 @@ class Judgment:
         }
 
     def _finding(self) -> str:
-        if self.mistake is not None and self.mean >= WARN_MEAN:
+        if self.mistake is not None and self.mean >= warn_mean(len(self.coverage)):
             return "Cameras and masks do not fit."
         worst = min(self.coverage, key=self.coverage.__getitem__)
         return (
@@ -129,6 +133,11 @@ class Judgment:
         if self.mistake is None:
             return "Check that images, masks, lenses and poses belong together."
         return advice(self.mistake, self.remedy)
+
+
+def warn_mean(views: int) -> float:
+    """The mean coverage below which the user is warned, for a number of views."""
+    return WARN_MEAN_OF_MANY if views > MANY_VIEWS else WARN_MEAN
 
 
 def advice(mistake: CameraMistake, remedy: str) -> str:
@@ -151,7 +160,7 @@ def judge(names: Sequence[str], outlines: Sequence[MaskOutline]) -> Judgment:
     kept = _without_spoilers(outlines, coverage)
     if len(kept) < len(outlines):
         rest = measure_coverage([outlines[i] for i in kept])
-        if rest.mean > healed - CLEARLY_BETTER and rest.mean >= WARN_MEAN:
+        if rest.mean > healed - CLEARLY_BETTER and rest.mean >= warn_mean(len(kept)):
             spoilers = tuple(name for i, name in enumerate(names) if i not in kept)
             return Judgment(_by_name([names[i] for i in kept], rest), spoilers)
     remedy = mistake.remedy([outline.lens for outline in outlines]) if mistake else ""
@@ -171,7 +180,7 @@ def find_mistake(outlines: Sequence[MaskOutline]) -> tuple[CameraMistake | None,
     covered = measure_coverage(trial, TRIAL).mean
     if covered >= NOTHING_TO_EXPLAIN:
         return None, 0.0
-    needed = 1.0 - REMAINING * (1.0 - covered)
+    needed = max(1.0 - REMAINING * (1.0 - covered), covered + LEAST_GAIN)
     best, healed = None, 0.0
     for mistake in MISTAKES:
         covered = _coverage_corrected(trial, mistake)

@@ -294,6 +294,7 @@ def test_far_centers_are_named_if_nothing_helps(change_transforms):
 
     def spoil(document):
         for index, frame in enumerate(document["frames"]):
+            frame.update({key: (2.5 + index % 3) * frame[key] for key in ("fl_x", "fl_y")})
             frame.update(cx=-20.0 - 7.0 * (index % 5), cy=90.0 + 9.0 * (index % 3))
 
     with pytest.raises(ObjectOutOfFrame) as caught:
