@@ -52,7 +52,7 @@ class Up:
         if cosine < -1.0 + 1e-9:
             return np.diag([1.0, -1.0, -1.0])
         cross = np.cross(np.eye(3), axis)
-        rotation: Floats = np.eye(3) - cross + cross @ cross / (1.0 + cosine)
+        rotation: Floats = np.eye(3) + cross + cross @ cross / (1.0 + cosine)
         return rotation
 
     @property

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # Of the coverage of the masks. Above the first pair nothing is tried; below the second the user is
 # warned even if no cause is found; below the last, the result would not be the object.
 GOOD_MEAN, GOOD_WORST = 0.985, 0.95
-WARN_MEAN, WARN_WORST = 0.955, 0.80
+WARN_MEAN, WARN_WORST = 0.95, 0.80
 # Each view takes a little more away: with more views than that, the mean may be lower.
 MANY_VIEWS, WARN_MEAN_OF_MANY = 24, 0.94
 REFUSE_MEAN = 0.60
@@ -37,8 +37,8 @@ TRIAL_VIEWS = 12
 NOTHING_TO_EXPLAIN = 0.995
 # A correction is the cause if it leaves at most this part of the uncovered pixels.
 REMAINING = 0.45
-# ... and covers at least this much more.
-LEAST_GAIN = 0.006
+# ... covers at least this much more, and at least this much.
+LEAST_GAIN, LEAST_HEALED = 0.006, 0.85
 # A better explanation must cover this much more than one that is tried before it.
 CLEARLY_BETTER = 0.004
 # A view spoils the others if without it they are covered this much better.
@@ -180,7 +180,7 @@ def find_mistake(outlines: Sequence[MaskOutline]) -> tuple[CameraMistake | None,
     covered = measure_coverage(trial, TRIAL).mean
     if covered >= NOTHING_TO_EXPLAIN:
         return None, 0.0
-    needed = max(1.0 - REMAINING * (1.0 - covered), covered + LEAST_GAIN)
+    needed = max(1.0 - REMAINING * (1.0 - covered), covered + LEAST_GAIN, LEAST_HEALED)
     best, healed = None, 0.0
     for mistake in MISTAKES:
         covered = _coverage_corrected(trial, mistake)

@@ -24,6 +24,7 @@ from backend.mesh.view_geometry import Camera, render_geometry
 from backend.pipeline import normalize_scene, reconstruct
 from backend.request import ReconstructRequest
 from backend.result import files as result_files
+from backend.result.scores import read_mesh
 from backend.setup.device import choose_device
 from backend.shared.cameras import fibonacci_sphere, gltf_to_world, look_at
 from backend.shared.capture.reader import read_capture
@@ -447,3 +448,26 @@ def test_photographs_of_a_tankard(shared, tmp_path):
         common += (covered & true).sum()
         either += (covered | true).sum()
     assert common / either >= 0.94
+
+
+def test_y_up_views_give_an_upright_result(capture, tmp_path):
+    """A capture of a +y up world gives the mesh of the +z up one; scores use its own world."""
+    views = shutil.copytree(capture, tmp_path / "views")
+    (views / "capture.json").unlink()
+    path = views / "transforms.json"
+    document = json.loads(path.read_text())
+    y_up = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1.0]])
+    for frame in document["frames"]:
+        frame["transform_matrix"] = (y_up @ frame["transform_matrix"]).tolist()
+    path.write_text(json.dumps(document))
+    results = {}
+    for up in ("z", "y", "auto"):
+        report = run(views, tmp_path / up, up=up, faces=1000)
+        results[up] = world_vertices(tmp_path / up)
+        in_capture = read_mesh(tmp_path / up / "mesh.glb").vertices
+        np.testing.assert_allclose(in_capture, results["z"], atol=1e-5)
+        assert report.up["source"] == ("cameras" if up == "auto" else "stated")
+        assert any("--up z" in warning for warning in report.warnings) == (up == "auto")
+    np.testing.assert_array_equal(results["auto"], results["y"])
+    x, y, z = results["z"].T
+    np.testing.assert_allclose(results["y"], np.stack([x, -z, y], axis=1), atol=1e-5)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import random
 import shutil
@@ -176,6 +177,25 @@ def test_errors_of_the_backend_have_their_code(backend, make_capture, small, tmp
     assert pumped(backend, job) == "BAD_REQUEST"
     assert "beauty" in job.error.message
     assert not (tmp_path / "jobs").exists()
+
+
+def test_check_names_a_likely_cause(backend, make_capture, tmp_path):
+    """The check has the coverage of the masks and the likely cause, and corrects it on request."""
+    views = make_capture(tmp_path / "views", views=8, size=48, shape="arch")
+    path = views / "transforms.json"
+    document = json.loads(path.read_text())
+    for frame in document["frames"]:
+        frame["fl_y"] = 1.4 * frame["fl_y"]
+    path.write_text(json.dumps(document))
+    job = backend.submit("check", {"views": str(views)})
+    assert pumped(backend, job, 60) == "done"
+    assert job.result["likely_cause"] == "focal_length_y"
+    assert job.result["remedy"].startswith("Write fl_x = ")
+    assert len(job.result["coverage"]) == 8
+    job = backend.submit("check", {"views": str(views), "fix_cameras": True})
+    assert pumped(backend, job, 60) == "done"
+    assert job.result["fixed"] == "focal_length_y"
+    assert job.result["likely_cause"] is None
 
 
 @pytest.mark.slow
