@@ -14,7 +14,7 @@ from ..shared.errors import TooFewViews, write_failure
 from ..views.image_files import read_color
 from .mask_making import make_masks
 from .mask_model import predict_masks
-from .stored_masks import CONTACT_SHEET, store_masks, write_contact_sheet
+from .stored_masks import CONTACT_SHEET, store_masks, write_sheet_of_masks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +87,7 @@ def add_missing_masks(
         made = make_masks(capture.frames, masked, capture.bounding_sphere, progress)
     try:
         frames, folder = store_masks(made, capture.folder, result)
-        write_contact_sheet(made, result / CONTACT_SHEET)
+        write_sheet_of_masks(made, result / CONTACT_SHEET)
     except OSError as error:
         raise write_failure(result, error) from error
     count = sum(not known for known in masked)

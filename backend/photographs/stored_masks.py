@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
 from ..shared.atomic_folder import write_file_atomically
+from ..views.contact_sheet import THUMBNAIL, Picture, write_contact_sheet
 from .mask_making import enlarge
 from .photograph import Photograph
 
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
 
 FOLDER = "masks"
 CONTACT_SHEET = "masks.png"
-# Of the pictures on the contact sheet, in pixels, and how many are in a row.
-THUMBNAIL, PER_ROW = 192, 8
-OUTLINE = (255, 0, 220)
-DIMMED = 0.45
 
 
 def store_masks(made: MadeMasks, capture: Path, result: Path) -> tuple[list[Frame], Path]:
@@ -70,26 +66,18 @@ def store_masks(made: MadeMasks, capture: Path, result: Path) -> tuple[list[Fram
     return frames, folder
 
 
-def write_contact_sheet(made: MadeMasks, path: Path) -> None:
+def write_sheet_of_masks(made: MadeMasks, path: Path) -> None:
     """Write a picture of all views whose masks were made, with outlines.
 
     Raises:
         OSError: if it cannot be written.
     """
-    shown = [
-        _thumbnail(frame, mask)
+    pictures = [
+        _picture(frame, mask)
         for frame, mask, new in zip(made.frames, made.masks, made.made, strict=True)
         if new
     ]
-    rows = -(-len(shown) // PER_ROW)
-    columns = min(PER_ROW, len(shown))
-    sheet = Image.new("RGB", (columns * THUMBNAIL, rows * THUMBNAIL))
-    for index, thumbnail in enumerate(shown):
-        place = (index % PER_ROW * THUMBNAIL, index // PER_ROW * THUMBNAIL)
-        sheet.paste(thumbnail, place)
-    buffer = io.BytesIO()
-    sheet.save(buffer, "PNG")
-    write_file_atomically(path, buffer.getvalue())
+    write_contact_sheet(pictures, path)
 
 
 def _paths(frames: Sequence[Frame], capture: Path) -> dict[str, Path] | None:
@@ -128,14 +116,10 @@ def _png(mask: Bools, frame: Frame) -> bytes:
     return buffer.getvalue()
 
 
-def _thumbnail(frame: Frame, mask: Bools) -> Image.Image:
-    """A small view, dimmed where there is no object, with the outline of the mask."""
+def _picture(frame: Frame, mask: Bools) -> Picture:
+    """A small picture of a view with its mask."""
     photograph = Photograph.read(frame, THUMBNAIL, masked=False)
     height, width = photograph.shape
     rows = (np.arange(height) * 2 + 1) * mask.shape[0] // (2 * height)
     columns = (np.arange(width) * 2 + 1) * mask.shape[1] // (2 * width)
-    small = mask[rows[:, None], columns]
-    pixels = photograph.colors.copy()
-    pixels[~small] = (pixels[~small] * DIMMED).astype(np.uint8)
-    pixels[ndimage.binary_dilation(small) & ~small] = OUTLINE
-    return Image.fromarray(pixels)
+    return Picture(photograph.colors, mask[rows[:, None], columns])
