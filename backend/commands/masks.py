@@ -31,38 +31,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
     """Make masks; with `--json` the result says how many, where, and which are doubtful."""
-    from ..photographs.missing_masks import add_missing_masks, have_masks
-    from ..shared.capture.reader import read_capture
     from .progress_bar import progress_on_terminal
 
     progress = Progress(progress_on_terminal())
     with cancel_on_interrupt(progress):
-        capture = read_capture(arguments.views)
-        masked = have_masks(capture.frames)
-        if all(masked):
-            return _answer(
-                {"made": 0, "notes": ["All views have masks or transparency."]}, arguments
-            )
-        output = arguments.output or capture.folder
-        try:
-            output.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise write_failure(output, error) from error
-        model = Path(arguments.mask_model) if arguments.mask_model else None
-        completed = add_missing_masks(capture, masked, output, model, progress)
-    result = {
+        made = make(arguments.views, arguments.output, arguments.mask_model, progress)
+    if arguments.json:
+        return made
+    for note in made["notes"]:
+        say(note)
+    return DONE
+
+
+def make(views: Path, output: Path | None, model: str, progress: Progress) -> dict[str, Any]:
+    """Make the masks that views lack, and store them.
+
+    Args:
+        views: capture folder or transforms.json.
+        output: folder for the contact sheet, and for masks that the capture does not take; None is
+            the capture folder.
+        model: ONNX file that makes them; empty if there is none.
+        progress: of the stage `masks`; may cancel.
+
+    Returns:
+        `made`, how many; `notes`; where some are made, their `folder` and a `contact_sheet`.
+
+    Raises:
+        LsrmError: as `add_missing_masks` raises.
+    """
+    from ..photographs.missing_masks import add_missing_masks, have_masks
+    from ..shared.capture.reader import read_capture
+
+    capture = read_capture(views)
+    masked = have_masks(capture.frames)
+    if all(masked):
+        return {"made": 0, "notes": ["All views have masks or transparency."]}
+    output = output or capture.folder
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_failure(output, error) from error
+    completed = add_missing_masks(capture, masked, output, Path(model) if model else None, progress)
+    return {
         "made": completed.made,
         "folder": str(completed.folder),
         "contact_sheet": str(completed.contact_sheet),
         "notes": list(completed.notes),
     }
-    return _answer(result, arguments)
-
-
-def _answer(result: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any] | int:
-    """The result for `--json`; else its notes are printed."""
-    if arguments.json:
-        return result
-    for note in result["notes"]:
-        say(note)
-    return DONE

@@ -37,7 +37,13 @@ def run(_arguments: argparse.Namespace) -> int:
         format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO, force=True
     )
     logging.getLogger("backend").addHandler(LogToParent(pipe))
-    methods = {"reconstruct": reconstruct, "check": check}
+    methods = {
+        "reconstruct": reconstruct,
+        "check": check,
+        "extras": extras,
+        "photos": photos,
+        "masks": masks,
+    }
     return Server(pipe, methods, describe, release).serve()
 
 
@@ -75,38 +81,71 @@ def reconstruct(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
 
 def check(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """The method `check`: load views as `reconstruct` would.
+    """The method `check`: load views as `reconstruct` would, and describe them.
 
     Args:
-        params: `views`, and `fix_cameras` if wanted.
+        params: `views`; `fix_cameras` and `contact_sheet`, the path of a PNG file, if wanted.
         progress: may cancel.
 
     Returns:
-        `views`, their number; `warnings`; and the judgment of `Views.to_dict`, whose `likely_cause`
-        the parameter `fix_cameras` corrects, also in `reconstruct`.
-
-    Views without masks are not loaded: their masks are made when they are reconstructed.
+        What `check_views` returns.
 
     Raises:
         LsrmError: if something is wrong with them.
     """
-    from ..photographs.missing_masks import have_masks
-    from ..shared.capture.reader import read_capture
-    from ..views.selection import size_in_memory
-    from ..views.views import load_views
+    from ..check_views import CheckRequest, check_views
 
-    capture = read_capture(Path(params["views"]))
-    missing = have_masks(capture.frames).count(False)
-    if missing:
-        note = f"{missing} of {len(capture.frames)} views have no mask: masks will be made."
-        return {"views": len(capture.frames), "warnings": [*capture.warnings, note]}
-    views = load_views(
-        capture,
-        progress,
-        max_size=size_in_memory(capture.frames),
-        fix_cameras=bool(params.get("fix_cameras")),
+    sheet = params.get("contact_sheet")
+    request = CheckRequest(
+        Path(params["views"]), bool(params.get("fix_cameras")), Path(sheet) if sheet else None
     )
-    return {"views": len(views.views), "warnings": list(views.warnings), **views.to_dict()}
+    return check_views(request, progress)
+
+
+def extras(_params: dict[str, Any], _progress: Progress) -> dict[str, Any]:
+    """The method `extras`: by name, whether each is `installed`, and the `size` of its download."""
+    from ..photographs.extras import PHOTOS
+
+    return {extra.name: {"installed": extra.installed, "size": extra.size} for extra in (PHOTOS,)}
+
+
+def photos(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """The method `photos`: photographs without cameras to the capture folder `output`.
+
+    Args:
+        params: `photos`, the folder of the photographs, and `output`.
+        progress: receives stages; may cancel.
+
+    Returns:
+        `posed`, how many have cameras; `warnings`.
+
+    Raises:
+        LsrmError: if cameras cannot be found, or the extra is not installed.
+    """
+    from ..photographs.posed_folder import pose_photographs
+
+    posed, warnings = pose_photographs(Path(params["photos"]), Path(params["output"]), progress)
+    return {"posed": posed, "warnings": warnings}
+
+
+def masks(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """The method `masks`: make the masks that views lack.
+
+    Args:
+        params: `views`; `output`, the folder for the contact sheet and for masks that the capture
+            does not take; `model`, an ONNX file that makes them, or nothing.
+        progress: receives stages; may cancel.
+
+    Returns:
+        `made`, how many; `warnings`.
+
+    Raises:
+        LsrmError: if no object stands out, or the extra is not installed.
+    """
+    from .masks import make
+
+    made = make(Path(params["views"]), Path(params["output"]), params["model"], progress)
+    return {"made": made["made"], "warnings": made["notes"]}
 
 
 def release() -> dict[str, Any]:

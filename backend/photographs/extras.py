@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from importlib import util
 from typing import Any
 
 from ..shared.errors import EnvironmentBroken
@@ -19,11 +20,18 @@ class Extra:
         name: of the group.
         size: to download, as text.
         purpose: what it is needed for.
+        modules: of its libraries.
     """
 
     name: str
     size: str
     purpose: str
+    modules: tuple[str, ...]
+
+    @property
+    def installed(self) -> bool:
+        """Whether its libraries can be imported."""
+        return all(util.find_spec(module) is not None for module in self.modules)
 
     def load(self, module: str) -> Any:
         """Import a module of the extra.
@@ -41,5 +49,7 @@ class Extra:
             ) from error
 
 
-PHOTOS = Extra("photos", "0.1 GB", "Finding cameras or masks of photographs")
-ONNX = Extra("onnx", "0.03 GB", "Running a mask model")
+PHOTOS = Extra(
+    "photos", "0.1 GB", "Finding cameras or masks of photographs", ("pycolmap", "cv2")
+)
+ONNX = Extra("onnx", "0.03 GB", "Running a mask model", ("onnxruntime",))

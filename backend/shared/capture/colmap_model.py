@@ -110,6 +110,11 @@ def find_colmap_model(path: Path) -> ColmapModel | None:
     return ColmapModel(images, folder, _document(frames), tuple(warnings))
 
 
+def has_colmap_model(path: Path) -> bool:
+    """Whether `find_colmap_model` finds a model in a folder."""
+    return any(True for _ in _model_files(path))
+
+
 def _model_files(path: Path) -> Iterator[Path]:
     """The images file of every model below a folder."""
     for pattern in MODEL_FOLDERS:
