@@ -8,7 +8,15 @@ import importlib
 from typing import Any
 
 # Registered in this order, since later ones use earlier ones; unregistered in the reverse order.
-MODULES = ("properties", "addon_preferences", "operators", "setup_operators", "panel")
+MODULES = (
+    "views_state",
+    "properties",
+    "addon_preferences",
+    "operators",
+    "views_operators",
+    "setup_operators",
+    "panel",
+)
 
 _commands: list[Any] = []
 
@@ -18,12 +26,13 @@ def register() -> None:
     import bpy
 
     from .commands.command_line import main
-    from .ui.properties import attach
+    from .ui import properties, views_state
     from .ui.translations import TRANSLATIONS
 
     for each in _classes():
         bpy.utils.register_class(each)
-    attach()
+    views_state.attach()
+    properties.attach()
     bpy.app.translations.register(__package__, TRANSLATIONS)
     # Absent in custom builds without the command line; everything else works without it.
     if hasattr(bpy.utils, "register_cli_command"):
@@ -34,14 +43,14 @@ def unregister() -> None:
     """Remove what `register` added, in the reverse order, and end all child processes."""
     import bpy
 
-    from .ui import session_timer
-    from .ui.properties import detach
+    from .ui import properties, session_timer, views_state
 
     session_timer.unregister()
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
     bpy.app.translations.unregister(__package__)
-    detach()
+    properties.detach()
+    views_state.detach()
     for each in reversed(_classes()):
         bpy.utils.unregister_class(each)
 

@@ -14,7 +14,6 @@ from bpy.props import BoolProperty, IntProperty, StringProperty
 from ...backend.shared.errors import BadAsset, LsrmError
 from .. import preferences
 from ..scene import relight
-from ..scene.import_views import VIEW, look_through, show_views
 from ..scene.lighting import EnvironmentLight
 from ..scene.result_import import originals_of, results_in
 from . import session_timer, tasks
@@ -103,72 +102,8 @@ class LSRM_OT_reconstruct(TaskOperator, bpy.types.Operator):
             target = tasks.make_target(_selected(context), folder)
             return tasks.reconstruct_objects(scene, target, device)
         views = tasks.views_folder(scene.lsrm)
-        source = views if views.is_dir() else views.parent
-        name = source.parent.name if source.name == "capture" else source.name
-        return tasks.reconstruct_views(scene, views, folder / name / "result", device)
-
-
-class LSRM_OT_check_views(TaskOperator, bpy.types.Operator):
-    """Show the cameras of the views in the scene, and look for mistakes in them."""
-
-    bl_idname = "lsrm.check_views"
-    bl_label = "Show and Check"
-    bl_description = "Show the cameras of the views in the scene, and look for mistakes in them"
-    bl_options = {"REGISTER", "UNDO"}
-
-    def task(self, context: bpy.types.Context) -> Task:
-        """For the chosen views."""
-        return tasks.check_views(context.scene, tasks.views_folder(context.scene.lsrm))
-
-
-class LSRM_OT_import_views(bpy.types.Operator):
-    """Show the cameras of posed images in the scene, each with its image."""
-
-    bl_idname = "lsrm.import_views"
-    bl_label = "Import Views"
-    bl_description = "Show the cameras of posed images in the scene, each with its image"
-    bl_options = {"REGISTER", "UNDO"}
-
-    filepath: StringProperty(subtype="FILE_PATH")
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Show a capture folder or transforms.json, and set it as the source."""
-        path = Path(bpy.path.abspath(self.filepath or context.scene.lsrm.views_folder))
-        try:
-            made = show_views(path, context.scene)
-        except LsrmError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        context.scene.lsrm.views_folder = str(path)
-        context.scene.lsrm.source = "VIEWS"
-        self.report({"INFO"}, f"{len(made)} cameras")
-        return {"FINISHED"}
-
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        """Open the file browser."""
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
-
-class LSRM_OT_look_through(bpy.types.Operator):
-    """Look through the camera of the active view, with the size of its image."""
-
-    bl_idname = "lsrm.look_through"
-    bl_label = "Look Through View"
-    bl_description = "Look through the active view's camera, with the render size of its image"
-    bl_options = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only if the active object is the camera of a view."""
-        return context.object is not None and VIEW in context.object.keys()  # noqa: SIM118  RNA
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Set the scene's camera, and show it in this 3D view."""
-        look_through(context.object, context.scene)
-        if context.space_data is not None and context.space_data.type == "VIEW_3D":
-            context.space_data.region_3d.view_perspective = "CAMERA"
-        return {"FINISHED"}
+        output = folder / tasks.name_of_views(views) / "result"
+        return tasks.reconstruct_views(scene, views, output, device)
 
 
 class LSRM_OT_import_result(bpy.types.Operator):
@@ -385,9 +320,6 @@ def _backend_python() -> str:
 CLASSES = (
     LSRM_OT_capture,
     LSRM_OT_reconstruct,
-    LSRM_OT_check_views,
-    LSRM_OT_import_views,
-    LSRM_OT_look_through,
     LSRM_OT_import_result,
     LSRM_OT_cancel,
     LSRM_OT_release,

@@ -9,15 +9,16 @@ from bpy.app.translations import pgettext_iface as translate
 
 from .. import preferences
 from ..jobs.checkpoints import FOLDER, LICENSE, has_license
-from .wrapped_text import draw_wrapped
-
-CHARACTERS_PER_POINT = 0.14
-"""Of Blender's interface font, about."""
+from . import views_tasks
+from .views_panel import draw_views
+from .wrapped_text import draw_text
 
 # The repair that the panel offers for an error code: operator, label.
 REPAIRS = {
     "ENVIRONMENT_BROKEN": ("lsrm.open_preferences", "Open Preferences"),
     "OUT_OF_MEMORY": ("lsrm.use_less", "Use Less Memory"),
+    "OBJECT_OUT_OF_FRAME": (views_tasks.CHECK, "Show and Check"),
+    "EMPTY_MASK": (views_tasks.CHECK, "Show and Check"),
 }
 BACKEND_DIED = "BACKEND_DIED"
 """This may be an accident: the panel offers to start the task again."""
@@ -60,10 +61,7 @@ class LSRM_PT_main(SidebarPanel, bpy.types.Panel):
         if settings.source == "OBJECTS":
             _draw_objects(column, context)
         else:
-            column.prop(settings, "views_folder")
-            row = column.row()
-            row.operator("lsrm.check_views", icon="CAMERA_DATA")
-            row.operator("lsrm.look_through", icon="HIDE_OFF", text="Look Through")
+            draw_views(column, context)
         if state.running:
             _draw_progress(layout, state)
             return
@@ -72,7 +70,7 @@ class LSRM_PT_main(SidebarPanel, bpy.types.Panel):
         row.operator("lsrm.reconstruct", icon="MESH_MONKEY")
         if state.error_code:
             _draw_error(layout, context)
-        elif state.note:
+        elif state.note and state.operator not in views_tasks.OPERATORS:
             _draw_note(layout, context)
 
 
@@ -94,7 +92,7 @@ class LSRM_PT_settings(SidebarPanel, bpy.types.Panel):
             column.prop(settings, name)
         _draw_weights(layout.column(), context)
         column = layout.column()
-        for name in ("refine", "faces", "texture_size", "output_folder"):
+        for name in ("mask_model", "refine", "faces", "texture_size", "output_folder"):
             column.prop(settings, name)
         row = layout.row()
         row.operator("lsrm.release", icon="MEMORY")
@@ -143,7 +141,7 @@ def _draw_weights(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     settings = context.scene.lsrm
     _draw_checkpoint(layout, settings)
     if has_license(settings.checkpoint):
-        _draw_text(layout, context, LICENSE)
+        draw_text(layout, context, LICENSE)
         _draw_acceptance(layout)
     layout.prop(settings, "material")
 
@@ -191,8 +189,8 @@ def _draw_error(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     head.alert = not stopped
     head.label(text=state.title, icon="CANCEL" if stopped else "ERROR", translate=False)
     head.operator("lsrm.dismiss", text="", icon="X", emboss=False)
-    _draw_text(box, context, state.error_message)
-    _draw_text(box, context, state.error_remedy)
+    draw_text(box, context, state.error_message)
+    draw_text(box, context, state.error_remedy)
     setting = SETTING_OF_ERROR.get(state.error_code)
     if setting == CHECKPOINT:
         _draw_checkpoint(box, settings)
@@ -215,22 +213,10 @@ def _draw_note(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     first, *warnings = context.window_manager.lsrm.note.splitlines()
     row = box.row()
     column = row.column()
-    _draw_text(column, context, first, icon="CHECKMARK")
+    draw_text(column, context, first, icon="CHECKMARK")
     row.operator("lsrm.dismiss", text="", icon="X", emboss=False)
     for warning in warnings:
-        _draw_text(box, context, warning, icon="INFO")
-
-
-def _draw_text(
-    layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE"
-) -> None:
-    """A text over as many lines as it needs in this region."""
-    scale = context.preferences.system.ui_scale or 1.0
-    spare = 4 if icon == "NONE" else 10  # icons, and the button that dismisses a message
-    width = max(20, int(context.region.width / scale * CHARACTERS_PER_POINT) - spare)
-    column = layout.column(align=True)
-    column.scale_y = 0.8
-    draw_wrapped(column, text, width, icon)
+        draw_text(box, context, warning, icon="INFO")
 
 
 def clock(seconds: float) -> str:

@@ -28,6 +28,12 @@ LIGHTS = (
 )
 
 
+def _look_at_views(settings: LSRM_PG_settings, context: bpy.types.Context) -> None:
+    """Forget what was known of other views."""
+    settings.fix_cameras = False
+    context.window_manager.lsrm_views.begin(settings)
+
+
 class LSRM_PG_settings(bpy.types.PropertyGroup):
     """The source of a reconstruction, and how it is made."""
 
@@ -36,12 +42,22 @@ class LSRM_PG_settings(bpy.types.PropertyGroup):
         description="What the reconstruction starts from",
         items=(
             ("OBJECTS", "Objects", "Photograph the selected objects from all around"),
-            ("VIEWS", "Views", "Posed images: a capture folder or a transforms.json"),
+            ("VIEWS", "Views", "Posed images, or photographs whose cameras are to be found"),
         ),
     )
     views_folder: StringProperty(
         name="Views",
-        description="A capture folder, or a transforms.json of any common dialect",
+        description="A capture folder, a transforms.json, a COLMAP model, or photographs",
+        subtype="FILE_PATH",
+        update=_look_at_views,
+    )
+    fix_cameras: BoolProperty(
+        name="Fix Cameras",
+        description="Correct a usual mistake in the cameras, if that makes the masks fit",
+    )
+    mask_model: StringProperty(
+        name="Mask Model",
+        description="An ONNX file that makes missing masks; empty means by colors and shape",
         subtype="FILE_PATH",
     )
     output_folder: StringProperty(

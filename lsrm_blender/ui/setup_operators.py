@@ -11,7 +11,7 @@ import bpy
 
 from ...backend.shared.errors import EnvironmentBroken, LsrmError
 from .. import preferences
-from . import session_timer, tasks
+from . import session_timer, tasks, views_tasks
 from .operators import TaskOperator
 
 if TYPE_CHECKING:
@@ -37,15 +37,46 @@ class LSRM_OT_install_backend(TaskOperator, bpy.types.Operator):
 
     def task(self, _context: bpy.types.Context) -> Task:
         """The installation, if downloads are allowed."""
-        if not bpy.app.online_access:
-            forced = bpy.app.online_access_override
-            raise EnvironmentBroken(
-                "Blender may not go online, and the backend has to be downloaded.",
-                "Start Blender without --offline-mode."
-                if forced
-                else "Allow Online Access in Preferences, System, Network.",
-            )
+        _check_online("the backend has")
         return tasks.install_backend()
+
+
+class LSRM_OT_install_photo_tools(TaskOperator, bpy.types.Operator):
+    """Download and install what finding cameras and making masks of photographs needs, once."""
+
+    bl_idname = views_tasks.INSTALL_TOOLS
+    bl_label = "Install Photograph Tools"
+    bl_description = (
+        "Download and install what finding cameras and making masks of photographs needs, once"
+    )
+
+    def task(self, _context: bpy.types.Context) -> Task:
+        """The installation, if downloads are allowed and the backend is the extension's own."""
+        _check_online("the photograph tools have")
+        python = preferences.backend_python()
+        if not python.is_relative_to(preferences.environment_folder()):
+            raise EnvironmentBroken(
+                f"The backend runs in {python}, which LSRM has not installed.",
+                f"Install its extra {views_tasks.PHOTOS} there with pip.",
+            )
+        return views_tasks.install_photo_tools()
+
+
+def _check_online(what: str) -> None:
+    """Refuse to download where Blender may not go online.
+
+    Raises:
+        EnvironmentBroken: with where to allow it.
+    """
+    if bpy.app.online_access:
+        return
+    forced = bpy.app.online_access_override
+    raise EnvironmentBroken(
+        f"Blender may not go online, and {what} to be downloaded.",
+        "Start Blender without --offline-mode."
+        if forced
+        else "Allow Online Access in Preferences, System, Network.",
+    )
 
 
 class LSRM_OT_find_backend(bpy.types.Operator):
@@ -177,6 +208,7 @@ class LSRM_OT_dismiss(bpy.types.Operator):
 
 CLASSES = (
     LSRM_OT_install_backend,
+    LSRM_OT_install_photo_tools,
     LSRM_OT_find_backend,
     LSRM_OT_open_preferences,
     LSRM_OT_open_log,

@@ -20,7 +20,6 @@ from ..jobs.checkpoints import checkpoint_params
 from ..jobs.mesh_check import check_mesh
 from ..jobs.session import Step, Task
 from ..scene.assets.asset_objects import common_name, moved_by_physics
-from ..scene.import_views import show_views
 from ..scene.result_import import append_result, import_result, read_result
 from .addon_preferences import INSTALL
 
@@ -34,6 +33,9 @@ LOGGER = logging.getLogger(__name__)
 CAPTURE_WEIGHT, RECONSTRUCT_WEIGHT, IMPORT_WEIGHT = 0.3, 0.65, 0.05
 RESULT_WEIGHT = RECONSTRUCT_WEIGHT + IMPORT_WEIGHT
 RECONSTRUCT = "lsrm.reconstruct"
+CAPTURE = "capture"
+"""The folder of views that LSRM makes, in a folder with the name of the object."""
+
 PREPARED = ".result.blend"
 FORBIDDEN = re.compile(r"[^\w .-]")
 
@@ -75,7 +77,7 @@ class Target:
     @property
     def views(self) -> Path:
         """The capture folder."""
-        return self.folder / "capture"
+        return self.folder / CAPTURE
 
 
 def make_target(objects: Sequence[bpy.types.Object], folder: Path) -> Target:
@@ -102,7 +104,7 @@ def capture(scene: bpy.types.Scene, target: Target) -> Task:
         if found := reference.find():
             found.lsrm.views_folder = str(target.views)
             found.lsrm.source = "VIEWS"
-        return _with_warnings(f"{params['views']} views are in {target.views}", info)
+        return with_warnings(f"{params['views']} views are in {target.views}", info)
 
     return Task(f"Capture {target.name}", work(), CAPTURE_WEIGHT, "lsrm.capture")
 
@@ -129,17 +131,6 @@ def reconstruct_views(scene: bpy.types.Scene, views: Path, folder: Path, device:
         return (yield from _reconstruct_and_import(request, reference))
 
     return Task(f"Reconstruct {views.name}", work(), RESULT_WEIGHT, RECONSTRUCT)
-
-
-def check_views(scene: bpy.types.Scene, views: Path) -> Task:
-    """Show the cameras of views, and have the backend check them."""
-
-    def work() -> Generator[Step, Any, str]:
-        show_views(views, scene)
-        found = yield Step("backend", "check", {"views": str(views)}, "Checking the views")
-        return _with_warnings(f"{found['views']} views are good", found)
-
-    return Task(f"Check {views.name}", work(), operator="lsrm.check_views")
 
 
 def install_backend() -> Task:
@@ -182,6 +173,12 @@ def views_folder(settings: LSRM_PG_settings) -> Path:
     if not settings.views_folder:
         raise BadCapture("No views are chosen.", "Choose a capture folder or a transforms.json.")
     return Path(bpy.path.abspath(settings.views_folder))
+
+
+def name_of_views(views: Path) -> str:
+    """The name of the folder for what is made of views."""
+    source = views if views.is_dir() else views.parent
+    return source.parent.name if source.name == CAPTURE else source.name
 
 
 def _capture_copy(target: Target, params: dict[str, Any]) -> Generator[Step, Any, dict[str, Any]]:
@@ -229,7 +226,7 @@ def _reconstruct_and_import(
     finally:
         remove_unfinished(folder)
     sentence = yield from _import_prepared(folder, reference)
-    return _with_warnings(sentence, answer["report"])
+    return with_warnings(sentence, answer["report"])
 
 
 def _import_prepared(folder: Path, reference: SceneReference) -> Generator[Step, Any, str]:
@@ -312,10 +309,13 @@ def _reconstruct_params(
         "texture_size": settings.texture_size,
         "faces": settings.faces,
         "device": device,
+        "fix_cameras": settings.fix_cameras,
+        "mask_model": bpy.path.abspath(settings.mask_model),
     }
 
 
-def _with_warnings(sentence: str, answer: dict[str, Any]) -> str:
+def with_warnings(sentence: str, answer: dict[str, Any]) -> str:
+    """A sentence, and the warnings of an answer below it."""
     return "\n".join([sentence, *(answer.get("warnings") or [])])
 
 

@@ -18,6 +18,7 @@ GERMAN = {
     "Stop": "Anhalten",
     "Stop Now": "Sofort anhalten",
     "Try Again": "Noch einmal",
+    "Check": "Prüfen",
     "Look Through": "Hindurchsehen",
     "Import": "Importieren",
     "Restore": "Zurück",
@@ -25,7 +26,23 @@ GERMAN = {
     "Reconstructing": "Wird rekonstruiert",
     "Importing": "Wird importiert",
     "Checking the views": "Ansichten werden geprüft",
+    "Finding cameras": "Kameras werden gesucht",
+    "Making masks": "Masken werden gemacht",
+    "Looking for photograph tools": "Fotowerkzeuge werden gesucht",
+    "Installing photograph tools": "Fotowerkzeuge werden installiert",
     "Installing the backend": "Backend wird installiert",
+    # What is known of the views.
+    "{} photographs without cameras": "{} Fotos ohne Kameras",
+    "{} views, {} x {}": "{} Ansichten, {} x {}",
+    "{} views, up to {} x {}": "{} Ansichten, bis {} x {}",
+    "Masks": "Masken",
+    "{} from files": "{} aus Dateien",
+    "{} from transparency": "{} aus Transparenz",
+    "{} missing": "{} fehlen",
+    "Good: {} % of the masks fit": "Gut: {} % der Masken passen",
+    "Doubtful: {} % of the masks fit": "Zweifelhaft: {} % der Masken passen",
+    "The cameras are probably wrong": "Die Kameras sind wahrscheinlich falsch",
+    "Cameras and masks do not fit": "Kameras und Masken passen nicht zusammen",
     # Settings.
     "Source": "Quelle",
     "What the reconstruction starts from": "Wovon die Rekonstruktion ausgeht",
@@ -34,11 +51,19 @@ GERMAN = {
         "Die ausgewählten Objekte von allen Seiten fotografieren"
     ),
     "Views": "Ansichten",
-    "Posed images: a capture folder or a transforms.json": (
-        "Bilder mit bekannten Kameras: ein Aufnahmeordner oder eine transforms.json"
+    "Posed images, or photographs whose cameras are to be found": (
+        "Bilder mit bekannten Kameras, oder Fotos, deren Kameras gesucht werden"
     ),
-    "A capture folder, or a transforms.json of any common dialect": (
-        "Ein Aufnahmeordner oder eine transforms.json in einem gängigen Dialekt"
+    "A capture folder, a transforms.json, a COLMAP model, or photographs": (
+        "Ein Aufnahmeordner, eine transforms.json, ein COLMAP-Modell oder Fotos"
+    ),
+    "Fix Cameras": "Kameras berichtigen",
+    "Correct a usual mistake in the cameras, if that makes the masks fit": (
+        "Einen üblichen Fehler der Kameras berichtigen, wenn die Masken dann passen"
+    ),
+    "Mask Model": "Maskenmodell",
+    "An ONNX file that makes missing masks; empty means by colors and shape": (
+        "Eine ONNX-Datei, die fehlende Masken macht; leer heißt: nach Farben und Form"
     ),
     "Output": "Ausgabe",
     "Where captures and results go; empty means beside the .blend file": (
@@ -148,6 +173,21 @@ GERMAN = {
     "Show and Check": "Zeigen und prüfen",
     "Show the cameras of the views in the scene, and look for mistakes in them": (
         "Die Kameras der Ansichten in der Szene zeigen und nach Fehlern darin suchen"
+    ),
+    "Correct the likely mistake in the cameras, whenever these views are used": (
+        "Den wahrscheinlichen Fehler der Kameras berichtigen, wo die Ansichten benutzt werden"
+    ),
+    "Find Cameras": "Kameras finden",
+    "Find from where the photographs were taken, and use a copy of them as views": (
+        "Herausfinden, von wo die Fotos gemacht sind, und eine Kopie als Ansichten nehmen"
+    ),
+    "Make Masks": "Masken machen",
+    "Make masks for the views that have none, and store them with the views": (
+        "Masken für Ansichten ohne Maske machen und bei den Ansichten speichern"
+    ),
+    "Install Photograph Tools": "Fotowerkzeuge installieren",
+    "Download and install what finding cameras and making masks of photographs needs, once": (
+        "Einmal laden und installieren, was Kameras und Masken von Fotos brauchen"
     ),
     "Import Views": "Ansichten importieren",
     "Show the cameras of posed images in the scene, each with its image": (

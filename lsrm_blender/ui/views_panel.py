@@ -1,0 +1,114 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The part of the panel about views: what is known of them, and what would help."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bpy.app.translations import pgettext_iface as translate
+
+from . import contact_sheet, views_tasks
+from .wrapped_text import draw_text
+
+if TYPE_CHECKING:
+    import bpy
+
+    from .views_state import LSRM_PG_views
+
+POINTS_PER_UNIT = 20.0
+"""Of Blender's interface at scale 1."""
+
+MARGIN = 3.5
+"""Of the contact sheet in the sidebar, in interface units."""
+
+SMALLEST_SHEET, LARGEST_SHEET = 6.0, 24.0
+"""In interface units."""
+
+
+def draw_views(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The choice of views, the check, and its outcome."""
+    settings, state = context.scene.lsrm, context.window_manager.lsrm_views
+    layout.prop(settings, "views_folder")
+    row = layout.row()
+    row.operator(views_tasks.CHECK, icon="CAMERA_DATA", text="Check")
+    row.operator("lsrm.look_through", icon="HIDE_OFF", text="Look Through")
+    if settings.fix_cameras:
+        layout.prop(settings, "fix_cameras")
+    if not state.is_of(settings):
+        return
+    if state.photographs:
+        _draw_photographs(layout.box(), state)
+    elif state.checked and state.fix_cameras == settings.fix_cameras:
+        _draw_check(layout.box(), context)
+
+
+def _draw_photographs(box: bpy.types.UILayout, state: LSRM_PG_views) -> None:
+    """A folder of images without cameras."""
+    text = translate("{} photographs without cameras").format(state.photographs)
+    box.label(text=text, icon="IMAGE_DATA", translate=False)
+    _draw_remedy(box, state, views_tasks.FIND_CAMERAS, "CON_CAMERASOLVER")
+
+
+def _draw_check(box: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The outcome of the check: pictures, masks, and whether cameras and masks fit."""
+    state = context.window_manager.lsrm_views
+    if icon := contact_sheet.icon():
+        box.template_icon(icon, scale=_sheet_scale(context))
+    column = box.column(align=True)
+    column.label(text=_size(state), icon="IMAGE_DATA", translate=False)
+    column.label(text=_masks(state), icon="MOD_MASK", translate=False)
+    if state.missing_masks:
+        _draw_remedy(box, state, views_tasks.MAKE_MASKS, "MOD_MASK")
+    else:
+        row = column.row()
+        row.alert = state.doubtful
+        icon = "ERROR" if state.doubtful else "CHECKMARK"
+        row.label(text=_verdict(state), icon=icon, translate=False)
+    for warning in state.warnings.splitlines():
+        draw_text(box, context, warning, icon="INFO")
+    if state.likely_cause and not state.fix_cameras:
+        box.operator(views_tasks.FIX_CAMERAS, icon="TOOL_SETTINGS")
+
+
+def _draw_remedy(box: bpy.types.UILayout, state: LSRM_PG_views, operator: str, icon: str) -> None:
+    """A button that needs the tools for photographs, or the one that installs them."""
+    if state.tools_missing:
+        text = f"{translate('Install Photograph Tools')} ({state.tools_size})"
+        box.operator(views_tasks.INSTALL_TOOLS, text=text, icon="IMPORT", translate=False)
+    else:
+        box.operator(operator, icon=icon)
+
+
+def _size(state: LSRM_PG_views) -> str:
+    """How many views of which size."""
+    text = "{} views, {} x {}" if state.sizes == 1 else "{} views, up to {} x {}"
+    return translate(text).format(state.views, state.width, state.height)
+
+
+def _masks(state: LSRM_PG_views) -> str:
+    """Where the masks come from."""
+    parts = {
+        "{} from files": state.mask_files,
+        "{} from transparency": state.masks_in_alpha,
+        "{} missing": state.missing_masks,
+    }
+    found = [translate(text).format(count) for text, count in parts.items() if count]
+    return f"{translate('Masks')}: {', '.join(found)}"
+
+
+def _verdict(state: LSRM_PG_views) -> str:
+    """Whether cameras and masks fit."""
+    if state.refused:
+        return translate("Cameras and masks do not fit")
+    if state.likely_cause:
+        return translate("The cameras are probably wrong")
+    text = "Doubtful: {} % of the masks fit" if state.doubtful else "Good: {} % of the masks fit"
+    return translate(text).format(round(100.0 * state.coverage))
+
+
+def _sheet_scale(context: bpy.types.Context) -> float:
+    """The side of the contact sheet in interface units: as wide as the region."""
+    unit = POINTS_PER_UNIT * (context.preferences.system.ui_scale or 1.0)
+    width = context.region.width / unit - MARGIN
+    return min(max(width, SMALLEST_SHEET), LARGEST_SHEET)
