@@ -49,7 +49,5 @@ class Extra:
             ) from error
 
 
-PHOTOS = Extra(
-    "photos", "0.1 GB", "Finding cameras or masks of photographs", ("pycolmap", "cv2")
-)
+PHOTOS = Extra("photos", "0.1 GB", "Finding cameras or masks of photographs", ("pycolmap", "cv2"))
 ONNX = Extra("onnx", "0.03 GB", "Running a mask model", ("onnxruntime",))

@@ -26,20 +26,32 @@ REPORT_SECONDS = 1.0
 def serve(folder: Path) -> int:
     """Serve one parent; the environment is installed below a folder."""
     pipe = Pipe.take_standard_streams()
-    return Server(pipe, {"install": lambda _, progress: install(folder, progress)}).serve()
+    methods = {"install": lambda params, progress: install(folder, params, progress)}
+    return Server(pipe, methods).serve()
 
 
-def install(folder: Path, progress: Progress) -> dict[str, Any]:
-    """Install the backend environment, as `python3 -m backend` does; returns its interpreter.
+def install(folder: Path, params: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Install the backend environment, as `python3 -m backend install` does.
+
+    Args:
+        folder: of all environments.
+        params: `extras`, names of the extras that it shall have, if any.
+        progress: of the stage `install`; may cancel.
+
+    Returns:
+        `python`, its interpreter.
 
     Raises:
         EnvironmentBroken: with what is missing.
         Cancelled: if it was cancelled; the next installation continues it.
     """
+    from .installation import EXTRAS, possible_costs
     from .installation import install as run_installation
-    from .installation import possible_costs
 
-    environment = backend_environment(folder)
+    extras = params.get("extras", [])
+    environment = backend_environment(folder, extras=extras)
+    costs = [EXTRAS[extra] for extra in extras]
+    added = sum(cost.download + cost.disk for cost in costs)
     reported = 0.0
 
     def report_size() -> None:
@@ -50,7 +62,8 @@ def install(folder: Path, progress: Progress) -> dict[str, Any]:
             return
         gigabytes = _size(environment.folder) / 1e9
         # Only the size shows which build pip has chosen.
-        totals = sorted(cost.download + cost.disk for cost in possible_costs(environment))
+        builds = [cost.download + cost.disk for cost in possible_costs(environment)]
+        totals = sorted(build + added for build in builds)
         expected = next((total for total in totals if total > gigabytes), totals[-1])
         fraction = min(gigabytes / expected, 0.95)
         progress.report("install", fraction, f"{gigabytes:.1f} GB")

@@ -40,9 +40,9 @@ GERMAN = {
     "{} from transparency": "{} aus Transparenz",
     "{} missing": "{} fehlen",
     "Good: {} % of the masks fit": "Gut: {} % der Masken passen",
-    "Doubtful: {} % of the masks fit": "Zweifelhaft: {} % der Masken passen",
-    "The cameras are probably wrong": "Die Kameras sind wahrscheinlich falsch",
-    "Cameras and masks do not fit": "Kameras und Masken passen nicht zusammen",
+    "Doubtful: {} % of the masks fit": "Zweifelhaft: {} % passen",
+    "The cameras are probably wrong": "Kameras vermutlich falsch",
+    "Cameras and masks do not fit": "Kameras und Masken passen nicht",
     # Settings.
     "Source": "Quelle",
     "What the reconstruction starts from": "Wovon die Rekonstruktion ausgeht",
@@ -185,7 +185,7 @@ GERMAN = {
     "Make masks for the views that have none, and store them with the views": (
         "Masken für Ansichten ohne Maske machen und bei den Ansichten speichern"
     ),
-    "Install Photograph Tools": "Fotowerkzeuge installieren",
+    "Install Photograph Tools": "Fotowerkzeuge laden",
     "Download and install what finding cameras and making masks of photographs needs, once": (
         "Einmal laden und installieren, was Kameras und Masken von Fotos brauchen"
     ),

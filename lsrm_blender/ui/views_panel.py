@@ -64,7 +64,7 @@ def _draw_check(box: bpy.types.UILayout, context: bpy.types.Context) -> None:
         row = column.row()
         row.alert = state.doubtful
         icon = "ERROR" if state.doubtful else "CHECKMARK"
-        row.label(text=_verdict(state), icon=icon, translate=False)
+        draw_text(row, context, _verdict(state), icon)
     for warning in state.warnings.splitlines():
         draw_text(box, context, warning, icon="INFO")
     if state.likely_cause and not state.fix_cameras:

@@ -34,14 +34,15 @@ def test_installation_without_a_network_fails_with_a_remedy(install):
     assert "run the same command again" in job.error.remedy
 
 
-def test_a_complete_environment_is_not_installed_again(install, tmp_path):
+@pytest.mark.parametrize("extras", [[], ["photos"]])
+def test_a_complete_environment_is_not_installed_again(install, tmp_path, extras):
     """The installation of a complete environment returns its Python at once."""
-    environment = backend_environment(tmp_path / "environment")
+    environment = backend_environment(tmp_path / "environment", extras=extras)
     environment.python.parent.mkdir(parents=True)
     environment.python.symlink_to(sys.executable)
     record = {"python": PYTHON_VERSION, "requirements": environment.requirements}
     environment.installation_record.write_text(json.dumps(record))
-    job = install.submit("install")
+    job = install.submit("install", {"extras": extras})
     assert pumped(install, job, 60) == "done"
     assert job.result == {"python": str(environment.python)}
 
