@@ -22,7 +22,7 @@ from ...backend.shared.capture.json_files import write_capture_json
 from ...backend.shared.capture.writer import write_transforms
 from . import lighting, passes, scene_cameras
 from .assets.asset_objects import lights, listed
-from .assets.emission import glows_evenly
+from .assets.emission import emits_light, glows_evenly
 from .assets.external_files import missing_images
 from .exposure import Brightness, display_gain
 from .output_folder import MarkedFolder
@@ -234,7 +234,7 @@ def _light(
     if settings.environment is not None:
         return lighting.make_world(settings.environment), []
     lamps = lights(original, asset.objects)
-    if original.world is None and not lamps:
+    if original.world is None and not any(emits_light(lamp) for lamp in lamps):
         return lighting.uniform_world(), []
     return original.world, lamps
 

@@ -111,7 +111,8 @@ def _load(path: Path, up_axis: str) -> OpenedFile:
         return OpenedFile()
     open_empty()
     up = USUAL_UP_AXIS.get(suffix, "Z") if up_axis == "auto" else up_axis
-    load = {".obj": _load_obj, ".ply": _load_ply, ".fbx": _load_fbx}.get(suffix, _load_other)
+    loaders = {".obj": _load_text, ".stl": _load_text, ".ply": _load_ply, ".fbx": _load_fbx}
+    load = loaders.get(suffix, _load_other)
     opened = load(path, up)
     for mesh in bpy.data.meshes:
         show_vertex_colors(mesh)
@@ -125,14 +126,16 @@ def _axes(up_axis: str) -> dict[str, str]:
     return {"forward_axis": "NEGATIVE_Z", "up_axis": "Y"}
 
 
-def _load_obj(path: Path, up_axis: str) -> OpenedFile:
-    offset = far_coordinates.obj_offset(path)
+def _load_text(path: Path, up_axis: str) -> OpenedFile:
+    """Load an .obj or .stl file, moved to the origin if it is text and lies far from it."""
+    operator = bpy.ops.wm.stl_import if path.suffix.lower() == ".stl" else bpy.ops.wm.obj_import
+    offset = far_coordinates.text_offset(path)
     if offset is None:
-        bpy.ops.wm.obj_import(filepath=str(path), **_axes(up_axis))
+        operator(filepath=str(path), **_axes(up_axis))
         return OpenedFile()
     with tempfile.TemporaryDirectory(prefix="lsrm-asset-") as folder:
-        moved = far_coordinates.write_moved_obj(path, offset, Path(folder))
-        bpy.ops.wm.obj_import(filepath=str(moved), **_axes(up_axis))
+        moved = far_coordinates.write_moved(path, offset, Path(folder))
+        operator(filepath=str(moved), **_axes(up_axis))
     return _moved(offset)
 
 
@@ -177,12 +180,9 @@ def _load_fbx(path: Path, _up_axis: str) -> OpenedFile:
     return OpenedFile()
 
 
-def _load_other(path: Path, up_axis: str) -> OpenedFile:
-    suffix = path.suffix.lower()
-    if suffix in (".glb", ".gltf"):
+def _load_other(path: Path, _up_axis: str) -> OpenedFile:
+    if path.suffix.lower() in (".glb", ".gltf"):
         bpy.ops.import_scene.gltf(filepath=str(path))
-    elif suffix == ".stl":
-        bpy.ops.wm.stl_import(filepath=str(path), **_axes(up_axis))
     else:
         bpy.ops.wm.usd_import(filepath=str(path))
     return OpenedFile()

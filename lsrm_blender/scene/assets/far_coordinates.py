@@ -36,17 +36,31 @@ def far_offset(vertices: np.ndarray) -> np.ndarray | None:
     return np.round(center) if size >= 1.0 else center
 
 
-def obj_offset(path: Path) -> np.ndarray | None:
-    """The offset [3] of an .obj file whose vertices lie far from the origin."""
-    if far_offset(_obj_vertices(path, VERTICES_LOOKED_AT)) is None:
+def text_offset(path: Path) -> np.ndarray | None:
+    """The offset [3] of an .obj or a text .stl file whose vertices lie far from the origin."""
+    if path.suffix.lower() == ".stl" and not _is_text_stl(path):
         return None
-    return far_offset(_obj_vertices(path, None))
+    if far_offset(_text_vertices(path, VERTICES_LOOKED_AT)) is None:
+        return None
+    return far_offset(_text_vertices(path, None))
 
 
-def _obj_vertices(path: Path, count: int | None) -> np.ndarray:
-    """The first vertices of an .obj file, [n, 3] float64."""
+def _is_text_stl(path: Path) -> bool:
     with path.open("rb") as file:
-        rows = (line.split()[1:4] for line in file if line.startswith((b"v ", b"v\t")))
+        start = file.read(1024)
+    return start.lstrip().startswith(b"solid") and b"facet" in start
+
+
+def _is_vertex(line: bytes) -> bool:
+    """Whether a line of an .obj or .stl file is a vertex."""
+    words = line.split(None, 1)
+    return bool(words) and words[0] in (b"v", b"vertex")
+
+
+def _text_vertices(path: Path, count: int | None) -> np.ndarray:
+    """The first vertices of a text file, [n, 3] float64."""
+    with path.open("rb") as file:
+        rows = (line.split()[1:4] for line in file if _is_vertex(line))
         return _numbers(islice((row for row in rows if len(row) == 3), count))
 
 
@@ -58,8 +72,8 @@ def _numbers(rows: Iterable[list[bytes]]) -> np.ndarray:
         return np.empty((0, 3))
 
 
-def write_moved_obj(path: Path, offset: np.ndarray, folder: Path) -> Path:
-    """A copy of an .obj file with moved vertices, which finds the same materials and textures.
+def write_moved(path: Path, offset: np.ndarray, folder: Path) -> Path:
+    """A copy of a text file with moved vertices, which finds the same materials and textures.
 
     Args:
         path: of the file.
@@ -67,14 +81,15 @@ def write_moved_obj(path: Path, offset: np.ndarray, folder: Path) -> Path:
         folder: for the copy and its material libraries.
     """
     names = []
-    for index, library in enumerate(each for each in material_libraries(path) if each.is_file()):
+    libraries = material_libraries(path) if path.suffix.lower() == ".obj" else []
+    for index, library in enumerate(each for each in libraries if each.is_file()):
         names.append(f"{index}.mtl")
         (folder / names[-1]).write_text("".join(_absolute_textures(library)), "utf-8")
     moved = folder / path.name
     with path.open("rb") as source, moved.open("wb") as target:
         target.write(f"mtllib {' '.join(names)}\n".encode() if names else b"")
         for line in source:
-            if line.startswith((b"v ", b"v\t")):
+            if _is_vertex(line):
                 target.write(_moved_line(line, offset))
             elif not line.lower().lstrip().startswith(b"mtllib"):
                 target.write(line)
@@ -84,7 +99,7 @@ def write_moved_obj(path: Path, offset: np.ndarray, folder: Path) -> Path:
 def _moved_line(line: bytes, offset: np.ndarray) -> bytes:
     words = line.split()
     moved = [f"{float(word) - shift:.9g}" for word, shift in zip(words[1:4], offset, strict=True)]
-    return b" ".join([b"v", *(word.encode() for word in moved), *words[4:]]) + b"\n"
+    return b" ".join([words[0], *(word.encode() for word in moved), *words[4:]]) + b"\n"
 
 
 def _absolute_textures(library: Path) -> Iterator[str]:

@@ -137,6 +137,10 @@ def _captures(folder, lights):
         bpy.data.objects["Softbox"].visible_camera = False
         world(0.0)
 
+    def card():
+        material(ball(), diffuse)
+        plate("Card", 3.0, (0.0, 0.0, 2.0)).visible_camera = False
+
     def lantern():
         material(ball(), glow)
         world(1.0)
@@ -150,7 +154,7 @@ def _captures(folder, lights):
 
     kinds = (
         plain, displaced, hairy, helper, invisible, foggy, exposed, film_exposed, filmic, black,
-        clipped, softbox, lantern, near, relit,
+        clipped, softbox, card, lantern, near, relit,
     )  # fmt: skip
     errors = {}
     environments = tuple(EnvironmentLight(light) for light in lights)
@@ -264,6 +268,13 @@ def test_black_and_overexposed_views_are_warned_of(captures):
     """Views without light, and views with too much of it, are warned of."""
     for kind, word in (("black", "nearly black"), ("clipped", "overexposed")):
         assert word in " ".join(read_capture_json(captures[0] / kind)["warnings"])
+
+
+def test_a_scene_with_a_card_and_without_lights_gets_the_neutral_light(captures):
+    """An object that reflects alone is no light: the neutral one is used, as without it."""
+    folder = captures[0] / "card"
+    assert read_capture_json(folder)["lighting"] == {"kind": "neutral"}
+    assert color(folder) == pytest.approx(color(captures[0] / "plain"), abs=3.0)
 
 
 @pytest.mark.parametrize("kind", ["softbox", "lantern"])

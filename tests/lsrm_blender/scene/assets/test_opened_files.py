@@ -98,6 +98,18 @@ def colored_ply():
     return "\n".join([*header, *rows]) + "\n"
 
 
+def stl_text(offset):
+    """A cube as STL in text."""
+    lines = ["solid cube"]
+    for a, b, c, d in QUADS:
+        for corners in ((a, b, c), (a, c, d)):
+            lines += ["facet normal 0 0 0", "outer loop"]
+            for x, y, z in (CORNERS + offset)[list(corners)]:
+                lines.append(f"  vertex {x:.3f} {y:.3f} {z:.3f}")
+            lines += ["endloop", "endfacet"]
+    return "\n".join([*lines, "endsolid"]) + "\n"
+
+
 def gltf_document(**more):
     """A triangle as glTF with an embedded buffer."""
     data = struct.pack("<9f", 0, 0, 0, 1, 0, 0, 0, 1, 0)
@@ -171,6 +183,7 @@ def write_files(folder):
     (folder / "far.obj").write_text(obj_text(None, "textured", FAR))
     (folder / "textured.mtl").write_text("newmtl paint\nmap_Kd -bm 1 scan.png\n")
     (folder / "far-colored.obj").write_text(obj_text(red, "", FAR))
+    (folder / "far.stl").write_text(stl_text(FAR))
     (folder / "near.obj").write_text(obj_text(None, "", (100.0, 0.0, 0.0)))
     (folder / "windows.obj").write_text(obj_text(None, "windows"))
     (folder / "windows.mtl").write_text("newmtl paint\nmap_Kd C:\\tex\\wood.jpg\n")
@@ -238,7 +251,7 @@ def opened(in_blender, tmp_path_factory):
     """What is seen of each file of this module, by name."""
     folder = tmp_path_factory.mktemp("files")
     write_files(folder)
-    suffixes = (".fbx", ".obj", ".ply", ".gltf", ".usda")
+    suffixes = (".fbx", ".obj", ".ply", ".stl", ".gltf", ".usda")
     paths = sorted(path for path in folder.iterdir() if path.suffix in suffixes)
     return in_blender(_opened, paths=paths)
 
@@ -262,15 +275,18 @@ def test_vertex_colors_show_beside_plain_gray_materials(opened):
     assert opened["diffuse.ply"]["base_colors"] == ["VERTEX_COLOR"]
 
 
-@pytest.mark.parametrize("name", ["far.obj", "far-colored.obj"])
-def test_far_obj_is_moved_to_the_origin(opened, name):
+@pytest.mark.parametrize(
+    ("name", "colors"),
+    [("far.obj", ["scan.png"]), ("far-colored.obj", ["VERTEX_COLOR"]), ("far.stl", [])],
+)
+def test_far_text_is_moved_to_the_origin(opened, name, colors):
     """A cube in UTM coordinates keeps its corners, its texture and colors, and says the offset."""
     seen = opened[name]
     assert np.allclose(seen["low"], -1.0, atol=1e-6)
     assert np.allclose(seen["high"], 1.0, atol=1e-6)
     assert np.allclose(seen["moved_by"], -FAR)
     assert "far from the origin" in seen["warnings"]
-    assert seen["base_colors"] == ["scan.png" if name == "far.obj" else "VERTEX_COLOR"]
+    assert seen["base_colors"] == colors
 
 
 def test_near_obj_is_not_moved(opened):
