@@ -18,11 +18,12 @@ import torch
 
 from ..shared.cameras import fibonacci_sphere
 from ..shared.srgb import srgb_to_linear
-from .photo_projection import PhotoProjector, ProjectionSettings, camera_of
+from .photo_projection import PhotoProjector, ProjectionSettings
 from .view_colors import ViewColors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any
 
     from numpy.typing import NDArray
 
@@ -132,20 +133,39 @@ def _look(
 ) -> PointColors:
     """Vertices, evenly taken from all, in every view."""
     rows = slice(None, None, max(1, len(mesh.vertices) // POINTS))
-    positions = torch.from_numpy(mesh.vertices[rows]).float()
-    normals = torch.from_numpy(mesh.vertex_normals[rows]).float()
-    settings = ProjectionSettings()
+    normals = mesh.vertex_normals[rows]
+    projectors = (
+        PhotoProjector.from_view(view, normalization, mesh, ProjectionSettings()) for view in views
+    )
     logarithms, weights = [], []
-    for view in views:
+    for shown, seen in colors_in_views(mesh.vertices[rows], normals, views, projectors):
         progress.check()
-        projector = PhotoProjector.from_view(view, normalization, mesh, settings)
-        weight = projector.weight(positions, normals, settings).numpy().astype(np.float64)
-        colors = ViewColors.in_memory(view, camera_of(view, normalization))
-        display = colors.sample(positions)[0].numpy().astype(np.float64)
+        display, weight = shown.astype(np.float64), seen.astype(np.float64)
         usable = (display.min(axis=1) > DARKEST) & (display.max(axis=1) < BRIGHTEST)
         weights.append(np.where(usable, weight, 0.0))
         logarithms.append(np.log(srgb_to_linear(display).clip(1e-4)))
     weight = np.stack(weights, axis=1)
     weight /= max(float(weight.max()), 1e-12)
-    part = (normals.numpy() @ fibonacci_sphere(PARTS).T).argmax(axis=1)
+    part = (normals.astype(np.float32) @ fibonacci_sphere(PARTS).T).argmax(axis=1)
     return PointColors(np.stack(logarithms, axis=1), weight, part % 2 == 0)
+
+
+def colors_in_views(
+    positions: NDArray[Any],
+    normals: NDArray[Any],
+    views: Sequence[View],
+    projectors: Iterable[PhotoProjector],
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """The displayed colors [n, 3] of surface points in each view, and how well it sees them, [n].
+
+    Args:
+        positions: of the points, normalized frame, [n, 3].
+        normals: unit, [n, 3].
+        views: of them, in the size they have in memory.
+        projectors: of the same views; only one is needed at a time.
+    """
+    at, facing = torch.from_numpy(positions).float(), torch.from_numpy(normals).float()
+    for view, projector in zip(views, projectors, strict=True):
+        weight = projector.weight(at, facing, ProjectionSettings())
+        colors = ViewColors.in_memory(view, projector.camera).sample(at)[0]
+        yield colors.numpy(), weight.numpy()

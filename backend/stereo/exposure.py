@@ -1,16 +1,19 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Differences of exposure between the views, from what they see of the hull in common."""
+"""Differences of exposure between the views, from what they see of the hull in common.
+
+The hull is not the surface, and the light is still in the colors: one brightness for each view is
+all that they say. Textures know the surface, and have gains of each channel: `mesh.exposure`.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
+from ..mesh.exposure import colors_in_views
 from ..mesh.photo_projection import PhotoProjector, ProjectionSettings
-from ..mesh.view_colors import ViewColors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,13 +70,9 @@ def _vertex_brightness(
     views: Sequence[View], mesh: TriangleMesh, geometries: Sequence[RenderedGeometry]
 ) -> NDArray[np.float32]:
     """The mean of the channels where a view sees a vertex, else 0, [views, vertices]."""
-    settings = ProjectionSettings()
-    positions = torch.from_numpy(mesh.vertices).float()
-    normals = torch.from_numpy(mesh.vertex_normals).float()
-    found = []
-    for view, geometry in zip(views, geometries, strict=True):
-        projector = PhotoProjector.from_geometry(view, geometry, settings)
-        weight = projector.weight(positions, normals, settings)
-        colors = ViewColors.in_memory(view, geometry.camera).sample(positions)[0].mean(1)
-        found.append(torch.where(weight > 0, colors, 0.0).numpy())
-    return np.stack(found)
+    projectors = (
+        PhotoProjector.from_geometry(view, geometry, ProjectionSettings())
+        for view, geometry in zip(views, geometries, strict=True)
+    )
+    looks = colors_in_views(mesh.vertices, mesh.vertex_normals, views, projectors)
+    return np.stack([np.where(seen > 0, shown.mean(axis=1), 0.0) for shown, seen in looks])
