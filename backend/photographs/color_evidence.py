@@ -34,17 +34,18 @@ if TYPE_CHECKING:
 LIGHTNESS_BINS, COLOR_BINS = 14, 26
 COLOR_RANGE = 90.0
 SMOOTHING_BINS = 0.8
-# Of a histogram's mass, spread over all bins: colors that were never seen say little.
-UNSEEN = 0.02
+# Of a histogram's mass, spread over all bins: what is unlike the surroundings, of which much more
+# is seen, is rather part of the object.
+UNSEEN_AWAY, UNSEEN_OBJECT = 0.02, 0.15
 # Most that one pixel can say, as a logarithm of odds.
 MOST_EVIDENCE = 3.0
 SMOOTHING_PIXELS = 0.8
 # Share of the surroundings that is described by each photograph alone.
 OWN_SHARE = 0.5
 # Share of the surroundings in shadow: for single pixels, and for an outline.
-ODDS_SHADOW_SHARE, MODEL_SHADOW_SHARE = 0.05, 0.12
+ODDS_SHADOW_SHARE, MODEL_SHADOW_SHARE = 0.25, 0.2
 # What a shadow leaves of the light, and how far the rest has the tint of the object.
-SHADOW_LIGHT, SHADOW_TINT = (0.25, 0.9), (0.0, 0.6)
+SHADOW_LIGHT, SHADOW_TINT = (0.4, 0.9), (0.0, 0.4)
 # Colors that describe one photograph and all of them, in a mixture.
 SAMPLES_PER_MODEL = 5000
 SAMPLES_PER_PHOTOGRAPH = 600
@@ -73,7 +74,8 @@ class ColorEvidence:
         """
         objects = [_counts(bins[weight == 1]) for bins, weight in self._pairs(weights)]
         away = [_counts(bins[weight == 0]) for bins, weight in self._pairs(weights)]
-        inside, around = _density(np.sum(objects, axis=0)), _density(np.sum(away, axis=0))
+        inside = _density(np.sum(objects, axis=0), UNSEEN_OBJECT)
+        around = _density(np.sum(away, axis=0))
         samples = ColorSamples(self._photographs, weights)
         shadows = _density(_counts(_binned(samples.shadows(SAMPLES_PER_MODEL)[None])))
         evidence = []
@@ -174,10 +176,10 @@ def _counts(bins: Bins) -> Floats32:
     return np.bincount(bins.ravel(), minlength=size).astype(np.float32)
 
 
-def _density(counts: Floats32) -> Floats32:
+def _density(counts: Floats32, unseen: float = UNSEEN_AWAY) -> Floats32:
     """A smoothed histogram [bins] of sum 1."""
     shape = (LIGHTNESS_BINS, COLOR_BINS, COLOR_BINS)
     smooth = ndimage.gaussian_filter(counts.reshape(shape), SMOOTHING_BINS).ravel()
     total = max(float(smooth.sum()), 1e-6)
-    density: Floats32 = (1.0 - UNSEEN) * smooth / total + UNSEEN / smooth.size
+    density: Floats32 = (1.0 - unseen) * smooth / total + unseen / smooth.size
     return density.astype(np.float32)

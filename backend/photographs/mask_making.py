@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ..shared.progress import Progress
 
     Bools: TypeAlias = NDArray[np.bool_]
+    Floats: TypeAlias = NDArray[np.float64]
     Floats32: TypeAlias = NDArray[np.float32]
 
 STAGE = "masks"
@@ -52,6 +53,10 @@ BORDER = 0.04
 COLOR_SLACK, OUTLINE_SLACK, FINAL_SLACK = 0.06, 0.025, 0.015
 # However thick the band of uncertainty, this part of the object is certain.
 SURE_PART = 50
+# Colors of the object are taken where the shape is thick, relative to its thickest part.
+THICK = 0.4
+# Evidence of a pixel by which its color counts as one of the object elsewhere, too.
+CLEAR_ODDS = 1.5
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,7 @@ def _find_object(
 ) -> tuple[list[Bools], list[Bools]]:
     """Where the object is in each photograph, at the working size, and where its shape is."""
     shape, drawn = _carve_by_colors(photographs, evidence, region, progress)
-    weights = [certain(each, COLOR_SLACK) for each in drawn.pictures]
+    weights = drawn.weights(drawn.pictures)
     masks = _cut_all(photographs, drawn, evidence.odds(weights), weights)
     for step, tolerance in enumerate(OUTLINE_TOLERANCES):
         progress.report(STAGE, 0.4 + 0.1 * step, "outlines")
@@ -124,7 +129,7 @@ def _find_object(
         outside = [~mask for mask in masks]
         shape = _carved(region, near, photographs, outside, tolerance)
         drawn = _Drawn.from_shape(region, shape, photographs, OUTLINE_SLACK)
-        weights = [certain(mask, OUTLINE_SLACK) for mask in masks]
+        weights = drawn.weights(masks)
         masks = _cut_all(photographs, drawn, evidence.odds(weights), weights)
     return masks, drawn.pictures
 
@@ -136,11 +141,13 @@ class _Drawn:
     Attributes:
         region: of the voxels.
         pictures: [height, width] of each photograph, where it shows the shape.
+        thickness: [height, width] of each, of the shape there.
         slack: width of the uncertain band around these, in square roots of their area.
     """
 
     region: ObjectRegion
     pictures: list[Bools]
+    thickness: list[Floats]
     slack: float
 
     @classmethod
@@ -151,7 +158,17 @@ class _Drawn:
         pictures = [
             region.drawn(shape, each) if each.mask is None else each.mask for each in photographs
         ]
-        return cls(region, pictures, slack)
+        thickness = [region.thickness(shape, each) for each in photographs]
+        return cls(region, pictures, thickness, slack)
+
+    def weights(self, masks: Sequence[Bools]) -> list[Floats32]:
+        """What masks say for certain, as `certain`; of the object where the shape is thick."""
+        weights = []
+        for mask, thickness in zip(masks, self.thickness, strict=True):
+            weight = certain(mask, self.slack)
+            weight[(weight == 1) & (thickness < THICK)] = np.nan
+            weights.append(weight)
+        return weights
 
 
 def _carve_by_colors(
@@ -174,7 +191,7 @@ def _carve_by_colors(
         ]
         shape = _carved(region, region.everywhere, photographs, outside, tolerance)
         drawn = _Drawn.from_shape(region, shape, photographs, COLOR_SLACK)
-        weights = [certain(each, COLOR_SLACK) for each in drawn.pictures]
+        weights = drawn.weights(drawn.pictures)
         region = region.shrunk_to(shape)
     return shape, drawn
 
@@ -240,7 +257,11 @@ def _cut_all(
     weights: Sequence[Floats32],
 ) -> list[Bools]:
     """The object in each photograph, near the shape that is drawn there."""
-    samples = ColorSamples(photographs, weights)
+    known = [
+        np.where(np.isnan(weight) & picture & (each > CLEAR_ODDS), np.float32(1.0), weight)
+        for weight, picture, each in zip(weights, drawn.pictures, odds, strict=True)
+    ]
+    samples = ColorSamples(photographs, known)
     masks = []
     for index, photograph in enumerate(photographs):
         if photograph.mask is not None:

@@ -143,6 +143,24 @@ class ObjectRegion:
         closed: Bools = ndimage.binary_closing(picture, iterations=2) | picture
         return closed
 
+    def thickness(self, shape: Bools, photograph: Photograph) -> Floats:
+        """How much of a shape [n] lies behind each pixel [height, width], relative to the most.
+
+        A shadow on the ground, which all photographs show like a part of the object, is thin.
+        """
+        height, width = photograph.shape
+        points = self.points[shape]
+        if len(points) == 0:
+            return np.zeros((height, width))
+        u, v, depth = photograph.project(points)
+        row, column, shown = photograph.inside(u, v)
+        index = row[shown] * width + column[shown]
+        counts = np.bincount(index, minlength=height * width).reshape(height, width)
+        size = self.spacing * photograph.lens.fx / max(float(np.median(depth)), 1e-9)
+        spread = ndimage.gaussian_filter(counts.astype(np.float64), max(1.0, size))
+        thickness: Floats = spread / max(float(np.percentile(spread[spread > 0], 90)), 1e-9)
+        return thickness
+
     def _central_component(self, shape: Bools) -> Bools:
         """The connected part of a shape [n] that has most of its volume near the center."""
         labels, count = ndimage.label(shape.reshape((self.resolution,) * 3))
