@@ -116,8 +116,13 @@ class ObjectRegion:
         """
         points = self.points[within]
         shown, against = np.zeros(len(points)), np.zeros(len(points))
-        for photograph, away in zip(photographs, outside, strict=True):
+        for photograph, everything_away in zip(photographs, outside, strict=True):
             row, column, known = photograph.pixels(points)
+            # A voxel is outside if all of it is, so that thin parts stay.
+            half = round(0.5 * self._pixels_per_voxel(photograph))
+            away = everything_away
+            if half:
+                away = ndimage.binary_erosion(away, iterations=half, border_value=1)
             shown += known
             against += known & away[row, column]
         keep = shown >= MIN_SHOWN * len(photographs)
@@ -132,8 +137,8 @@ class ObjectRegion:
         points = self.points[shape]
         if len(points) == 0:
             return picture
-        u, v, depth = photograph.project(points)
-        size = self.spacing * photograph.lens.fx / max(float(np.median(depth)), 1e-9)
+        u, v, _ = photograph.project(points)
+        size = self._pixels_per_voxel(photograph)
         # Every voxel is sampled so densely that its samples are a pixel apart, up to a limit.
         count = int(np.clip(np.ceil(size), 1, MOST_SAMPLES))
         for down, right in np.ndindex(count, count):
@@ -152,14 +157,18 @@ class ObjectRegion:
         points = self.points[shape]
         if len(points) == 0:
             return np.zeros((height, width))
-        u, v, depth = photograph.project(points)
-        row, column, shown = photograph.inside(u, v)
+        row, column, shown = photograph.pixels(points)
         index = row[shown] * width + column[shown]
         counts = np.bincount(index, minlength=height * width).reshape(height, width)
-        size = self.spacing * photograph.lens.fx / max(float(np.median(depth)), 1e-9)
-        spread = ndimage.gaussian_filter(counts.astype(np.float64), max(1.0, size))
+        size = max(1.0, self._pixels_per_voxel(photograph))
+        spread = ndimage.gaussian_filter(counts.astype(np.float64), size)
         thickness: Floats = spread / max(float(np.percentile(spread[spread > 0], 90)), 1e-9)
         return thickness
+
+    def _pixels_per_voxel(self, photograph: Photograph) -> float:
+        """The size of a voxel at the center, in pixels."""
+        distance = float(np.linalg.norm(photograph.position - self.center))
+        return self.spacing * photograph.lens.fx / max(distance, 1e-9)
 
     def _central_component(self, shape: Bools) -> Bools:
         """The connected part of a shape [n] that has most of its volume near the center."""
