@@ -27,6 +27,8 @@ LEAST_AREA, MOST_BORDER = 0.002, 0.5
 
 # How well the colors of other photographs tell object and surroundings of one apart.
 LEAST_REPEATED = 0.8
+# What the median mask may leave out of that, and what makes a single mask doubtful.
+MOST_MISSING, DOUBTFUL_MISSING = 0.1, 0.2
 
 REMEDY = (
     "Photograph the object before a background of another color and whole in the frame, give masks "
@@ -34,8 +36,33 @@ REMEDY = (
 )
 
 
-def check_agreement(
-    names: Sequence[str], masks: Sequence[Bools], shapes: Sequence[Bools], repeated: float
+def check_colors(repeated: float, unexplained: Sequence[float]) -> None:
+    """Check that masks are what the colors say.
+
+    Args:
+        repeated: how well the colors of other photographs tell what one shows, 0..1.
+        unexplained: for each photograph, what has the colors of the object near it and is left
+            out, relative to the mask.
+
+    Raises:
+        EmptyMask: if the colors say nothing, or the masks leave out much of the object.
+    """
+    if repeated < LEAST_REPEATED:
+        raise no_object()
+    missing = float(np.median(unexplained))
+    if missing > MOST_MISSING:
+        raise EmptyMask(
+            "The object does not stand out as a whole: the masks that were made leave out about "
+            f"{100 * missing:.0f} % of it.",
+            REMEDY,
+        )
+
+
+def doubtful_masks(
+    names: Sequence[str],
+    masks: Sequence[Bools],
+    shapes: Sequence[Bools],
+    unexplained: Sequence[float],
 ) -> tuple[str, ...]:
     """The names of the masks that are doubtful.
 
@@ -43,19 +70,20 @@ def check_agreement(
         names: of the frames.
         masks: [height, width] of each.
         shapes: [height, width] of each, where it would show the common shape of all masks.
-        repeated: of `ColorEvidence`, for the masks.
+        unexplained: as in `check_colors`.
 
     Raises:
-        EmptyMask: if the masks show nothing or everything, or disagree with each other.
+        EmptyMask: if the masks disagree with each other.
     """
-    check_extent(masks)
-    if repeated < LEAST_REPEATED:
-        raise no_object()
     agreement = [
-        (mask & shape).sum() / max((mask | shape).sum(), 1)
+        float((mask & shape).sum() / max((mask | shape).sum(), 1))
         for mask, shape in zip(masks, shapes, strict=True)
     ]
-    doubtful = [name for name, each in zip(names, agreement, strict=True) if each < GOOD_AGREEMENT]
+    doubtful = [
+        name
+        for name, each, missing in zip(names, agreement, unexplained, strict=True)
+        if each < GOOD_AGREEMENT or missing > DOUBTFUL_MISSING
+    ]
     if np.mean(agreement) < LEAST_AGREEMENT or len(doubtful) > MOST_DOUBTFUL * len(names):
         raise EmptyMask(
             f"The masks that were made of {len(names)} photographs do not agree on one object "

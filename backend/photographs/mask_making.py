@@ -19,7 +19,7 @@ from scipy import ndimage
 
 from .color_evidence import ColorEvidence, ColorSamples
 from .grab_cut import cut
-from .mask_agreement import check_agreement, no_object
+from .mask_agreement import check_colors, check_extent, doubtful_masks, no_object
 from .object_region import ObjectRegion
 from .photograph import Photograph
 
@@ -103,8 +103,11 @@ def make_masks(
     region = ObjectRegion.around_object(photographs, sphere, VOXELS)
     evidence = ColorEvidence(photographs)
     masks, shapes = _find_object(photographs, evidence, region, progress)
-    repeated = evidence.repeated([certain(mask, OUTLINE_SLACK) for mask in masks])
-    doubtful = check_agreement([frame.name for frame in frames], masks, shapes, repeated)
+    check_extent(masks)
+    weights = [certain(mask, OUTLINE_SLACK) for mask in masks]
+    missing = _unexplained(photographs, region, masks, evidence.odds(weights))
+    check_colors(evidence.repeated(weights), missing)
+    doubtful = doubtful_masks([frame.name for frame in frames], masks, shapes, missing)
     outlines = []
     for index, (photograph, mask) in enumerate(zip(photographs, masks, strict=True)):
         progress.report(STAGE, 0.6 + 0.4 * index / len(frames), f"outline of {frames[index].name}")
@@ -185,9 +188,10 @@ def _carve_by_colors(
     weights = [_seed(photograph, region) for photograph in photographs]
     for step, tolerance in enumerate(COLOR_TOLERANCES):
         progress.report(STAGE, 0.15 + 0.05 * step, "colors")
+        # Only where a whole voxel is outside, so that thin parts stay.
         outside = [
-            odds < 0.0 if photograph.mask is None else ~photograph.mask
-            for photograph, odds in zip(photographs, evidence.odds(weights), strict=True)
+            region.whole_voxels(odds < 0.0 if each.mask is None else ~each.mask, each)
+            for each, odds in zip(photographs, evidence.odds(weights), strict=True)
         ]
         shape = _carved(region, region.everywhere, photographs, outside, tolerance)
         drawn = _Drawn.from_shape(region, shape, photographs, COLOR_SLACK)
@@ -230,6 +234,21 @@ def _seed(photograph: Photograph, region: ObjectRegion) -> Floats32:
     band = max(2, round(BORDER * max(height, width)))
     weight[:band] = weight[-band:] = weight[:, :band] = weight[:, -band:] = 0.0
     return weight
+
+
+def _unexplained(
+    photographs: Sequence[Photograph],
+    region: ObjectRegion,
+    masks: Sequence[Bools],
+    odds: Sequence[Floats32],
+) -> list[float]:
+    """What has the colors of the object near it and is left out, relative to each mask."""
+    parts = []
+    for photograph, mask, each in zip(photographs, masks, odds, strict=True):
+        near = _seed(photograph, region) != 0
+        outside = certain(mask, OUTLINE_SLACK) == 0
+        parts.append(float(((each > 1.0) & outside & near).sum() / max(mask.sum(), 1)))
+    return parts
 
 
 def certain(mask: Bools, slack: float) -> Floats32:

@@ -116,13 +116,8 @@ class ObjectRegion:
         """
         points = self.points[within]
         shown, against = np.zeros(len(points)), np.zeros(len(points))
-        for photograph, everything_away in zip(photographs, outside, strict=True):
+        for photograph, away in zip(photographs, outside, strict=True):
             row, column, known = photograph.pixels(points)
-            # A voxel is outside if all of it is, so that thin parts stay.
-            half = round(0.5 * self._pixels_per_voxel(photograph))
-            away = everything_away
-            if half:
-                away = ndimage.binary_erosion(away, iterations=half, border_value=1)
             shown += known
             against += known & away[row, column]
         keep = shown >= MIN_SHOWN * len(photographs)
@@ -130,6 +125,14 @@ class ObjectRegion:
         shape = np.zeros(len(within), bool)
         shape[np.flatnonzero(within)[keep]] = True
         return self._central_component(shape)
+
+    def whole_voxels(self, outside: Bools, photograph: Photograph) -> Bools:
+        """The pixels [height, width] around which a whole voxel is outside."""
+        half = round(0.5 * self._pixels_per_voxel(photograph))
+        if half == 0:
+            return outside
+        eroded: Bools = ndimage.binary_erosion(outside, iterations=half, border_value=1)
+        return eroded
 
     def drawn(self, shape: Bools, photograph: Photograph) -> Bools:
         """The pixels [height, width] that show a shape [n] of voxels."""
