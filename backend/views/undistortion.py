@@ -40,10 +40,13 @@ class Undistortion:
     Attributes:
         lens: of the image.
         pinhole: the camera of the undistorted image.
+        sharp: whether colors keep their sharpness; the linear interpolation otherwise takes a
+            sixth of the time, and shows no difference in an image that is averaged down.
     """
 
     lens: Lens
     pinhole: Intrinsics
+    sharp: bool = True
 
     def color(
         self, colors: NDArray[Any], alpha: NDArray[Any] | None
@@ -57,7 +60,8 @@ class Undistortion:
         result = np.full((*size, 3), white, dtype=colors.dtype)
         opaque = colors if alpha is None else _without_hidden(colors, alpha)
         for channel in range(3):
-            plane = self._resampled(opaque[..., channel], CUBIC, outside=white)
+            order = CUBIC if self.sharp else LINEAR
+            plane = self._resampled(opaque[..., channel], order, outside=white)
             result[..., channel] = _as_type(plane, colors.dtype)
         if alpha is None:
             return result, None

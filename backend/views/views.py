@@ -222,8 +222,8 @@ def read_view(frame: Frame, max_size: int | None = None) -> View:
         BadCamera: if the lens distorts so much that a pinhole cannot show the object.
         EmptyMask: if there is neither a mask file nor transparency.
     """
-    colors, alpha, mask = _read_undistorted(frame)
     lens = frame.intrinsics.limited(max_size)
+    colors, alpha, mask = _read_undistorted(frame, sharp=2 * lens.width > frame.intrinsics.width)
     return View(
         name=frame.name,
         image=_resized_color(colors, alpha, lens),
@@ -234,13 +234,13 @@ def read_view(frame: Frame, max_size: int | None = None) -> View:
     )
 
 
-def _read_undistorted(frame: Frame) -> tuple[Pixels, Pixels | None, Image]:
+def _read_undistorted(frame: Frame, *, sharp: bool) -> tuple[Pixels, Pixels | None, Image]:
     """Colors, alpha and mask at full size, without the distortion of a lens."""
     colors, alpha, mask = _read_files(frame)
     if frame.lens is None:
         return colors, alpha, mask
     check_nothing_lost(frame, mask)
-    undistortion = Undistortion(frame.lens, frame.intrinsics)
+    undistortion = Undistortion(frame.lens, frame.intrinsics, sharp)
     return *undistortion.color(colors, alpha), undistortion.mask(mask)
 
 

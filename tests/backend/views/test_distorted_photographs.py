@@ -22,8 +22,8 @@ from backend.shared.lenses import Distortion, Lens
 from backend.shared.progress import Progress
 from backend.views.views import load_views, read_view
 
-USED, UNUSED = slice(0, 69, 3), slice(1, 69, 6)
-SIZE = 384  # of the unused photographs
+USED, UNUSED = slice(0, 69, 5), slice(1, 69, 12)
+SIZE = 256  # of the unused photographs
 # At the corners of these photographs, which see 18 degrees, pixels move by 40.
 DISTORTION = Distortion((-1.2, 3.0, 0, 0, 0, 0), (0.01, -0.02))
 
@@ -69,7 +69,7 @@ def score(folder, unused):
     """Decibels inside the outlines of unused views, and the IoU of these, without a fit."""
     views = load_views(read_capture(folder))
     normalization, report = normalize_scene(views), Report(request={}, device="cpu", checkpoint={})
-    request = ReconstructRequest(folder, folder, texture_size="1024", faces=10_000)
+    request = ReconstructRequest(folder, folder, texture_size="512", faces=5_000)
     job = Job(request, views, normalization, None, report, Progress())
     hull = carve(job)
     mesh = extract_mesh(job, hull)

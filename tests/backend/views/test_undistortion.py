@@ -110,6 +110,17 @@ def test_object_cut_by_the_image(tmp_path, make_capture):
     assert second.cut == frozenset()
 
 
+def test_views_that_are_averaged_down(tmp_path, make_capture):
+    """Half as large, a view is what it is if it is undistorted sharply and averaged then."""
+    make_capture(tmp_path, views=2, size=64, shape="box")
+    distort_capture(tmp_path, LENSES["barrel"], "box")
+    frame = read_capture(tmp_path).frames[0]
+    size = max(frame.intrinsics.width, frame.intrinsics.height) // 2
+    difference = np.abs(read_view(frame, size).image - read_view(frame).shrunk(size).image)
+    assert 0 < difference.mean() < 0.005
+    assert difference.max() < 0.1
+
+
 def test_inverted_masks(tmp_path, make_capture):
     """Masks that are white on the surroundings give the same views."""
     distort_capture(make_capture(tmp_path, views=6, size=48), LENSES["barrel"], "sphere")
