@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..shared.cameras import meeting_point
+from ..shared.up_axis import level_direction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,23 +59,22 @@ class World:
 def guess_world(poses: Sequence[Floats]) -> World:
     """The world in which cameras are held level, look at 0 and are one unit away.
 
-    Up is perpendicular to what is right in all photographs, as far as it can be, and points where
-    it does in most. The first camera looks along +y, as at Blender's front view.
+    Up is that of `level_direction`. The first camera looks along +y, as at Blender's front view.
 
     Args:
         poses: [4, 4] each, OpenGL axes.
     """
     cameras = np.stack(poses)
     positions = cameras[:, :3, 3]
-    right, upward, backward = (cameras[:, :3, axis] for axis in range(3))
-    center = meeting_point(positions, backward)
-    values, vectors = np.linalg.eigh(right.T @ right / len(right))
-    up = vectors[:, 0] * (1.0 if (upward @ vectors[:, 0]).sum() >= 0.0 else -1.0)
+    center = meeting_point(positions, cameras[:, :3, 2])
+    level = level_direction(poses)
+    up = level.direction
     front = center - positions[0]
     front = front - up * (up @ front)
     if np.linalg.norm(front) < 1e-6 * np.linalg.norm(center - positions[0]):
-        front = upward[0] - up * (up @ upward[0])
+        upward = cameras[0, :3, 1]
+        front = upward - up * (up @ upward)
     front = front / np.linalg.norm(front)
     rotation = np.stack([np.cross(front, up), front, up])
     distance = float(np.linalg.norm(positions - center, axis=1).mean())
-    return World(rotation, center, MEAN_DISTANCE / distance, float(np.sqrt(max(values[0], 0.0))))
+    return World(rotation, center, MEAN_DISTANCE / distance, level.tilt)

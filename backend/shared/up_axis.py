@@ -25,7 +25,7 @@ SNAP_DEGREES = 10.0
 # People and rigs keep the horizon level to about this angle, in degrees (root mean square).
 MAX_ROLL_DEGREES = 10.0
 # How much more the cameras' right vectors spread along any other direction than along "up".
-MIN_SPREAD_RATIO = 4.0
+MIN_SPREAD_RATIO, MIN_TILT = 2.0, 0.01
 # The mean of the cosine between the cameras' up vectors and "up".
 MIN_UPRIGHT = 0.3
 
@@ -97,25 +97,53 @@ def choose_up(choice: str, poses: Sequence[Floats], *, own: bool) -> Up:
     return estimate_up(poses) or Up(z, "assumed")
 
 
-def estimate_up(poses: Sequence[Floats]) -> Up | None:
-    """The direction about which the cameras are level and upright; None if there is no clear one.
+@dataclass(frozen=True)
+class Level:
+    """The direction about which cameras are level.
 
-    A level camera's right vector is horizontal, whatever it looks at: "up" is the direction along
-    which the right vectors spread least.
+    Attributes:
+        direction: [3], unit vector; the cameras' own up vectors point there in the sum.
+        tilt: root mean square of the sine by which the cameras are rolled.
+        spread: root mean square of the right vectors along the direction where they spread second
+            least; if it is not larger than the tilt, the direction is not known.
+        upright: mean cosine between the direction and the cameras' own up vectors.
+    """
+
+    direction: Floats
+    tilt: float
+    spread: float
+    upright: float
+
+
+def level_direction(poses: Sequence[Floats]) -> Level:
+    """The direction about which cameras are level, whatever they look at.
+
+    A level camera's right vector is horizontal: "up" is the direction along which the right vectors
+    spread least, and points where the cameras' own up vectors do.
 
     Args:
         poses: camera to world, [4, 4] each, OpenGL camera axes.
     """
     rights = np.stack([pose[:3, 0] for pose in poses])
     ups = np.stack([pose[:3, 1] for pose in poses])
-    spread, directions = np.linalg.eigh(rights.T @ rights / len(rights))
+    squares, directions = np.linalg.eigh(rights.T @ rights / len(rights))
     direction = directions[:, 0] * (1.0 if (ups @ directions[:, 0]).sum() >= 0.0 else -1.0)
-    roll = math.degrees(math.asin(math.sqrt(min(max(float(spread[0]), 0.0), 1.0))))
-    clear = spread[1] >= MIN_SPREAD_RATIO * max(float(spread[0]), 1e-4)
-    upright = float((ups @ direction).mean()) >= MIN_UPRIGHT
-    if not (clear and upright and roll <= MAX_ROLL_DEGREES):
+    tilt, spread, _ = np.sqrt(squares.clip(0.0, 1.0)).tolist()
+    return Level(direction, tilt, spread, float((ups @ direction).mean()))
+
+
+def estimate_up(poses: Sequence[Floats]) -> Up | None:
+    """The direction about which the cameras are level and upright; None if there is no clear one.
+
+    Args:
+        poses: camera to world, [4, 4] each, OpenGL camera axes.
+    """
+    level = level_direction(poses)
+    roll = math.degrees(math.asin(level.tilt))
+    clear = level.spread >= MIN_SPREAD_RATIO * max(level.tilt, MIN_TILT)
+    if not (clear and level.upright >= MIN_UPRIGHT and roll <= MAX_ROLL_DEGREES):
         return None
-    return Up(_snapped(direction), "cameras", roll)
+    return Up(_snapped(level.direction), "cameras", roll)
 
 
 def stored_rotation(mesh: Path) -> Floats:

@@ -34,7 +34,7 @@ READ = {
     "views/small-distortion": "",
     "views/suffix-case": "names in another letter case",
     "views/webp-images": "",
-    "views/y-up-world": "",
+    "views/y-up-world": "The result is turned upright",
 }
 # What is said of a mistake that `fix_cameras` corrects: in a warning, or in the error.
 WARNED = {
