@@ -85,8 +85,8 @@ class Picture:
 
 
 def picture_side(count: int) -> int:
-    """The side of the pictures on a sheet for a glance, in pixels."""
-    return min(THUMBNAIL, SHEET_SIZE // _columns(count))
+    """The longest side of the pictures on a sheet for a glance, in pixels."""
+    return min(THUMBNAIL, SHEET_SIZE // math.ceil(math.sqrt(count)))
 
 
 def write_contact_sheet(pictures: Sequence[Picture], path: Path) -> None:
@@ -99,9 +99,9 @@ def write_contact_sheet(pictures: Sequence[Picture], path: Path) -> None:
     Raises:
         OSError: if it cannot be written.
     """
-    columns = _columns(len(pictures))
     width = max(picture.colors.shape[1] for picture in pictures)
     height = max(picture.colors.shape[0] for picture in pictures)
+    columns = _columns(len(pictures), width, height)
     rows = math.ceil(len(pictures) / columns)
     sheet = Image.new("RGB", (columns * width, rows * height), SURROUNDINGS)
     for index, picture in enumerate(pictures):
@@ -113,5 +113,10 @@ def write_contact_sheet(pictures: Sequence[Picture], path: Path) -> None:
     write_file_atomically(path, buffer.getvalue())
 
 
-def _columns(count: int) -> int:
-    return math.ceil(math.sqrt(count))
+def _columns(count: int, width: int, height: int) -> int:
+    """The number of columns of cells with which a sheet fits the smallest square."""
+
+    def side(columns: int) -> int:
+        return max(columns * width, math.ceil(count / columns) * height)
+
+    return min(range(count, 0, -1), key=side)

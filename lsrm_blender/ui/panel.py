@@ -33,6 +33,11 @@ SETTING_OF_ERROR = {
     "BAD_CAMERA": "views_folder",
     "CHECKPOINT_MISSING": CHECKPOINT,
 }
+# The settings that only one source has.
+SETTINGS_OF_SOURCE = {
+    "OBJECTS": ("view_count", "view_size", "samples", "capture_environment"),
+    "VIEWS": ("up", "mask_model"),
+}
 CANCELLED, LICENSE_NOT_ACCEPTED = "CANCELLED", "LICENSE_NOT_ACCEPTED"
 
 
@@ -88,11 +93,11 @@ class LSRM_PT_settings(SidebarPanel, bpy.types.Panel):
         layout.use_property_decorate = False
         settings = context.scene.lsrm
         column = layout.column()
-        for name in ("view_count", "view_size", "samples", "capture_environment"):
+        for name in SETTINGS_OF_SOURCE[settings.source]:
             column.prop(settings, name)
         _draw_weights(layout.column(), context)
         column = layout.column()
-        for name in ("mask_model", "refine", "faces", "texture_size", "output_folder"):
+        for name in ("refine", "faces", "texture_size", "output_folder"):
             column.prop(settings, name)
         row = layout.row()
         row.operator("lsrm.release", icon="MEMORY")

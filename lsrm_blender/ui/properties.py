@@ -55,6 +55,15 @@ class LSRM_PG_settings(bpy.types.PropertyGroup):
         name="Fix Cameras",
         description="Correct a usual mistake in the cameras, if that makes the masks fit",
     )
+    up: EnumProperty(
+        name="Up",
+        description="Axis of the world of the views that becomes Blender's Z",
+        items=(
+            ("auto", "Automatic", "As the cameras were held, where they say it"),
+            ("z", "Z", "As in Blender"),
+            ("y", "Y", "As in glTF and in many tools"),
+        ),
+    )
     mask_model: StringProperty(
         name="Mask Model",
         description="An ONNX file that makes missing masks; empty means by colors and shape",

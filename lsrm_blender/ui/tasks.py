@@ -124,8 +124,13 @@ def reconstruct_objects(scene: bpy.types.Scene, target: Target, device: str) -> 
 
 def reconstruct_views(scene: bpy.types.Scene, views: Path, folder: Path, device: str) -> Task:
     """Reconstruct from existing views."""
-    reference = SceneReference.to(scene)
-    request = _reconstruct_params(scene.lsrm, views, folder, device)
+    reference, settings = SceneReference.to(scene), scene.lsrm
+    request = {
+        **_reconstruct_params(settings, views, folder, device),
+        "fix_cameras": settings.fix_cameras,
+        "mask_model": bpy.path.abspath(settings.mask_model),
+        "up": settings.up,
+    }
 
     def work() -> Generator[Step, Any, str]:
         return (yield from _reconstruct_and_import(request, reference))
@@ -309,8 +314,6 @@ def _reconstruct_params(
         "texture_size": settings.texture_size,
         "faces": settings.faces,
         "device": device,
-        "fix_cameras": settings.fix_cameras,
-        "mask_model": bpy.path.abspath(settings.mask_model),
     }
 
 

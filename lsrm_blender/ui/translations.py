@@ -61,6 +61,17 @@ GERMAN = {
     "Correct a usual mistake in the cameras, if that makes the masks fit": (
         "Einen üblichen Fehler der Kameras berichtigen, wenn die Masken dann passen"
     ),
+    "Up": "Oben",
+    "Axis of the world of the views that becomes Blender's Z": (
+        "Achse der Welt der Ansichten, die zu Blenders Z wird"
+    ),
+    "As the cameras were held, where they say it": (
+        "Wie die Kameras gehalten wurden, wo sie es zeigen"
+    ),
+    "Z": "Z",
+    "As in Blender": "Wie in Blender",
+    "Y": "Y",
+    "As in glTF and in many tools": "Wie in glTF und vielen Werkzeugen",
     "Mask Model": "Maskenmodell",
     "An ONNX file that makes missing masks; empty means by colors and shape": (
         "Eine ONNX-Datei, die fehlende Masken macht; leer heißt: nach Farben und Form"

@@ -78,7 +78,7 @@ def test_masks_are_stored_where_the_next_run_finds_them(folder):
     """They lie in masks/, the contact sheet beside it, and a note says what was done."""
     completed = complete(folder)
     assert completed.folder == folder / "masks"
-    assert Image.open(completed.contact_sheet).size == (4 * 120, 3 * 96)
+    assert Image.open(completed.contact_sheet).size == (3 * 120, 4 * 96)
     assert completed.notes[0].startswith("10 of 10 views had no mask")
     again = read_capture(folder)
     assert [frame.mask_path for frame in again.frames] == [

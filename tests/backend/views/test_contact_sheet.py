@@ -31,6 +31,9 @@ def test_pictures_are_in_rows_about_a_square(tmp_path):
     write_contact_sheet(pictures, tmp_path / "sheet.png")
     sheet = np.asarray(Image.open(tmp_path / "sheet.png"))
     assert sheet.shape == (2 * 40, 3 * 40, 3)
+    wide = [picture(10, 40, masked=False)] * 8
+    write_contact_sheet(wide, tmp_path / "wide.png")
+    assert Image.open(tmp_path / "wide.png").size == (2 * 40, 4 * 10)
     assert (sheet[10:30, :40] == 255).all()
     assert (sheet[:10, :40] == SURROUNDINGS).all()
     assert (sheet[40:, 80:] == SURROUNDINGS).all()
