@@ -95,9 +95,11 @@ def texels_of(unwrapped: UnwrappedMesh) -> Texels:
         positions = _interpolated(vertices, corners, weights)
         smooth = F.normalize(_interpolated(normals, corners, weights), dim=1)
         parts.append((fragments.pixel, positions, smooth, corners, weights))
-    index, positions, smooth, corners, weights = (
-        torch.cat(part) for part in zip(*parts, strict=True)
-    )
+    columns = [list(column) for column in zip(*parts, strict=True)]
+    parts.clear()
+    # One after the other, each released when it is joined: large textures have a gigabyte of them.
+    joined = [torch.cat(columns.pop(0)) for _ in range(len(columns))]
+    index, positions, smooth, corners, weights = joined
     return Texels(index, positions, smooth, corners, weights, size)
 
 

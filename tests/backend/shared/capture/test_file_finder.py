@@ -16,7 +16,7 @@ FOUND = {
     "letter case of the folder": ("Images/A.png", "images/a.png"),
     "letter case without extension": ("train/r_0.5", "train/R_0.5.Png"),
     "Windows path": (r"C:\Users\user\scans\toy\images\a.png", "images/a.png"),
-    "path of another user": ("/home/other/toy/images/a.png", "images/a.png"),
+    "path of another disk": ("/Volumes/scans/toy/images/a.png", "images/a.png"),
     "network path": (r"\\server\share\toy\images\a.tif", "images/a.tif"),
     "relative to another folder": ("./data/nerf/toy/images/a.png", "images/a.png"),
     "relative to a folder beside": ("../toy/images/a.webp", "images/a.webp"),
