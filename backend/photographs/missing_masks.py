@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..shared.capture.image_header import read_image_header
-from ..shared.errors import TooFewViews, write_failure
+from ..shared.capture.mask_files import expected_masks
+from ..shared.errors import EmptyMask, EnvironmentBroken, TooFewViews, write_failure
+from ..views.consistency import check_viewpoints
 from ..views.image_files import read_color
 from .mask_making import make_masks
 from .mask_model import predict_masks
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from ..shared.capture.capture import Capture, Frame
     from ..shared.progress import Progress
+    from .mask_making import MadeMasks
 
 MIN_PHOTOGRAPHS = 5
 """Fewer do not give a shape that masks could be checked with."""
@@ -76,15 +79,12 @@ def add_missing_masks(
         DiskFull, OutputNotWritable: if the masks cannot be stored.
         Cancelled: if the user cancels the job.
     """
-    if model is not None:
-        made = predict_masks(capture.frames, masked, model, progress)
-    else:
-        if len(capture.frames) < MIN_PHOTOGRAPHS:
-            raise TooFewViews(
-                f"Masks cannot be made of {len(capture.frames)} photographs.",
-                f"Take {MIN_PHOTOGRAPHS} or more around the object, or give masks.",
-            )
-        made = make_masks(capture.frames, masked, capture.bounding_sphere, progress)
+    try:
+        made = _made_masks(capture, masked, model, progress)
+    except (EmptyMask, EnvironmentBroken, TooFewViews) as error:
+        image = capture.frames[list(masked).index(False)].image_path
+        places = f"Masks of your own are looked for as {expected_masks(image)}."
+        raise type(error)(error.message, f"{error.remedy.rstrip('.')}. {places}") from error
     try:
         frames, folder = store_masks(made, capture.folder, result)
         write_sheet_of_masks(made, result / CONTACT_SHEET)
@@ -98,6 +98,21 @@ def add_missing_masks(
         made=count,
         notes=_notes(count, len(frames), made.doubtful),
     )
+
+
+def _made_masks(
+    capture: Capture, masked: Sequence[bool], model: Path | None, progress: Progress
+) -> MadeMasks:
+    """The masks of a model, or of colors and the common shape."""
+    if model is not None:
+        return predict_masks(capture.frames, masked, model, progress)
+    if len(capture.frames) < MIN_PHOTOGRAPHS:
+        raise TooFewViews(
+            f"Masks cannot be made of {len(capture.frames)} photographs.",
+            f"Take {MIN_PHOTOGRAPHS} or more around the object, or give masks.",
+        )
+    check_viewpoints([frame.camera_to_world for frame in capture.frames], capture.bounding_sphere)
+    return make_masks(capture.frames, masked, capture.bounding_sphere, progress)
 
 
 def _notes(count: int, views: int, doubtful: Sequence[str]) -> tuple[str, ...]:

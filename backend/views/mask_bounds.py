@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..shared.cameras import meeting_point, pinhole_ray, project
+from ..shared.cameras import nearest_point_to_rays, pinhole_ray, project
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..shared.cameras import Floats, Intrinsics
     from .views import View
-
-WEISZFELD_STEPS = 30
 
 
 @dataclass(frozen=True)
@@ -82,18 +80,7 @@ class MaskBounds:
 
 
 def common_point(masks: Sequence[MaskBounds]) -> Floats:
-    """The point [3] of the world nearest to the rays through the masks' centers.
-
-    It has the smallest sum of distances, not squared, and so is robust against a minority of wrong
-    poses. Weiszfeld's algorithm: repeated least squares with weights 1 / distance.
-    """
+    """The point [3] of the world nearest to the rays through the masks' centers."""
     origins = np.stack([mask.camera_to_world[:3, 3] for mask in masks])
     directions = np.stack([mask.direction() for mask in masks])
-    point = meeting_point(origins, directions)
-    for _ in range(WEISZFELD_STEPS):
-        offset = point - origins
-        along = (offset * directions).sum(axis=-1, keepdims=True) * directions
-        distance = np.linalg.norm(offset - along, axis=-1)
-        floor = 1e-6 * float(np.linalg.norm(offset, axis=-1).mean()) + 1e-300
-        point = meeting_point(origins, directions, 1.0 / np.maximum(distance, floor))
-    return point
+    return nearest_point_to_rays(origins, directions)

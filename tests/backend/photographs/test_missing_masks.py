@@ -15,6 +15,8 @@ from PIL import Image
 
 from backend.commands.masks import run as run_masks
 from backend.photographs.missing_masks import add_missing_masks, have_masks
+from backend.pipeline import reconstruct
+from backend.request import ReconstructRequest
 from backend.shared.capture.reader import read_capture
 from backend.shared.errors import Cancelled, EmptyMask, EnvironmentBroken, TooFewViews
 from backend.shared.progress import Progress
@@ -185,6 +187,7 @@ def test_missing_library(folder, monkeypatch):
     with pytest.raises(EnvironmentBroken, match=r"photos \(0.1 GB") as caught:
         complete(folder)
     assert "python3 -m backend install --extra photos" in caught.value.remedy
+    assert "0000_mask.png" in caught.value.remedy
 
 
 @needs_opencv
@@ -197,6 +200,20 @@ def test_command(folder, tmp_path):
     assert (result["made"], result["folder"]) == (10, str(folder / "masks"))
     assert (tmp_path / "out" / "masks.png").is_file()
     assert run_masks(arguments)["made"] == 0
+
+
+@needs_opencv
+def test_reconstruction_without_masks(folder, tmp_path):
+    """Photographs without masks become a mesh, with a picture of the masks that were made."""
+    request = ReconstructRequest(
+        folder, tmp_path / "out", refine="off", texture_size="64", faces=500
+    )
+    report = reconstruct(request, Progress()).to_dict()
+    assert report["counts"]["masks_made"] == 10
+    assert "Look at masks.png" in report["warnings"][0]
+    assert "masks" in [stage["name"] for stage in report["stages"]]
+    assert (tmp_path / "out" / "masks.png").is_file()
+    assert (tmp_path / "out" / "mesh.glb").is_file()
 
 
 @pytest.mark.slow
