@@ -157,12 +157,11 @@ def _rotate_texture(tree: bpy.types.NodeTree, texture: bpy.types.Node, degrees: 
 
 def without_fog(world: bpy.types.World) -> bpy.types.World:
     """A world whose volume does not fill the scene: a copy if it has one, else the world itself."""
-    output = _volume_output(world)
-    if output is None:
+    if _volume_output(world) is None:
         return world
     copy = world.copy()
-    output = _volume_output(copy)
-    copy.node_tree.links.remove(output.inputs["Volume"].links[0])
+    if (output := _volume_output(copy)) is not None:
+        copy.node_tree.links.remove(output.inputs["Volume"].links[0])
     return copy
 
 

@@ -199,7 +199,7 @@ def _dilated(mask: np.ndarray) -> np.ndarray:
     for axis in (0, 1):
         padded = np.pad(mask, [(SLACK, SLACK) if each == axis else (0, 0) for each in (0, 1)])
         windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * SLACK + 1, axis=axis)
-        mask = windows.any(axis=-1)
+        mask = np.asarray(windows.any(axis=-1))
     return mask
 
 

@@ -207,7 +207,8 @@ def _read_rows(file: BinaryIO, element: Element, header: Header) -> np.ndarray:
         lines = [tuple(file.readline().split()) for _ in range(element.count)]
         whole = [line for line in lines if len(line) == len(names)]
         return np.array(whole, dtype=[(name, "S32") for name in names])
-    row = _row_type(element, BYTE_ORDERS[header.encoding])
+    order = BYTE_ORDERS[header.encoding]
+    row = np.dtype([(each.name, order + each.type) for each in element.properties])
     return np.frombuffer(file.read(element.count * row.itemsize), row)
 
 
@@ -233,7 +234,7 @@ def add_textures(path: Path, header: Header, mesh: bpy.types.Mesh) -> list[str]:
         return []
     faces = header.element("face")
     if faces is not None and faces.has("texcoord"):
-        if not _set_face_coordinates(path, header, mesh):
+        if not _set_face_coordinates(path, header, faces, mesh):
             return [f"The texture coordinates of {path.name} do not belong to its faces."]
     elif not mesh.uv_layers:
         return [f"{path.name} names a texture but has no texture coordinates."]
@@ -243,7 +244,7 @@ def add_textures(path: Path, header: Header, mesh: bpy.types.Mesh) -> list[str]:
     return []
 
 
-def _set_face_coordinates(path: Path, header: Header, mesh: bpy.types.Mesh) -> bool:
+def _set_face_coordinates(path: Path, header: Header, faces: Element, mesh: bpy.types.Mesh) -> bool:
     """Store the texture coordinates of the corners of all faces, if they fit the mesh."""
     rows = _face_rows(path, header)
     corners = np.array([polygon.loop_total for polygon in mesh.polygons])
@@ -252,13 +253,13 @@ def _set_face_coordinates(path: Path, header: Header, mesh: bpy.types.Mesh) -> b
     layer = mesh.uv_layers[0] if mesh.uv_layers else mesh.uv_layers.new(name="UVMap")
     coordinates = np.concatenate([row["texcoord"] for row in rows])
     layer.data.foreach_set("uv", coordinates.astype(np.float32))
-    if header.element("face").has("texnumber"):
+    if faces.has("texnumber"):
         numbers = np.array([int(row["texnumber"]) for row in rows])
         mesh.polygons.foreach_set("material_index", np.clip(numbers, 0, len(header.textures) - 1))
     return True
 
 
-def _face_rows(path: Path, header: Header) -> Sequence[Mapping[str, np.ndarray]]:
+def _face_rows(path: Path, header: Header) -> Sequence[Mapping[str, np.ndarray]] | np.ndarray:
     """The faces of a file, each with its properties by name; none if vertices have lists."""
     order = BYTE_ORDERS.get(header.encoding)
     with path.open("rb") as file:

@@ -65,6 +65,8 @@ def _is_plain(material: bpy.types.Material) -> bool:
 def _link_colors(material: bpy.types.Material, layer: str) -> None:
     """Make vertex colors the base color of a material."""
     shader, nodes = _shader(material), material.node_tree.nodes
+    if shader is None:
+        return
     colors = nodes.new("ShaderNodeVertexColor")
     colors.layer_name = layer
     material.node_tree.links.new(colors.outputs["Color"], shader.inputs["Base Color"])
