@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from .shared.capture.capture import Capture, Frame
     from .shared.progress import Progress
-    from .views.views import Views
+    from .views.views import View, Views
 Item = TypeVar("Item")
 
 MAX_PICTURES = 36
@@ -58,8 +58,8 @@ def check_views(request: CheckRequest, progress: Progress) -> dict[str, Any]:
         `views`, how many are used; `sizes`, the different [width, height] of their images; `masks`,
         how many are `files`, in the `alpha` of the image, and `missing`; `warnings`; `doubtful`,
         whether cameras and masks do not fit; `refused`, whether `reconstruct` ends with an error
-        therefore; and the judgment of `Views.to_dict`, whose `likely_cause` the request's
-        `fix_cameras` corrects.
+        therefore; the judgment of `Views.to_dict`, whose `likely_cause` the request's
+        `fix_cameras` corrects; and `cameras`, those that it has corrected, by view.
 
     Raises:
         LsrmError: if something is wrong with them that no correction of the cameras mends.
@@ -77,7 +77,8 @@ def check_views(request: CheckRequest, progress: Progress) -> dict[str, Any]:
     doubtful = refusal is not None or (views.judgment is not None and views.judgment.is_doubtful)
     described |= {"views": len(views.views), "doubtful": doubtful, **views.to_dict()}
     if refusal is None:
-        return described | {"warnings": _for_panel(views.warnings)}
+        cameras = {view.name: _camera(view) for view in views.views} if views.fixed else {}
+        return described | {"warnings": _for_panel(views.warnings), "cameras": cameras}
     warnings = [*capture.warnings, f"{refusal.message} {refusal.remedy}"]
     cause = {"likely_cause": described["fixed"], "fixed": None, "mean_coverage": None}
     return described | cause | {"refused": True, "warnings": _for_panel(warnings)}
@@ -124,7 +125,14 @@ def _describe(capture: Capture, masked: Sequence[bool]) -> dict[str, Any]:
         "left_out": [],
         "likely_cause": None,
         "fixed": None,
+        "cameras": {},
     }
+
+
+def _camera(view: View) -> dict[str, Any]:
+    """The pose and the intrinsics of a view, as JSON."""
+    pose, lens = view.camera_to_world, view.full_intrinsics
+    return {"camera_to_world": pose.tolist(), "intrinsics": asdict(lens)}
 
 
 def _for_panel(warnings: Sequence[str]) -> list[str]:

@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import bpy
 import numpy as np
 from mathutils import Matrix
 
 from ...backend.shared.blender_cameras import blender_from_intrinsics
+from ...backend.shared.cameras import Intrinsics
 from ...backend.shared.capture.capture import TRANSFORMS_NAMES
 from ...backend.shared.capture.image_header import AS_STORED
 from ...backend.shared.capture.json_files import read_capture_json
@@ -21,6 +23,7 @@ from .pixels import image_pixels
 from .result_import import normalization_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from ...backend.shared.capture.capture import Frame
@@ -37,7 +40,9 @@ def is_capture(path: Path) -> bool:
     return path.suffix.lower() == ".json"
 
 
-def show_views(path: Path, scene: bpy.types.Scene) -> list[bpy.types.Object]:
+def show_views(
+    path: Path, scene: bpy.types.Scene, corrected: Mapping[str, Any] | None = None
+) -> list[bpy.types.Object]:
     """Add the cameras of a capture to a collection of their own; nothing else changes.
 
     The cameras of an earlier call for the same capture are replaced.
@@ -45,6 +50,8 @@ def show_views(path: Path, scene: bpy.types.Scene) -> list[bpy.types.Object]:
     Args:
         path: a capture folder or transforms.json, in any dialect that the backend reads.
         scene: that gets the cameras.
+        corrected: cameras to show instead of those of the capture, by the names of the views: the
+            `cameras` that a check of the backend returns.
 
     Returns:
         The cameras. The size and pixel aspect of their images are in a custom property: in
@@ -55,7 +62,7 @@ def show_views(path: Path, scene: bpy.types.Scene) -> list[bpy.types.Object]:
     """
     if not path.exists():
         raise BadCapture(f"There is no {path}.", "Choose a capture folder or a transforms.json.")
-    frames = read_capture(path).frames
+    frames = [_corrected(frame, corrected or {}) for frame in read_capture(path).frames]
     folder = path if path.is_dir() else path.parent
     to_scene = normalization_of(read_capture_json(folder))
     centers = np.array([to_scene.invert(frame.camera_to_world[:3, 3]) for frame in frames])
@@ -68,6 +75,16 @@ def show_views(path: Path, scene: bpy.types.Scene) -> list[bpy.types.Object]:
         collection.objects.link(camera)
         made.append(camera)
     return made
+
+
+def _corrected(frame: Frame, cameras: Mapping[str, Any]) -> Frame:
+    """A frame with the corrected camera, if there is one for it."""
+    if frame.name not in cameras:
+        return frame
+    camera = cameras[frame.name]
+    intrinsics = frame.intrinsics if frame.lens else Intrinsics(**camera["intrinsics"])
+    pose = np.array(camera["camera_to_world"])
+    return replace(frame, camera_to_world=pose, intrinsics=intrinsics)
 
 
 def camera_of(frame: Frame, center: np.ndarray) -> bpy.types.Object:

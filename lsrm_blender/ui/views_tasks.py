@@ -17,7 +17,6 @@ from .tasks import SceneReference, with_warnings
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from .properties import LSRM_PG_settings
     from .views_state import LSRM_PG_views
 
 CHECK, FIX_CAMERAS = "lsrm.check_views", "lsrm.fix_cameras"
@@ -114,25 +113,32 @@ def _check(
         yield from _look_for_tools()
         return f"{_state().photographs} photographs without cameras"
     show_views(views, scene)
-    sheet = Path(bpy.app.tempdir) / CONTACT_SHEET
     params = {
         "views": str(views),
         "fix_cameras": scene.lsrm.fix_cameras,
-        "contact_sheet": str(sheet),
+        "contact_sheet": str(_contact_sheet()),
     }
     found = yield Step("backend", "check", params, "Checking the views")
     found["warnings"] = [*notes, *found["warnings"]]
     if found["masks"]["missing"]:
         yield from _look_for_tools()
     if scene := reference.find():
-        _store(found, scene.lsrm, sheet)
+        _store(found, scene, views)
     return with_warnings(_outcome(found), found)
 
 
-def _store(found: dict[str, Any], settings: LSRM_PG_settings, sheet: Path) -> None:
+def _store(found: dict[str, Any], scene: bpy.types.Scene, views: Path) -> None:
     """Store the answer of the backend, if the user has not chosen other views meanwhile."""
-    if _state().is_of(settings):
-        _state().show_check(found, settings, sheet)
+    if not _state().is_of(scene.lsrm):
+        return
+    _state().show_check(found, scene.lsrm, _contact_sheet())
+    if found["cameras"]:
+        show_views(views, scene, found["cameras"])
+
+
+def _contact_sheet() -> Path:
+    """The file of the contact sheet in this session of Blender."""
+    return Path(bpy.app.tempdir) / CONTACT_SHEET
 
 
 def _outcome(found: dict[str, Any]) -> str:

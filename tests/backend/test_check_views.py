@@ -72,6 +72,9 @@ def test_refused_cameras_that_can_be_corrected(folder):
     fixed = check_views(CheckRequest(folder, fix_cameras=True), Progress())
     assert fixed["fixed"] == found["likely_cause"]
     assert not fixed["doubtful"]
+    assert not found["cameras"]
+    assert set(fixed["cameras"]) == {f"{index:04d}" for index in range(9)}
+    json.dumps(fixed)
     assert fixed["mean_coverage"] > 0.95
 
 

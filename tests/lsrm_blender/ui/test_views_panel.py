@@ -15,7 +15,7 @@ sheet.icon = lambda: len(sheet._previews)  # a Blender without a window has no i
 good = {
     "views": 8, "sizes": [[48, 48]], "masks": {"files": 8, "alpha": 0, "missing": 0},
     "warnings": [], "doubtful": False, "refused": False, "mean_coverage": 0.98,
-    "likely_cause": None,
+    "likely_cause": None, "cameras": {},
 }
 answers = {"check": good, "extras": {"photos": {"installed": True, "size": "0.1 GB"}}}
 requests = []
@@ -51,8 +51,13 @@ answers["check"] = {**good, "doubtful": True, "likely_cause": "half", "sizes": [
 results["cause"] = [check(), *shown(), bpy.ops.lsrm.fix_cameras.poll()]
 settings.fix_cameras = True
 results["outdated"] = shown()
-answers["check"] = {**good, "warnings": ["Corrected: half."], "fixed": "half"}
+turned = [[0, 0, 1, 3], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]]
+lens = {"width": 48, "height": 48, "fx": 96, "fy": 96, "cx": 24, "cy": 24}
+cameras = {"0003": {"camera_to_world": turned, "intrinsics": lens}}
+answers["check"] = {**good, "warnings": ["Corrected: half."], "cameras": cameras}
 check()
+camera = bpy.data.objects["0003"]
+results["camera"] = [list(camera.location), camera.data.lens / camera.data.sensor_width]
 results["fixed"] = [requests[-1][1]["fix_cameras"], *shown()]
 settings.views_folder = str(work / "other")
 results["other folder"] = [settings.fix_cameras, *shown(), sheet.icon()]
@@ -132,6 +137,7 @@ def test_outcome_of_the_check_is_shown_until_the_views_change(views):
     fix, texts, operators, _ = results["fixed"]
     assert fix
     assert "Corrected: half." in texts
+    assert results["camera"] == [[3.0, 0.0, 0.0], 2.0]
     assert {"fix_cameras", "lsrm.reconstruct"} <= set(operators)
     assert results["other folder"][0] is False
     assert results["other folder"][3:] == [0, 0]
