@@ -19,6 +19,7 @@ REPAIRS = {
     "OUT_OF_MEMORY": ("lsrm.use_less", "Use Less Memory"),
     "OBJECT_OUT_OF_FRAME": (views_tasks.CHECK, "Show and Check"),
     "EMPTY_MASK": (views_tasks.CHECK, "Show and Check"),
+    "TOO_FEW_VIEWS": (views_tasks.CHECK, "Show and Check"),
 }
 BACKEND_DIED = "BACKEND_DIED"
 """This may be an accident: the panel offers to start the task again."""
