@@ -57,7 +57,7 @@ class LSRM_OT_install_photo_tools(TaskOperator, bpy.types.Operator):
         if not python.is_relative_to(preferences.environment_folder()):
             raise EnvironmentBroken(
                 f"The backend runs in {python}, which LSRM has not installed.",
-                f"Install its extra {views_tasks.PHOTOS} there with pip.",
+                f"In a clone of LSRM run: python3 -m backend install --extra {views_tasks.PHOTOS}",
             )
         return views_tasks.install_photo_tools()
 
