@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 MAX_IMAGE_SIZE = 1024
 """Longest side in pixels of a view in memory; larger photographs are averaged down."""
 
-MAX_PIXELS_IN_MEMORY = 100_000_000
-"""Of all views together, with 16 bytes each: 95 square views of the largest size."""
+MAX_PIXELS_IN_MEMORY = 64_000_000
+"""Of all views together, with 20 bytes each: 61 square views of the largest size. The largest
+texture, with the views that are projected onto it, needs three times as much."""
 
 MAX_FIT_VIEWS = 96
 """The shape is fitted to so many views at most. All carve the hull and color the texture."""

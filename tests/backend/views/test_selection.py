@@ -25,10 +25,10 @@ def frames_of(count, width, height):
 
 @pytest.mark.parametrize(
     ("count", "width", "height"),
-    [(69, 768, 768), (95, 1024, 1024), (95, 6000, 6000), (500, 400, 400)],
+    [(69, 768, 768), (61, 1024, 1024), (61, 6000, 6000), (390, 400, 400)],
 )
 def test_views_that_fit_are_not_averaged_down_further(count, width, height):
-    """Up to 95 large views, and more of small ones, have the largest size."""
+    """Up to 61 large views, and more of small ones, have the largest size."""
     assert size_in_memory(frames_of(count, width, height)) == MAX_IMAGE_SIZE
 
 
