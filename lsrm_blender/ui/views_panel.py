@@ -53,8 +53,8 @@ def _draw_photographs(box: bpy.types.UILayout, state: LSRM_PG_views) -> None:
 def _draw_check(box: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The outcome of the check: pictures, masks, and whether cameras and masks fit."""
     state = context.window_manager.lsrm_views
-    if icon := contact_sheet.icon():
-        box.template_icon(icon, scale=_sheet_scale(context))
+    if sheet := contact_sheet.icon():
+        box.template_icon(sheet, scale=_sheet_scale(context))
     column = box.column(align=True)
     column.label(text=_size(state), icon="IMAGE_DATA", translate=False)
     column.label(text=_masks(state), icon="MOD_MASK", translate=False)
