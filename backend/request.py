@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .shared.errors import BadRequest
-from .shared.up_axis import UP_CHOICES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 NO_CHECKPOINT = "none"
 
 MATERIALS = ("auto", "rgb", "pbr")
+UP_CHOICES = ("auto", "z", "y")
 
 
 @dataclass(frozen=True)

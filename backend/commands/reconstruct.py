@@ -7,10 +7,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..request import UP_CHOICES
 from ..shared.exit_codes import DONE
 from ..shared.progress import Progress
 from ..shared.terminal import add_reconstruct_options, cancel_on_interrupt, say
-from ..shared.up_axis import UP_CHOICES
 
 if TYPE_CHECKING:
     import argparse

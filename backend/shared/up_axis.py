@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from .cameras import Floats
 
-UP_CHOICES = ("auto", "z", "y")
 REPORT_NAME = "report.json"
 
 # An estimate this near to an axis of the world, in degrees, is that axis.
