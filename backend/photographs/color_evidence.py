@@ -43,7 +43,7 @@ SMOOTHING_PIXELS = 0.8
 # Share of the surroundings that is described by each photograph alone.
 OWN_SHARE = 0.5
 # Share of the surroundings in shadow: for single pixels, and for an outline.
-ODDS_SHADOW_SHARE, MODEL_SHADOW_SHARE = 0.25, 0.2
+ODDS_SHADOW_SHARE, MODEL_SHADOW_SHARE = 0.25, 0.12
 # What a shadow leaves of the light, and how far the rest has the tint of the object.
 SHADOW_LIGHT, SHADOW_TINT = (0.4, 0.9), (0.0, 0.4)
 # Colors that describe one photograph and all of them, in a mixture.

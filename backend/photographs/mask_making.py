@@ -43,7 +43,7 @@ MOST_FOR_SHAPE = 48
 VOXELS, FINE_VOXELS = 44, 80
 # Fraction of the photographs of a voxel that may be against it, in each round.
 COLOR_TOLERANCES = (0.3, 0.2, 0.12, 0.1)
-OUTLINE_TOLERANCES = (0.08, 0.06)
+OUTLINE_TOLERANCES = (0.12, 0.1)
 # Of the region: within the one the object is seen, beyond the other its surroundings.
 SEED_RADIUS, AWAY_RADIUS = 0.35, 0.8
 # Of the frame: its border is seen as surroundings in the beginning.
