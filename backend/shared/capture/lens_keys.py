@@ -48,6 +48,8 @@ FOCAL_KEYS_Y = ("fl_y", "camera_angle_y", "y_fov")
 FOCAL_TOLERANCE = 0.005
 # Relative difference between the shapes of images that resizing does not make.
 SHAPE_TOLERANCE = 0.05
+# In pixels; what is beyond is a mistake, and its rays cannot be computed.
+MIN_FOCAL, MAX_FOCAL = 1e-3, 1e9
 
 
 def stated_size(frame: Values, top: Values, name: str) -> Size | None:
@@ -174,7 +176,7 @@ def _focal(values: Values, key: str, side: int, name: str) -> float | None:
     if value is None:
         return None
     if key.startswith("fl_"):
-        focal, possible = value, value > 0.0
+        focal, possible = value, MIN_FOCAL <= value <= MAX_FOCAL
     else:
         angle = math.radians(value) if key.endswith("_fov") else value
         possible = 0.0 < angle < math.pi
