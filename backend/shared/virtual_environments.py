@@ -82,10 +82,10 @@ def backend_environment(
 
     Args:
         folder: of all environments.
-        tests: whether it also has the packages that the tests need.
+        tests: whether it also has the packages that the tests need, and the extras they try.
         extras: groups of optional dependencies in pyproject.toml that it also has.
     """
-    groups = (*(("dev",) if tests else ()), *extras)
+    groups = (*(("dev", "photos", "onnx") if tests else ()), *extras)
     return VirtualEnvironment(
         "backend", folder / "backend", _pins(main=True, extras=groups), "LSRM_BACKEND"
     )

@@ -239,7 +239,7 @@ def set_in_frames(**values):
 
 
 CENTERS = {
-    "offset in pixels": ({"cx": 0.2, "cy": -0.3}, "offsets from the middle", 32.2),
+    "parts of a pixel": ({"cx": 0.2, "cy": -0.3}, "offsets|the middle of the image", 32.1),
     "offset of zero": ({"cx": 0.0, "cy": 0.0}, "offsets from the middle", 32.0),
     "0 to 1": ({"cx": 0.5, "cy": 0.5}, "fractions of the image|offsets from the middle", 32.0),
     "0 to 1, off the middle": ({"cx": 0.502, "cy": 0.498}, "fractions|offsets", 32.1),
