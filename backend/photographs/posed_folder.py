@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 
-SOURCE = "photographs"
+PHOTOGRAPHS = "photographs"
+"""The folder of them, in the `source` of capture.json."""
 """In capture.json, of a folder that this module has written."""
 
 COPIED = "copied"
@@ -102,7 +103,8 @@ def _replaceable(folder: Path) -> set[str]:
         description = read_capture_json(folder)
     except LsrmError:
         return set()
-    if description.get("source") != SOURCE:
+    source = description.get("source")
+    if not isinstance(source, dict) or PHOTOGRAPHS not in source:
         return set()
     return CONTENT | ({"masks"} if description.get("masks") == COPIED else set())
 
@@ -145,8 +147,7 @@ def _description(
 ) -> dict[str, Any]:
     """The contents of capture.json: where the cameras come from."""
     return {
-        "source": SOURCE,
-        "photographs": str(photos.resolve()),
+        "source": {"name": photos.resolve().name, PHOTOGRAPHS: str(photos.resolve())},
         "cameras": {
             **cameras.facts,
             "posed": len(cameras.posed),

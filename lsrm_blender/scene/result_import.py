@@ -49,9 +49,12 @@ class Result:
 
     @property
     def source(self) -> dict[str, Any]:
-        """The captured asset: its `file`, the names of its `objects`, and a `name` for all."""
-        source: dict[str, Any] = self.capture.get("source", {})
-        return source
+        """The captured asset: its `file`, the names of its `objects`, and a `name` for all.
+
+        Empty if the capture is of another program and describes it differently.
+        """
+        source = self.capture.get("source")
+        return source if isinstance(source, dict) else {}
 
     @property
     def originals(self) -> list[bpy.types.Object]:

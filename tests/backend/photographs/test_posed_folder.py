@@ -70,7 +70,7 @@ def test_cameras_of_photographs(tmp_path, photos):
     first = capture.frames[0].image_path
     assert first.read_bytes() == (folder / first.name).read_bytes()
     description = json.loads((tmp_path / "views" / "capture.json").read_text("utf-8"))
-    assert description["source"] == "photographs"
+    assert description["source"] == {"name": folder.name, "photographs": str(folder.resolve())}
     assert description["cameras"]["by"].startswith("pycolmap")
 
 
@@ -156,7 +156,7 @@ def test_missing_extra(tmp_path, photos, monkeypatch):
 def test_folder_with_other_files(tmp_path, photos, name):
     """Nothing but an earlier folder of this kind is replaced, and no masks."""
     (tmp_path / "views").mkdir()
-    (tmp_path / "views" / "capture.json").write_text('{"source": "photographs"}')
+    (tmp_path / "views" / "capture.json").write_text('{"source": {"photographs": "/photos"}}')
     (tmp_path / "views" / name).mkdir()
     with pytest.raises(OutputNotWritable, match=name):
         pose_photographs(photos[0], tmp_path / "views", Progress())

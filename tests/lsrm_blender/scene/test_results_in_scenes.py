@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -69,6 +70,18 @@ def _contents(path):
         "world": bpy.context.scene.world.name,
         "worlds": {world.name: world.use_fake_user for world in bpy.data.worlds},
     }
+
+
+def test_captures_of_other_programs(captured, lsrm_blender, tmp_path):
+    """Another program's capture.json may describe its source by a text; a result is imported."""
+    views = tmp_path / "views"
+    shutil.copytree(captured[0], views)
+    description = json.loads((views / "capture.json").read_text())
+    (views / "capture.json").write_text(json.dumps({**description, "source": "a scan"}))
+    result = make_result(tmp_path / "result", views)
+    done = lsrm_blender("import", result, "-o", tmp_path / "scene.blend")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "scene.blend").is_file()
 
 
 def test_result_has_the_position_of_the_original(
