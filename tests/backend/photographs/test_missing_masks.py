@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
 import sys
 
@@ -218,7 +217,6 @@ def test_reconstruction_without_masks(folder, tmp_path):
 
 @pytest.mark.slow
 @needs_opencv
-@pytest.mark.skipif(not os.environ.get("LSRM_SHARED"), reason="needs the variable LSRM_SHARED")
 def test_masks_of_real_photographs(shared, tmp_path):
     """The photographs of the tankard with their masks withheld.
 
