@@ -39,7 +39,7 @@ GERMAN = {
     "{} from files": "{} aus Dateien",
     "{} from transparency": "{} aus Transparenz",
     "{} missing": "{} fehlen",
-    "Good: {} % of the masks fit": "Gut: {} % der Masken passen",
+    "Cameras and masks agree: {} %": "Kameras und Masken stimmen überein: {} %",
     "Doubtful: {} % of the masks fit": "Zweifelhaft: {} % passen",
     "The cameras are probably wrong": "Kameras vermutlich falsch",
     "Cameras and masks do not fit": "Kameras und Masken passen nicht",

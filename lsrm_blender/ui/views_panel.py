@@ -103,7 +103,7 @@ def _verdict(state: LSRM_PG_views) -> str:
         return translate("Cameras and masks do not fit")
     if state.likely_cause:
         return translate("The cameras are probably wrong")
-    text = "Doubtful: {} % of the masks fit" if state.doubtful else "Good: {} % of the masks fit"
+    text = "Doubtful: {} % of the masks fit" if state.doubtful else "Cameras and masks agree: {} %"
     return translate(text).format(round(100.0 * state.coverage))
 
 

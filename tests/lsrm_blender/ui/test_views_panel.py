@@ -119,7 +119,9 @@ def test_outcome_of_the_check_is_shown_until_the_views_change(views):
     assert results["before"][2] == 0
     note, texts, operators, icons, size = results["good"]
     assert note == "8 views are good"
-    assert {"8 views, 48 x 48", "Masks: 8 from files", "Good: 98 % of the masks fit"} <= set(texts)
+    assert {"8 views, 48 x 48", "Masks: 8 from files", "Cameras and masks agree: 98 %"} <= set(
+        texts
+    )
     assert (icons, size) == (1, [20, 10])
     assert "lsrm.fix_cameras" not in operators
     assert "lsrm.reconstruct" in operators
