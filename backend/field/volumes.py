@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from torch.nn import functional as F
 
 from kernels.core.precision import widened
-from kernels.core.sparse_grid import Bricks, SparseGrid, corners
+from kernels.core.sparse_grid import Bricks, SparseGrid
 from kernels.sparse_field import decode, decode_features, sample
 
 from .gather import gather_rows
@@ -93,11 +93,6 @@ class SparseVolume:
     def decode(self, points: Tensor, networks: Sequence[Network]) -> Tensor:
         """What networks compute from the features at points; on a GPU in one kernel."""
         return decode(points, self.grid, networks, gather_rows)
-
-    def corners(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """The rows around points, [points, 8], -1 for missing ones, and their trilinear weights."""
-        voxels, weights = corners(points, self.bricks.resolution, self.coarse.half_side)
-        return self.bricks.rows(voxels), weights
 
     def contains(self, points: Tensor) -> Tensor:
         """Whether the voxel of a point is kept, [points] bool.

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 
 PHOTOGRAPHS = "photographs"
-"""The folder of them, in the `source` of capture.json."""
-"""In capture.json, of a folder that this module has written."""
+"""The folder of them, in the `source` of capture.json of a folder that this module has written."""
 
 COPIED = "copied"
 """In capture.json, of masks that came with the photographs."""

@@ -122,8 +122,7 @@ class NarrowBand:
     def corners(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """The rows around points in occupied cells, [points, 8] int32, and their trilinear weights.
 
-        The same as `SparseVolume.corners`, with one look into the grid instead of eight. Outside of
-        the occupied cells all rows are missing: -1.
+        One look into the grid finds all eight. Outside of the occupied cells all are missing: -1.
         """
         voxels, weights = corners(points, len(self.index), self.half_side)
         x, y, z = voxels[:, :, 0].unbind(1)

@@ -106,8 +106,10 @@ def test_a_volume_interpolates_the_rows(band: NarrowBand) -> None:
     sampled = band.volume(rows).sample(points)
     # A position on the grid is rounded to 2^-24 of its 18 cells; rows differ by a few units there.
     torch.testing.assert_close(sampled[:, :1], grid.sample(points), atol=2e-5, rtol=0)
-    corners, weights = band.volume(rows).corners(points)
+    corners, weights = band.corners(points)
     assert (corners >= 0)[weights > 0].all()
+    blended = (rows[corners] * weights[..., None]).sum(1)
+    torch.testing.assert_close(blended, sampled, atol=2e-5, rtol=0)
 
 
 def test_a_volume_answers_everywhere() -> None:

@@ -7,23 +7,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backend.mesh.preview import render_mesh
 from backend.pipeline import (
     Job,
     bake_textures,
     carve,
     extract_mesh,
+    find_cavities,
     normalize_scene,
     refine,
 )
 from backend.request import ReconstructRequest
 from backend.result.report import Report
-from backend.result.scores import score_image
 from backend.shared.capture.reader import read_capture
 from backend.shared.capture.writer import write_transforms
 from backend.shared.progress import Progress
 from backend.views.selection import MAX_IMAGE_SIZE
 from backend.views.views import load_views, read_view
+from tests.unused_views import score_unused
 
 USED, ALL = 24, 69
 SIZE = 256  # of the unused photographs
@@ -44,21 +44,11 @@ def test_refinement_explains_unused_photographs_better(shared, tmp_path) -> None
         ReconstructRequest(tmp_path, tmp_path), views, normalization, None, report, Progress()
     )
     hull = carve(job)
-    fitted = refine(job, hull)
+    fitted = refine(job, hull, find_cavities(job, hull))
     decibels = {}
     for name, surface in (("hull", hull), ("fitted", fitted)):
         mesh = extract_mesh(job, surface)
         textures = bake_textures(job, mesh, surface, hull, None)
-        common = either = 0
-        found = []
-        for view in unused:
-            pose = normalization.apply_to_pose(view.camera_to_world)
-            render = render_mesh(mesh, textures.base_color, view.intrinsics, pose)
-            covered, true = render[..., 3] >= 0.5, view.mask >= 0.5
-            common += (covered & true).sum()
-            either += (covered | true).sum()
-            truth = np.concatenate([view.image, view.mask[..., None]], axis=2)
-            found.append(score_image(render, truth).psnr_foreground)
-        decibels[name] = float(np.mean(found))
-    assert common / either >= 0.95
+        decibels[name], overlap = score_unused(mesh, textures, normalization, unused)
+    assert overlap >= 0.95
     assert decibels["fitted"] >= decibels["hull"] + 1

@@ -11,16 +11,15 @@ import pytest
 from PIL import Image
 from scipy.ndimage import map_coordinates
 
-from backend.mesh.preview import render_mesh
 from backend.pipeline import Job, bake_textures, carve, extract_mesh, normalize_scene
 from backend.request import ReconstructRequest
 from backend.result.report import Report
-from backend.result.scores import score_image
 from backend.shared.capture.reader import read_capture
 from backend.shared.capture.writer import write_transforms
 from backend.shared.lenses import Distortion, Lens
 from backend.shared.progress import Progress
 from backend.views.views import load_views, read_view
+from tests.unused_views import score_unused
 
 USED, UNUSED = slice(0, 69, 5), slice(1, 69, 12)
 SIZE = 256  # of the unused photographs
@@ -74,13 +73,4 @@ def score(folder, unused):
     hull = carve(job)
     mesh = extract_mesh(job, hull)
     textures = bake_textures(job, mesh, hull, hull, None)
-    decibels, common, either = [], 0, 0
-    for view in unused:
-        pose = normalization.apply_to_pose(view.camera_to_world)
-        render = render_mesh(mesh, textures.base_color, view.intrinsics, pose)
-        covered, true = render[..., 3] >= 0.5, view.mask >= 0.5
-        common += (covered & true).sum()
-        either += (covered | true).sum()
-        truth = np.concatenate([view.image, view.mask[..., None]], axis=2)
-        decibels.append(score_image(render, truth).psnr_foreground)
-    return float(np.mean(decibels)), float(common / either)
+    return score_unused(mesh, textures, normalization, unused)

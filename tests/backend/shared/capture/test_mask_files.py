@@ -32,26 +32,22 @@ INVERTED_NAMES = {
 }
 
 
-@pytest.mark.parametrize(("image", "mask"), NAMES.values(), ids=NAMES)
-def test_masks_by_name(tmp_path, put_image, put_capture, image, mask):
-    """A mask is found by its name alone."""
+@pytest.mark.parametrize(
+    ("image", "mask", "inverted"),
+    [
+        *((*paths, False) for paths in NAMES.values()),
+        *((*paths, True) for paths in INVERTED_NAMES.values()),
+    ],
+    ids=[*NAMES, *INVERTED_NAMES],
+)
+def test_masks_by_name(tmp_path, put_image, put_capture, image, mask, inverted):
+    """A mask is found by its name alone; those of instant-ngp show what is not the object."""
     put_image(tmp_path / image)
     put_image(tmp_path / mask)
     put_capture(tmp_path, {"fl_x": 50}, [{"file_path": image}])
     (frame,) = read_capture(tmp_path).frames
     assert frame.mask_path == tmp_path / mask
-    assert not frame.mask_inverted
-
-
-@pytest.mark.parametrize(("image", "mask"), INVERTED_NAMES.values(), ids=INVERTED_NAMES)
-def test_inverted_masks_by_name(tmp_path, put_image, put_capture, image, mask):
-    """The masks of instant-ngp show what is not the object."""
-    put_image(tmp_path / image)
-    put_image(tmp_path / mask)
-    put_capture(tmp_path, {"fl_x": 50}, [{"file_path": image}])
-    (frame,) = read_capture(tmp_path).frames
-    assert frame.mask_path == tmp_path / mask
-    assert frame.mask_inverted
+    assert frame.mask_inverted is inverted
 
 
 def test_stated_path_comes_first(tmp_path, put_image, put_capture):
