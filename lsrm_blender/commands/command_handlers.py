@@ -15,16 +15,16 @@ import bpy
 from ...backend.shared.capture.capture import ENVIRONMENT_NAME
 from ...backend.shared.errors import BadCapture
 from ...backend.shared.terminal import say
-from ..scene import capture as capturing
 from ..scene import demo_asset as demo
 from ..scene import relight as relighting
 from ..scene.assets.asset_import import open_asset, open_empty, open_file
 from ..scene.assets.asset_objects import AssetChoice
+from ..scene.cameras.scene_cameras import Framing
+from ..scene.capture import capture as capturing
 from ..scene.import_views import is_capture, show_views
 from ..scene.lighting import EnvironmentLight
 from ..scene.render_settings import RenderSettings
 from ..scene.result_import import import_result, read_result, results_in, save_blend
-from ..scene.scene_cameras import Framing
 from . import evaluate as evaluating
 from . import self_check
 

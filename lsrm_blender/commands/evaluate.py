@@ -21,12 +21,12 @@ from ...backend.shared.up_axis import stored_rotation
 from ...backend.shared.virtual_environments import ROOT, backend_command, child_variables
 from ..scene.assets.asset_import import open_asset
 from ..scene.assets.asset_objects import AssetChoice
-from ..scene.capture import REFERENCE_MESH
+from ..scene.cameras.scene_cameras import Viewpoint, add_camera, point_camera
+from ..scene.capture.capture import REFERENCE_MESH
 from ..scene.lighting import EnvironmentLight, make_world
 from ..scene.passes import unlit, write_passes
 from ..scene.pixels import read_stored, render_pixels, srgb_with_alpha, to_srgb, write_png
 from ..scene.render_settings import RenderSettings, use_cycles, use_true_colors
-from ..scene.scene_cameras import Viewpoint, add_camera, point_camera
 from ..scene.scene_state import working_scene
 
 if TYPE_CHECKING:

@@ -17,13 +17,13 @@ from mathutils import Matrix
 
 from ...backend.shared.rpc_server import Pipe, Server
 from ..jobs.mesh_check import check_mesh
-from ..scene import capture as capturing
 from ..scene.assets.asset_import import open_asset, open_empty
 from ..scene.assets.asset_objects import AssetChoice
+from ..scene.cameras.scene_cameras import Framing
+from ..scene.capture import capture as capturing
 from ..scene.lighting import EnvironmentLight
 from ..scene.render_settings import RenderSettings
 from ..scene.result_import import read_result, store_import
-from ..scene.scene_cameras import Framing
 
 if TYPE_CHECKING:
     from ...backend.shared.progress import Progress

@@ -17,8 +17,8 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 from ...backend.shared import cameras
+from .cameras.scene_cameras import PORTRAIT_AZIMUTH, portrait_direction
 from .demo_materials import Palette, make_palette, make_sky
-from .scene_cameras import PORTRAIT_AZIMUTH, portrait_direction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...backend.shared.capture.capture import PASSES
+from .cameras.scene_cameras import point_camera
 from .lighting import uniform_world
 from .material_channels import materials_showing
 from .pixels import render_pixels, straight, write_png
-from .scene_cameras import point_camera
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import bpy
 
     from ...backend.shared.progress import Progress
-    from .scene_cameras import Viewpoint
+    from .cameras.scene_cameras import Viewpoint
 
 SAMPLES = 32
 SCALARS = ("roughness", "metallic")

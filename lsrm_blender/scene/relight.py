@@ -17,12 +17,7 @@ from ...backend.shared.capture.capture import environment_names
 from ...backend.shared.capture.json_files import read_capture_json
 from ...backend.shared.capture.reader import read_capture
 from ...backend.shared.errors import BadCapture
-from .lighting import EnvironmentLight, make_world
-from .pixels import render_pixels, srgb_with_alpha, to_srgb, write_png
-from .render_settings import RenderSettings, use_cycles, use_true_colors
-from .rendered_geometry import bounding_sphere, rendered_geometry
-from .result_import import normalization_of, originals_of
-from .scene_cameras import (
+from .cameras.scene_cameras import (
     Framing,
     Viewpoint,
     add_camera,
@@ -30,6 +25,11 @@ from .scene_cameras import (
     point_camera,
     portrait_direction,
 )
+from .lighting import EnvironmentLight, make_world
+from .pixels import render_pixels, srgb_with_alpha, to_srgb, write_png
+from .render_settings import RenderSettings, use_cycles, use_true_colors
+from .rendered_geometry import bounding_sphere, rendered_geometry
+from .result_import import normalization_of, originals_of
 from .scene_state import copied_scene, working_scene
 
 if TYPE_CHECKING:

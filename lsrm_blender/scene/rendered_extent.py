@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import bpy
 
     from ...backend.shared.capture.capture import BoundingSphere
-    from .scene_cameras import Viewpoint
+    from .cameras.scene_cameras import Viewpoint
 
 COVERED = 0.05
 """Coverage of a pixel above which it shows the object: a hair covers little of one."""

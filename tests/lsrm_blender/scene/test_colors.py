@@ -16,9 +16,9 @@ def _render_glow(path):
     from pathlib import Path
 
     import bpy
+    from lsrm.lsrm_blender.scene.cameras.scene_cameras import add_camera
     from lsrm.lsrm_blender.scene.pixels import render_pixels, srgb_with_alpha, write_png
     from lsrm.lsrm_blender.scene.render_settings import RenderSettings, use_cycles, use_true_colors
-    from lsrm.lsrm_blender.scene.scene_cameras import add_camera
     from lsrm.lsrm_blender.scene.scene_state import working_scene
 
     with working_scene("test", []) as scene:
@@ -83,9 +83,9 @@ def _background_of(path, rotation):
     import numpy as np
     from lsrm.backend.shared import cameras, radiance_hdr
     from lsrm.lsrm_blender.scene import lighting
+    from lsrm.lsrm_blender.scene.cameras.scene_cameras import Viewpoint, add_camera, point_camera
     from lsrm.lsrm_blender.scene.pixels import render_pixels
     from lsrm.lsrm_blender.scene.render_settings import RenderSettings, use_cycles
-    from lsrm.lsrm_blender.scene.scene_cameras import Viewpoint, add_camera, point_camera
     from lsrm.lsrm_blender.scene.scene_state import working_scene
 
     intrinsics = cameras.Intrinsics(48, 32, 50.0, 50.0, 20.0, 18.0)
@@ -148,9 +148,9 @@ def _plane_below_lamps(kinds):
     import bpy
     from lsrm.backend.shared import cameras
     from lsrm.lsrm_blender.scene import lighting
+    from lsrm.lsrm_blender.scene.cameras.scene_cameras import Viewpoint, add_camera, point_camera
     from lsrm.lsrm_blender.scene.pixels import render_pixels
     from lsrm.lsrm_blender.scene.render_settings import RenderSettings, use_cycles
-    from lsrm.lsrm_blender.scene.scene_cameras import Viewpoint, add_camera, point_camera
 
     scene = bpy.data.scenes.new("lamps")
     mesh = bpy.data.meshes.new("plane")

@@ -43,9 +43,9 @@ def _render_with_settings(cameras, point):
     """The pixel of a rendered marker with Blender's own camera settings."""
     import bpy
     from lsrm.lsrm_blender.commands import self_check
+    from lsrm.lsrm_blender.scene.cameras.scene_cameras import add_camera
     from lsrm.lsrm_blender.scene.pixels import render_pixels
     from lsrm.lsrm_blender.scene.render_settings import RenderSettings, use_cycles
-    from lsrm.lsrm_blender.scene.scene_cameras import add_camera
     from lsrm.lsrm_blender.scene.scene_state import working_scene
 
     found = []
@@ -68,9 +68,9 @@ def _render_views(views, point):
     import numpy as np
     from lsrm.backend.shared.cameras import Intrinsics
     from lsrm.lsrm_blender.commands import self_check
+    from lsrm.lsrm_blender.scene.cameras.scene_cameras import Viewpoint, add_camera, point_camera
     from lsrm.lsrm_blender.scene.pixels import render_pixels
     from lsrm.lsrm_blender.scene.render_settings import RenderSettings, use_cycles
-    from lsrm.lsrm_blender.scene.scene_cameras import Viewpoint, add_camera, point_camera
     from lsrm.lsrm_blender.scene.scene_state import working_scene
 
     found = []

@@ -18,10 +18,10 @@ def _changes_by_a_capture(path, stop_at, output):
     from lsrm.backend.shared.errors import Cancelled
     from lsrm.backend.shared.progress import Progress
     from lsrm.lsrm_blender.scene.assets.asset_objects import Asset
-    from lsrm.lsrm_blender.scene.capture import CaptureSettings, capture
+    from lsrm.lsrm_blender.scene.cameras.scene_cameras import Framing
+    from lsrm.lsrm_blender.scene.capture.capture import CaptureSettings, capture
     from lsrm.lsrm_blender.scene.lighting import EnvironmentLight
     from lsrm.lsrm_blender.scene.render_settings import RenderSettings
-    from lsrm.lsrm_blender.scene.scene_cameras import Framing
 
     def properties_of(block, depth=0):
         """All properties of an RNA struct, pointers to other data-blocks by name."""

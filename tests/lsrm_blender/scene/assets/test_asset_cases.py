@@ -68,9 +68,9 @@ def _captured(files, folder):
     from lsrm.backend.shared.progress import Progress
     from lsrm.lsrm_blender.scene.assets.asset_import import open_asset
     from lsrm.lsrm_blender.scene.assets.asset_objects import AssetChoice
-    from lsrm.lsrm_blender.scene.capture import CaptureSettings, capture
+    from lsrm.lsrm_blender.scene.cameras.scene_cameras import Framing
+    from lsrm.lsrm_blender.scene.capture.capture import CaptureSettings, capture
     from lsrm.lsrm_blender.scene.render_settings import RenderSettings
-    from lsrm.lsrm_blender.scene.scene_cameras import Framing
 
     errors = {}
     render = RenderSettings(4, denoise=False, threads=1)

@@ -21,9 +21,9 @@ def _choices(folder):
     from lsrm.lsrm_blender.scene.assets.asset_objects import AssetChoice, choose, lights
     from lsrm.lsrm_blender.scene.assets.emission import glows_evenly
     from lsrm.lsrm_blender.scene.assets.external_files import missing_file_warnings
+    from lsrm.lsrm_blender.scene.cameras.scene_cameras import add_camera
     from lsrm.lsrm_blender.scene.lighting import without_fog
     from lsrm.lsrm_blender.scene.rendered_geometry import rendered_geometry
-    from lsrm.lsrm_blender.scene.scene_cameras import add_camera
     from lsrm.lsrm_blender.scene.scene_state import working_scene
     from lsrm.lsrm_blender.ui.tasks import Target, _simulated_poses
 

@@ -10,23 +10,25 @@ from typing import TYPE_CHECKING, Any
 import bpy
 import numpy as np
 
-from ...backend.shared import cameras, radiance_hdr
-from ...backend.shared.capture.capture import (
+from ....backend.shared import cameras, radiance_hdr
+from ....backend.shared.capture.capture import (
     ENVIRONMENT_NAME,
     WORLD_NAME,
     BoundingSphere,
     Frame,
     environment_names,
 )
-from ...backend.shared.capture.json_files import write_capture_json
-from ...backend.shared.capture.writer import write_transforms
-from . import lighting, passes, scene_cameras
-from .assets.asset_objects import lights, listed
-from .assets.emission import emits_light, glows_evenly
-from .assets.external_files import missing_images
-from .exposure import Brightness, display_gain
-from .output_folder import MarkedFolder
-from .pixels import (
+from ....backend.shared.capture.json_files import write_capture_json
+from ....backend.shared.capture.writer import write_transforms
+from .. import lighting, passes
+from ..assets.asset_objects import lights, listed
+from ..assets.emission import emits_light, glows_evenly
+from ..assets.external_files import missing_images
+from ..cameras import scene_cameras
+from ..cameras.scene_cameras import Framing, Viewpoint, point_camera
+from ..exposure import Brightness, display_gain
+from ..output_folder import MarkedFolder
+from ..pixels import (
     over,
     remove_abandoned_renders,
     render_pixels,
@@ -34,17 +36,16 @@ from .pixels import (
     to_srgb,
     write_png,
 )
-from .render_settings import RenderSettings, use_cycles, use_true_colors
-from .rendered_extent import border_is_covered, fills_too_little, rendered_points
-from .rendered_geometry import Geometry, bounding_sphere, rendered_geometry, write_ply
-from .scene_cameras import Framing, Viewpoint, point_camera
-from .scene_state import working_scene
+from ..render_settings import RenderSettings, use_cycles, use_true_colors
+from ..rendered_extent import border_is_covered, fills_too_little, rendered_points
+from ..rendered_geometry import Geometry, bounding_sphere, rendered_geometry, write_ply
+from ..scene_state import working_scene
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ...backend.shared.progress import Progress
-    from .assets.asset_objects import Asset
+    from ....backend.shared.progress import Progress
+    from ..assets.asset_objects import Asset
 
 REFERENCE_MESH = "reference_mesh.ply"
 FAR_IN_RADII = 1e4

@@ -12,11 +12,11 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from ...backend.shared import cameras
-from ...backend.shared.blender_cameras import blender_from_intrinsics
+from ....backend.shared import cameras
+from ....backend.shared.blender_cameras import blender_from_intrinsics
 
 if TYPE_CHECKING:
-    from ...backend.shared.capture.capture import BoundingSphere
+    from ....backend.shared.capture.capture import BoundingSphere
 
 FRAME_MARGIN = 0.06
 # Closer than this to the center, in radii, the near parts of long objects would be distorted.
