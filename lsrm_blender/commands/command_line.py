@@ -21,6 +21,7 @@ from ...backend.shared.errors import Cancelled, LsrmError
 from ...backend.shared.exit_codes import DONE, INTERRUPTED, USAGE, exit_code
 from ...backend.shared.progress import Progress
 from ...backend.shared.terminal import add_reconstruct_options, field_of_view, positive_integer, say
+from ..jobs.farm.shards import WHOLE, shard_setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -239,6 +240,13 @@ def _add_convert(commands: Any) -> None:
     add("--time-limit", type=float, default=1800.0, metavar="SECONDS", help="of every stage")
     add("--fail-fast", action="store_true", help="stop at the first failure")
     add("--dry-run", action="store_true", help="only list what would be done")
+    add(
+        "--shard",
+        type=shard_setting,
+        default=WHOLE,
+        metavar="i/N",
+        help="only this part of the items: several machines share them by 1/N to N/N",
+    )
     add("--views", type=positive_integer, default=16)
     add("--size", type=positive_integer, default=256, help="of the square images, in pixels")
     add("--environment", metavar="HDRI", help="default: each file's own light")

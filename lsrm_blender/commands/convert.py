@@ -40,6 +40,7 @@ def convert_all(arguments: argparse.Namespace, progress: Progress) -> dict[str, 
     except NoSuchInput as error:
         say(f"{error.message} {error.remedy}")
         return {"error": error.to_dict(), "exit_code": USAGE}
+    items = [item for item in items if arguments.shard.has(item.name)]
     options = {**vars(arguments), **_absolute_paths(arguments)}
     settings = BatchSettings(
         capture={name: options[name] for name in CAPTURE_OPTIONS},
