@@ -14,9 +14,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..setup.system_memory import total_memory
 from ..shared.errors import BadRequest
 from ..shared.rpc_server import LogToParent, Pipe, Server
+from ..shared.system_memory import total_memory
 from ..shared.virtual_environments import ROOT
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import sys
 import torch
 
 from ..shared.errors import DeviceUnavailable
-from .system_memory import available_memory
+from ..shared.system_memory import available_memory
 
 
 def free_memory(device: torch.device) -> int:

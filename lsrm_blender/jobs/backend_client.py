@@ -134,12 +134,13 @@ class Client:
         self._send_next_job()
         return self._visible_state() != before
 
-    def wait(self, job: Job, progress: Progress) -> Any:
+    def wait(self, job: Job, progress: Progress, beside: Client | None = None) -> Any:
         """Pump until a job is finished, for scripts.
 
         Args:
             job: to wait for.
             progress: receives the progress of the job; if it is cancelled, so is the job.
+            beside: another client, whose jobs go on meanwhile.
 
         Returns:
             The child's answer.
@@ -150,6 +151,8 @@ class Client:
         reported, reported_at = job.progress, 0.0
         while not job.finished:
             self.pump()
+            if beside is not None:
+                beside.pump()
             try:
                 progress.check()
                 if _worth_reporting(job.progress, reported, self._now - reported_at):

@@ -17,10 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...backend.shared import exit_codes
-from ...backend.shared.atomic_folder import remove_unfinished
 from ...backend.shared.errors import (
     BackendDied,
-    BadAsset,
     Cancelled,
     EnvironmentBroken,
     LsrmError,
@@ -29,6 +27,7 @@ from ...backend.shared.errors import (
 )
 from . import batch_items
 from .batch_items import CAPTURE, DONE, FAILED, INTERRUPTED, RESULT, RUNNING, WAITING, Item, Status
+from .captures import Captures, fit_at_once, remove_leftovers
 from .mesh_check import check_mesh
 
 if TYPE_CHECKING:
@@ -36,9 +35,6 @@ if TYPE_CHECKING:
 
     from ...backend.shared.progress import Progress
     from .backend_client import Client
-
-ITEMS_PER_BLENDER = 50
-"""Items after which the capturing Blender is replaced: importers do not free all memory."""
 
 SKIPPED = "skipped"
 LOG, SUMMARY, LOCK = "log.jsonl", "summary.json", ".lock"
@@ -117,7 +113,7 @@ class BatchLog:
 
 
 class Batch:
-    """Converts items one after the other.
+    """Converts items one after the other, and captures the next one beside a reconstruction.
 
     Args:
         items: the files to convert.
@@ -140,7 +136,9 @@ class Batch:
         self._settings = settings
         self._children = children
         self._log = log
-        self._captured = 0
+        self._next: Item | None = None
+        self._fingerprints: dict[Item, str] = {}
+        self._captures = Captures(children.blender, settings.capture, output)
 
     def run(self, progress: Progress) -> dict[str, Any]:
         """Convert all items.
@@ -161,6 +159,7 @@ class Batch:
         try:
             for number, item in enumerate(self._items, start=1):
                 label = f"[{number}/{len(self._items)}] {item.name}"
+                self._next = self._items[number] if number < len(self._items) else None
                 states.append(self._process(item, label, progress))
                 if states[-1]["state"] == FAILED:
                     code = exit_codes.FAILED
@@ -170,6 +169,8 @@ class Batch:
             code = exit_codes.INTERRUPTED
         except LsrmError as error:
             code, stopped_by = exit_codes.exit_code(error), error
+        finally:
+            self._captures.stop_ahead()
         summary = self._summary(states, time.monotonic() - start, code)
         if stopped_by is not None:
             raise stopped_by
@@ -193,13 +194,12 @@ class Batch:
         self, item: Item, label: str, progress: Progress
     ) -> dict[str, Any]:
         """Convert one item, unless an earlier run has finished it."""
-        folder = self._output / item.name
         try:
-            fingerprint = batch_items.fingerprint(item.source, self._settings.results)
+            fingerprint = self._fingerprint(item)
         except OSError as error:
             return self._cannot_read(item, label, error)
-        previous = batch_items.read_status(folder)
-        if previous is not None and self._is_finished(previous, fingerprint, folder):
+        previous = self._finished_before(item, fingerprint)
+        if previous is not None:
             outcome = {DONE: "is done already", FAILED: "failed before"}[previous.state]
             self._log.say(f"{label} {outcome}")
             state = SKIPPED if previous.state == DONE else FAILED
@@ -225,14 +225,28 @@ class Batch:
         self._log.say(f"{label} {_outcome(status)}")
         return _entry(item, status)
 
-    def _is_finished(self, previous: Status, fingerprint: str, folder: Path) -> bool:
-        """Whether an earlier run has finished an item, so that it is not converted again."""
-        if self._settings.force or previous.fingerprint != fingerprint:
-            return False
+    def _fingerprint(self, item: Item) -> str:
+        """The fingerprint of an item when it was first looked at: that is what is captured ahead.
+
+        Raises:
+            OSError: if the source cannot be read.
+        """
+        if item not in self._fingerprints:
+            found = batch_items.fingerprint(item.source, self._settings.results)
+            self._fingerprints[item] = found
+        return self._fingerprints[item]
+
+    def _finished_before(self, item: Item, fingerprint: str) -> Status | None:
+        """The status of an item that an earlier run has finished; None if it is converted now."""
+        folder = self._output / item.name
+        previous = batch_items.read_status(folder)
+        if previous is None or self._settings.force or previous.fingerprint != fingerprint:
+            return None
         if previous.state == DONE:
             unchanged = batch_items.digests(previous.files) == previous.files
-            return unchanged and batch_items.is_complete(folder)
-        return previous.state == FAILED and not self._settings.retry_failed
+            return previous if unchanged and batch_items.is_complete(folder) else None
+        failed = previous.state == FAILED and not self._settings.retry_failed
+        return previous if failed else None
 
     def _convert(self, item: Item, fingerprint: str, label: str, progress: Progress) -> Status:
         """Convert one item and store its status."""
@@ -247,7 +261,7 @@ class Batch:
             status = replace(status, state=INTERRUPTED, error=error.to_dict())
             raise
         finally:
-            _remove_leftovers(folder)
+            remove_leftovers(folder)
             if status.state == RUNNING:
                 status = replace(status, state=INTERRUPTED)
             status = replace(status, seconds=round(time.monotonic() - start, 1))
@@ -278,23 +292,29 @@ class Batch:
     ) -> tuple[dict[str, Any], dict[str, str | None]]:
         """Capture and reconstruct one item: its result, and the digests of the files it uses."""
         folder = self._output / item.name
-        _remove_leftovers(folder)
-        if item.source.stat().st_size == 0:
-            raise BadAsset(f"{item.source.name} is empty.", "Check the file.")
         blender, backend = self._children.blender, self._children.backend
         views, output = folder / CAPTURE, folder / RESULT
-        params = {**self._settings.capture, "asset": str(item.source), "output": str(views)}
-        captured = blender.wait(blender.submit("capture", params), progress)
+        captured = self._captures.wait(item, progress)
         files = batch_items.digests(captured.get("source", {}).get("files", ()))
-        self._captured += 1
-        if self._captured % ITEMS_PER_BLENDER == 0:
-            blender.close()
         params = {**self._settings.reconstruct, "views": str(views), "output": str(output)}
-        report = backend.wait(backend.submit("reconstruct", params), progress)["report"]
+        job = backend.submit("reconstruct", params)
+        backend.pump()
+        self._begin_next_capture()
+        report = backend.wait(job, progress, beside=blender)["report"]
         check_mesh(output / "mesh.glb")
         result = {key: report[key] for key in ("counts", "metrics", "seconds", "warnings")}
         seen = [text for text in captured.get("warnings", ()) if text not in result["warnings"]]
         return {**result, "warnings": [*seen, *result["warnings"]]}, files
+
+    def _begin_next_capture(self) -> None:
+        """Begin to capture the next item while this one is reconstructed, where memory allows."""
+        item, children = self._next, self._children
+        if item is None or not fit_at_once(children.blender, children.backend):
+            return
+        with contextlib.suppress(Exception):  # what is wrong with the item shows at its turn
+            if self._finished_before(item, self._fingerprint(item)) is None:
+                self._captures.begin_ahead(item)
+                self._log.event("ahead", item=item.name)
 
     def _summary(self, states: list[dict[str, Any]], seconds: float, code: int) -> dict[str, Any]:
         """Count the outcomes of the items, and store the summary."""
@@ -314,12 +334,6 @@ class Batch:
         left = len(self._items) - len(states)
         self._log.say(f"{text or 'nothing'}{f', {left} left' if left else ''} in {seconds:.0f} s")
         return summary
-
-
-def _remove_leftovers(folder: Path) -> None:
-    """Remove what a killed child process has left in an item's folder."""
-    for name in (CAPTURE, RESULT):
-        remove_unfinished(folder / name)
 
 
 @contextlib.contextmanager

@@ -59,7 +59,7 @@ class Status:
         state: one of the five states above.
         source: the 3D file.
         fingerprint: of the file, the files it refers to, and the settings.
-        seconds: that the conversion took.
+        seconds: that the conversion took, without a capture beside that of another item.
         tries: that the conversion took.
         error: code, message and remedy, if it failed.
         result: counts, metrics, seconds and warnings of the report, if it is done.

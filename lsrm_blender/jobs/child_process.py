@@ -131,6 +131,15 @@ class ChildProcess:
             return None
         return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
 
+    def memory_below_peak(self) -> int:
+        """Bytes by which its memory is below its peak so far; 0 where there is no /proc."""
+        try:
+            lines = Path(f"/proc/{self.pid}/status").read_text("utf-8", "replace").splitlines()
+        except OSError:
+            return 0
+        kibibytes = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Vm")}
+        return (int(kibibytes.get("VmHWM", 0)) - int(kibibytes.get("VmRSS", 0))) * 1024
+
     @property
     def wants_to_run(self) -> bool:
         """Whether one of its threads waits for a processor or a disk; False without /proc."""

@@ -140,18 +140,23 @@ class FakeClient:
         outcomes: of the next requests: an exception to raise, or None.
         captured: what every answer has of the content of capture.json.
         methods: of all requests so far.
+        child: the process; there is none.
     """
 
     outcomes: list
     captured: dict = dataclasses.field(default_factory=dict)
     methods: list = dataclasses.field(default_factory=list)
+    child: None = None
 
     def submit(self, method: str, params: dict) -> dict:
         """Record the method."""
         self.methods.append(method)
         return params
 
-    def wait(self, params: dict, progress):
+    def pump(self) -> None:
+        """Nothing to receive."""
+
+    def wait(self, params: dict, progress, beside=None):
         """Return or raise the next outcome."""
         outcome = self.outcomes.pop(0) if self.outcomes else None
         if outcome is not None:
