@@ -12,6 +12,8 @@ FAILED = 1
 USAGE = 2
 ENVIRONMENT = 3
 """Something is missing on this computer."""
+RUN_AGAIN = 4
+"""Work is left, or other processes hold it: the same command continues it later."""
 INTERRUPTED = 130
 """Stopped by the user; by the convention of shells 128 plus the number of SIGINT."""
 

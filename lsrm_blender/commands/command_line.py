@@ -22,9 +22,12 @@ from ...backend.shared.exit_codes import DONE, INTERRUPTED, USAGE, exit_code
 from ...backend.shared.progress import Progress
 from ...backend.shared.terminal import add_reconstruct_options, field_of_view, positive_integer, say
 from ..jobs.farm.shards import WHOLE, shard_setting
+from ..jobs.job_files.progress_lines import OpenJdProgress, print_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from ...backend.shared.progress import ProgressListener
 
 
 def main(argv: list[str]) -> int:
@@ -44,7 +47,10 @@ def main(argv: list[str]) -> int:
         from .serve import serve
 
         return serve()
-    with quiet_blender(verbose=arguments.verbose) as print_json, cancelled_by_signals() as progress:
+    with (
+        quiet_blender(verbose=arguments.verbose) as write,
+        cancelled_by_signals(_listener(arguments, write)) as progress,
+    ):
         try:
             from . import command_handlers  # here and not above: it needs bpy
 
@@ -56,8 +62,15 @@ def main(argv: list[str]) -> int:
             say(str(error))
             result = {"error": error.to_dict(), "exit_code": exit_code(error)}
         if arguments.json:
-            print_json(result)
+            write(json.dumps(result, indent=1, ensure_ascii=False, default=str) + "\n")
         return int(result.get("exit_code", DONE))
+
+
+def _listener(arguments: argparse.Namespace, write: Callable[[str], None]) -> ProgressListener:
+    """What receives the progress of a command."""
+    if getattr(arguments, "progress", "text") == "openjd":
+        return OpenJdProgress(write, print_progress)
+    return print_progress
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -74,6 +87,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     of_test_views = arguments.handler == "capture" and (arguments.relight or arguments.passes)
     if of_test_views and not arguments.test_views:
         program.error("--relight and --passes need test views: add --test-views 8, for example")
+    if arguments.handler == "convert":
+        _check_job_options(program, arguments)
     if arguments.handler == "evaluate" and arguments.environment and arguments.shading != "lit":
         program.error("--environment needs a lit result: add --shading lit")
     if arguments.handler == "evaluate" and arguments.flip and arguments.shading == "passes":
@@ -81,16 +96,24 @@ def parse(argv: list[str]) -> argparse.Namespace:
     return arguments
 
 
+def _check_job_options(program: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """End with wrong usage if options of `convert` and of its job files do not go together."""
+    if bool(arguments.write_job) != bool(arguments.job_file):
+        program.error("--write-job needs --job-file FILE, and the other way round")
+    not_for_jobs = ("--force", "--fail-fast", "--dry-run")
+    given = [flag for flag in not_for_jobs if getattr(arguments, flag[2:].replace("-", "_"))]
+    if arguments.write_job and given:
+        program.error(f"{given[0]} is not for jobs: a farm runs a shard again until all is done")
+
+
 @contextmanager
-def cancelled_by_signals() -> Iterator[Progress]:
-    """Progress as lines on stderr; SIGINT and SIGTERM cancel it.
+def cancelled_by_signals(listener: ProgressListener) -> Iterator[Progress]:
+    """Progress that SIGINT and SIGTERM cancel.
 
     While Blender renders, its engine would print a KeyboardInterrupt and continue; a cancelled
     progress stops the work before the next view.
     """
-    progress = Progress(
-        lambda stage, fraction, text: say(f"{stage} {100 * fraction:3.0f} %  {text}")
-    )
+    progress = Progress(listener)
     stops = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(stop, lambda *_: progress.cancel()) for stop in stops]
     try:
@@ -102,11 +125,11 @@ def cancelled_by_signals() -> Iterator[Progress]:
 
 
 @contextmanager
-def quiet_blender(*, verbose: bool) -> Iterator[Any]:
-    """Keep stdout for the one JSON document: Blender prints to file descriptor 1, too.
+def quiet_blender(*, verbose: bool) -> Iterator[Callable[[str], None]]:
+    """Keep stdout for what programs read: Blender prints to file descriptor 1, too.
 
     Yields:
-        A function that writes the document to the real stdout.
+        A function that writes text to the real stdout.
     """
     sys.stdout.flush()
     real = os.dup(1)
@@ -114,13 +137,12 @@ def quiet_blender(*, verbose: bool) -> Iterator[Any]:
     os.dup2(replacement, 1)
     os.close(replacement)
 
-    def print_json(document: dict[str, Any]) -> None:
-        text = json.dumps(document, indent=1, ensure_ascii=False, default=str)
+    def write(text: str) -> None:
         with os.fdopen(os.dup(real), "w", encoding="utf-8") as stream:
-            stream.write(text + "\n")
+            stream.write(text)
 
     try:
-        yield print_json
+        yield write
     finally:
         sys.stdout.flush()
         os.dup2(real, 1)
@@ -253,6 +275,37 @@ def _add_convert(commands: Any) -> None:
     add_reconstruct_options(command)
     add("--backend-python", default="", metavar="PATH", help="default: the installed one")
     _add_rendering(command, samples=32)
+    _add_job_file(command)
+
+
+def _add_job_file(command: argparse.ArgumentParser) -> None:
+    """The options for farms."""
+    add = command.add_argument_group("for the scheduler of a farm").add_argument
+    add(
+        "--write-job",
+        choices=("openjd", "slurm", "flamenco"),
+        help="convert nothing: write these assets and options as a job to --job-file",
+    )
+    add("--job-file", type=Path, metavar="FILE")
+    add(
+        "--chunk-size",
+        type=positive_integer,
+        metavar="ITEMS",
+        help="of a task; default: 10, or what makes 1,000 tasks",
+    )
+    add(
+        "--task-time-limit",
+        type=positive_integer,
+        metavar="SECONDS",
+        help="after which the scheduler ends a task; default: its own",
+    )
+    add("--exit-zero", action="store_true", help="failed items are no failure: see --merge-report")
+    add(
+        "--progress",
+        choices=("text", "openjd"),
+        default="text",
+        help="openjd: also lines on stdout that engines of Open Job Description read",
+    )
 
 
 def _add_rendering(command: argparse.ArgumentParser, samples: int) -> None:

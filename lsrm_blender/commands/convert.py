@@ -20,6 +20,7 @@ from ..jobs.batch_items import Item, NoSuchInput, find_items
 from ..jobs.checkpoints import NONE
 from ..jobs.child_watchdog import BLENDER_FIRST_MESSAGE, TimeLimits
 from ..scene.assets.asset_import import SUFFIXES
+from .job_file import write_job
 
 if TYPE_CHECKING:
     import argparse
@@ -30,10 +31,19 @@ if TYPE_CHECKING:
 
 CAPTURE_OPTIONS = ("views", "size", "samples", "seed", "threads", "environment")
 RECONSTRUCT_OPTIONS = ("checkpoint", "refine", "device", "texture_size", "faces", "material")
+TASK_OPTIONS = (
+    *CAPTURE_OPTIONS,
+    *RECONSTRUCT_OPTIONS,
+    "retries",
+    "retry_failed",
+    "time_limit",
+    "backend_python",
+)
+"""What a farm job hands to its tasks."""
 
 
 def convert_all(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
-    """Run the batch that a command line describes; returns its summary."""
+    """Run the batch that a command line describes, or write it as a job; returns its summary."""
     output: Path = arguments.output.absolute()
     try:
         items = find_items(arguments.input, SUFFIXES, output)
@@ -42,6 +52,8 @@ def convert_all(arguments: argparse.Namespace, progress: Progress) -> dict[str, 
         return {"error": error.to_dict(), "exit_code": USAGE}
     items = [item for item in items if arguments.shard.has(item.name)]
     options = {**vars(arguments), **_absolute_paths(arguments)}
+    if arguments.write_job:
+        return write_job(arguments, {name: options[name] for name in TASK_OPTIONS}, len(items))
     settings = BatchSettings(
         capture={name: options[name] for name in CAPTURE_OPTIONS},
         reconstruct={name: options[name] for name in RECONSTRUCT_OPTIONS},
@@ -67,7 +79,8 @@ def _absolute_paths(arguments: argparse.Namespace) -> dict[str, Any]:
         environment = str(Path(environment).absolute())
     if checkpoint not in (NONE, *NAMED_CHECKPOINTS) and Path(checkpoint).is_dir():
         checkpoint = str(Path(checkpoint).absolute())
-    return {"environment": environment, "checkpoint": checkpoint}
+    python = str(Path(arguments.backend_python).absolute()) if arguments.backend_python else ""
+    return {"environment": environment, "checkpoint": checkpoint, "backend_python": python}
 
 
 def run_batch(
