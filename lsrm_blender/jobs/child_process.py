@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...backend.shared.errors import BackendDied, EnvironmentBroken
 from ...backend.shared.exit_codes import ENVIRONMENT
+from ...backend.shared.process_activity import cpu_seconds, wants_to_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,9 +29,6 @@ MOST_UNREAD = 256
 
 JOIN_SECONDS = 2.0
 TAIL_BYTES = 4000
-CLOCK_TICKS = 100
-"""Ticks per second in /proc, on every Linux there is."""
-
 # The large ones are Windows' own.
 OUT_OF_MEMORY_CODES = {-9, 137, 3221225495}
 CRASH_CODES = {-11, -7, -6, -4, 139, 134, 135, 132, 3221225477, 3221225725}
@@ -125,11 +123,7 @@ class ChildProcess:
 
     def cpu_seconds(self) -> float | None:
         """Processor time that it has used; None where there is no /proc."""
-        try:
-            fields = Path(f"/proc/{self.pid}/stat").read_text("ascii").rpartition(")")[2].split()
-        except OSError:
-            return None
-        return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
+        return cpu_seconds(self.pid)
 
     def memory_below_peak(self) -> int:
         """Bytes by which its memory is below its peak so far; 0 where there is no /proc."""
@@ -143,11 +137,7 @@ class ChildProcess:
     @property
     def wants_to_run(self) -> bool:
         """Whether one of its threads waits for a processor or a disk; False without /proc."""
-        for thread in Path(f"/proc/{self.pid}/task").glob("*/stat"):
-            with contextlib.suppress(OSError):
-                if thread.read_text("ascii", "replace").rpartition(")")[2].split()[0] in "RD":
-                    return True
-        return False
+        return wants_to_run(self.pid)
 
     def terminate(self) -> None:
         """Send SIGTERM to the process group."""
