@@ -44,10 +44,11 @@ from .stage_fusion import DenseFeatures
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..field.decoders import MlpDecoder
     from .config.model_config import ModelConfig, StageConfig
     from .preprocess import ViewTensors
     from .routing.routes import Plan
-    from .stage import Stage
+    from .stage import SparseResult, Stage
 
     # Images [views, 3, size, size] in -1..1 to features [views, patches, channels].
     ImageFeatures = Callable[[Tensor, StageConfig], Tensor]
@@ -122,8 +123,9 @@ def predict_dense(
         report: called with the fraction done, between views and blocks.
     """
     config = stage.config
-    inputs = _inputs(stage, views.downsampled(config.image_size), features, report=report)
-    found = run_dense(stage, inputs, _report_after_features(stage, report))
+    small, like = views.downsampled(config.image_size), stage.encoder.patches.weight
+    inputs = encoder_inputs(config, small, features, like, report=report)
+    found = run_dense(stage, inputs, report_after_features(config, report))
     volume = DenseVolume(found.volume[0].float(), config.decoder.half_side)
     return DensePrediction(
         VolumeField(volume, stage.decoder.float(), config.inverse_std),
@@ -217,18 +219,25 @@ def predict_sparse(
         report: called with the fraction done, between views and blocks.
     """
     config, selection = stage.config, inputs.selection
+    like = stage.encoder.patches.weight
     found = run_sparse(
         stage,
-        _inputs(stage, views, features, selection.views, report),
+        encoder_inputs(config, views, features, like, selection.views, report),
         selection.tokens,
         inputs.plan,
         selection.dense_features,
-        _report_after_features(stage, report),
+        report_after_features(config, report),
     )
+    return refined_field(inputs.coarse, found, stage.decoder, config)
+
+
+def refined_field(
+    coarse: VolumeField[DenseVolume], found: SparseResult, decoder: MlpDecoder, config: StageConfig
+) -> TwoLevelField:
+    """The coarse field with the sparse stage's prediction for one object, and its decoder."""
     rows, bricks = found.of(0)
-    volume = SparseVolume(rows.float(), bricks, inputs.coarse.volume)
-    sparse = VolumeField(volume, stage.decoder.float(), config.inverse_std)
-    return TwoLevelField(inputs.coarse, sparse)
+    volume = SparseVolume(rows.float(), bricks, coarse.volume)
+    return TwoLevelField(coarse, VolumeField(volume, decoder.float(), config.inverse_std))
 
 
 def surface_maps(
@@ -270,35 +279,44 @@ def _pixels_of_blocks(index: Tensor, views: int, config: ModelConfig) -> Tensor:
     return kept.repeat_interleave(pixels, 1).repeat_interleave(pixels, 2)
 
 
-def _inputs(
-    stage: Stage,
+def encoder_inputs(
+    config: StageConfig,
     views: ViewTensors,
     features: ImageFeatures | None,
+    like: Tensor,
     used: int | None = None,
     report: Callable[[float], None] = ignore_progress,
 ) -> EncoderInputs:
-    """The first `used` views as a stage's encoder reads them, on its device and in its dtype."""
-    weight = stage.encoder.patches.weight
-    encoder = stage.config.encoder
+    """The views as a stage's encoder reads them.
+
+    Args:
+        config: of the stage.
+        views: at its image size.
+        features: the frozen image features, where the configuration has them.
+        like: any tensor of the device and dtype that is wanted.
+        used: how many views, the first ones; all if it is None.
+        report: called with the fraction of the stage that is done, before each view.
+    """
+    encoder = config.encoder
     rays = views.plucker() if encoder.rays == "plucker" else views.uv.movedim(-1, 1)
     extracted = None
     if features is not None and encoder.feature_width:
         found = []
         for number, image in enumerate(views.rgb[:used]):
             report(IMAGE_FEATURES_SHARE * number / len(views.rgb[:used]))
-            found.append(features(image[None].to(weight.device), stage.config))
-        extracted = torch.cat(found).flatten(0, 1)[None].to(weight.dtype)
+            found.append(features(image[None].to(like.device), config))
+        extracted = torch.cat(found).flatten(0, 1)[None].to(like.dtype)
     images, rays, background = (
-        tensor[None, :used].to(weight) for tensor in (views.rgb, rays, views.background)
+        tensor[None, :used].to(like) for tensor in (views.rgb, rays, views.background)
     )
     return EncoderInputs(images, rays, background if encoder.background else None, extracted)
 
 
-def _report_after_features(
-    stage: Stage, report: Callable[[float], None]
+def report_after_features(
+    config: StageConfig, report: Callable[[float], None]
 ) -> Callable[[float], None]:
     """A callback for the transformer, whose work follows that on the image features."""
-    if not stage.config.encoder.feature_width:
+    if not config.encoder.feature_width:
         return report
     return lambda done: report(IMAGE_FEATURES_SHARE + (1.0 - IMAGE_FEATURES_SHARE) * done)
 

@@ -16,7 +16,7 @@ from ..field.decoders import MlpDecoder
 from ..shared.progress import ignore_progress
 from .encoder import EncoderInputs, MultiViewEncoder
 from .routing.routes import Plan
-from .routing.tokens import Stream, all_tokens
+from .routing.tokens import Stream, all_tokens, instance_offsets
 from .transformer import Reconstruction, ReconstructionTransformer
 
 if TYPE_CHECKING:
@@ -69,6 +69,17 @@ class SparseResult:
     offsets: Tensor
     numbers: Tensor
     upsample: int
+
+    @classmethod
+    def from_voxels(cls, voxels: Tensor, tokens: SparseTokens, config: StageConfig) -> SparseResult:
+        """The result of a transformer's voxels, [volume tokens, upsample^3, channels]."""
+        upsample, index = config.transformer.upsample, tokens.volume.long()
+        offsets = instance_offsets(index, tokens.instances)
+        order = torch.arange(len(index), device=index.device) - offsets[index[:, 0]]
+        size = (tokens.instances, *[config.transformer.volume_resolution] * 3)
+        numbers = torch.full(size, -1, dtype=torch.int32, device=index.device)
+        numbers[tuple(index.T)] = order.int()
+        return cls(voxels.flatten(0, 1), offsets * upsample**3, numbers, upsample)
 
     def of(self, instance: int) -> tuple[Tensor, Bricks]:
         """Rows of one instance, a brick of voxels for each of its tokens."""
@@ -128,13 +139,7 @@ def run_sparse(
     """
     image = stage.encoder(inputs, tokens.image)
     found: Reconstruction = stage.transformer(tokens.volume, image, plan, features, report)
-    upsample, index = stage.config.transformer.upsample, tokens.volume.long()
-    order = torch.arange(len(index), device=index.device) - plan.volume.offsets[index[:, 0]]
-    size = (tokens.instances, *[stage.config.transformer.volume_resolution] * 3)
-    numbers = torch.full(size, -1, dtype=torch.int32, device=index.device)
-    numbers[tuple(index.T)] = order.int()
-    rows, offsets = found.voxels.flatten(0, 1), plan.volume.offsets * upsample**3
-    return SparseResult(rows, offsets, numbers, upsample)
+    return SparseResult.from_voxels(found.voxels, tokens, stage.config)
 
 
 def _grid(voxels: Tensor, instances: int, resolution: int, upsample: int) -> Tensor:
