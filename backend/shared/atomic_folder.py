@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from typing import TYPE_CHECKING
 
@@ -109,10 +110,12 @@ class AtomicFolder:
 def write_file_atomically(path: Path, data: bytes) -> None:
     """Write a file so that a reader sees either the previous contents or all of the new ones.
 
+    Several processes may write the same file, also on several machines: the last one counts.
+
     Raises:
         OSError: if the folder cannot be written.
     """
-    unfinished = path.with_name(path.name + UNFINISHED_SUFFIX)
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}{UNFINISHED_SUFFIX}")
     try:
         unfinished.write_bytes(data)
         unfinished.replace(path)

@@ -37,7 +37,7 @@ def main(argv: list[str]) -> int:
         argv: the arguments after the program's name.
 
     Returns:
-        The exit code: 0 done, 1 failed, 2 usage, 3 environment, 130 interrupted.
+        The exit code: 0 done, 1 failed, 2 usage, 3 environment, 4 run again, 130 interrupted.
     """
     try:
         arguments = parse(argv)
@@ -88,7 +88,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     if of_test_views and not arguments.test_views:
         program.error("--relight and --passes need test views: add --test-views 8, for example")
     if arguments.handler == "convert":
-        _check_job_options(program, arguments)
+        _check_convert_options(program, arguments)
     if arguments.handler == "evaluate" and arguments.environment and arguments.shading != "lit":
         program.error("--environment needs a lit result: add --shading lit")
     if arguments.handler == "evaluate" and arguments.flip and arguments.shading == "passes":
@@ -96,8 +96,10 @@ def parse(argv: list[str]) -> argparse.Namespace:
     return arguments
 
 
-def _check_job_options(program: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    """End with wrong usage if options of `convert` and of its job files do not go together."""
+def _check_convert_options(program: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """End with wrong usage if options of `convert` are missing or do not go together."""
+    if arguments.merge_report is None and not (arguments.input and arguments.output):
+        program.error("convert needs INPUT and -o OUT, or --merge-report OUT")
     if bool(arguments.write_job) != bool(arguments.job_file):
         program.error("--write-job needs --job-file FILE, and the other way round")
     not_for_jobs = ("--force", "--fail-fast", "--dry-run")
@@ -254,10 +256,16 @@ def _add_evaluate(commands: Any) -> None:
 def _add_convert(commands: Any) -> None:
     command = _add_command(commands, "convert", "Assets to results, many at once.")
     add = command.add_argument
-    add("input", nargs="+", help="files, folders, patterns such as 'assets/**/*.glb'")
-    add("-o", "--output", type=Path, required=True, metavar="OUT")
+    add("input", nargs="*", help="files, folders, patterns such as 'assets/**/*.glb'")
+    add("-o", "--output", type=Path, metavar="OUT")
+    add(
+        "--merge-report",
+        type=Path,
+        metavar="OUT",
+        help="convert nothing: one table and exit code of all that was converted to OUT",
+    )
     add("--force", action="store_true", help="do again what is done")
-    add("--retry-failed", action="store_true", help="try again what failed in an earlier run")
+    add("--retry-failed", action="store_true", help="try again what failed, or was set aside")
     add("--retries", type=int, default=1, metavar="N", help="of an item after a child process died")
     add("--time-limit", type=float, default=1800.0, metavar="SECONDS", help="of every stage")
     add("--fail-fast", action="store_true", help="stop at the first failure")

@@ -15,10 +15,15 @@ from ...backend.shared.exit_codes import USAGE
 from ...backend.shared.terminal import say
 from .. import child_commands, preferences
 from ..jobs.backend_client import Client
-from ..jobs.batch import LOG, Batch, BatchLog, BatchSettings, Children, locked
+from ..jobs.batch import Batch, BatchSettings, Children
 from ..jobs.batch_items import Item, NoSuchInput, find_items
+from ..jobs.batch_log import BatchLog
 from ..jobs.checkpoints import NONE
 from ..jobs.child_watchdog import BLENDER_FIRST_MESSAGE, TimeLimits
+from ..jobs.farm.plans import PlannedItem, write_plan
+from ..jobs.farm.run_records import LOG
+from ..jobs.farm.runs import Run
+from ..jobs.merged_report import merge_report, report_lines
 from ..scene.assets.asset_import import SUFFIXES
 from .job_file import write_job
 
@@ -43,14 +48,19 @@ TASK_OPTIONS = (
 
 
 def convert_all(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
-    """Run the batch that a command line describes, or write it as a job; returns its summary."""
+    """Run the batch that a command line describes; returns its summary.
+
+    With `--write-job` it writes the batch as a job instead; with `--merge-report` it returns the
+    report of all batches in an output folder.
+    """
+    if arguments.merge_report is not None:
+        return _merge(arguments.merge_report.absolute())
     output: Path = arguments.output.absolute()
     try:
         items = find_items(arguments.input, SUFFIXES, output)
     except NoSuchInput as error:
         say(f"{error.message} {error.remedy}")
         return {"error": error.to_dict(), "exit_code": USAGE}
-    items = [item for item in items if arguments.shard.has(item.name)]
     options = {**vars(arguments), **_absolute_paths(arguments)}
     if arguments.write_job:
         return write_job(arguments, {name: options[name] for name in TASK_OPTIONS}, len(items))
@@ -63,13 +73,28 @@ def convert_all(arguments: argparse.Namespace, progress: Progress) -> dict[str, 
         fail_fast=arguments.fail_fast,
         dry_run=arguments.dry_run,
     )
+    run = Run(output, arguments.shard)
+    shard = [item for item in items if arguments.shard.has(item.name)]
     if settings.dry_run:
-        return run_batch(items, output, settings, arguments, progress)
+        return run_batch(shard, run, settings, arguments, progress)
     try:
-        with locked(output):
-            return run_batch(items, output, settings, arguments, progress)
+        plan = [PlannedItem(item.name, str(item.source), settings.digest) for item in items]
+        write_plan(output, arguments.input, plan)
+        with run:
+            return run_batch(shard, run, settings, arguments, progress)
     except OSError as error:
         raise write_failure(output, error) from error
+
+
+def _merge(output: Path) -> dict[str, Any]:
+    """Print and return the report of all batches in an output folder."""
+    try:
+        report = merge_report(output)
+    except OSError as error:
+        raise write_failure(output, error) from error
+    for line in report_lines(report):
+        say(line)
+    return report
 
 
 def _absolute_paths(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -85,24 +110,25 @@ def _absolute_paths(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def run_batch(
     items: Sequence[Item],
-    output: Path,
+    run: Run,
     settings: BatchSettings,
     arguments: argparse.Namespace,
     progress: Progress,
 ) -> dict[str, Any]:
     """Convert items with child processes that end afterwards."""
-    logs = output / "logs"
     limits = TimeLimits(stage=arguments.time_limit)
     children = Children(
         Client(
-            lambda: child_commands.blender_server(bpy.app.binary_path, logs / "blender.txt"),
+            lambda: child_commands.blender_server(bpy.app.binary_path, run.folder / "blender.txt"),
             TimeLimits(stage=arguments.time_limit, first_message=BLENDER_FIRST_MESSAGE),
         ),
-        Client(lambda: _backend_server(arguments.backend_python, logs / "backend.txt"), limits),
+        Client(
+            lambda: _backend_server(arguments.backend_python, run.folder / "backend.txt"), limits
+        ),
     )
-    log = BatchLog(None if settings.dry_run else output / LOG, say)
+    log = BatchLog(None if settings.dry_run else run.folder / LOG, say)
     try:
-        return Batch(items, output, settings, children, log).run(progress)
+        return Batch(items, run, settings, children, log).run(progress)
     finally:
         children.blender.close()
         children.backend.close()

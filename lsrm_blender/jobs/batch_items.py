@@ -4,15 +4,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import hashlib
 import json
 import os
 import re
-from dataclasses import asdict, dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...backend.shared.atomic_folder import write_file_atomically
 from ...backend.shared.errors import LsrmError
 from .asset_files import referenced_files
 
@@ -22,9 +25,7 @@ if TYPE_CHECKING:
 STATUS = "status.json"
 CAPTURE, RESULT = "capture", "result"
 
-WAITING, RUNNING, DONE, FAILED, INTERRUPTED = (
-    "waiting", "running", "done", "failed", "interrupted",
-)  # fmt: skip
+DONE, FAILED, POISONED, INTERRUPTED = "done", "failed", "poisoned", "interrupted"
 
 FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 DIGITS = re.compile(r"(\d+)")
@@ -56,9 +57,10 @@ class Status:
     """The status of an item, as stored in its `status.json`.
 
     Attributes:
-        state: one of the five states above.
+        state: one of the states above.
         source: the 3D file.
         fingerprint: of the file, the files it refers to, and the settings.
+        lease: the number of the lease under which it was written, and which it ends.
         seconds: that the conversion took, without a capture beside that of another item.
         tries: that the conversion took.
         error: code, message and remedy, if it failed.
@@ -69,6 +71,7 @@ class Status:
     state: str
     source: str
     fingerprint: str
+    lease: int = 0
     seconds: float = 0.0
     tries: int = 0
     error: dict[str, str] | None = None
@@ -109,18 +112,34 @@ def _files_of(text: str, suffixes: tuple[str, ...], output: Path) -> dict[Path, 
     path = Path(text)
     if path.is_file():
         return {path.absolute(): path.stem}
-    root = path.absolute()
-    matches = sorted(glob.glob(text, recursive=True), key=natural_key)  # noqa: PTH207 - a user's pattern
     if path.is_dir():
-        matches = sorted((str(each) for each in root.rglob("*")), key=natural_key)
+        root = path.absolute()
+        found = _files_below(root, suffixes, output)
     else:
         root = Path(text.split("*", maxsplit=1)[0]).absolute().parent
-    files = [Path(match).absolute() for match in matches]
-    return {
-        each: "_".join(each.relative_to(root).with_suffix("").parts)
-        for each in files
-        if each.suffix.lower() in suffixes and each.is_file() and output not in each.parents
-    }
+        matches = (Path(match).absolute() for match in glob.glob(text, recursive=True))  # noqa: PTH207 - a user's pattern
+        found = [
+            str(each)
+            for each in matches
+            if each.suffix.lower() in suffixes and each.is_file() and output not in each.parents
+        ]
+    files = (Path(each) for each in sorted(found, key=natural_key))
+    return {each: "_".join(each.relative_to(root).with_suffix("").parts) for each in files}
+
+
+def _files_below(folder: Path, suffixes: tuple[str, ...], output: Path) -> list[str]:
+    """The files in a folder and its subfolders, but for the output, by one look at each folder."""
+    found = []
+    folders = [str(folder)]
+    while folders:
+        with contextlib.suppress(PermissionError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.path != str(output):
+                        folders.append(entry.path)
+                elif Path(entry.name).suffix.lower() in suffixes and entry.is_file():
+                    found.append(entry.path)
+    return found
 
 
 def name_items(found: dict[Path, str]) -> list[Item]:
@@ -136,9 +155,9 @@ def name_items(found: dict[Path, str]) -> list[Item]:
         ),
     )
     for longer in longer_names:
-        taken = [name.casefold() for name in names.values()]
+        taken = Counter(name.casefold() for name in names.values())
         for path, name in names.items():
-            if taken.count(name.casefold()) > 1:
+            if taken[name.casefold()] > 1:
                 names[path] = _valid_name(longer(path))
     return [Item(path, name) for path, name in names.items()]
 
@@ -158,18 +177,27 @@ def natural_key(text: str) -> list[Any]:
     return [int(part) if part.isdigit() else part.casefold() for part in DIGITS.split(text)]
 
 
-def fingerprint(source: Path, settings: dict[str, Any]) -> str:
-    """A hash of what a result depends on, as far as it shows without opening the file.
+def settings_digest(settings: dict[str, Any]) -> str:
+    """A hash of the settings that results depend on."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def fingerprint(source: Path, settings: str) -> str:
+    """What a result depends on, as far as it shows without opening the file.
+
+    Args:
+        source: the 3D file.
+        settings: the digest of the settings, with which the fingerprint starts.
 
     Raises:
         OSError: if the source cannot be read.
     """
-    total = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    total = hashlib.sha256()
     used = [path for path in referenced_files(source) if path.is_file()]
     for path in (source, *used):
         total.update(path.name.encode())
         total.update(bytes.fromhex(digest(path)))
-    return total.hexdigest()
+    return f"{settings} {total.hexdigest()}"
 
 
 def digests(paths: Iterable[str]) -> dict[str, str | None]:
@@ -203,15 +231,26 @@ def read_status(folder: Path) -> Status | None:
 
 def write_status(folder: Path, status: Status) -> None:
     """Store a status atomically."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / STATUS, asdict(status))
+    write_json(folder / STATUS, vars(status))
 
 
-def write_json(path: Path, document: Any) -> None:
-    """Store a JSON document atomically."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    part.replace(path)
+def write_json(path: Path, document: dict[str, Any]) -> None:
+    """Store a JSON document atomically, with a line for each member and for each of many items.
+
+    What is no text in a file name is escaped.
+    """
+    members = (f"{json.dumps(key)}: {_in_lines(value)}" for key, value in document.items())
+    text = "{\n " + ",\n ".join(members) + "\n}\n"
+    write_file_atomically(path, text.encode("utf-8", "backslashreplace"))
+
+
+def _in_lines(value: Any) -> str:
+    """A value as JSON; a list with a line for each element."""
+    if isinstance(value, list) and value:
+        return (
+            "[\n  " + ",\n  ".join(json.dumps(each, ensure_ascii=False) for each in value) + "\n ]"
+        )
+    return json.dumps(value, ensure_ascii=False)
 
 
 def is_complete(folder: Path) -> bool:

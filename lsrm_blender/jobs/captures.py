@@ -5,20 +5,23 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...backend.shared.atomic_folder import remove_unfinished
+from ...backend.shared.atomic_folder import UNFINISHED_SUFFIX
 from ...backend.shared.errors import BadAsset, LsrmError
 from ...backend.shared.system_memory import available_memory
-from .batch_items import CAPTURE, RESULT
+from .batch_items import CAPTURE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from ...backend.shared.progress import Progress
     from .backend_client import Client
     from .batch_items import Item
+    from .farm.leases import Lease
     from .job import Job
 
 ITEMS_PER_BLENDER = 50
@@ -41,7 +44,7 @@ class Captures:
         self._blender = blender
         self._params = params
         self._output = output
-        self._ahead: tuple[Item, Job] | None = None
+        self._ahead: tuple[Item, Lease, Job] | None = None
         self._captured = 0
 
     def wait(self, item: Item, progress: Progress) -> dict[str, Any]:
@@ -62,26 +65,35 @@ class Captures:
             self._blender.close()
         return captured
 
-    def begin_ahead(self, item: Item) -> None:
-        """Begin the capture of the next item; what is wrong with it shows at its turn."""
-        if self._ahead is None:
+    def begin_ahead(self, item: Item, lease: Lease) -> None:
+        """Begin the capture of the next item; what is wrong with it shows at its turn.
+
+        Args:
+            item: the next item.
+            lease: of the item; it is withdrawn if the capture does not begin.
+        """
+        if self._ahead is None and not lease.deaths:
             with contextlib.suppress(LsrmError, OSError):
-                self._ahead = item, self._submit(item)
+                self._ahead = item, lease, self._submit(item)
+                return
+        _leave(lease)
+
+    def lease_ahead(self, item: Item) -> Lease | None:
+        """The lease under which an item is captured ahead, if it is."""
+        return self._ahead[1] if self._ahead is not None and self._ahead[0] == item else None
 
     def stop_ahead(self) -> None:
         """Stop a capture that was begun ahead, and remove what it leaves."""
         if self._ahead is not None:
-            folder = self._output / self._ahead[0].name
+            lease = self._ahead[1]
             self._ahead = None
             self._blender.close()
-            remove_leftovers(folder)
-            with contextlib.suppress(OSError):  # it stays if it holds anything
-                folder.rmdir()
+            _leave(lease)
 
     def _take_ahead(self, item: Item) -> Job | None:
         if self._ahead is None or self._ahead[0] != item:
             return None
-        job, self._ahead = self._ahead[1], None
+        job, self._ahead = self._ahead[2], None
         return job
 
     def _submit(self, item: Item) -> Job:
@@ -104,7 +116,24 @@ def fit_at_once(*clients: Client) -> bool:
     return available is not None and available >= growth + MEMORY_RESERVE
 
 
+def _leave(lease: Lease) -> None:
+    """Give up an item that was not begun, or only captured; its folder stays if it holds more."""
+    with contextlib.suppress(LsrmError, OSError):
+        lease.check()
+        remove_leftovers(lease.folder)
+        lease.withdraw()
+        lease.folder.rmdir()
+
+
 def remove_leftovers(folder: Path) -> None:
-    """Remove what a killed child process has left in an item's folder."""
-    for name in (CAPTURE, RESULT):
-        remove_unfinished(folder / name)
+    """Remove what killed processes have left unfinished in the folder of an item.
+
+    The lease says that the folder belongs to this batch; locks say nothing on some network disks.
+    """
+    with os.scandir(folder) as entries:
+        leftovers = [each for each in entries if each.name.endswith(UNFINISHED_SUFFIX)]
+    for each in leftovers:
+        if each.is_dir(follow_symlinks=False):
+            shutil.rmtree(each.path, ignore_errors=True)
+        else:
+            Path(each.path).unlink(missing_ok=True)

@@ -95,8 +95,8 @@ def test_fingerprint_depends_on_content_and_settings(items, tmp_path):
     asset.write_text("mtllib a.mtl\n" + CUBE)
     (tmp_path / "a.mtl").write_text("newmtl m\nmap_Kd -bm 1 wood.png\n")
     (tmp_path / "wood.png").write_bytes(b"oak")
-    settings = {"faces": 100}
-    prints = [items.fingerprint(asset, settings), items.fingerprint(asset, {"faces": 200})]
+    settings, others = (items.settings_digest({"faces": faces}) for faces in (100, 200))
+    prints = [items.fingerprint(asset, settings), items.fingerprint(asset, others)]
     (tmp_path / "wood.png").write_bytes(b"ash")
     prints.append(items.fingerprint(asset, settings))
     (tmp_path / "wood.png").write_bytes(b"oak")
@@ -122,6 +122,7 @@ def test_deep_folders_are_converted(items, tmp_path):
     found = items.find_items([str(tmp_path)], (".glb",), tmp_path / "out")
     assert len(found) == 2
     for item in found:
+        (tmp_path / "out" / item.name).mkdir(parents=True)
         items.write_status(tmp_path / "out" / item.name, items.Status("done", str(item.source), ""))
 
 
@@ -184,9 +185,10 @@ def run_batch(lsrm, tmp_path, monkeypatch):
         items = found.find_items([str(path) for path in paths], (), output)
         blender, backend = FakeClient([], captured or {}), FakeClient(outcomes)
         children = convert.Children(blender, backend)
-        log = convert.BatchLog(output / "log.jsonl", lambda text: None)
-        batch = convert.Batch(items, output, convert.BatchSettings(**settings), children, log)
-        summary = batch.run(lsrm("backend.shared.progress").Progress())
+        with lsrm("lsrm_blender.jobs.farm.runs").Run(output) as this:
+            log = convert.BatchLog(this.folder / "log.jsonl", lambda text: None)
+            batch = convert.Batch(items, this, convert.BatchSettings(**settings), children, log)
+            summary = batch.run(lsrm("backend.shared.progress").Progress())
         return [entry["state"] for entry in summary["items"]], summary["exit_code"], backend.methods
 
     return run
@@ -277,10 +279,12 @@ def test_wrong_refinement_is_wrong_usage(lsrm, capsys, refine):
 
 
 def test_an_item_is_tried_again_after_a_child_died(run_batch, lsrm):
-    """After a crash the item is tried again; after a second one it has failed."""
+    """After a crash the item is tried again; after a second one it is set aside."""
     died = lsrm("backend.shared.errors").BackendDied("Killed.", "Try again.")
     states, code, methods = run_batch([died, None, died, died, None])
-    assert (states, code, len(methods)) == (["done", "failed", "done"], 1, 5)
+    assert (states, code, len(methods)) == (["done", "poisoned", "done"], 1, 5)
+    assert run_batch([]) == (["skipped", "poisoned", "skipped"], 1, [])
+    assert run_batch([], retry_failed=True)[:2] == (["skipped", "done", "skipped"], 0)
 
 
 def test_a_stopped_batch_is_resumed(run_batch, lsrm):
@@ -299,13 +303,34 @@ def test_a_missing_backend_ends_the_batch(run_batch, lsrm):
         run_batch([broken])
 
 
-def test_only_one_batch_writes_to_a_folder(lsrm, tmp_path):
-    """A second batch is refused while the first one runs, and accepted afterwards."""
-    convert = lsrm("lsrm_blender.jobs.batch")
-    with convert.locked(tmp_path), pytest.raises(lsrm("backend.shared.errors").LsrmError):
-        convert.locked(tmp_path).__enter__()
-    with convert.locked(tmp_path):
-        pass
+def test_an_item_that_was_taken_over_is_left_alone(run_batch, tmp_path, monkeypatch):
+    """A batch that was silent for long finds its item taken: it writes nothing, and goes on."""
+    successor = tmp_path / "out" / "b" / "lease-2.json"
+    wait = FakeClient.wait
+
+    def wake_up_late(client, params, progress, beside=None):
+        answer = wait(client, params, progress)
+        if Path(params["output"]).parent.name == "b":
+            successor.touch()
+        return answer
+
+    monkeypatch.setattr(FakeClient, "wait", wake_up_late)
+    states, code, methods = run_batch([])
+    assert (states, code, len(methods)) == (["done", "held", "done"], 4, 2)
+    assert not (successor.parent / "status.json").exists()
+
+
+def test_a_status_that_cannot_be_written_leaves_no_lease(run_batch, items, tmp_path, monkeypatch):
+    """On a full disk items fail, and are neither held nor counted as deadly afterwards."""
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(items, "write_status", full)
+        assert run_batch([])[:2] == (["failed"] * 3, 1)
+    assert not list(tmp_path.glob("out/*/lease-*"))
+    assert run_batch([])[:2] == (["done"] * 3, 0)
 
 
 @pytest.fixture
@@ -354,7 +379,8 @@ def test_a_stopped_or_killed_batch_is_resumed(convert, tmp_path):
         while any(Path(f"/proc/{pid}").exists() for pid in children) and time.monotonic() < end:
             time.sleep(0.05)
         assert not any(Path(f"/proc/{pid}").exists() for pid in children)
-        assert json.loads((output / "a" / "status.json").read_text())["state"] != "done"
+        status = output / "a" / "status.json"
+        assert not status.exists() or json.loads(status.read_text())["state"] == "interrupted"
 
     process = convert(str(assets / "a.obj"), "-o", str(output))
     assert states_of(process) == ({"a": "done"}, 0)
@@ -372,7 +398,8 @@ def test_a_stopped_or_killed_batch_is_resumed(convert, tmp_path):
     states, code = states_of(convert(str(assets), "-o", str(output)))
     assert (set(states.values()), code) == ({"skipped", "failed"}, 1)
     assert time.monotonic() - start < 5.0
-    events = [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
+    logs = [log.read_text().splitlines() for log in output.glob("logs/*/log.jsonl")]
+    events = [json.loads(line) for lines in logs for line in lines]
     assert sum(event["event"] == "end" and event["state"] == "done" for event in events) == 3
     assert not list(output.glob("*/.*"))
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -63,15 +64,16 @@ def run(lsrm, tmp_path, monkeypatch):
     def convert(capture_failures=None, backend_failures=None, free=100 << 30, **settings):
         monkeypatch.setattr(captures, "available_memory", lambda: free)
         output, events = tmp_path / "out", []
-        output.mkdir()
+        output.mkdir(exist_ok=True)
         found = items.find_items([str(tmp_path)], (".obj",), output)
         children = batch.Children(
             RecordingClient(events, capture_failures or {}),
             RecordingClient(events, backend_failures or {}),
         )
-        log = batch.BatchLog(output / "log.jsonl", lambda text: None)
-        made = batch.Batch(found, output, batch.BatchSettings(**settings), children, log)
-        summary = made.run(lsrm("backend.shared.progress").Progress())
+        log = batch.BatchLog(None, lambda text: None)
+        with lsrm(f"{jobs}.farm.runs").Run(output) as this:
+            made = batch.Batch(found, this, batch.BatchSettings(**settings), children, log)
+            summary = made.run(lsrm("backend.shared.progress").Progress())
         return {entry["name"]: entry["state"] for entry in summary["items"]}, events
 
     return convert
@@ -121,7 +123,7 @@ def test_a_batch_that_ends_early_stops_the_capture_ahead(run, lsrm, tmp_path):
     states, events = run(backend_failures={"a": errors.Cancelled("Stopped.", "Again.")})
     assert (states, events[-1]) == ({}, "close")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "a", "log.jsonl", "summary.json",
+        "a", "logs", "summary.json",
     ]  # fmt: skip
 
 
@@ -136,7 +138,7 @@ def test_a_crashed_reconstruction_keeps_the_capture_ahead(run, lsrm):
     """The second try of an item queues behind the capture ahead, which is used at its turn."""
     died = lsrm("backend.shared.errors").BackendDied("Killed.", "Try again.")
     states, events = run(backend_failures={"a": died})
-    assert states == {"a": "failed", "b": "done", "c": "done"}
+    assert states == {"a": "poisoned", "b": "done", "c": "done"}
     assert events.count("submit capture a") == 2
     assert events.count("submit capture b") == 1
 
@@ -155,3 +157,26 @@ def test_memory_counts_up_to_the_peak_of_a_child(lsrm, tmp_path):
     assert child.memory_below_peak() > 60 << 20
     child.kill()
     assert child.memory_below_peak() == 0
+
+
+@pytest.mark.parametrize("deadly", ["a", "b"])
+def test_an_item_at_which_a_process_died_is_converted_alone(run, tmp_path, deadly):
+    """So that a second death is its own, and not counted against its neighbor, too."""
+    (tmp_path / "out" / deadly).mkdir(parents=True)
+    (tmp_path / "out" / deadly / "lease-1.json").touch()
+    os.utime(tmp_path / "out" / deadly / "lease-1.json", (0, 0))
+    states, events = run()
+    assert set(states.values()) == {"done"}
+    assert events.index("submit capture b") > events.index("wait reconstruct a")
+    assert (events.index("submit capture c") > events.index("wait reconstruct b")) == (
+        deadly == "b"
+    )
+
+
+def test_what_others_hold_is_not_captured_ahead(run, tmp_path):
+    """The capture ahead takes the lease of its item, as any conversion."""
+    (tmp_path / "out" / "b").mkdir(parents=True)
+    (tmp_path / "out" / "b" / "lease-1.json").touch()
+    states, events = run()
+    assert states == {"a": "done", "b": "held", "c": "done"}
+    assert not any(event.endswith(" b") for event in events)

@@ -1,0 +1,85 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A worker of a farm as a program: `convert`, but for its children, which only pretend to work.
+
+Usage: stand_in_worker.py ASSETS OUT SHARD SECONDS [DEADLY …], where DEADLY are items that kill it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[4]
+sys.path.insert(0, str(REPOSITORY))
+
+from lsrm_blender import entry  # noqa: E402 - the path is set above
+
+
+def module(name: str):
+    """A module of the extension, in the package that Blender makes of it."""
+    return importlib.import_module(f"{entry.PACKAGE}.{name}")
+
+
+class StandIn:
+    """A child process that answers after some time, or takes its parent with it.
+
+    Args:
+        seconds: that each request takes.
+        deadly: the items at which the whole worker dies.
+    """
+
+    child = None
+
+    def __init__(self, seconds: float, deadly: set[str]) -> None:
+        self._seconds, self._deadly = seconds, deadly
+
+    def submit(self, _method: str, params: dict) -> dict:
+        """Pass on the parameters."""
+        return params
+
+    def pump(self) -> None:
+        """Nothing to receive."""
+
+    def wait(self, params: dict, _progress, beside=None) -> dict:
+        """Pretend to work."""
+        folder = Path(params["output"])
+        if folder.parent.name in self._deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(self._seconds)
+        folder.mkdir(exist_ok=True)
+        for name in ("mesh.glb", "report.json"):
+            (folder / name).touch()
+        return {"report": {"counts": {}, "metrics": {}, "seconds": 0, "warnings": []}}
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+def main(arguments: list[str]) -> int:
+    """Convert a shard; returns the exit code of the batch."""
+    assets, out, shard, seconds, *deadly = arguments
+    entry.load_package()
+    batch, items = module("lsrm_blender.jobs.batch"), module("lsrm_blender.jobs.batch_items")
+    plans, runs = module("lsrm_blender.jobs.farm.plans"), module("lsrm_blender.jobs.farm.runs")
+    batch.check_mesh = lambda _path: None
+    output = Path(out)
+    found = items.find_items([assets], (".glb",), output)
+    settings = batch.BatchSettings()
+    part = module("lsrm_blender.jobs.farm.shards").shard_setting(shard)
+    child = StandIn(float(seconds), set(deadly))
+    planned = [plans.PlannedItem(each.name, str(each.source), settings.digest) for each in found]
+    plans.write_plan(output, [assets], planned)
+    with runs.Run(output, part) as run:
+        log = batch.BatchLog(run.folder / "log.jsonl", lambda text: sys.stdout.write(f"{text}\n"))
+        mine = [each for each in found if part.has(each.name)]
+        work = batch.Batch(mine, run, settings, batch.Children(child, child), log)
+        return work.run(module("backend.shared.progress").Progress())["exit_code"]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
