@@ -104,6 +104,8 @@ def _check_convert_options(program: argparse.ArgumentParser, arguments: argparse
         program.error("--write-job needs --job-file FILE, and the other way round")
     not_for_jobs = ("--force", "--fail-fast", "--dry-run")
     given = [flag for flag in not_for_jobs if getattr(arguments, flag[2:].replace("-", "_"))]
+    if arguments.shard != WHOLE:
+        given.append("--shard")
     if arguments.write_job and given:
         program.error(f"{given[0]} is not for jobs: a farm runs a shard again until all is done")
 
