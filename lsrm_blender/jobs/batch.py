@@ -33,6 +33,7 @@ from .batch_log import HELD, SKIPPED, SUMMARY, WAITING, BatchLog, entry_of, exit
 from .captures import Captures, fit_at_once, remove_leftovers
 from .farm.leases import ItemHeld, Lease, take_lease
 from .farm.shards import WHOLE
+from .job_files.progress_lines import ITEMS
 from .mesh_check import check_mesh
 
 if TYPE_CHECKING:
@@ -173,6 +174,7 @@ class Batch:
         for number, item in enumerate(items, start=1):
             label = f"[{number}/{len(items)}] {item.name}"
             self._next = items[number] if number < len(items) else None
+            progress.report(ITEMS, len(entries) / len(self._items), label)
             entry = entries[item.name] = self._process(item, label, progress)
             if entry["state"] in (FAILED, POISONED) and self._settings.fail_fast:
                 return
@@ -187,7 +189,6 @@ class Batch:
         Raises:
             Cancelled, EnvironmentBroken: these end the batch; all else is a failure of the item.
         """
-        progress.check()
         try:
             return self._convert_unless_finished(item, label, progress)
         except (Cancelled, EnvironmentBroken):
