@@ -43,12 +43,15 @@ from .photographs.missing_masks import add_missing_masks, have_masks
 from .refine.config import SECONDS, RefineConfig
 from .refine.refine import Refinement
 from .result.files import Result
-from .result.folder import REPORT, ResultFolder
+from .result.folder import ResultFolder
 from .result.report import Report
 from .setup.device import choose_device, free_memory
 from .shared.cameras import Normalization
+from .shared.capture.json_files import read_capture_json
 from .shared.capture.reader import read_capture
 from .shared.checkpoint_folders import find_dinov3
+from .shared.names.asset_names import name_of_views
+from .shared.names.result_names import REPORT
 from .shared.radiance_hdr import read_hdr
 from .shared.up_axis import choose_up
 from .stereo.stereo_start import find_stereo_start
@@ -108,7 +111,9 @@ def reconstruct(request: ReconstructRequest, progress: Progress) -> Report:
     options = {key: str(value) for key, value in asdict(request).items()}
     report = Report(request=options, device=str(device), checkpoint={"name": request.checkpoint})
     with ResultFolder(request.output) as folder:
-        capture = complete_masks(read_capture(request.views), folder, request, report, progress)
+        capture = read_capture(request.views)
+        report.name = name_of_views(capture.folder, read_capture_json(capture.folder))
+        capture = complete_masks(capture, folder, request, report, progress)
         with report.stage("views", progress):
             views = load_views(
                 capture,

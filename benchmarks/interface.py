@@ -85,7 +85,7 @@ def work(timer: DelayTimer, extension: str, python: str) -> Generator[float, Non
     run = bpy.context.window_manager.lsrm
     while run.running and time.monotonic() < deadline:
         yield INTERVAL
-    made = next((each for each in bpy.data.objects if "(LSRM)" in each.name), None)
+    made = next((each for each in bpy.data.objects if "lsrm_report" in each), None)
     if run.running or made is None:
         raise RuntimeError(f"No result: {run.error_code} {run.error_message or run.step}")
     timer.activity = "first drawing of the result"

@@ -10,12 +10,15 @@ from typing import Any
 # Registered in this order, since later ones use earlier ones; unregistered in the reverse order.
 MODULES = (
     "views_state",
+    "history_state",
     "properties",
     "addon_preferences",
     "operators",
     "views_operators",
     "setup_operators",
+    "history_operators",
     "panel",
+    "history_panel",
 )
 
 _commands: list[Any] = []
@@ -26,12 +29,13 @@ def register() -> None:
     import bpy
 
     from .commands.command_line import main
-    from .ui import properties, views_state
+    from .ui import history_state, properties, views_state
     from .ui.translations import TRANSLATIONS
 
     for each in _classes():
         bpy.utils.register_class(each)
     views_state.attach()
+    history_state.attach()
     properties.attach()
     bpy.app.translations.register(__package__, TRANSLATIONS)
     # Absent in custom builds without the command line; everything else works without it.
@@ -43,13 +47,14 @@ def unregister() -> None:
     """Remove what `register` added, in the reverse order, and end all child processes."""
     import bpy
 
-    from .ui import properties, session_timer, views_state
+    from .ui import history_state, properties, session_timer, views_state
 
     session_timer.unregister()
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
     bpy.app.translations.unregister(__package__)
     properties.detach()
+    history_state.detach()
     views_state.detach()
     for each in reversed(_classes()):
         bpy.utils.unregister_class(each)

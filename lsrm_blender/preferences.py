@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from . import child_commands
+from .jobs.documents import results_folder
 
 if TYPE_CHECKING:
     from .jobs.child_process import ChildCommand
@@ -37,7 +38,7 @@ class Preferences:
         backend_python: the interpreter of the backend; empty looks for one.
         device: "auto", "cpu" or "cuda".
         folder: for captures and results of files that were never saved; empty takes the
-            extension's own folder.
+            user's documents.
         time_limit: of a stage, in seconds.
         license_accepted: whether the license of the released weights is accepted; outside an
             installed extension it was accepted when they were converted.
@@ -66,7 +67,7 @@ def addon_preferences() -> bpy.types.AddonPreferences | None:
 
 
 def user_folder(name: str) -> Path:
-    """A folder of the extension that survives its updates."""
+    """A folder of the extension that survives its updates, and is removed with it."""
     try:
         return Path(bpy.utils.extension_path_user(PACKAGE, path=name, create=True))
     except ValueError:  # not installed as an extension
@@ -79,7 +80,7 @@ def work_folder(scene: bpy.types.Scene) -> Path:
         return Path(bpy.path.abspath(scene.lsrm.output_folder))
     if bpy.data.filepath:
         return Path(bpy.data.filepath).parent / "lsrm"
-    return Path(current().folder) if current().folder else user_folder("results")
+    return Path(current().folder) if current().folder else results_folder()
 
 
 def environment_folder() -> Path:

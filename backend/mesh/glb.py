@@ -15,6 +15,7 @@ from trimesh.visual import TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
 from ..shared.cameras import Normalization, world_to_gltf
+from ..shared.names.asset_names import UNNAMED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
     from ..shared.cameras import Floats
     from .triangle_mesh import UnwrappedMesh
+
+IMAGE_NAMES = {
+    "baseColorTexture": "base color",
+    "metallicRoughnessTexture": "metallic roughness",
+}
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,7 @@ def write_glb(
     textures: Textures,
     normalization: Normalization,
     rotation: Floats | None = None,
+    name: str = UNNAMED,
 ) -> None:
     """Write a mesh from model space as `.glb` in the world of the views.
 
@@ -72,9 +79,10 @@ def write_glb(
         textures: of its one material.
         normalization: from the world to model space.
         rotation: [3, 3], of the world, that its node applies; the vertices are not turned.
+        name: of the asset, and so of node, mesh, material and images.
     """
     material = PBRMaterial(
-        name="LSRM",
+        name=name,
         baseColorTexture=textures.base_color_image(),
         metallicRoughnessTexture=textures.metallic_roughness_image(),
         baseColorFactor=[255, 255, 255, 255],
@@ -90,8 +98,9 @@ def write_glb(
     )
     scene = trimesh.Scene()
     turned = None if rotation is None else _gltf_matrix(rotation)
-    scene.add_geometry(mesh, node_name="LSRM", geom_name="LSRM", transform=turned)
-    options = {"include_normals": True, "tree_postprocessor": partial(_add_specular, textures)}
+    scene.add_geometry(mesh, node_name=name, geom_name=name, transform=turned)
+    finish = partial(_finish, textures, name)
+    options = {"include_normals": True, "tree_postprocessor": finish}
     path.write_bytes(trimesh.exchange.gltf.export_glb(scene, **options))
 
 
@@ -103,8 +112,12 @@ def _gltf_matrix(rotation: Floats) -> Floats:
     return matrix
 
 
-def _add_specular(textures: Textures, tree: dict[str, Any]) -> None:
-    """Store the specular factor, which the library's material does not have."""
+def _finish(textures: Textures, name: str, tree: dict[str, Any]) -> None:
+    """Name the images and store the specular factor, for which the library has no place."""
+    material = tree["materials"][0]["pbrMetallicRoughness"]
+    for key, what in IMAGE_NAMES.items():
+        texture = tree["textures"][material[key]["index"]]
+        tree["images"][texture["source"]]["name"] = f"{name} {what}"
     if textures.specular < 1.0:
         extension = {"KHR_materials_specular": {"specularFactor": textures.specular}}
         tree["materials"][0]["extensions"] = extension

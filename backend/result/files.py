@@ -55,7 +55,7 @@ class Result:
         """Write all files into a result folder, and their counts and scores into the report."""
         rotation = None if self.up.is_z else self.up.rotation
         path = folder / "mesh.glb"
-        write_glb(path, self.mesh, self.textures, self.normalization, rotation)
+        write_glb(path, self.mesh, self.textures, self.normalization, rotation, report.name)
         progress.report("write", 0.2, "textures")
         (folder / "textures").mkdir()
         self.textures.base_color_image().save(folder / "textures" / "base_color.png")

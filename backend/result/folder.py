@@ -10,31 +10,13 @@ from typing import TYPE_CHECKING
 
 from ..shared.atomic_folder import AtomicFolder
 from ..shared.errors import OutputNotWritable
+from ..shared.names.result_names import CONTENT, LITTER, REPORT
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
 LOGGER = logging.getLogger("backend")
-
-REPORT = "report.json"
-"""The file that marks a folder as a result."""
-
-CONTENT = {
-    REPORT,
-    "mesh.glb",
-    "textures",
-    "coverage.png",
-    "field.safetensors",
-    "preview.png",
-    "log.txt",
-    "masks",
-    "masks.png",
-}
-"""All files of a result. A folder with anything else in it is never replaced."""
-
-LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
-"""Files that file managers create in any folder."""
 
 
 class ResultFolder(AtomicFolder):

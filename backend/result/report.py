@@ -15,6 +15,8 @@ from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from ..shared.names.asset_names import UNNAMED
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -54,6 +56,7 @@ class Report:
         request: the options.
         device: where it ran.
         checkpoint: name and hash of the weights, or `none`.
+        name: of the asset.
         material: what the textures hold, `rgb` or `pbr`.
         stages: in the order they ran.
         counts: sizes of what came out: views, vertices, faces.
@@ -67,6 +70,7 @@ class Report:
     request: dict[str, Any]
     device: str
     checkpoint: dict[str, str]
+    name: str = UNNAMED
     material: str = "rgb"
     stages: list[Stage] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)

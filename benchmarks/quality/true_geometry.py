@@ -30,9 +30,10 @@ from backend.pipeline import (
     unwrap_mesh,
 )
 from backend.request import ReconstructRequest
-from backend.result.folder import REPORT, ResultFolder
+from backend.result.folder import ResultFolder
 from backend.result.report import Report
 from backend.shared.capture.reader import read_capture
+from backend.shared.names.result_names import REPORT
 from backend.shared.progress import Progress
 from backend.views.views import load_views
 

@@ -23,9 +23,10 @@ from backend.materials.ray_caster import RayCaster
 from backend.mesh.glb import Textures
 from backend.mesh.texture import spread, texels_of
 from backend.mesh.triangle_mesh import TriangleMesh, UnwrappedMesh
-from backend.result.folder import REPORT, ResultFolder
+from backend.result.folder import ResultFolder
 from backend.shared.cameras import gltf_to_world
 from backend.shared.capture.reader import read_capture
+from backend.shared.names.result_names import REPORT
 from backend.shared.srgb import linear_to_srgb
 from backend.views.image_files import read_mask, read_values
 from benchmarks.quality.asset_surface import SurfacePoints, sample_asset

@@ -20,12 +20,15 @@ from ..scene import demo_asset as demo
 from ..scene import relight as relighting
 from ..scene.assets.asset_import import open_asset, open_empty, open_file
 from ..scene.assets.asset_objects import AssetChoice
+from ..scene.blend_files import save_blend
 from ..scene.cameras.scene_cameras import Framing
 from ..scene.capture import capture as capturing
 from ..scene.import_views import is_capture, show_views
 from ..scene.lighting import EnvironmentLight
 from ..scene.render_settings import RenderSettings
-from ..scene.result_import import import_result, read_result, results_in, save_blend
+from ..scene.results.originals import originals_of, results_in
+from ..scene.results.result_files import read_result
+from ..scene.results.result_import import import_result
 from . import evaluate as evaluating
 from . import self_check
 
@@ -76,8 +79,8 @@ def import_(arguments: argparse.Namespace, _progress: Progress) -> dict[str, Any
     _open_scene(arguments.into)
     imported = import_result(result, bpy.context.scene)
     save_blend(arguments.output)
-    if result.originals:
-        say("The original stays visible; hide one of the two to see the other.")
+    if any(originals_of(made) for made in imported):
+        say("The original is hidden; show it and hide the result to see the other.")
     return {
         "scene": str(arguments.output.absolute()),
         "objects": [made.name for made in imported],

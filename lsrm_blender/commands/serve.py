@@ -23,7 +23,8 @@ from ..scene.cameras.scene_cameras import Framing
 from ..scene.capture import capture as capturing
 from ..scene.lighting import EnvironmentLight
 from ..scene.render_settings import RenderSettings
-from ..scene.result_import import read_result, store_import
+from ..scene.results.result_files import read_result
+from ..scene.results.result_import import store_import
 
 if TYPE_CHECKING:
     from ...backend.shared.progress import Progress

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...backend.shared.atomic_folder import write_file_atomically
 from ...backend.shared.errors import LsrmError
+from ...backend.shared.names.asset_names import name_below, name_of_file
 from .asset_files import referenced_files
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _files_of(text: str, suffixes: tuple[str, ...], output: Path) -> dict[Path, 
     """The files of one input, each with its preferred name."""
     path = Path(text)
     if path.is_file():
-        return {path.absolute(): path.stem}
+        return {path.absolute(): name_of_file(path)}
     if path.is_dir():
         root = path.absolute()
         found = _files_below(root, suffixes, output)
@@ -123,8 +124,7 @@ def _files_of(text: str, suffixes: tuple[str, ...], output: Path) -> dict[Path, 
             for each in matches
             if each.suffix.lower() in suffixes and each.is_file() and output not in each.parents
         ]
-    files = (Path(each) for each in sorted(found, key=natural_key))
-    return {each: "_".join(each.relative_to(root).with_suffix("").parts) for each in files}
+    return _names_below(root, [Path(each) for each in sorted(found, key=natural_key)])
 
 
 def _files_below(folder: Path, suffixes: tuple[str, ...], output: Path) -> list[str]:
@@ -140,6 +140,17 @@ def _files_below(folder: Path, suffixes: tuple[str, ...], output: Path) -> list[
                 elif Path(entry.name).suffix.lower() in suffixes and entry.is_file():
                     found.append(entry.path)
     return found
+
+
+def _names_below(root: Path, files: Sequence[Path]) -> dict[Path, str]:
+    """The preferred names of files below a folder; whole paths where shorter ones are the same."""
+    parts = {path: path.relative_to(root).with_suffix("").parts for path in files}
+    names = {path: name_below(each) or name_of_file(path) for path, each in parts.items()}
+    counts = Counter(name.casefold() for name in names.values())
+    return {
+        path: name if counts[name.casefold()] == 1 else "_".join(parts[path])
+        for path, name in names.items()
+    }
 
 
 def name_items(found: dict[Path, str]) -> list[Item]:

@@ -16,6 +16,7 @@ from ...backend.shared.errors import LsrmError, as_lsrm_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+    from pathlib import Path
 
     from ...backend.shared.progress import Progress
     from .backend_client import Client
@@ -45,18 +46,31 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What a task has come to.
+
+    Attributes:
+        note: a sentence about it, and warnings on lines of their own.
+        result: a result folder that could not be imported, for the user to import.
+    """
+
+    note: str
+    result: str = ""
+
+
+@dataclass(frozen=True)
 class Task:
     """What a button starts.
 
     Attributes:
         title: shown in the panel.
-        steps: yields steps, is sent their results, returns a sentence about the outcome.
+        steps: yields steps, is sent their results, returns the outcome or a sentence about it.
         weight: the sum of the weights of all its steps.
         operator: the `bl_idname` of the operator that starts it.
     """
 
     title: str
-    steps: Generator[Step, Any, str]
+    steps: Generator[Step, Any, Outcome | str]
     weight: float = 1.0
     operator: str = ""
 
@@ -76,6 +90,7 @@ class SessionState:
         eta: seconds to the end of the step, or -1.
         stopping: whether a cancel has been requested.
         note: the outcome of the last task.
+        result: of the last task, if it was not imported.
         error: code, message and remedy, if the last task failed.
         log: the path of the last child's log.
         operator: the `bl_idname` of the operator that has started the task.
@@ -91,6 +106,7 @@ class SessionState:
     eta: float = -1.0
     stopping: bool = False
     note: str = ""
+    result: str = ""
     error: tuple[str, str, str] | None = None
     log: str = ""
     operator: str = ""
@@ -190,6 +206,11 @@ class Session:
             state = SessionState(title=title, operator=operator, log=self.state.log)
             self.state = _failed(state, error)
 
+    def imported(self, result: Path) -> None:
+        """Withdraw the offer to import a result."""
+        if self.state.result == str(result):
+            self.state = replace(self.state, result="")
+
     def dismiss(self) -> None:
         """Remove the outcome of the last task from the state."""
         if not self.state.running:
@@ -245,8 +266,7 @@ class Session:
             else:
                 step = task.steps.send(finished.result if finished is not None else None)
         except StopIteration as end:
-            state = self.state
-            self._finish(SessionState(note=end.value or "", log=state.log, operator=state.operator))
+            self._finish(_finished(self.state, end.value))
         except LsrmError as error:
             self._finish(_failed(self.state, error))
         except Exception as error:
@@ -265,6 +285,15 @@ class Session:
     def _finish(self, state: SessionState) -> None:
         self._task = self._step = self._job = None
         self.state = state
+
+
+def _finished(state: SessionState, outcome: Outcome | str | None) -> SessionState:
+    """The state after a task is done."""
+    if not isinstance(outcome, Outcome):
+        outcome = Outcome(outcome or "")
+    return SessionState(
+        note=outcome.note, result=outcome.result, log=state.log, operator=state.operator
+    )
 
 
 def _failed(state: SessionState, error: LsrmError) -> SessionState:

@@ -20,7 +20,7 @@ from ...backend.shared.capture.orientation import turn_pixels
 from ...backend.shared.capture.reader import read_capture
 from ...backend.shared.errors import BadCapture
 from .pixels import image_pixels
-from .result_import import normalization_of
+from .results.result_files import normalization_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

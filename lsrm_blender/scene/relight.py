@@ -29,7 +29,8 @@ from .lighting import EnvironmentLight, make_world
 from .pixels import render_pixels, srgb_with_alpha, to_srgb, write_png
 from .render_settings import RenderSettings, use_cycles, use_true_colors
 from .rendered_geometry import bounding_sphere, rendered_geometry
-from .result_import import normalization_of, originals_of
+from .results.originals import originals_of
+from .results.result_files import normalization_of
 from .scene_state import copied_scene, working_scene
 
 if TYPE_CHECKING:

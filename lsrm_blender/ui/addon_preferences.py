@@ -38,7 +38,7 @@ class LSRM_AP_preferences(bpy.types.AddonPreferences):
     )
     folder: StringProperty(
         name="Folder",
-        description="For captures and results of files that were never saved",
+        description="For results of files that were never saved; empty means in your documents",
         subtype="DIR_PATH",
     )
     time_limit: FloatProperty(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
@@ -14,14 +14,18 @@ from bpy.props import BoolProperty, IntProperty, StringProperty
 from ...backend.shared.errors import BadAsset, LsrmError
 from .. import preferences
 from ..scene import relight
+from ..scene.assets.targets import make_targets
 from ..scene.lighting import EnvironmentLight
-from ..scene.result_import import originals_of, results_in
-from . import session_timer, tasks
+from ..scene.results import originals
+from ..scene.results.result_files import find_result
+from . import import_steps, session_timer, tasks
+from .properties import EACH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..jobs.session import Task
+    from ..scene.assets.targets import Target
 
 
 class TaskOperator:
@@ -82,7 +86,7 @@ class LSRM_OT_capture(TaskOperator, bpy.types.Operator):
     def task(self, context: bpy.types.Context) -> Task:
         """For the selected objects."""
         folder = preferences.work_folder(context.scene)
-        return tasks.capture(context.scene, tasks.make_target(_selected(context), folder))
+        return tasks.capture(context.scene, _targets(context), folder)
 
 
 class LSRM_OT_reconstruct(TaskOperator, bpy.types.Operator):
@@ -99,11 +103,8 @@ class LSRM_OT_reconstruct(TaskOperator, bpy.types.Operator):
         scene, device = context.scene, preferences.current().device
         folder = preferences.work_folder(scene)
         if scene.lsrm.source == "OBJECTS":
-            target = tasks.make_target(_selected(context), folder)
-            return tasks.reconstruct_objects(scene, target, device)
-        views = tasks.views_folder(scene.lsrm)
-        output = folder / tasks.name_of_views(views) / "result"
-        return tasks.reconstruct_views(scene, views, output, device)
+            return tasks.reconstruct_objects(scene, _targets(context), folder, device)
+        return tasks.reconstruct_views(scene, tasks.views_folder(scene.lsrm), folder, device)
 
 
 class LSRM_OT_import_result(bpy.types.Operator):
@@ -115,20 +116,29 @@ class LSRM_OT_import_result(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     directory: StringProperty(subtype="DIR_PATH")
+    filter_folder: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Import a result folder."""
-        folder = Path(bpy.path.abspath(self.directory or context.scene.lsrm.result_folder))
+        """Import a result folder; by default the last one."""
+        chosen = self.directory or context.scene.lsrm.result_folder
         try:
-            note = tasks.import_folder(folder, context.scene)
-        except (LsrmError, OSError) as error:
+            folder = find_result(Path(bpy.path.abspath(chosen))) if chosen else _no_result()
+            note = import_steps.import_folder(folder, context.scene)
+        except LsrmError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
+        context.scene.lsrm.result_folder = str(folder)
+        session_timer.SESSION.imported(folder)
+        session_timer.show()
         self.report({"INFO"}, note)
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        """Open the file browser."""
+        """Open the file browser, at the last result or where results are made."""
+        last = Path(bpy.path.abspath(context.scene.lsrm.result_folder or "//"))
+        folder = last if last.is_dir() else preferences.work_folder(context.scene)
+        if folder.is_dir():
+            self.directory = str(folder / "_")[:-1]  # with a separator at the end
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
@@ -229,27 +239,27 @@ class LSRM_OT_restore_world(bpy.types.Operator):
 
 
 class LSRM_OT_compare(bpy.types.Operator):
-    """Show the originals instead of the results, or the other way round."""
+    """Show the original of the active result instead of it, or the other way round."""
 
     bl_idname = "lsrm.compare"
     bl_label = "Original / Result"
-    bl_description = "Show the originals instead of the results, or the other way round"
+    bl_description = "Show the original of the active result instead of it, or the other way round"
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Only if the scene has a result."""
-        return bool(results_in(context.scene))
+        """Only if a pair of result and original is active, or there is but one."""
+        if originals.find_pair(context.scene, context.view_layer.objects.active) is not None:
+            return True
+        cls.poll_message_set("Select a result that has its original in this scene")
+        return False
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Swap the visibility in this view layer."""
-        results = results_in(context.scene)
-        hide = not results[-1].hide_get()
-        for result in results:
-            result.hide_set(hide)
-            for original in originals_of(result):
-                if original.name in context.view_layer.objects:
-                    original.hide_set(not hide)
+        """Swap which of the two is shown, in the viewport and in renders, and select it."""
+        scene = context.scene
+        pair = originals.find_pair(scene, context.view_layer.objects.active)
+        if pair is not None:
+            originals.select_only(originals.swap(pair, scene), [context.view_layer])
         return {"FINISHED"}
 
 
@@ -297,16 +307,18 @@ class LSRM_OT_convert(bpy.types.Operator):
         return [*arguments, f"--backend-python={_backend_python()}"]
 
 
-def _selected(context: bpy.types.Context) -> list[bpy.types.Object]:
-    """The selected objects.
+def _targets(context: bpy.types.Context) -> list[Target]:
+    """The targets of the selected objects.
 
     Raises:
         BadAsset: if there are none.
     """
-    chosen = list(context.selected_objects)
-    if not chosen:
-        raise BadAsset("No object is selected.", "Select the objects to reconstruct.")
-    return chosen
+    each = context.scene.lsrm.results == EACH
+    return make_targets(context.selected_objects, context.view_layer.objects.active, each=each)
+
+
+def _no_result() -> NoReturn:
+    raise BadAsset("No result is chosen.", "Choose the folder of a finished result.")
 
 
 def _backend_python() -> str:

@@ -137,6 +137,7 @@ def _draw_objects(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     elif selected:
         text = translate("{} objects").format(len(selected))
         layout.label(text=text, icon="OBJECT_DATA", translate=False)
+        layout.row().prop(context.scene.lsrm, "results", expand=True)
     else:
         layout.label(text="Select what to reconstruct", icon="INFO")
     layout.operator("lsrm.capture", icon="CAMERA_DATA")
@@ -223,6 +224,10 @@ def _draw_note(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     row.operator("lsrm.dismiss", text="", icon="X", emboss=False)
     for warning in warnings:
         draw_text(box, context, warning, icon="INFO")
+    if result := context.window_manager.lsrm.result:
+        row = box.row()
+        row.operator_context = "EXEC_DEFAULT"
+        row.operator("lsrm.import_result", icon="IMPORT", text="Import").directory = result
 
 
 def clock(seconds: float) -> str:

@@ -22,6 +22,7 @@ from ..scene.lighting import BUNDLED
 if TYPE_CHECKING:
     from ..jobs.session import SessionState
 
+TOGETHER, EACH = "TOGETHER", "EACH"
 LIGHTS = (
     *((name, name.capitalize(), f"Blender's studio light «{name}»") for name in BUNDLED),
     ("FILE", "File", "An HDR image of your own"),
@@ -34,6 +35,11 @@ def _look_at_views(settings: LSRM_PG_settings, context: bpy.types.Context) -> No
     context.window_manager.lsrm_views.begin(settings)
 
 
+def _look_at_results(_settings: LSRM_PG_settings, context: bpy.types.Context) -> None:
+    """Read the history of another folder."""
+    context.window_manager.lsrm_history.read(context.scene)
+
+
 class LSRM_PG_settings(bpy.types.PropertyGroup):
     """The source of a reconstruction, and how it is made."""
 
@@ -43,6 +49,14 @@ class LSRM_PG_settings(bpy.types.PropertyGroup):
         items=(
             ("OBJECTS", "Objects", "Photograph the selected objects from all around"),
             ("VIEWS", "Views", "Posed images, or photographs whose cameras are to be found"),
+        ),
+    )
+    results: EnumProperty(
+        name="Results",
+        description="What several selected objects become",
+        items=(
+            (TOGETHER, "One for All", "All selected objects become one result"),
+            (EACH, "One Each", "Every selected object becomes a result of its own"),
         ),
     )
     views_folder: StringProperty(
@@ -73,6 +87,7 @@ class LSRM_PG_settings(bpy.types.PropertyGroup):
         name="Output",
         description="Where captures and results go; empty means beside the .blend file",
         subtype="DIR_PATH",
+        update=_look_at_results,
     )
     result_folder: StringProperty(
         name="Result",
@@ -166,6 +181,7 @@ class LSRM_PG_run(bpy.types.PropertyGroup):
     fraction: FloatProperty(min=0.0, max=1.0)
     eta: FloatProperty(default=-1.0)
     note: StringProperty()
+    result: StringProperty()
     error_code: StringProperty()
     error_message: StringProperty()
     error_remedy: StringProperty()
@@ -174,7 +190,7 @@ class LSRM_PG_run(bpy.types.PropertyGroup):
 
     def show(self, state: SessionState) -> None:
         """Copy the state of the session."""
-        texts = ("title", "step", "stage", "message", "note", "log", "operator")
+        texts = ("title", "step", "stage", "message", "note", "result", "log", "operator")
         for name in ("running", "stopping", *texts):
             setattr(self, name, getattr(state, name))
         self.overall, self.fraction, self.eta = state.overall, state.fraction, state.eta

@@ -69,7 +69,10 @@ def show() -> None:
     manager = bpy.context.window_manager
     if manager is None or not hasattr(manager, "lsrm"):
         return
+    ended = manager.lsrm.running and not SESSION.state.running
     manager.lsrm.show(SESSION.state)
+    if ended:
+        manager.lsrm_history.read(bpy.context.scene)
     for window in manager.windows:
         for area in window.screen.areas:
             _redraw(area)

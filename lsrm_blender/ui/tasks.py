@@ -4,136 +4,112 @@
 
 from __future__ import annotations
 
-import logging
-import re
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from ...backend.shared.atomic_folder import remove_unfinished
-from ...backend.shared.errors import BadAsset, BadCapture, Cancelled, LsrmError, write_failure
+from ...backend.shared.capture.json_files import read_capture_json
+from ...backend.shared.errors import BadCapture, Cancelled, EnvironmentBroken, LsrmError
+from ...backend.shared.names.asset_names import name_of_views
 from .. import preferences
 from ..jobs.checkpoints import checkpoint_params
-from ..jobs.mesh_check import check_mesh
-from ..jobs.session import Step, Task
-from ..scene.assets.asset_objects import common_name, moved_by_physics
-from ..scene.result_import import append_result, import_result, read_result
+from ..jobs.job_folders import folder_name, new_job_folder, work_files
+from ..jobs.session import Outcome, Step, Task
+from ..scene.blend_files import save_copy
 from .addon_preferences import INSTALL
+from .import_steps import IMPORT_WEIGHT, SceneReference, import_prepared
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
+    from contextlib import AbstractContextManager
 
+    from ..jobs.job_folders import JobFolder
+    from ..scene.assets.targets import Target
     from .properties import LSRM_PG_settings
 
-LOGGER = logging.getLogger(__name__)
+    Steps = Generator[Step, Any, Outcome]
 
-CAPTURE_WEIGHT, RECONSTRUCT_WEIGHT, IMPORT_WEIGHT = 0.3, 0.65, 0.05
+CAPTURE_WEIGHT, RECONSTRUCT_WEIGHT = 0.3, 0.65
 RESULT_WEIGHT = RECONSTRUCT_WEIGHT + IMPORT_WEIGHT
 RECONSTRUCT = "lsrm.reconstruct"
-CAPTURE = "capture"
-"""The folder of views that LSRM makes, in a folder with the name of the object."""
-
-PREPARED = ".result.blend"
-FORBIDDEN = re.compile(r"[^\w .-]")
+COPY = "scene.blend"
+"""A copy of the open file, for the second Blender."""
 
 
-@dataclass(frozen=True)
-class SceneReference:
-    """The scene of a task: the user may undo, rename, or open another file before the task ends.
+def capture(scene: bpy.types.Scene, targets: Sequence[Target], root: Path) -> Task:
+    """Capture targets, then use the last views as the source.
 
-    Attributes:
-        uid: Blender's identifier of the scene while its file is open.
+    Args:
+        scene: of the objects.
+        targets: each is captured by itself.
+        root: the folder of all captures and results.
     """
-
-    uid: int
-
-    @classmethod
-    def to(cls, scene: bpy.types.Scene) -> SceneReference:
-        """A reference to a scene."""
-        return cls(scene.session_uid)
-
-    def find(self) -> bpy.types.Scene | None:
-        """The scene, if it is still there."""
-        return next((each for each in bpy.data.scenes if each.session_uid == self.uid), None)
-
-
-@dataclass(frozen=True)
-class Target:
-    """The objects to capture, and the folder of the outcome.
-
-    Attributes:
-        names: of the objects.
-        name: that stands for all of them.
-        folder: of capture and result.
-    """
-
-    names: tuple[str, ...]
-    name: str
-    folder: Path
-
-    @property
-    def views(self) -> Path:
-        """The capture folder."""
-        return self.folder / CAPTURE
-
-
-def make_target(objects: Sequence[bpy.types.Object], folder: Path) -> Target:
-    """The target of some selected objects, below a folder.
-
-    Raises:
-        BadAsset: if none of them can be captured.
-    """
-    shown = [each for root in objects for each in (root, *root.children_recursive)]
-    names = tuple(dict.fromkeys(each.name for each in shown if each.type != "CAMERA"))
-    if not names:
-        raise BadAsset("No object is selected.", "Select the objects to reconstruct.")
-    name = common_name(list(objects), Path("selection"))
-    return Target(names, name, folder / (FORBIDDEN.sub("_", name).strip(" .") or "object"))
-
-
-def capture(scene: bpy.types.Scene, target: Target) -> Task:
-    """Capture objects, then use the views as the source."""
     reference = SceneReference.to(scene)
-    params = _capture_params(scene.lsrm, target)
+    params = {target: _capture_params(scene.lsrm, target) for target in targets}
 
-    def work() -> Generator[Step, Any, str]:
-        info = yield from _capture_copy(target, params)
+    def one(target: Target, copy: Path) -> Steps:
+        with _job_of(target, root, params[target]) as job:
+            captured = yield from _capture_copy(copy, job, params[target])
         if found := reference.find():
-            found.lsrm.views_folder = str(target.views)
+            found.lsrm.views_folder = str(job.views)
             found.lsrm.source = "VIEWS"
-        return with_warnings(f"{params['views']} views are in {target.views}", info)
+        note = f"{params[target]['views']} views are in {job.views}"
+        return Outcome(with_warnings(note, captured))
 
-    return Task(f"Capture {target.name}", work(), CAPTURE_WEIGHT, "lsrm.capture")
+    title, weight = f"Capture {_title(targets)}", CAPTURE_WEIGHT * len(targets)
+    return Task(title, _for_each(targets, root, one), weight, "lsrm.capture")
 
 
-def reconstruct_objects(scene: bpy.types.Scene, target: Target, device: str) -> Task:
-    """Capture objects, reconstruct them, and import the result at their position."""
+def reconstruct_objects(
+    scene: bpy.types.Scene, targets: Sequence[Target], root: Path, device: str
+) -> Task:
+    """Capture targets, reconstruct them, and import the results in their place.
+
+    Args:
+        scene: of the objects.
+        targets: each has a result of its own.
+        root: the folder of all captures and results.
+        device: what the backend computes on.
+    """
     reference = SceneReference.to(scene)
-    params = _capture_params(scene.lsrm, target)
-    request = _reconstruct_params(scene.lsrm, target.views, target.folder / "result", device)
+    params = {target: _capture_params(scene.lsrm, target) for target in targets}
+    request = _reconstruct_params(scene.lsrm, device)
 
-    def work() -> Generator[Step, Any, str]:
-        yield from _capture_copy(target, params)
-        return (yield from _reconstruct_and_import(request, reference))
+    def one(target: Target, copy: Path) -> Steps:
+        with _job_of(target, root, params[target]) as job:
+            yield from _capture_copy(copy, job, params[target])
+            folders = {"views": str(job.views), "output": str(job.result)}
+            return (yield from _reconstruct({**request, **folders}, copy.parent, reference))
 
-    return Task(f"Reconstruct {target.name}", work(), CAPTURE_WEIGHT + RESULT_WEIGHT, RECONSTRUCT)
+    title, weight = f"Reconstruct {_title(targets)}", CAPTURE_WEIGHT + RESULT_WEIGHT
+    return Task(title, _for_each(targets, root, one), weight * len(targets), RECONSTRUCT)
 
 
-def reconstruct_views(scene: bpy.types.Scene, views: Path, folder: Path, device: str) -> Task:
-    """Reconstruct from existing views."""
+def reconstruct_views(scene: bpy.types.Scene, views: Path, root: Path, device: str) -> Task:
+    """Reconstruct from existing views.
+
+    Args:
+        scene: for the result.
+        views: capture folder or transforms.json.
+        root: the folder of all captures and results.
+        device: what the backend computes on.
+    """
     reference, settings = SceneReference.to(scene), scene.lsrm
+    jobs = jobs_of_views(root, views)
     request = {
-        **_reconstruct_params(settings, views, folder, device),
+        **_reconstruct_params(settings, device),
+        "views": str(views),
         "fix_cameras": settings.fix_cameras,
         "mask_model": bpy.path.abspath(settings.mask_model),
         "up": settings.up,
     }
 
-    def work() -> Generator[Step, Any, str]:
-        return (yield from _reconstruct_and_import(request, reference))
+    def work() -> Steps:
+        record = {"name": jobs.name, "file": bpy.data.filepath}
+        with work_files(root) as temporary, new_job_folder(jobs, record) as job:
+            output = {"output": str(job.result)}
+            return (yield from _reconstruct({**request, **output}, temporary, reference))
 
     return Task(f"Reconstruct {views.name}", work(), RESULT_WEIGHT, RECONSTRUCT)
 
@@ -148,27 +124,6 @@ def install_backend() -> Task:
     return Task("Install the backend", work(), operator=INSTALL)
 
 
-def import_folder(folder: Path, scene: bpy.types.Scene) -> str:
-    """Import a finished result into a scene, in this process.
-
-    Raises:
-        LsrmError: if the folder is no result.
-    """
-    check_mesh(folder / "mesh.glb")
-    with _window_of(scene), _same_selection(scene):
-        made = import_result(read_result(folder), scene)
-        for each in made:
-            each.select_set(state=False)
-    return _finish_import(made)
-
-
-def _finish_import(made: Sequence[bpy.types.Object]) -> str:
-    """Push one undo step; returns a sentence about the outcome."""
-    if not bpy.app.background:
-        bpy.ops.ed.undo_push(message="LSRM: import result")
-    return f"{', '.join(each.name for each in made)} is in the scene"
-
-
 def views_folder(settings: LSRM_PG_settings) -> Path:
     """The views of the settings.
 
@@ -180,104 +135,89 @@ def views_folder(settings: LSRM_PG_settings) -> Path:
     return Path(bpy.path.abspath(settings.views_folder))
 
 
-def name_of_views(views: Path) -> str:
-    """The name of the folder for what is made of views."""
-    source = views if views.is_dir() else views.parent
-    return source.parent.name if source.name == CAPTURE else source.name
+def jobs_of_views(root: Path, views: Path) -> Path:
+    """The folder for the jobs that use some views.
+
+    Raises:
+        BadCapture: if the capture.json of the views is broken.
+    """
+    folder = views if views.is_dir() else views.parent
+    return root / folder_name(name_of_views(views, read_capture_json(folder)))
 
 
-def _capture_copy(target: Target, params: dict[str, Any]) -> Generator[Step, Any, dict[str, Any]]:
+def _for_each(targets: Sequence[Target], root: Path, one: Callable[[Target, Path], Steps]) -> Steps:
+    """Run the steps of one target after the other; one that fails does not stop the rest.
+
+    Args:
+        targets: what the task is about.
+        root: the folder of all results.
+        one: the steps for a target, from a copy of the open file.
+    """
+    outcomes: list[Outcome] = []
+    failures: list[LsrmError] = []
+    with work_files(root) as temporary:
+        copy = temporary / COPY
+        save_copy(copy)
+        for target in targets:
+            try:
+                outcomes.append((yield from one(target, copy)))
+            except (Cancelled, EnvironmentBroken):
+                raise
+            except LsrmError as error:
+                if len(targets) == 1:
+                    raise
+                failures.append(type(error)(f"{target.name}: {error.message}", error.remedy))
+    if not outcomes:
+        raise failures[0]
+    return outcomes[0] if len(targets) == 1 else _together(outcomes, failures)
+
+
+def _together(outcomes: Sequence[Outcome], failures: Sequence[LsrmError]) -> Outcome:
+    """The outcome of a task about several targets."""
+    total = len(outcomes) + len(failures)
+    lines = [f"{len(outcomes)} of {total} objects are done"]
+    lines += [f"{error.message} {error.remedy}" for error in failures]
+    lines += [line for outcome in outcomes for line in outcome.note.splitlines()]
+    left = [outcome.result for outcome in outcomes if outcome.result]
+    return Outcome("\n".join(lines), left[-1] if left else "")
+
+
+def _title(targets: Sequence[Target]) -> str:
+    return targets[0].name if len(targets) == 1 else f"{len(targets)} objects"
+
+
+def _job_of(
+    target: Target, root: Path, params: dict[str, Any]
+) -> AbstractContextManager[JobFolder]:
+    """The folder of a job that captures a target."""
+    settings = {"view_count": params["views"], "size": params["size"]}
+    record = {"name": target.name, "file": bpy.data.filepath, "settings": settings}
+    return new_job_folder(root / folder_name(target.name), record)
+
+
+def _capture_copy(
+    copy: Path, job: JobFolder, params: dict[str, Any]
+) -> Generator[Step, Any, dict[str, Any]]:
     """Have the second Blender capture a copy of the open file."""
-    copy = target.folder / "scene.blend"
-    _save_copy(copy)
-    try:
-        params = {**params, "asset": str(copy), "output": str(target.views)}
-        step = Step("blender", "capture", params, "Capturing views", CAPTURE_WEIGHT)
-        info: dict[str, Any] = yield step
-    finally:
-        copy.unlink(missing_ok=True)
-        remove_unfinished(target.views)
+    params = {**params, "asset": str(copy), "output": str(job.views)}
+    step = Step("blender", "capture", params, "Capturing views", CAPTURE_WEIGHT)
+    info: dict[str, Any] = yield step
     return info
 
 
-def _save_copy(path: Path) -> None:
-    """Save a copy of the open file, fast: it blocks the interface.
-
-    Raises:
-        OutputNotWritable, DiskFull: if the copy cannot be written.
-    """
-    paths = bpy.context.preferences.filepaths
-    preview, changed = paths.file_preview_type, bpy.context.preferences.is_dirty
-    paths.file_preview_type = "NONE"  # drawing one takes longer than all the rest
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        bpy.ops.wm.save_as_mainfile(
-            filepath=str(path), copy=True, compress=False, relative_remap=True
-        )
-    except (OSError, RuntimeError) as error:
-        raise write_failure(path, error) from error
-    finally:
-        paths.file_preview_type = preview
-        bpy.context.preferences.is_dirty = changed
-
-
-def _reconstruct_and_import(
-    params: dict[str, Any], reference: SceneReference
-) -> Generator[Step, Any, str]:
+def _reconstruct(request: dict[str, Any], temporary: Path, reference: SceneReference) -> Steps:
     """Have the backend reconstruct views, and import the result into the scene of the task."""
-    folder = Path(params["output"])
-    try:
-        answer = yield Step("backend", "reconstruct", params, "Reconstructing", RECONSTRUCT_WEIGHT)
-    finally:
-        remove_unfinished(folder)
-    sentence = yield from _import_prepared(folder, reference)
-    return with_warnings(sentence, answer["report"])
-
-
-def _import_prepared(folder: Path, reference: SceneReference) -> Generator[Step, Any, str]:
-    """Import a result into the scene of the task without blocking the window.
-
-    The second Blender imports it and stores a .blend, from which it is appended here. If the second
-    Blender fails, it is imported here, as the button Import does.
-    """
-    blend = folder.with_name(PREPARED)
-    _remove_prepared(blend)
-    try:
-        yield from _prepare_import(folder, blend)
-        scene = reference.find()
-        if scene is None:
-            return f"Another file is open now. The result is in {folder}"
-        scene.lsrm.result_folder = str(folder)
-        if not blend.is_file():
-            return import_folder(folder, scene)
-        return _finish_import(append_result(read_result(folder), blend, scene))
-    finally:
-        _remove_prepared(blend)
-
-
-def _prepare_import(folder: Path, blend: Path) -> Generator[Step, Any, None]:
-    """Have the second Blender import a result and store it; failures are logged only."""
-    params = {"result": str(folder), "output": str(blend)}
-    try:
-        yield Step("blender", "prepare", params, "Importing", IMPORT_WEIGHT)
-    except Cancelled:
-        raise
-    except LsrmError as error:
-        LOGGER.warning("%s", error)
-
-
-def _remove_prepared(blend: Path) -> None:
-    """Remove a prepared import, finished or not."""
-    for path in blend.parent.glob(f"{blend.name}*"):
-        path.unlink(missing_ok=True)
+    answer = yield Step("backend", "reconstruct", request, "Reconstructing", RECONSTRUCT_WEIGHT)
+    outcome = yield from import_prepared(Path(request["output"]), temporary, reference)
+    return Outcome(with_warnings(outcome.note, answer["report"]), outcome.result)
 
 
 def _capture_params(settings: LSRM_PG_settings, target: Target) -> dict[str, Any]:
     """The parameters of `capture`."""
     return {
         "objects": list(target.names),
-        "source": {"file": bpy.data.filepath, "name": target.name},
-        "poses": _simulated_poses(target),
+        "source": target.source(),
+        "poses": target.poses(),
         "views": settings.view_count,
         "size": settings.view_size,
         "samples": settings.samples,
@@ -285,21 +225,8 @@ def _capture_params(settings: LSRM_PG_settings, target: Target) -> dict[str, Any
     }
 
 
-def _simulated_poses(target: Target) -> dict[str, list[list[float]]]:
-    """World matrices of rigid bodies as the artist sees them: a copy of the file has not them."""
-    depsgraph = bpy.context.evaluated_depsgraph_get()
-    objects = [bpy.data.objects.get(name) for name in target.names]
-    moved = [shown for shown in objects if shown is not None and moved_by_physics(shown)]
-    return {
-        shown.name: [list(row) for row in shown.evaluated_get(depsgraph).matrix_world]
-        for shown in moved
-    }
-
-
-def _reconstruct_params(
-    settings: LSRM_PG_settings, views: Path, output: Path, device: str
-) -> dict[str, Any]:
-    """The parameters of `reconstruct`.
+def _reconstruct_params(settings: LSRM_PG_settings, device: str) -> dict[str, Any]:
+    """The parameters of `reconstruct` beside its folders.
 
     Raises:
         LsrmError: if the chosen weights are missing, or their license is not accepted.
@@ -307,8 +234,6 @@ def _reconstruct_params(
     folder = Path(bpy.path.abspath(settings.checkpoint_folder))
     accepted = preferences.current().license_accepted
     return {
-        "views": str(views),
-        "output": str(output),
         **checkpoint_params(settings, folder, accepted=accepted),
         "refine": settings.refine,
         "texture_size": settings.texture_size,
@@ -320,38 +245,3 @@ def _reconstruct_params(
 def with_warnings(sentence: str, answer: dict[str, Any]) -> str:
     """A sentence, and the warnings of an answer below it."""
     return "\n".join([sentence, *(answer.get("warnings") or [])])
-
-
-@contextmanager
-def _window_of(scene: bpy.types.Scene) -> Iterator[None]:
-    """Override the context with a window that shows the scene: a timer has none.
-
-    Raises:
-        LsrmError: if no window shows it.
-    """
-    windows = bpy.context.window_manager.windows
-    if bpy.app.background or not windows:
-        yield
-        return
-    window = next((each for each in windows if each.scene == scene), None)
-    if window is None:
-        raise LsrmError(
-            f"No window shows the scene {scene.name!r}.", "Show it, then import the result."
-        )
-    with bpy.context.temp_override(window=window):
-        yield
-
-
-@contextmanager
-def _same_selection(scene: bpy.types.Scene) -> Iterator[None]:
-    """Restore the selection afterwards."""
-    layer = bpy.context.view_layer
-    selected, active = (
-        [each.name for each in layer.objects if each.select_get()],
-        layer.objects.active,
-    )
-    name = active.name if active is not None else ""
-    yield
-    for each in bpy.context.view_layer.objects:
-        each.select_set(state=each.name in selected)
-    bpy.context.view_layer.objects.active = scene.objects.get(name)

@@ -81,6 +81,36 @@ GERMAN = {
         "Wohin Aufnahmen und Ergebnisse kommen; leer heißt: neben die .blend-Datei"
     ),
     "The folder of the last result": "Der Ordner des letzten Ergebnisses",
+    "Results": "Ergebnisse",
+    "What several selected objects become": "Was aus mehreren ausgewählten Objekten wird",
+    "One for All": "Eines für alle",
+    "All selected objects become one result": "Alle ausgewählten Objekte werden ein Ergebnis",
+    "One Each": "Je eines",
+    "Every selected object becomes a result of its own": (
+        "Jedes ausgewählte Objekt wird ein eigenes Ergebnis"
+    ),
+    # The history.
+    "History": "Verlauf",
+    "No results yet": "Noch keine Ergebnisse",
+    "Views only": "Nur Ansichten",
+    "Use Views": "Ansichten nutzen",
+    "{} views of {} px": "{} Ansichten mit {} px",
+    "no weights": "ohne Gewichte",
+    "refined": "verfeinert",
+    "not refined": "nicht verfeinert",
+    "{} faces": "{} Flächen",
+    "{} px texture": "Textur mit {} px",
+    "Refresh": "Aktualisieren",
+    "Look for results on disk again": "Noch einmal nach Ergebnissen auf der Platte suchen",
+    "Open Folder": "Ordner öffnen",
+    "Show the folder of this result in the file manager": (
+        "Den Ordner dieses Ergebnisses im Dateimanager zeigen"
+    ),
+    "Delete": "Löschen",
+    "Delete Result": "Ergebnis löschen",
+    "Delete the files of this result from disk; imported objects stay": (
+        "Die Dateien dieses Ergebnisses von der Platte löschen; importierte Objekte bleiben"
+    ),
     "How many images are taken around the object": "Wie viele Bilder rundum gemacht werden",
     "Size": "Größe",
     "Of the square images, in pixels": "Der quadratischen Bilder, in Pixeln",
@@ -166,8 +196,8 @@ GERMAN = {
     "Slower, and always available": "Langsamer, aber immer verfügbar",
     "CUDA": "CUDA",
     "An NVIDIA graphics card": "Eine NVIDIA-Grafikkarte",
-    "For captures and results of files that were never saved": (
-        "Für Aufnahmen und Ergebnisse nie gespeicherter Dateien"
+    "For results of files that were never saved; empty means in your documents": (
+        "Für Ergebnisse nie gespeicherter Dateien; leer heißt: im Dokumente-Ordner"
     ),
     "Time Limit": "Zeitgrenze",
     "Seconds after which a stage of a job is stopped": (
@@ -226,8 +256,8 @@ GERMAN = {
         "Der Szene die Welt zurückgeben, die sie vor dem Beleuchten hatte"
     ),
     "Original / Result": "Original / Ergebnis",
-    "Show the originals instead of the results, or the other way round": (
-        "Die Originale statt der Ergebnisse zeigen, oder umgekehrt"
+    "Show the original of the active result instead of it, or the other way round": (
+        "Das Original des aktiven Ergebnisses statt seiner zeigen, oder umgekehrt"
     ),
     "Convert Files": "Dateien umwandeln",
     "Convert many files; for scripts, because it returns when all is done": (

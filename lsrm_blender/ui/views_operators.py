@@ -68,8 +68,8 @@ class LSRM_OT_find_cameras(TaskOperator, bpy.types.Operator):
     def task(self, context: bpy.types.Context) -> Task:
         """For the chosen folder of photographs."""
         photographs = tasks.views_folder(context.scene.lsrm)
-        folder = preferences.work_folder(context.scene) / photographs.name
-        return views_tasks.find_cameras(context.scene, photographs, folder / tasks.CAPTURE)
+        root = preferences.work_folder(context.scene)
+        return views_tasks.find_cameras(context.scene, photographs, root)
 
 
 class LSRM_OT_make_masks(TaskOperator, bpy.types.Operator):
@@ -83,7 +83,7 @@ class LSRM_OT_make_masks(TaskOperator, bpy.types.Operator):
     def task(self, context: bpy.types.Context) -> Task:
         """For the chosen views."""
         views = tasks.views_folder(context.scene.lsrm)
-        output = preferences.work_folder(context.scene) / tasks.name_of_views(views)
+        output = tasks.jobs_of_views(preferences.work_folder(context.scene), views)
         return views_tasks.make_masks(context.scene, views, output)
 
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ...backend.shared.errors import EnvironmentBroken
+from ..jobs.job_folders import new_job_folder
 from ..jobs.session import Step, Task
 from ..scene.import_views import show_views
-from .tasks import SceneReference, with_warnings
+from .import_steps import SceneReference
+from .tasks import jobs_of_views, with_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -43,23 +45,25 @@ def check_views(scene: bpy.types.Scene, views: Path) -> Task:
     return Task(f"Check {views.name}", work(), operator=CHECK)
 
 
-def find_cameras(scene: bpy.types.Scene, photographs: Path, views: Path) -> Task:
+def find_cameras(scene: bpy.types.Scene, photographs: Path, root: Path) -> Task:
     """Find the cameras of photographs, make them the source, and check them.
 
     Args:
         scene: that the task is for.
         photographs: folder of images without cameras.
-        views: the capture folder to write.
+        root: the folder of all captures and results.
     """
     reference = SceneReference.to(scene)
 
     def work() -> Generator[Step, Any, str]:
         yield from _require_tools("Finding cameras")
-        params = {"photos": str(photographs), "output": str(views)}
-        yield Step("backend", "photos", params, "Finding cameras", FIND_WEIGHT)
+        jobs = jobs_of_views(root, photographs)
+        with new_job_folder(jobs, {"name": jobs.name, "file": bpy.data.filepath}) as job:
+            params = {"photos": str(photographs), "output": str(job.views)}
+            yield Step("backend", "photos", params, "Finding cameras", FIND_WEIGHT)
         if scene := reference.find():
-            scene.lsrm.views_folder = str(views)
-        return (yield from _check(reference, views))
+            scene.lsrm.views_folder = str(job.views)
+        return (yield from _check(reference, job.views))
 
     title = f"Find cameras of {photographs.name}"
     return Task(title, work(), FIND_WEIGHT + 1.0, FIND_CAMERAS)

@@ -165,6 +165,14 @@ def test_glb_material(result):
     assert {"baseColorTexture", "metallicRoughnessTexture"} <= set(surface)
     assert surface.get("metallicFactor", 1) == surface.get("roughnessFactor", 1) == 1
     assert surface.get("baseColorFactor", [1, 1, 1, 1]) == [1, 1, 1, 1]
+    name = result[1].name
+    assert "LSRM" not in name
+    assert [each["name"] for each in document["images"]] == [
+        f"{name} base color", f"{name} metallic roughness",
+    ]  # fmt: skip
+    parts = (document["meshes"], document["materials"])
+    assert [part[0]["name"] for part in parts] == [name, name]
+    assert name in [node.get("name") for node in document["nodes"]]
 
 
 def test_mesh_stands_in_the_world_of_the_capture(result):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ....backend.shared.errors import BadAsset
+from ....backend.shared.names.asset_names import is_generic, name_of_file
+from ..results.originals import originals_of, results_in
 from .emission import emits_light, is_volume
 
 if TYPE_CHECKING:
@@ -70,6 +72,7 @@ def choose(scene: bpy.types.Scene, choice: AssetChoice) -> Asset:
     Raises:
         BadAsset: if there are none.
     """
+    _show_originals(scene, choice.names)
     named = _named_objects(scene, choice)
     shown = [each for each in named if _can_show(each)]
     objects, left_out = _without_left_out(scene, shown)
@@ -80,11 +83,14 @@ def choose(scene: bpy.types.Scene, choice: AssetChoice) -> Asset:
             " ".join([f"{choice.path.name} holds nothing to capture.", *left_out, *hidden]),
             "Choose a file, object or collection with a visible surface.",
         )
-    source = {
+    root = bpy.data.objects.get(choice.object_name or "") or common_root(objects)
+    source: dict[str, Any] = {
         "file": str(choice.path.absolute()),
-        "name": choice.object_name or choice.collection_name or common_name(objects, choice.path),
+        "name": choice.object_name or choice.collection_name or _name(root, choice.path),
         "objects": [each.name for each in objects],
     }
+    if root is not None:
+        source["anchor"] = anchor(root)
     warnings = (*left_out, *_never_shown(named), *_layer_warnings(scene, choice))
     return Asset(objects, source, warnings, _poses(scene, objects))
 
@@ -109,6 +115,14 @@ def _named_objects(scene: bpy.types.Scene, choice: AssetChoice) -> list[bpy.type
             "Choose objects with a surface that are not excluded from renders.",
         )
     return found
+
+
+def _show_originals(scene: bpy.types.Scene, names: tuple[str, ...]) -> None:
+    """Show chosen objects in renders that were hidden for a result, if the viewport shows them."""
+    layer = scene.view_layers[0]
+    for original in {each for made in results_in(scene) for each in originals_of(made)}:
+        if original.name in names and original.name in layer.objects:
+            original.hide_render &= original.hide_get(view_layer=layer)
 
 
 def _with_children(name: str) -> list[bpy.types.Object]:
@@ -225,15 +239,28 @@ def moved_by_physics(shown: bpy.types.Object) -> bool:
     return False
 
 
-def common_name(objects: list[bpy.types.Object], path: Path) -> str:
-    """One name for all: that of their common root object, or that of the file."""
+def common_root(objects: Iterable[bpy.types.Object]) -> bpy.types.Object | None:
+    """The object that all others hang from, itself or above them; None if there is none."""
     roots = set()
     for shown in objects:
         root = shown
         while root.parent is not None:
             root = root.parent
-        roots.add(root.name)
-    return roots.pop() if len(roots) == 1 else path.stem
+        roots.add(root)
+    return roots.pop() if len(roots) == 1 else None
+
+
+def _name(root: bpy.types.Object | None, path: Path) -> str:
+    """The name of an asset: in a .blend that of its root object, else that of the file."""
+    if path.suffix.lower() != ".blend" or root is None or is_generic(root.name):
+        return name_of_file(path)
+    return str(root.name)
+
+
+def anchor(root: bpy.types.Object) -> dict[str, Any]:
+    """The object whose place a result takes, and where it is: an entry of `source`."""
+    evaluated = root.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    return {"object": root.name, "matrix": [list(row) for row in evaluated.matrix_world]}
 
 
 def lights(

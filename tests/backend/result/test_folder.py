@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from backend.result.folder import REPORT, ResultFolder
+from backend.result.folder import ResultFolder
 from backend.shared.errors import BadImage, Cancelled, DiskFull, LsrmError, OutputNotWritable
+from backend.shared.names.result_names import REPORT
 from backend.shared.virtual_environments import child_variables
 
 OLD = {REPORT: b"old report", "mesh.glb": b"old mesh", "textures/base_color.png": b"old color"}

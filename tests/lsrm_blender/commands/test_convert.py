@@ -68,6 +68,19 @@ def test_files_folders_and_patterns_are_found_once_in_natural_order(items, tmp_p
     assert [item.name for item in found] == ["chair2", "chair10", "deep_er_lamp"]
 
 
+def test_items_are_called_after_the_asset(items, tmp_path):
+    """Generic names give way to those of folders, unless two items would be called the same."""
+    names = ["mug/model.obj", "cup/meshes/model.obj", "pot/model.obj", "pot/scene.obj", "lamp.obj"]
+    touched(*(tmp_path / name for name in names))
+    suffixes, output = (".obj",), tmp_path / "out"
+    found = items.find_items([str(tmp_path)], suffixes, output)
+    assert [item.name for item in found] == ["cup", "lamp", "mug", "pot_model", "pot_scene"]
+    (alone,) = items.find_items([str(tmp_path / "mug" / "model.obj")], suffixes, output)
+    assert alone.name == "mug"
+    (within,) = items.find_items([str(tmp_path / "mug")], suffixes, output)
+    assert within.name == "mug"
+
+
 def test_every_item_has_a_folder_of_its_own(items, tmp_path):
     """Equal names, names that differ in case only, and invalid names give unique folder names."""
     names = ["a/x.glb", "b/x.glb", "b/x.obj", "b/X.ply", "c/na:me?.glb", "d/...glb"]

@@ -66,7 +66,7 @@ def _contents(path):
         "source": result["lsrm_source"],
         "originals": [shown.name for shown in result["lsrm_source_objects"].values()],
         "original": original and [list(row) for row in original.matrix_world],
-        "original_hidden": original and (original.hide_render or original.hide_viewport),
+        "original_hidden": original and [original.hide_render, original.hide_get()],
         "world": bpy.context.scene.world.name,
         "worlds": {world.name: world.use_fake_user for world in bpy.data.worlds},
     }
@@ -91,7 +91,8 @@ def test_result_has_the_position_of_the_original(
     scene = tmp_path / "scene é.blend"
     done = lsrm_blender("import", captured[1], "--into", block[0], "-o", scene, "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["objects"] == ["Block (LSRM)"]
+    assert json.loads(done.stdout)["objects"] == ["Block.001"]
+    assert "The original is hidden" in done.stderr
     seen = in_blender(_contents, path=scene)
     corners = np.array(block[1])
     size = np.linalg.norm(np.ptp(corners, axis=0))
@@ -101,15 +102,15 @@ def test_result_has_the_position_of_the_original(
 
 
 def test_result_stores_its_source(captured, block, lsrm_blender, in_blender, tmp_path):
-    """The result has a Principled BSDF, its report and its source; the original is untouched."""
+    """The result has a Principled BSDF, its report and its source, and the original is hidden."""
     assert lsrm_blender("import", captured[1], "--into", block[0], "-o", tmp_path / "s.blend")
     seen = in_blender(_contents, path=tmp_path / "s.blend")
     assert "BSDF_PRINCIPLED" in seen["nodes"]
-    assert seen["collections"] == ["LSRM"]
+    assert seen["collections"] == ["Scene Collection"]
     assert seen["report"]["seconds"] == 1
     assert seen["source"] == str(block[0])
     assert seen["originals"] == ["Block"]
-    assert not seen["original_hidden"]
+    assert seen["original_hidden"] == [True, True]
 
 
 def test_relight_keeps_the_previous_world(captured, block, lsrm_blender, in_blender, tmp_path):

@@ -13,17 +13,23 @@ gone = bpy.data.images.new("gone", 1, 1)
 gone.source, gone.filepath, gone.use_fake_user = "FILE", str(work / "gone.png"), True
 before = seen()
 results["reconstruct"] = call(bpy.ops.lsrm.reconstruct)
-results["unchanged"] = seen() == before
+same = lambda state: [*state[:7], state[-1]]  # without the selection, which is the result
+results["unchanged"] = same(seen()) == same(before)
 results["objects"] = sorted(each.name for each in bpy.data.objects)
-result = bpy.data.objects["Cube (LSRM)"]
+result = bpy.data.objects["Cube.001"]
+cube = scene.objects["Cube"]
+results["shown"] = [result.hide_get(), cube.hide_get(), cube.hide_render]
+results["selected"] = [each.name for each in bpy.context.selected_objects]
 results["size"] = max(abs(a) for corner in result.bound_box for a in corner)
-results["files"] = sorted(each.name for each in (work / "jobs" / "Cube").iterdir())
+results["files"] = sorted(each.name for each in (work / "jobs" / "Cube" / "001").iterdir())
 results["note"] = run.note
 results["compare"] = call(bpy.ops.lsrm.compare)
-results["hidden"] = [result.hide_get(), bpy.data.objects["Cube"].hide_get()]
+pair = (result, bpy.data.objects["Cube"])
+hidden = lambda: [flag for each in pair for flag in (each.hide_get(), each.hide_render)]
+results["hidden"] = hidden() + [bpy.context.view_layer.objects.active.name]
 call(bpy.ops.lsrm.compare)
-bpy.data.objects["Cube"].hide_set(False)
-bpy.data.objects["Cube"].select_set(True)
+results["hidden again"] = hidden() + [bpy.context.view_layer.objects.active.name]
+call(bpy.ops.lsrm.compare)
 results["capture"] = call(bpy.ops.lsrm.capture)
 results["source"] = [settings.source, settings.views_folder]
 results["check"] = call(bpy.ops.lsrm.check_views)
@@ -35,6 +41,8 @@ bpy.context.view_layer.objects.active = cameras[2]
 results["look"] = call(bpy.ops.lsrm.look_through) + [scene.camera.name, scene.render.resolution_x]
 results["cameras again"] = len(bpy.data.collections["Views of capture"].objects)
 results["from views"] = call(bpy.ops.lsrm.reconstruct)
+history = bpy.context.window_manager.lsrm_history
+results["history"] = [[e.name, e.number, bool(e.result), bool(e.views)] for e in history.entries]
 settings.light = "sunset"
 results["relight"] = call(bpy.ops.lsrm.relight) + [scene.world.name]
 results["restore"] = call(bpy.ops.lsrm.restore_world) + [scene.world.name]
@@ -98,8 +106,14 @@ results["shown"] = [run.error_code, run.running]
 
 TIMER = """
 tasks = module_of("ui.tasks")
-target = tasks.make_target([bpy.data.objects["Cube"]], work / "jobs")
-begin = lambda: timer.start(tasks.reconstruct_objects(scene, target, "cpu"))
+make_targets = module_of("scene.assets.targets").make_targets
+targets = make_targets([scene.objects["Cube"]], None, each=False)
+
+def begin():
+    # A result hides its original, here from the cameras, too.
+    module_of("scene.results.originals").set_hidden([scene.objects["Cube"]], scene, hidden=False)
+    timer.start(tasks.reconstruct_objects(scene, targets, work / "jobs", "cpu"))
+
 stages, slowest = [], 0.0
 
 def step():
@@ -113,7 +127,6 @@ results["slowest"] = ticked(step)
 results["stages"] = stages
 results["end"] = [run.note, run.overall, timer.SESSION.interval]
 before = sorted(each.name for each in bpy.data.objects)
-mesh = (work / "jobs" / "Cube" / "result" / "mesh.glb").read_bytes()
 outcomes = results["outcomes"] = {}
 backend = lambda: timer.SESSION._clients["backend"]
 for name in ("stop", "stop now", "kill"):
@@ -127,21 +140,33 @@ for name in ("stop", "stop now", "kill"):
     start = time.monotonic()
     ticked(lambda: not run.running)
     outcomes[name] = [run.error_code, time.monotonic() - start < 10.0, is_running(pid)]
-results["leftovers"] = [each.name for each in (work / "jobs" / "Cube").glob(".*")]
-results["intact"] = (work / "jobs" / "Cube" / "result" / "mesh.glb").read_bytes() == mesh
+jobs = work / "jobs" / "Cube"
+results["leftovers"] = [each.name for each in (work / "jobs").rglob(".*")]
+results["kept"] = sorted(each.relative_to(jobs).as_posix() for each in jobs.glob("*/*"))
 results["same objects"] = sorted(each.name for each in bpy.data.objects) == before
 begin()
 ticked(lambda: run.step == "Importing")
 os.kill(timer.SESSION._clients["blender"].child.pid, 9)
 ticked(lambda: not run.running)
 results["imported here"] = run.note
-results["nothing left"] = sorted(each.name for each in (work / "jobs" / "Cube").iterdir())
+results["nothing left"] = [each.name for each in (work / "jobs").rglob(".*")]
+bpy.ops.wm.save_as_mainfile(filepath=str(work / "mine.blend"))
 begin()
 ticked(lambda: run.stage == "mesh")
 bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True, load_ui=False)
 run = bpy.context.window_manager.lsrm
 ticked(lambda: not timer.SESSION.state.running)
-results["other file"] = [timer.SESSION.state.note, len(bpy.data.objects)]
+state = timer.SESSION.state
+results["other file"] = [state.note, len(bpy.data.objects), state.result, run.result]
+bpy.ops.wm.open_mainfile(filepath=str(work / "mine.blend"))
+scene, run = bpy.context.scene, bpy.context.window_manager.lsrm
+timer.show()
+panel = drawn(module_of("ui.panel").LSRM_PT_main)
+results["offered"] = [panel.drawn.count("lsrm.import_result"), run.result == state.result]
+results["by the button"] = call(bpy.ops.lsrm.import_result, directory=run.result)
+results["no longer offered"] = run.result
+hidden = [each.hide_get() for each in bpy.context.scene.objects if each.type == "MESH"]
+results["one is shown"] = [len(hidden), hidden.count(False)]
 bpy.ops.wm.read_factory_settings()
 package.register() if not hasattr(bpy.types.Scene, "lsrm") else None
 scene = bpy.context.scene
@@ -171,7 +196,7 @@ for state in states:
     for source, weights in (("OBJECTS", "none"), ("VIEWS", "lsrm-pbr"), ("VIEWS", "FOLDER")):
         settings.source, settings.checkpoint = source, weights
         for objects in ([], [scene.objects["Cube"]], list(scene.objects)):
-            for kind in panel.CLASSES:
+            for kind in (*panel.CLASSES, module_of("ui.history_panel").LSRM_PT_history):
                 panel_like = type("Drawn", (), {"layout": Layout()})()
                 kind.draw(panel_like, Context(objects))
 results["texts"] = sorted(set(Layout.texts))
@@ -210,25 +235,13 @@ results["found"] = [
     list(absolute(argparse.Namespace(environment=light, checkpoint=weights)).values())
     for light, weights in ((None, "mini"), ("city", "mine"), ("night", "none"))
 ]
-scene = bpy.context.scene
-for name in ("LSRMap", "LSRM.old"):
-    scene.collection.children.link(bpy.data.collections.new(name))
-linked = bpy.data.collections.new("LSRM")
-bpy.data.libraries.write(str(work / "library.blend"), {linked})
-bpy.data.collections.remove(linked)
-with bpy.data.libraries.load(str(work / "library.blend"), link=True) as (stored, wanted):
-    wanted.collections = stored.collections
-scene.collection.children.link(wanted.collections[0])
-own = module_of("scene.result_import")._own_collection
-results["own"] = [own(scene).name, own(scene).library is None, own(scene) == own(scene)]
-results["taken"] = [each.name for each in scene.collection.children if each == own(scene)]
 """
 
 TEXTS = """
 german, texts = module_of("ui.translations").GERMAN, set()
 for module in package.lsrm_blender.MODULES:
     for kind in module_of(f"ui.{module}").CLASSES:
-        if kind.__name__ in ("LSRM_PG_run", "LSRM_PG_views"):
+        if kind.__name__.startswith("LSRM_PG_") and "settings" not in kind.__name__:
             continue  # never drawn by name
         texts |= {getattr(kind, "bl_label", ""), getattr(kind, "bl_description", "")}
         found = getattr(bpy.types, kind.__name__, kind).bl_rna.properties
@@ -250,15 +263,21 @@ def test_operators_from_a_script(blender, tmp_path):
     for name in ("reconstruct", "compare", "capture", "check", "from views", "release"):
         assert results[name] == done, name
     assert results["unchanged"]
-    assert results["objects"] == ["Camera", "Cube", "Cube (LSRM)", "Light"]
+    assert results["objects"] == ["Camera", "Cube", "Cube.001", "Light"]
+    assert results["shown"] == [False, True, True]
+    assert results["selected"] == ["Cube.001"]
     # Half the cube's side is 1; the hull of four views keeps some of what no silhouette cuts off.
     assert 0.9 < results["size"] < 2.5
-    assert results["files"] == ["capture", "result"]
+    assert results["files"] == ["capture", "record.json", "result"]
     note, *warnings = results["note"].splitlines()
-    assert note == "Cube (LSRM) is in the scene"
+    assert note == "Cube.001 is in the scene"
     assert any("gone.png" in warning for warning in warnings)
-    assert results["hidden"] == [True, False]
-    assert results["source"] == ["VIEWS", str(tmp_path / "jobs" / "Cube" / "capture")]
+    assert results["hidden"] == [True, True, False, False, "Cube"]
+    assert results["hidden again"] == [False, False, True, True, "Cube.001"]
+    assert results["source"] == ["VIEWS", str(tmp_path / "jobs" / "Cube" / "002" / "capture")]
+    assert results["history"] == [
+        ["Cube", "003", True, False], ["Cube", "002", False, True], ["Cube", "001", True, True],
+    ]  # fmt: skip
     assert results["logs"] == [f"{name}.{results['pid']}.txt" for name in ("backend", "blender")]
     assert results["pictures gone"] == 4
     assert (results["cameras"], results["pictures"], results["cameras again"]) == (4, [48] * 4, 4)
@@ -297,25 +316,33 @@ def test_operators_report_errors_to_scripts(blender):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_timer_survives_cancels_kills_and_other_files(blender):
+def test_timer_survives_cancels_kills_and_other_files(blender, tmp_path):
     """Progress is shown, a cancel stops the job, a killed child is reported, no process is left."""
     results = blender(TIMER)
     assert results["busy"][0] == "ERROR"
     assert {"capture", "mesh", "texture"} <= set(results["stages"])
-    assert results["end"] == ["Cube (LSRM) is in the scene", 0.0, 1.0]
+    assert results["end"] == ["Cube.001 is in the scene", 0.0, 1.0]
     assert results["slowest"] < 1.0  # the import; on a machine that may be busy with other tests
     assert results["outcomes"] == {
         "stop": ["CANCELLED", True, True],
         "stop now": ["CANCELLED", True, False],
         "kill": ["BACKEND_DIED", True, False],
     }
-    assert results["intact"]
     assert results["leftovers"] == []
+    made = {f"001/{name}" for name in ("capture", "record.json", "result")}
+    stopped = {f"00{number}/{name}" for number in (2, 3, 4) for name in ("capture", "record.json")}
+    assert set(results["kept"]) == made | stopped
     assert results["same objects"]
-    assert results["imported here"] == "Cube (LSRM).001 is in the scene"
-    assert results["nothing left"] == ["capture", "result"]
-    assert results["other file"][0].startswith("Another file is open now")
-    assert results["other file"][1] == 0
+    assert results["imported here"] == "Cube.002 is in the scene"
+    assert results["nothing left"] == []
+    note, objects, *offered = results["other file"]
+    assert note.startswith("Another file is open now")
+    assert objects == 0
+    assert offered == [str(tmp_path / "jobs" / "Cube" / "006" / "result")] * 2
+    assert results["offered"] == [1, True]
+    assert results["by the button"] == ["FINISHED", ""]
+    assert results["no longer offered"] == ""
+    assert results["one is shown"] == [4, 1]
     assert results["orphans"]
     assert not any(results["orphans"])
 
@@ -345,8 +372,6 @@ def test_paths_reach_children_as_absolute_paths(blender, tmp_path):
     assert results["found"] == [
         [None, "mini"], [f"{tmp_path}/city", f"{tmp_path}/mine"], ["night", "none"],
     ]  # fmt: skip
-    assert results["own"] == [results["taken"][0], True, True]
-    assert results["taken"][0] in ("LSRM", "LSRM.001")
 
 
 def test_every_text_has_a_translation(blender):

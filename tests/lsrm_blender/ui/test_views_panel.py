@@ -9,6 +9,8 @@ from PIL import Image
 
 # A dictionary `answers` has what the backend would answer, by method.
 BEGIN = """
+import shutil
+
 panel, state = module_of("ui.panel"), bpy.context.window_manager.lsrm_views
 tasks, sheet = module_of("ui.views_tasks"), module_of("ui.contact_sheet")
 sheet.icon = lambda: len(sheet._previews)  # a Blender without a window has no icons
@@ -27,6 +29,8 @@ def answered(task):
             requests.append([step.method, step.params])
             if "contact_sheet" in step.params:
                 Path(step.params["contact_sheet"]).write_bytes((work / "sheet.png").read_bytes())
+            if step.method == "photos":
+                shutil.copytree(views, step.params["output"])
             step = task.steps.send(answers[step.method])
     except StopIteration as end:
         return end.value
@@ -90,7 +94,7 @@ settings.views_folder = str(work / "photos")
 results["photographs"] = [shown(), answered(tasks.check_views(scene, work / "photos"))]
 answers["photos"] = {"posed": 3, "warnings": []}
 requests.clear()
-answered(tasks.find_cameras(scene, work / "photos", views))
+answered(tasks.find_cameras(scene, work / "photos", work / "jobs"))
 results["found"] = [[each[0] for each in requests], settings.views_folder, shown()]
 answers["install"] = {"python": "python"}
 requests.clear()
@@ -167,7 +171,7 @@ def test_missing_masks_and_cameras_have_buttons(views, tmp_path):
     assert note == "3 photographs without cameras"
     methods, folder, (texts, _, _) = results["found"]
     assert methods == ["extras", "photos", "check"]
-    assert folder == str(tmp_path / "views")
+    assert folder == str(tmp_path / "jobs" / tmp_path.name / "001" / "capture")
     assert "8 views, 48 x 48" in texts
     assert results["installed"] == [[["install", {"extras": ["photos"]}]], False]
     assert results["offline"][1].startswith("ENVIRONMENT_BROKEN")

@@ -21,11 +21,11 @@ def _choices(folder):
     from lsrm.lsrm_blender.scene.assets.asset_objects import AssetChoice, choose, lights
     from lsrm.lsrm_blender.scene.assets.emission import glows_evenly
     from lsrm.lsrm_blender.scene.assets.external_files import missing_file_warnings
+    from lsrm.lsrm_blender.scene.assets.targets import Target
     from lsrm.lsrm_blender.scene.cameras.scene_cameras import add_camera
     from lsrm.lsrm_blender.scene.lighting import without_fog
     from lsrm.lsrm_blender.scene.rendered_geometry import rendered_geometry
     from lsrm.lsrm_blender.scene.scene_state import working_scene
-    from lsrm.lsrm_blender.ui.tasks import Target, _simulated_poses
 
     folder = Path(folder)
 
@@ -201,8 +201,8 @@ def _choices(folder):
         bottom = box.matrix_world.translation.z - 1.0
         found = seen()
         # The panel: a copy of the file has not the poses, so that they are sent along.
-        target = Target(("Box", "Handle"), "Box", folder)
-        params = {"objects": target.names, "poses": _simulated_poses(target)}
+        target = Target(("Box", "Handle"), "Box")
+        params = {"objects": target.names, "poses": target.poses()}
         copy = folder / "copy.blend"
         bpy.ops.wm.save_as_mainfile(filepath=str(copy), copy=True)
         params |= {"asset": str(copy), "output": str(folder / "views"), "views": 1, "size": 16}

@@ -1,0 +1,28 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The names of the files in a result folder, for the side that writes it and those that read it."""
+
+from __future__ import annotations
+
+REPORT = "report.json"
+"""The file that marks a folder as a result."""
+
+MESH, PREVIEW = "mesh.glb", "preview.png"
+
+CONTENT = frozenset(
+    {
+        REPORT,
+        MESH,
+        PREVIEW,
+        "textures",
+        "coverage.png",
+        "field.safetensors",
+        "log.txt",
+        "masks",
+        "masks.png",
+    }
+)
+"""All files of a result. A folder with anything else in it is never replaced or deleted."""
+
+LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+"""Files that file managers create in any folder."""

@@ -1,0 +1,150 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Result folders: what they say about the mesh, and about the asset that it was made of."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ....backend.shared.cameras import Normalization
+from ....backend.shared.capture.json_files import read_capture_json
+from ....backend.shared.errors import BadAsset
+from ....backend.shared.names.asset_names import name_of_file
+from ....backend.shared.names.result_names import MESH, REPORT
+from ...jobs.batch_items import CAPTURE, RESULT
+
+HOLDS_A_MESH = f"Choose the folder of a finished result: it holds a {MESH}."
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """The object whose place a result takes.
+
+    Attributes:
+        name: of the object, when it was captured.
+        matrix: its world matrix then, as rows.
+    """
+
+    name: str
+    matrix: list[list[float]]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A result folder.
+
+    Attributes:
+        mesh: the GLB file.
+        report: report.json; empty for a GLB file alone.
+        capture: capture.json of the input views; empty if they are missing.
+    """
+
+    mesh: Path
+    report: dict[str, Any]
+    capture: dict[str, Any]
+
+    @property
+    def normalization(self) -> Normalization:
+        """From the scene's coordinates to those of the mesh."""
+        return normalization_of(self.capture)
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """The captured asset: its `file`, the names of its `objects`, and a `name` for all.
+
+        Empty if the capture is of another program and describes it differently.
+        """
+        source = self.capture.get("source")
+        return source if isinstance(source, dict) else {}
+
+    @property
+    def name(self) -> str:
+        """What the asset is called."""
+        name = self.report.get("name") or self.source.get("name")
+        return name if isinstance(name, str) else name_of_file(self.mesh)
+
+    @property
+    def views(self) -> str:
+        """The input views, as the report names them; empty if it does not."""
+        return str(self.report.get("request", {}).get("views", ""))
+
+    def detached(self) -> Result:
+        """The same without the objects that it was made of, for a file that has not got them."""
+        source = {**self.source, "objects": [], "anchor": None}
+        if self.anchor is not None:
+            source["anchor"] = {"object": "", "matrix": self.anchor.matrix}
+        return replace(self, capture={**self.capture, "source": source})
+
+    @property
+    def anchor(self) -> Anchor | None:
+        """The object whose place the result takes; None for photographs and several objects."""
+        anchor = self.source.get("anchor")
+        return Anchor(anchor["object"], anchor["matrix"]) if isinstance(anchor, dict) else None
+
+
+def find_result(path: Path) -> Path:
+    """The result folder, or GLB file, that a path of the user means.
+
+    A folder around a result is taken for it: of a job, or of all jobs of an object, whose last
+    result it then is.
+
+    Raises:
+        BadAsset: if there is none.
+    """
+    if path.is_file():
+        return path.parent if path.name in (MESH, REPORT) else path
+    if not path.is_dir():
+        raise BadAsset(f"There is no folder {path}.", HOLDS_A_MESH)
+    numbered = [each / RESULT for each in path.iterdir() if each.name.isdecimal()]
+    last_first = sorted(numbered, key=lambda result: int(result.parent.name), reverse=True)
+    for folder in (path, path / RESULT, *last_first):
+        if (folder / MESH).is_file():
+            return folder
+    raise BadAsset(f"{path} is no result: it has no {MESH}.", HOLDS_A_MESH)
+
+
+def read_result(path: Path, views: Path | None = None) -> Result:
+    """A result folder, or a GLB file alone.
+
+    Args:
+        path: of the folder or file.
+        views: the capture of the input views; None takes it from the report, or beside the result.
+
+    Raises:
+        BadAsset: if there is no mesh, or the report is broken.
+    """
+    found = find_result(path)
+    mesh = found / MESH if found.is_dir() else found
+    if mesh.suffix.lower() not in (".glb", ".gltf"):
+        raise BadAsset(f"{mesh} is no result: it is no GLB file.", HOLDS_A_MESH)
+    report_file = mesh.with_name(REPORT)
+    try:
+        report = json.loads(report_file.read_text("utf-8")) if report_file.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise BadAsset(f"{report_file} is no JSON file.", "Reconstruct again.") from error
+    if not isinstance(report, dict):
+        raise BadAsset(f"{report_file} is no report.", "Reconstruct again.")
+    folder = views or _views_of(report, mesh.parent)
+    capture = read_capture_json(folder) if folder is not None else {}
+    return Result(mesh, report, capture)
+
+
+def _views_of(report: dict[str, Any], folder: Path) -> Path | None:
+    """The input views of a result; if they were moved along with it, those beside it."""
+    if "views" not in report.get("request", {}):
+        return None
+    views = Path(report["request"]["views"])
+    beside = folder.parent / CAPTURE
+    return next((each for each in (views, beside) if each.is_dir()), None)
+
+
+def normalization_of(capture: dict[str, Any]) -> Normalization:
+    """The normalization from the captured scene's coordinates to those of the capture."""
+    written = capture.get("normalization")
+    if written is None:
+        return Normalization((0.0, 0.0, 0.0), 1.0)
+    x, y, z = written["center"]
+    return Normalization((x, y, z), written["scale"])

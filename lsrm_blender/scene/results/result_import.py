@@ -1,0 +1,143 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Results in a scene: the reconstructed mesh instead of its source objects."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+import bpy
+
+from ....backend.shared.errors import BadAsset, write_failure
+from . import originals, placement
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from .result_files import Result
+
+
+def import_result(result: Result, scene: bpy.types.Scene) -> list[bpy.types.Object]:
+    """Import a result into a scene, instead of what it was made of.
+
+    The result has name, transform, origin, parent and collections of its source, which is hidden.
+    Custom properties store where it comes from.
+
+    Returns:
+        The meshes.
+
+    Raises:
+        BadAsset: if Blender cannot read the mesh.
+    """
+    before = set(bpy.data.objects)
+    try:
+        bpy.ops.import_scene.gltf(filepath=str(result.mesh))
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise BadAsset(f"Blender cannot open {result.mesh}.", "Reconstruct again.") from error
+    imported = [made for made in bpy.data.objects if made not in before]
+    meshes = [made for made in imported if made.type == "MESH"]
+    if not meshes:
+        raise BadAsset(f"{result.mesh} holds no mesh.", "Reconstruct again.")
+    for made in imported:
+        if made.parent is None:
+            placement.place_mesh(made, result.normalization, result.anchor)
+    _add_to_scene(imported, result, scene)
+    return meshes
+
+
+def store_import(result: Result, blend: Path) -> None:
+    """Import a result into the open file, and store it as a .blend for `append_result`.
+
+    Raises:
+        BadAsset: if Blender cannot read the mesh.
+        OutputNotWritable, DiskFull: if the .blend cannot be written.
+    """
+    made = import_result(result, bpy.context.scene)
+    for each in bpy.context.selected_objects:
+        each.select_set(state=False)
+    bpy.context.view_layer.update()
+    try:
+        bpy.data.libraries.write(str(blend), set(made), fake_user=False, compress=False)
+    except (OSError, RuntimeError) as error:
+        raise write_failure(blend, error) from error
+
+
+def append_result(result: Result, blend: Path, scene: bpy.types.Scene) -> list[bpy.types.Object]:
+    """Append what `store_import` has stored to a scene, with the outcome of `import_result`.
+
+    Importing a GLB blocks Blender's window for some tenths of a second, this for hundredths.
+
+    Raises:
+        BadAsset: if it cannot be loaded.
+    """
+    try:
+        with bpy.data.libraries.load(str(blend), link=False) as (stored, wanted):
+            wanted.objects = stored.objects
+    except (OSError, RuntimeError) as error:
+        raise BadAsset(f"Blender cannot load {blend}.", "Import the result by hand.") from error
+    _add_to_scene(wanted.objects, result, scene)
+    return [made for made in wanted.objects if made.type == "MESH"]
+
+
+def _add_to_scene(
+    imported: Sequence[bpy.types.Object], result: Result, scene: bpy.types.Scene
+) -> None:
+    """Give imported objects name, place and source; show and select them instead of the source."""
+    layers = originals.layers_shown(scene)
+    source, captured = _source_of(result, scene), _captured_objects(result, scene)
+    collections = placement.collections_for(source, scene, layers[0])
+    for made in imported:
+        placement.move_to(made, collections)
+    layers[0].update()
+    meshes = [made for made in imported if made.type == "MESH"]
+    for made in meshes:
+        _name(made, _name_of(result, source))
+        _store_source(made, result, captured)
+        if source is not None and result.anchor is not None and made.parent is None:
+            placement.take_place(made, result.anchor, source, layers[0])
+    for made in meshes:
+        originals.hide_replaced(made, scene)
+    originals.select_only(meshes, layers)
+    layers[0].update()
+
+
+def _source_of(result: Result, scene: bpy.types.Scene) -> bpy.types.Object | None:
+    """The object whose place the result takes, if the scene has it."""
+    return scene.objects.get(result.anchor.name) if result.anchor is not None else None
+
+
+def _captured_objects(result: Result, scene: bpy.types.Scene) -> list[bpy.types.Object]:
+    """The captured objects that the scene has."""
+    names = result.source.get("objects", [])
+    return [scene.objects[name] for name in names if name in scene.objects]
+
+
+def _name_of(result: Result, source: bpy.types.Object | None) -> str:
+    """The name of the source if the result is of it alone, else that of the asset."""
+    alone = source is not None and source.name == result.source.get("name")
+    return str(source.name) if alone and source is not None else result.name
+
+
+def _name(made: bpy.types.Object, name: str) -> None:
+    """Call an object, its mesh and its material after the asset; Blender numbers equal names."""
+    made.name = made.data.name = name
+    for material in made.data.materials:
+        if material is not None:
+            material.name = name
+
+
+def _store_source(
+    made: bpy.types.Object, result: Result, captured: Sequence[bpy.types.Object]
+) -> None:
+    """Store where an object comes from in its custom properties."""
+    made[originals.SOURCE] = result.source.get("file", "")
+    made[originals.REPORT] = json.dumps(result.report)
+    made[originals.RESULT_FOLDER] = str(result.mesh.parent)
+    made[originals.VIEWS] = result.views
+    made[originals.IMPORTED] = time.time()
+    # Pointers instead of names: they survive renaming.
+    pointers = {str(index): original for index, original in enumerate(captured)}
+    made[originals.SOURCE_OBJECTS] = pointers

@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The panel with what earlier jobs have made."""
+
+from __future__ import annotations
+
+import bpy
+
+from .panel import SidebarPanel
+from .wrapped_text import draw_text
+
+THUMBNAIL = 5.0
+"""Height of the picture of the chosen result, in lines."""
+
+
+class LSRM_UL_history(bpy.types.UIList):
+    """A line for each job: picture, name, number, date."""
+
+    def draw_item(
+        self,
+        _context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        _data: bpy.types.PropertyGroup,
+        item: bpy.types.PropertyGroup,
+        _icon: int,
+        _active_data: bpy.types.PropertyGroup,
+        _active_property: str,
+    ) -> None:
+        """What was made, and when."""
+        row = layout.row()
+        text = f"{item.name} {item.number}"
+        if item.icon:
+            row.label(text=text, icon_value=item.icon, translate=False)
+        else:
+            row.label(text=text, icon="IMAGE_DATA", translate=False)
+        row.label(text=item.date, translate=False)
+
+
+class LSRM_PT_history(SidebarPanel, bpy.types.Panel):
+    """Results and views of earlier jobs."""
+
+    bl_label = "History"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """The list, then what is known of the chosen one, and what to do with it."""
+        layout, history = self.layout, context.window_manager.lsrm_history
+        row = layout.row()
+        if history.entries:
+            row.template_list("LSRM_UL_history", "", history, "entries", history, "active", rows=3)
+        else:
+            row.label(text="No results yet", icon="INFO")
+        row.operator("lsrm.refresh_history", text="", icon="FILE_REFRESH")
+        entry = history.chosen()
+        if entry is not None:
+            _draw_entry(layout.box(), context, entry)
+
+
+def _draw_entry(
+    box: bpy.types.UILayout, context: bpy.types.Context, entry: bpy.types.PropertyGroup
+) -> None:
+    """Picture, settings and score of a job, and buttons for what it has made."""
+    row = box.row()
+    if entry.icon:
+        row.template_icon(icon_value=entry.icon, scale=THUMBNAIL)
+    column = row.column()
+    column.label(text=f"{entry.name} {entry.number}", translate=False)
+    column.label(text=entry.date, translate=False)
+    if entry.result:
+        column.label(text=entry.score, translate=False)
+    else:
+        column.label(text="Views only")
+    draw_text(box, context, entry.settings)
+    row = box.row()
+    row.operator_context = "EXEC_DEFAULT"
+    if entry.result:
+        row.operator("lsrm.import_result", icon="IMPORT", text="Import").directory = entry.result
+    if entry.views:
+        row.operator(
+            "lsrm.import_views", icon="VIEW_CAMERA", text="Use Views"
+        ).filepath = entry.views
+    row = box.row()
+    row.operator("lsrm.open_folder", icon="FILE_FOLDER").folder = entry.folder
+    row.operator("lsrm.delete_result", icon="TRASH", text="Delete").folder = entry.folder
+
+
+CLASSES = (LSRM_UL_history, LSRM_PT_history)

@@ -1,0 +1,148 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The end of a task that makes a result: it comes into the scene without blocking the window."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import bpy
+
+from ...backend.shared.errors import Cancelled, LsrmError
+from ..jobs.mesh_check import check_mesh
+from ..jobs.session import Outcome, Step
+from ..scene.blend_files import belongs_to_open_file
+from ..scene.results.result_files import read_result
+from ..scene.results.result_import import append_result, import_result
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+    from pathlib import Path
+
+    from ..scene.results.result_files import Result
+
+LOGGER = logging.getLogger(__name__)
+
+IMPORT_WEIGHT = 0.05
+PREPARED = "result.blend"
+
+
+@dataclass(frozen=True)
+class SceneReference:
+    """The scene of a task: the user may undo, rename, or open another file before the task ends.
+
+    Attributes:
+        uid: Blender's identifier of the scene while its file is open.
+    """
+
+    uid: int
+
+    @classmethod
+    def to(cls, scene: bpy.types.Scene) -> SceneReference:
+        """A reference to a scene."""
+        return cls(scene.session_uid)
+
+    def find(self) -> bpy.types.Scene | None:
+        """The scene, if it is still there."""
+        return next((each for each in bpy.data.scenes if each.session_uid == self.uid), None)
+
+
+def import_folder(folder: Path, scene: bpy.types.Scene) -> str:
+    """Import a finished result into a scene, in this process; returns a sentence about it.
+
+    If the result was made of another file than the open one, nothing is hidden for it: that two
+    objects have the same name says nothing then.
+
+    Raises:
+        LsrmError: if the folder is no result.
+    """
+    result = read_result(folder)
+    if not belongs_to_open_file(str(result.source.get("file", ""))):
+        result = result.detached()
+    return describe_import(_import_here(result, scene))
+
+
+def import_prepared(
+    folder: Path, temporary: Path, reference: SceneReference
+) -> Generator[Step, Any, Outcome]:
+    """Import a result into the scene of the task.
+
+    The second Blender imports it and stores a .blend, from which it is appended here. If the second
+    Blender fails, it is imported here, as the button Import does.
+
+    Args:
+        folder: of the result.
+        temporary: a folder for the .blend.
+        reference: to the scene.
+    """
+    blend = temporary / PREPARED
+    yield from _prepare_import(folder, blend)
+    scene = reference.find()
+    if scene is None:
+        return Outcome("Another file is open now: the result is not in it yet.", str(folder))
+    scene.lsrm.result_folder = str(folder)
+    try:
+        made = _append_or_import(folder, blend, scene)
+    except LsrmError as error:
+        LOGGER.warning("%s", error)
+        return Outcome(f"The result is not in the scene yet. {error.message}", str(folder))
+    if not bpy.app.background:
+        bpy.ops.ed.undo_push(message="LSRM: import result")
+    return Outcome(describe_import(made))
+
+
+def describe_import(made: Sequence[bpy.types.Object]) -> str:
+    """A sentence about imported objects."""
+    return f"{', '.join(each.name for each in made)} is in the scene"
+
+
+def _append_or_import(folder: Path, blend: Path, scene: bpy.types.Scene) -> list[bpy.types.Object]:
+    """Import a result the fast way, if it has been prepared."""
+    result = read_result(folder)
+    if not blend.is_file():
+        return _import_here(result, scene)
+    try:
+        return append_result(result, blend, scene)
+    finally:
+        blend.unlink(missing_ok=True)
+
+
+def _import_here(result: Result, scene: bpy.types.Scene) -> list[bpy.types.Object]:
+    """Import a result in this process."""
+    check_mesh(result.mesh)
+    with _window_of(scene):
+        return import_result(result, scene)
+
+
+def _prepare_import(folder: Path, blend: Path) -> Generator[Step, Any, None]:
+    """Have the second Blender import a result and store it; failures are logged only."""
+    params = {"result": str(folder), "output": str(blend)}
+    try:
+        yield Step("blender", "prepare", params, "Importing", IMPORT_WEIGHT)
+    except Cancelled:
+        raise
+    except LsrmError as error:
+        LOGGER.warning("%s", error)
+
+
+@contextmanager
+def _window_of(scene: bpy.types.Scene) -> Iterator[None]:
+    """Override the context with a window that shows the scene: a timer has none.
+
+    Raises:
+        LsrmError: if no window shows it.
+    """
+    windows = bpy.context.window_manager.windows
+    if bpy.app.background or not windows:
+        yield
+        return
+    window = next((each for each in windows if each.scene == scene), None)
+    if window is None:
+        raise LsrmError(
+            f"No window shows the scene {scene.name!r}.", "Show it, then import the result."
+        )
+    with bpy.context.temp_override(window=window):
+        yield
