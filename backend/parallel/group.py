@@ -1,0 +1,45 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ranks that compute a step together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch.distributed as dist
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+@dataclass(frozen=True)
+class Group:
+    """The ranks that compute a step together, as one of them sees it.
+
+    Attributes:
+        rank: of this process, 0 .. size - 1.
+        size: number of ranks. With one, nothing is communicated.
+        handle: the group of `torch.distributed`; None is its default group.
+        recompute: drop gathered keys and values after the forward, and gather them once more in the
+            backward: less memory for half as much traffic again.
+        received: bytes that this rank received from others, by collective; counts on and on.
+    """
+
+    rank: int = 0
+    size: int = 1
+    handle: dist.ProcessGroup | None = None
+    recompute: bool = False
+    received: Counter[str] = field(default_factory=Counter, compare=False)
+
+    @classmethod
+    def of_process(
+        cls, handle: dist.ProcessGroup | None = None, *, recompute: bool = False
+    ) -> Self:
+        """The group of this process; `torch.distributed` is initialized already."""
+        return cls(dist.get_rank(handle), dist.get_world_size(handle), handle, recompute)
+
+
+ALONE = Group()
+"""One rank: every collective is the identity."""
