@@ -31,7 +31,7 @@ def on_ranks(
     folder: Path,
     function: Callable[..., Any],
     *arguments: Any,
-    seconds: float = 120.0,
+    seconds: float = 240.0,
     **named: Any,
 ) -> list[Any]:
     """Call function(..., group) on so many ranks, and return what each returns.

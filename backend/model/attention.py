@@ -6,12 +6,15 @@ A block of the transformer attends in four directions, named query stream first,
 `volume_to_image`. In the dense stage a direction is `DenseAttention`, in the sparse stage
 `SparseAttention`: the gated sum, eq. (2), of the compressed, selected and window branches, eq. (1).
 `kernels/reference/definitions.py` writes both equations out.
+
+Section 3.5: queries stay on their rank, as do the blocks that are compressed and that the window
+branch reads. Keys and values are gathered from all ranks in every layer: `Context`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from torch import Tensor, nn
 
@@ -24,18 +27,25 @@ from kernels.reference.definitions import Perceptron
 from kernels.selected_attention import selected_attention
 from kernels.window_attention import window_attention
 
+from ..parallel.gathering import Gathering
 from .layers import linear
 from .routing.tokens import blocks_in
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from contextlib import AbstractContextManager
+
     from kernels.core.blocks import Blocks
 
+    from ..parallel.group import Group
     from .config.model_config import TransformerConfig
     from .routing.routes import Plan, Route
     from .routing.tokens import Stream
 
+Item = TypeVar("Item")
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class KeyValue:
     """One stream as other tokens attend to it.
 
@@ -58,16 +68,77 @@ class KeyValue:
 
 
 @dataclass(frozen=True)
-class QueryKeyValue(KeyValue):
-    """One stream that also attends.
+class Queries:
+    """One stream as it attends to others.
 
     Attributes:
         query: [tokens, query heads, D], normalized per head.
         tokens: [tokens, width], the input of the gates.
+        layout: offsets and blocks of the stream.
     """
 
     query: Tensor
     tokens: Tensor
+    layout: Stream
+
+
+class Context:
+    """What a layer attends to: the keys and values of all ranks, gathered in the background.
+
+    The compressed ones are few and needed first, so they go ahead of those of the tokens.
+    """
+
+    def __init__(self, keys: Mapping[Direction, KeyValue], group: Group) -> None:
+        """Begin to gather.
+
+        Args:
+            keys: the key stream of each direction of attention, as far as this rank has it.
+            group: the ranks that share the layer.
+        """
+        self._keys = keys
+        self._directions, self._streams = list(keys), list(dict.fromkeys(keys.values()))
+        spreads = [each.layout.spreads for each in keys.values()]
+        self._blocks = Gathering(
+            _flat(direction.compress(each) for direction, each in keys.items()),
+            _flat((spread.blocks, spread.blocks) for spread in spreads if spread),
+            group,
+        )
+        spreads = [each.layout.spreads for each in self._streams]
+        self._tokens = Gathering(
+            _flat((each.key, each.value) for each in self._streams),
+            _flat((spread.tokens, spread.tokens) for spread in spreads if spread),
+            group,
+            recompute=group.recompute,
+        )
+
+    def own(self, direction: Direction) -> KeyValue:
+        """The keys and values that this rank has, of the stream that a direction reads."""
+        return self._keys[direction]
+
+    def blocks(self, direction: Direction) -> tuple[Tensor, Tensor]:
+        """One key and one value per block, [blocks, key/value heads, D] each."""
+        return _pair(self._blocks, self._directions.index(direction))
+
+    def tokens(self, direction: Direction) -> tuple[Tensor, Tensor]:
+        """The keys and values of all tokens, [tokens, key/value heads, D] each."""
+        return _pair(self._tokens, self._streams.index(self._keys[direction]))
+
+    def saving(self) -> AbstractContextManager[Any]:
+        """A context for all attention of the layer, see `Gathering.saving`."""
+        return self._tokens.saving()
+
+    def join(self, update: Tensor) -> Tensor:
+        """The layer's update of the volume stream, unchanged, see `Gathering.join`."""
+        return self._tokens.join(self._blocks.join(update))
+
+
+def _flat(pairs: Iterable[tuple[Item, Item]]) -> list[Item]:
+    return [each for pair in pairs for each in pair]
+
+
+def _pair(gathering: Gathering, number: int) -> tuple[Tensor, Tensor]:
+    key, value = gathering.wait()[2 * number : 2 * number + 2]
+    return key, value
 
 
 class KeyValueProjection(nn.Module):
@@ -80,14 +151,15 @@ class KeyValueProjection(nn.Module):
         self.key = linear(width, narrow, bias=False, weight_norm=norm)
         self.value = linear(width, narrow, bias=False, weight_norm=norm)
 
-    def project(self, stream: Tensor, layout: Stream) -> KeyValue:
-        """Keys and values of the normed stream [tokens, width]."""
+    def keys(self, stream: Tensor, layout: Stream) -> KeyValue:
+        """The keys and values of the normed stream [tokens, width]."""
         raw_key = self.key(stream)
         key, value = layer_norm(self._heads(raw_key)), self._heads(self.value(stream))
         return KeyValue(key, value, raw_key, layout)
 
     def _heads(self, stream: Tensor) -> Tensor:
-        return stream.reshape(stream.shape[0], -1, self.head_width)
+        heads: Tensor = stream.unflatten(1, (-1, self.head_width))
+        return heads
 
 
 class StreamAttention(KeyValueProjection):
@@ -100,11 +172,9 @@ class StreamAttention(KeyValueProjection):
         self.gate = nn.Linear(width, 2 * width, bias=gate_bias)
         self.output = linear(width, width, bias=True, weight_norm=norm)
 
-    def project(self, stream: Tensor, layout: Stream) -> QueryKeyValue:
-        """Queries, keys and values of the normed stream [tokens, width]."""
-        read = super().project(stream, layout)
-        query = layer_norm(self._heads(self.query(stream)))
-        return QueryKeyValue(read.key, read.value, read.raw_key, layout, query, stream)
+    def queries(self, stream: Tensor, layout: Stream) -> Queries:
+        """The queries of the normed stream [tokens, width]."""
+        return Queries(layer_norm(self._heads(self.query(stream))), stream, layout)
 
     def merge(self, stream: Tensor, cross: GatedSum, own: GatedSum) -> Tensor:
         """Eq. (7) or (8): weigh attention to the other stream against attention to the own one."""
@@ -115,10 +185,15 @@ class StreamAttention(KeyValueProjection):
 class DenseAttention(nn.Module):
     """CrossAttn of eqs. (5) and (6): every token of the instance is a key."""
 
-    def forward(self, queries: QueryKeyValue, keys: KeyValue, _: Route | None) -> GatedSum:
+    def forward(self, queries: Queries, context: Context, _: Route | None) -> GatedSum:
         """One branch without a gate."""
-        offsets = queries.layout.offsets, keys.layout.offsets
-        return GatedSum((attention(queries.query, keys.key, keys.value, *offsets).flatten(1),))
+        key, value = context.tokens(self)
+        offsets = queries.layout.offsets, context.own(self).layout.offsets
+        return GatedSum((attention(queries.query, key, value, *offsets).flatten(1),))
+
+    def compress(self, keys: KeyValue) -> tuple[Tensor, Tensor]:
+        """Nothing: there are no blocks."""
+        return keys.key[:0], keys.value[:0]
 
 
 class SparseAttention(nn.Module):
@@ -135,21 +210,21 @@ class SparseAttention(nn.Module):
         branches = 3 if window else 2
         self.gate = nn.Linear(config.width, branches * config.width, bias=False)
 
-    def forward(self, queries: QueryKeyValue, keys: KeyValue, route: Route) -> GatedSum:
+    def forward(self, queries: Queries, context: Context, route: Route) -> GatedSum:
         """Eq. (2): the gated sum of the branches."""
-        compressed, selected, *window = self.branches(queries, keys, route)
-        return gated_sum(self.gate(queries.tokens), (compressed, selected, *window))
+        return gated_sum(self.gate(queries.tokens), self.branches(queries, context, route))
 
-    def branches(self, queries: QueryKeyValue, keys: KeyValue, route: Route) -> tuple[Tensor, ...]:
+    def branches(self, queries: Queries, context: Context, route: Route) -> tuple[Tensor, ...]:
         """Eq. (1): compressed, selected and perhaps window attention, [queries, width] each."""
-        query, (block_key, block_value) = queries.query, self.compress(keys)
+        query, own = queries.query, context.own(self)
+        block_key, block_value = context.blocks(self)
         plan = route.plan_for(query, block_key)
         compressed = compressed_attention(query, block_key, block_value, plan)
-        selected, _ = selected_attention(query, keys.key, keys.value, plan)
-        found = [compressed, selected]
+        window = []
         if self.window:
-            found.append(window_attention(query, keys.key, keys.value, plan))
-        return tuple(branch.flatten(1) for branch in found)
+            window.append(window_attention(query, own.key, own.value, queries.layout.window))
+        selected, _ = selected_attention(query, *context.tokens(self), plan)
+        return tuple(branch.flatten(1) for branch in (compressed, selected, *window))
 
     def compress(self, keys: KeyValue) -> tuple[Tensor, Tensor]:
         """One key and one value per block, [blocks, key/value heads, D] each."""
@@ -157,6 +232,9 @@ class SparseAttention(nn.Module):
         key = self.key_compression(keys.raw_key, keys.blocks)
         value = self.value_compression(keys.value.flatten(1), keys.blocks)
         return layer_norm(key.reshape(heads)), value.reshape(heads)
+
+
+Direction: TypeAlias = DenseAttention | SparseAttention
 
 
 class Compression(nn.Module):
@@ -195,10 +273,15 @@ class OneSidedAttention(nn.Module):
 
     def forward(self, volume: Tensor, image: Tensor, plan: Plan) -> tuple[Tensor, None]:
         """The update of the volume stream [tokens, width], and none of the image stream."""
-        x, y = self.volume.project(volume, plan.volume), self.image.project(image, plan.image)
-        cross = self.volume_to_image(x, y, plan.routes and plan.routes.volume_to_image)
-        own = self.volume_to_volume(x, x, plan.routes and plan.routes.volume_to_volume)
-        return self.volume.merge(volume, cross, own), None
+        x, y = self.volume.keys(volume, plan.volume), self.image.keys(image, plan.image)
+        context = Context({self.volume_to_image: y, self.volume_to_volume: x}, plan.group)
+        routes = plan.routes
+        with context.saving():
+            queries = self.volume.queries(volume, plan.volume)
+            cross = self.volume_to_image(queries, context, routes and routes.volume_to_image)
+            own = self.volume_to_volume(queries, context, routes and routes.volume_to_volume)
+            update = self.volume.merge(volume, cross, own)
+        return context.join(update), None
 
 
 class TwoSidedAttention(nn.Module):
@@ -215,14 +298,24 @@ class TwoSidedAttention(nn.Module):
 
     def forward(self, volume: Tensor, image: Tensor, plan: Plan) -> tuple[Tensor, Tensor]:
         """The updates of both streams [tokens, width]."""
-        x, y = self.volume.project(volume, plan.volume), self.image.project(image, plan.image)
-        routes = plan.routes
-        cross = self.volume_to_image(x, y, routes and routes.volume_to_image)
-        own = self.volume_to_volume(x, x, routes and routes.volume_to_volume)
-        of_volume = self.volume.merge(volume, cross, own)
-        cross = self.image_to_volume(y, x, routes and routes.image_to_volume)
-        own = self.image_to_image(y, y, routes and routes.image_to_image)
-        return of_volume, self.image.merge(image, cross, own)
+        x, y = self.volume.keys(volume, plan.volume), self.image.keys(image, plan.image)
+        keys = {
+            self.volume_to_image: y,
+            self.volume_to_volume: x,
+            self.image_to_volume: x,
+            self.image_to_image: y,
+        }
+        context, routes = Context(keys, plan.group), plan.routes
+        with context.saving():
+            queries = self.volume.queries(volume, plan.volume)
+            cross = self.volume_to_image(queries, context, routes and routes.volume_to_image)
+            own = self.volume_to_volume(queries, context, routes and routes.volume_to_volume)
+            of_volume = self.volume.merge(volume, cross, own)
+            queries = self.image.queries(image, plan.image)
+            cross = self.image_to_volume(queries, context, routes and routes.image_to_volume)
+            own = self.image_to_image(queries, context, routes and routes.image_to_image)
+            of_image = self.image.merge(image, cross, own)
+        return context.join(of_volume), of_image
 
 
 def _volume_stream(config: TransformerConfig) -> StreamAttention:
@@ -231,7 +324,7 @@ def _volume_stream(config: TransformerConfig) -> StreamAttention:
     return StreamAttention(config, gate_bias=config.attention == "sparse")
 
 
-def _direction(config: TransformerConfig, *, window: bool) -> nn.Module:
+def _direction(config: TransformerConfig, *, window: bool) -> Direction:
     if config.attention == "sparse":
         return SparseAttention(config, window=window)
     return DenseAttention()

@@ -34,6 +34,24 @@ class EncoderInputs:
     background: Tensor | None = None
     features: Tensor | None = None
 
+    @classmethod
+    def none(cls, config: EncoderConfig, size: int, like: Tensor) -> EncoderInputs:
+        """The views of no instance, at so many pixels per side.
+
+        Args:
+            config: of the encoder that reads them.
+            size: pixels per side.
+            like: a tensor of their device and dtype.
+        """
+        pictures = like.new_zeros(0, 1, 3, size, size)
+        patches = (size // config.patch_size) ** 2
+        return cls(
+            pictures,
+            like.new_zeros(0, 1, config.ray_channels, size, size),
+            pictures if config.background else None,
+            like.new_zeros(0, patches, config.feature_width) if config.feature_width else None,
+        )
+
     @property
     def instances(self) -> int:
         """Number of objects."""
@@ -111,7 +129,7 @@ class MultiViewEncoder(nn.Module):
 def _at(features: Tensor, index: Tensor, views: int, side: int) -> Tensor:
     """Rows of [instances, views * side^2, channels] at index rows [tokens, 4]."""
     instance, view, row, column = index.unbind(1)
-    grid = features.view(features.shape[0], views, side, side, -1)
+    grid = features.view(features.shape[0], views, side, side, features.shape[2])
     return grid[instance, view, row, column]
 
 

@@ -38,7 +38,7 @@ from .routing.selection import (
     views_within,
     volume_tokens,
 )
-from .stage import run_dense, run_sparse
+from .stage import SparseBatch, run_dense, run_sparse
 from .stage_fusion import DenseFeatures
 
 if TYPE_CHECKING:
@@ -220,14 +220,9 @@ def predict_sparse(
     """
     config, selection = stage.config, inputs.selection
     like = stage.encoder.patches.weight
-    found = run_sparse(
-        stage,
-        encoder_inputs(config, views, features, like, selection.views, report),
-        selection.tokens,
-        inputs.plan,
-        selection.dense_features,
-        report_after_features(config, report),
-    )
+    read = encoder_inputs(config, views, features, like, selection.views, report)
+    batch = SparseBatch(read, selection.tokens, inputs.plan, selection.dense_features)
+    found = run_sparse(stage, batch, report=report_after_features(config, report))
     return refined_field(inputs.coarse, found, stage.decoder, config)
 
 

@@ -13,18 +13,21 @@ from torch import Tensor, nn
 from kernels.core.sparse_grid import Bricks
 
 from ..field.decoders import MlpDecoder
+from ..parallel.group import ALONE
 from ..shared.progress import ignore_progress
 from .encoder import EncoderInputs, MultiViewEncoder
 from .routing.routes import Plan
+from .routing.routing_tables import SparseTokens, empty_plan
+from .routing.sharing import share
 from .routing.tokens import Stream, all_tokens, instance_offsets
+from .stage_fusion import DenseFeatures
 from .transformer import Reconstruction, ReconstructionTransformer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .config.model_config import StageConfig
-    from .routing.routing_tables import SparseTokens
-    from .stage_fusion import DenseFeatures
+    from ..parallel.group import Group
+    from .config.model_config import ModelConfig, StageConfig
 
 
 class Stage(nn.Module):
@@ -116,12 +119,43 @@ def run_dense(
     )
 
 
+@dataclass(frozen=True)
+class SparseBatch:
+    """What the sparse stage reads: some instances, or none.
+
+    Attributes:
+        inputs: the views.
+        tokens: the informative ones.
+        plan: of these tokens.
+        features: of the dense stage at these tokens, where they are fused.
+    """
+
+    inputs: EncoderInputs
+    tokens: SparseTokens
+    plan: Plan
+    features: DenseFeatures | None
+
+    @classmethod
+    def empty(cls, config: ModelConfig, like: Tensor) -> SparseBatch:
+        """No instances: the batch of a rank that only helps others.
+
+        Args:
+            config: that of the other ranks.
+            like: a tensor of the device and dtype of the stage.
+        """
+        stage = config.sparse
+        tokens = SparseTokens.none(like.device)
+        width = stage.transformer.width
+        maps = len(stage.transformer.skip_links) + 1
+        features = DenseFeatures(like.new_zeros(0, width), like.new_zeros(0, maps * width))
+        inputs = EncoderInputs.none(stage.encoder, stage.image_size, like)
+        return cls(inputs, tokens, empty_plan(config, like.device), features)
+
+
 def run_sparse(
     stage: Stage,
-    inputs: EncoderInputs,
-    tokens: SparseTokens,
-    plan: Plan,
-    features: DenseFeatures | None,
+    batch: SparseBatch,
+    group: Group = ALONE,
     report: Callable[[float], None] = ignore_progress,
 ) -> SparseResult:
     """The sparse stage: the informative tokens only, each attending to the blocks of the plan.
@@ -131,15 +165,20 @@ def run_sparse(
 
     Args:
         stage: the sparse one.
-        inputs: the views.
-        tokens: the informative ones.
-        plan: of these tokens.
-        features: of the dense stage at these tokens, where they are fused.
+        batch: the instances of this rank.
+        group: the ranks that share the tokens of all their instances; all of them call this.
         report: called before each block with the fraction done, in 0..1.
     """
-    image = stage.encoder(inputs, tokens.image)
-    found: Reconstruction = stage.transformer(tokens.volume, image, plan, features, report)
-    return SparseResult.from_voxels(found.voxels, tokens, stage.config)
+    tokens, features = batch.tokens, batch.features
+    shares = share(batch.plan, group)
+    volume, image = shares.volume.move, shares.image.move
+    if features is not None:
+        features = DenseFeatures(volume(features.volume), image(features.image))
+    encoded = image(stage.encoder(batch.inputs, tokens.image))
+    index = volume(tokens.volume)
+    found: Reconstruction = stage.transformer(index, encoded, shares.plan, features, report)
+    voxels = shares.volume.inverse.move(found.voxels)
+    return SparseResult.from_voxels(voxels, tokens, stage.config)
 
 
 def _grid(voxels: Tensor, instances: int, resolution: int, upsample: int) -> Tensor:

@@ -171,5 +171,5 @@ class ReconstructionTransformer(nn.Module):
         """Eq. (9): one linear map to the channels of all voxels of a token."""
         vectors = self.upsampler(self.norm(self.stage_fusion.finish(volume, features)))
         channels = self.config.output_width  # the slowest axis of the vector
-        voxels: Tensor = vectors.view(volume.shape[0], channels, -1).transpose(1, 2)
+        voxels: Tensor = vectors.unflatten(1, (channels, -1)).transpose(1, 2)
         return voxels

@@ -117,6 +117,12 @@ def gather_lists(lists: Sequence[Tensor], group: Group) -> list[list[Tensor]]:
     return [list(each) for each in zip(*parts, strict=True)]
 
 
+def true_on_any(flag: bool, group: Group, device: torch.device) -> bool:  # noqa: FBT001
+    """Whether it is true on any rank of the group."""
+    flags = _gathered(torch.tensor([flag], device=device, dtype=torch.uint8), group)
+    return bool(flags.any())
+
+
 def _gathered(rows: Tensor, group: Group) -> Tensor:
     found, work = start_all_gather(rows, group)
     work.wait()

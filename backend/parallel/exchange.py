@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .collectives import all_to_all
+from .collectives import all_to_all, true_on_any
+from .group import ALONE
+from .spread import Spread
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from .group import Group
-    from .spread import Spread
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,21 @@ class Exchange:
     def move(self, rows: Tensor) -> Tensor:
         """The rows that this rank has before, [rows, ...], to those that it has after.
 
-        Differentiable, if rows need a gradient on all ranks or on none. One rank keeps its rows.
+        Differentiable; the backward is the way back. One rank keeps its rows.
         """
         if self.group.size == 1:
             return rows
+        if torch.is_grad_enabled() and rows.is_floating_point():
+            wanted = true_on_any(rows.requires_grad, self.group, rows.device)
+            if wanted and not rows.requires_grad:  # else this rank would miss the backward
+                rows = rows.detach().requires_grad_()
         return all_to_all(rows[self._sent], *self._counts, self.group)[self._arrived]
+
+    @classmethod
+    def identity(cls) -> Exchange:
+        """What one rank does with its rows: nothing."""
+        nothing = Spread(torch.zeros(0, dtype=torch.int64), 1)
+        return cls(nothing, nothing, ALONE)
 
     @property
     def inverse(self) -> Exchange:

@@ -36,7 +36,14 @@ if TYPE_CHECKING:
 class Gathering:
     """Rows of some global lists, on their way to all ranks. One rank has them already."""
 
-    def __init__(self, rows: Sequence[Tensor], spreads: Sequence[Spread], group: Group) -> None:
+    def __init__(
+        self,
+        rows: Sequence[Tensor],
+        spreads: Sequence[Spread],
+        group: Group,
+        *,
+        recompute: bool = False,
+    ) -> None:
         """Begin to gather.
 
         Args:
@@ -44,8 +51,10 @@ class Gathering:
                 numbers in a row.
             spreads: of each list over the ranks; not read if there is one rank.
             group: of one rank or several.
+            recompute: drop what arrived after the forward, and gather it once more in the backward.
         """
-        self._transfer = _Transfer(rows, spreads, group) if group.size > 1 else None
+        several = group.size > 1
+        self._transfer = _Transfer(rows, spreads, group, recompute) if several else None
         self._found: tuple[Tensor, ...] | None = None
         if self._transfer is None:
             self._found = tuple(rows)
@@ -60,10 +69,9 @@ class Gathering:
         return self._found
 
     def saving(self) -> AbstractContextManager[Any]:
-        """A context to compute with the rows in: with `Group.recompute`, none are saved in it."""
-        if self._transfer is None or not self._transfer.group.recompute:
+        """A context to compute with the rows in: with recomputation, none are saved in it."""
+        if self._transfer is None or not self._transfer.recompute:
             return nullcontext()
-        self.wait()
         return saved_tensors_hooks(self._transfer.pack, self._transfer.unpack)
 
     def join(self, stream: Tensor) -> Tensor:
@@ -84,6 +92,7 @@ class _Transfer:
 
     Attributes:
         group: of several ranks.
+        recompute: whether rows are gathered once more in the backward.
         sizes: of the rows of each list on this rank, [rows, ...].
         longest: rows that every rank sends.
         sent: with recomputation, the rows that this rank sent, [longest, width].
@@ -91,8 +100,14 @@ class _Transfer:
         pending: the collective under way, and where its result arrives.
     """
 
-    def __init__(self, rows: Sequence[Tensor], spreads: Sequence[Spread], group: Group) -> None:
-        self.group = group
+    def __init__(
+        self,
+        rows: Sequence[Tensor],
+        spreads: Sequence[Spread],
+        group: Group,
+        recompute: bool,  # noqa: FBT001
+    ) -> None:
+        self.group, self.recompute = group, recompute
         self.sizes = [part.shape for part in rows]
         self.longest = max(map(sum, zip(*(spread.count_list for spread in spreads), strict=True)))
         self.sent: Tensor | None = None
@@ -103,7 +118,7 @@ class _Transfer:
     def gather(self, rows: Tensor) -> Tensor:
         """Start to gather [longest, width] of every rank."""
         self.pending = start_all_gather(rows, self.group)
-        if self.group.recompute:
+        if self.recompute:
             self.sent = rows
         return self.pending[0]
 
@@ -187,7 +202,7 @@ class _Finish(torch.autograd.Function):
     def forward(ctx: Any, transfer: _Transfer, _: Tensor) -> tuple[Tensor, ...]:
         ctx.transfer = transfer
         found = transfer.arranged(transfer.arrived())
-        if transfer.group.recompute:
+        if transfer.recompute:
             transfer.found = found
         return found
 

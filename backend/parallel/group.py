@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING
 
 import torch.distributed as dist
 
+from .assignment import Policy, assign
+
 if TYPE_CHECKING:
-    from typing import Self
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from .assignment import BlockWork
 
 
 @dataclass(frozen=True)
@@ -22,8 +28,10 @@ class Group:
         rank: of this process, 0 .. size - 1.
         size: number of ranks. With one, nothing is communicated.
         handle: the group of `torch.distributed`; None is its default group.
-        recompute: drop gathered keys and values after the forward, and gather them once more in the
-            backward: less memory for half as much traffic again.
+        recompute: drop the gathered keys and values of tokens after the forward, and gather them
+            once more in the backward: less memory for half as much traffic again.
+        policy: how blocks are assigned to ranks.
+        speeds: relative ones of the ranks; none if they are equal.
         received: bytes that this rank received from others, by collective; counts on and on.
     """
 
@@ -31,14 +39,18 @@ class Group:
     size: int = 1
     handle: dist.ProcessGroup | None = None
     recompute: bool = False
+    policy: Policy = "contiguous"
+    speeds: tuple[float, ...] = ()
     received: Counter[str] = field(default_factory=Counter, compare=False)
 
     @classmethod
-    def of_process(
-        cls, handle: dist.ProcessGroup | None = None, *, recompute: bool = False
-    ) -> Self:
+    def of_process(cls, handle: dist.ProcessGroup | None = None) -> Group:
         """The group of this process; `torch.distributed` is initialized already."""
-        return cls(dist.get_rank(handle), dist.get_world_size(handle), handle, recompute)
+        return cls(dist.get_rank(handle), dist.get_world_size(handle), handle)
+
+    def assign(self, streams: Sequence[BlockWork]) -> list[Tensor]:
+        """The rank of every block of every stream, [blocks] int64 each, see `assignment.assign`."""
+        return assign(streams, self.speeds or [1.0] * self.size, self.policy)
 
 
 ALONE = Group()

@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from backend.model.attention import QueryKeyValue, SparseAttention, TwoSidedAttention
+from backend.model.attention import (
+    Context,
+    KeyValue,
+    Queries,
+    SparseAttention,
+    TwoSidedAttention,
+)
 from backend.model.config.model_config import TransformerConfig
 from backend.model.routing.routes import Plan, PlannedRoute, ScoreRoute
 from backend.model.routing.tokens import Stream
 from backend.model.transformer import Block
+from backend.parallel.group import ALONE
 from kernels.attention import log_sum_exp
 from kernels.compressed_attention import block_scores
 from kernels.compression import residual_module
@@ -57,22 +64,18 @@ def _config(case: Case) -> TransformerConfig:
     )
 
 
-def _projection(case: Case, query: Tensor, tokens: Tensor, layout: Stream) -> QueryKeyValue:
-    """The given raw queries, with the given raw keys and values."""
-    width = _config(case).head_width
+def _queries(case: Case, query: Tensor, tokens: Tensor, layout: Stream) -> Queries:
+    return Queries(layer_norm(_heads(case, query)), tokens, layout)
 
-    def heads(tensor: Tensor) -> Tensor:
-        return tensor.reshape(tensor.shape[0], -1, width)
 
+def _keys(case: Case, layout: Stream) -> KeyValue:
+    """The given raw keys and values."""
     key, value = case.inputs["k_raw"], case.inputs["v_raw"]
-    return QueryKeyValue(
-        key=layer_norm(heads(key)),
-        value=heads(value),
-        raw_key=key,
-        layout=layout,
-        query=layer_norm(heads(query)),
-        tokens=tokens,
-    )
+    return KeyValue(layer_norm(_heads(case, key)), _heads(case, value), key, layout)
+
+
+def _heads(case: Case, stream: Tensor) -> Tensor:
+    return stream.reshape(stream.shape[0], -1, _config(case).head_width)
 
 
 def _units(case: Case) -> dict[str, Tensor]:
@@ -84,26 +87,28 @@ def _units(case: Case) -> dict[str, Tensor]:
     blocks = Blocks(given["cu_block_include_tokens"], given["cu_seqblocks"])
     of_keys = Stream(blocks.token_offsets[blocks.instance_offsets.long()], blocks)
     of_queries = Stream(given["cu_seqlens_q"], None)
-    own = _projection(case, given["qw_raw"], given["x_tokens_k"], of_keys)
-    cross = _projection(case, given["q_raw"], given["x_tokens_q"], of_queries)
+    keys = _keys(case, of_keys)
+    own = _queries(case, given["qw_raw"], given["x_tokens_k"], of_keys)
+    cross = _queries(case, given["q_raw"], given["x_tokens_q"], of_queries)
+    context = Context({cross_unit: keys}, ALONE)
     route = PlannedRoute(RoutingPlan(of_queries.offsets, blocks, given["block_topk"]))
-    compressed, selected = cross_unit.branches(cross, own, route)
-    window = window_attention(own.query, own.key, own.value, RoutingPlan(of_keys.offsets, blocks))
+    compressed, selected = cross_unit.branches(cross, context, route)
+    window = window_attention(own.query, keys.key, keys.value, of_keys.window)
     own_branches = given["comp_for_gate"], given["sel_for_gate"], window.flatten(1)
     tensors = {
         "q_norm": cross.query.flatten(1),
-        "k_norm": own.key.flatten(1),
+        "k_norm": keys.key.flatten(1),
         "qw_norm": own.query.flatten(1),
         "compressed_attn": compressed,
         "selected_attn": selected,
         "window_attn": window.flatten(1),
-        "gate2_out": cross_unit(cross, own, route).compute(),
+        "gate2_out": cross_unit(cross, context, route).compute(),
         "gate3_out": gated_sum(self_unit.gate(own.tokens), own_branches).compute(),
     }
-    return tensors | _compression(self_unit, own) | _lookups(case, self_unit, cross, own)
+    return tensors | _compression(self_unit, keys) | _lookups(case, self_unit, cross, keys)
 
 
-def _compression(unit: SparseAttention, keys: QueryKeyValue) -> dict[str, Tensor]:
+def _compression(unit: SparseAttention, keys: KeyValue) -> dict[str, Tensor]:
     """The steps from tokens to one key and one value per block."""
     block_key, block_value = unit.compress(keys)
     return {
@@ -115,7 +120,7 @@ def _compression(unit: SparseAttention, keys: QueryKeyValue) -> dict[str, Tensor
 
 
 def _lookups(
-    case: Case, unit: SparseAttention, queries: QueryKeyValue, keys: QueryKeyValue
+    case: Case, unit: SparseAttention, queries: Queries, keys: KeyValue
 ) -> dict[str, Tensor]:
     """Softmax denominators, a table that names blocks twice, and routing by score."""
     query, offsets, blocks = queries.query, queries.layout.offsets, keys.blocks
@@ -127,7 +132,7 @@ def _lookups(
             ("twice", case.inputs["block_topk_dup"]),
         )
     }
-    route = ScoreRoute(queries.layout, keys.layout, case.config["topk"])
+    route = ScoreRoute(queries.layout, blocks, case.config["topk"])
     table = route.plan_for(query, block_key).table
     if table is None:
         raise TypeError("a route by score has a block table")
@@ -171,22 +176,26 @@ def _block_trace(case: Case, block: Block, plan: Plan) -> dict[str, Tensor]:
     attention, routes = block.attention, plan.routes
     if not isinstance(attention, TwoSidedAttention):
         raise TypeError("the stored block is two-sided")
-    streams = {
-        "volume": attention.volume.project(layer_norm(case.inputs["blk.x"]), plan.volume),
-        "image": attention.image.project(layer_norm(case.inputs["blk.y"]), plan.image),
+    volume, image = (layer_norm(case.inputs[f"blk.{letter}"]) for letter in "xy")
+    queries = {
+        "volume": attention.volume.queries(volume, plan.volume),
+        "image": attention.image.queries(image, plan.image),
+    }
+    keys = {
+        "volume": attention.volume.keys(volume, plan.volume),
+        "image": attention.image.keys(image, plan.image),
     }
     tensors: dict[str, Tensor] = {}
-    for query, queries in streams.items():
+    for query, of_query in queries.items():
         letter = _LETTERS[query]
-        tensors |= {f"q_{letter}": queries.query, f"k_{letter}": queries.key}
-        tensors[f"v_{letter}"] = queries.value
-        for key, keys in streams.items():
-            unit = getattr(attention, f"{query}_to_{key}")
-            route = getattr(routes, f"{query}_to_{key}")
-            name = f"{letter}_2_{_LETTERS[key]}"
-            tensors[f"compressed_k_{name}"], tensors[f"compressed_v_{name}"] = unit.compress(keys)
-            found = unit.branches(queries, keys, route)
+        tensors |= {f"q_{letter}": of_query.query, f"k_{letter}": keys[query].key}
+        tensors[f"v_{letter}"] = keys[query].value
+        for key, of_key in keys.items():
+            unit, route = (getattr(each, f"{query}_to_{key}") for each in (attention, routes))
+            context, name = Context({unit: of_key}, ALONE), f"{letter}_2_{_LETTERS[key]}"
+            tensors[f"compressed_k_{name}"], tensors[f"compressed_v_{name}"] = context.blocks(unit)
+            found = unit.branches(of_query, context, route)
             tensors |= {f"{name}.compressed": found[0], f"{name}.selection": found[1]}
             side = "self" if query == key else "cross"
-            tensors[f"{letter}_{side}"] = unit(queries, keys, route).compute()
+            tensors[f"{letter}_{side}"] = unit(of_query, context, route).compute()
     return {f"blk.trace.{name}": tensor.flatten(1) for name, tensor in tensors.items()}

@@ -15,7 +15,7 @@ from backend.model.encoder import EncoderInputs
 from backend.model.routing.routes import BlockTables, Plan, Routes
 from backend.model.routing.routing_tables import SparseTokens
 from backend.model.routing.tokens import Stream, instance_offsets
-from backend.model.stage import SparseResult, Stage, run_dense, run_sparse
+from backend.model.stage import SparseBatch, SparseResult, Stage, run_dense, run_sparse
 from backend.model.stage_fusion import DenseFeatures
 from kernels.core.blocks import Blocks
 
@@ -58,13 +58,10 @@ def run_dense_case(case: Case) -> Produced:
 
 def run_sparse_case(case: Case) -> Produced:
     """Encoder and transformer of the sparse stage, for stored tokens."""
-    stage = _stage(case, "sparse")
-    inputs = _inputs(case)
-    index = case.inputs["image_index"].long(), case.inputs["volume_index"].long()
-    tokens = SparseTokens(*index, inputs.instances)
+    stage = sparse_stage(case)
     trace = _Trace(stage)
     with torch.no_grad():
-        result = run_sparse(stage, inputs, tokens, _plan(case, tokens), _dense_features(case))
+        result = run_sparse(stage, sparse_batch(case))
     tensors = {f"trace.{name}": value for name, value in trace.values.items()}
     return Produced(
         tensors
@@ -77,6 +74,19 @@ def run_sparse_case(case: Case) -> Produced:
             "index_volume": _row_of_every_voxel(result),
         }
     )
+
+
+def sparse_stage(case: Case) -> Stage:
+    """The stage of a case of kind `sparse`, with its weights."""
+    return _stage(case, "sparse")
+
+
+def sparse_batch(case: Case) -> SparseBatch:
+    """What the stage of a case of kind `sparse` reads."""
+    inputs = _inputs(case)
+    index = case.inputs["image_index"].long(), case.inputs["volume_index"].long()
+    tokens = SparseTokens(*index, inputs.instances)
+    return SparseBatch(inputs, tokens, _plan(case, tokens), _dense_features(case))
 
 
 def _row_of_every_voxel(result: SparseResult) -> Tensor:
@@ -122,8 +132,8 @@ class _Trace:
 
     def _record_table(self, direction: torch.nn.Module, name: str) -> None:
         def record(module: Any, arguments: Any, _output: Any) -> None:
-            queries, keys, route = arguments
-            block_key, _ = module.compress(keys)
+            queries, context, route = arguments
+            block_key, _ = context.blocks(module)
             self.tables[name] = route.plan_for(queries.query, block_key).table
 
         direction.register_forward_hook(record)

@@ -7,7 +7,7 @@ A direction names its query stream first: in `volume_to_image` the volume attend
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -16,10 +16,14 @@ from torch import Tensor
 from kernels.compressed_attention import select_by_score
 from kernels.core.routing_plan import RoutingPlan
 
+from ...parallel.group import ALONE, Group
 from .tokens import blocks_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Self
+
+    from kernels.core.blocks import Blocks
 
     from .tokens import Stream
 
@@ -62,6 +66,19 @@ class Route(Protocol):
             block_key: [blocks, key/value heads, D], the compressed keys of this layer.
         """
 
+    @property
+    def chosen(self) -> Tensor:
+        """What was chosen beforehand, [queries, heads, K] int32; of no width if nothing was."""
+
+    def shared(self, queries: Stream, blocks: Blocks, chosen: Tensor) -> Self:
+        """The route of the queries that one rank computes, to the blocks of all ranks.
+
+        Args:
+            queries: those that the rank computes.
+            blocks: of the key stream.
+            chosen: of these queries.
+        """
+
 
 @dataclass(frozen=True)
 class PlannedRoute:
@@ -77,6 +94,18 @@ class PlannedRoute:
         """The same plan, whatever the layer."""
         return self.plan
 
+    @property
+    def chosen(self) -> Tensor:
+        """The block table, queries first."""
+        if self.plan.table is None:
+            raise ValueError("this plan holds no block table")
+        return self.plan.table.transpose(0, 1).int()
+
+    def shared(self, queries: Stream, blocks: Blocks, chosen: Tensor) -> Self:
+        """See `Route.shared`; ids are relative to the instance, so they stay as they are."""
+        table = chosen.transpose(0, 1)
+        return replace(self, plan=RoutingPlan(queries.offsets, blocks, table, order=queries.order))
+
 
 @dataclass(frozen=True)
 class ScoreRoute:
@@ -84,19 +113,29 @@ class ScoreRoute:
 
     Attributes:
         queries: the query stream.
-        keys: the key stream.
+        blocks: of the key stream.
         count: blocks per query.
     """
 
     queries: Stream
-    keys: Stream
+    blocks: Blocks
     count: int
 
     def plan_for(self, query: Tensor, block_key: Tensor) -> RoutingPlan:
         """A plan with the blocks of the highest score."""
-        offsets, blocks = self.queries.offsets, blocks_in(self.keys)
-        table = select_by_score(query, block_key, offsets, blocks, self.count)
-        return RoutingPlan(offsets, blocks, table)
+        offsets = self.queries.offsets
+        table = select_by_score(query, block_key, offsets, self.blocks, self.count)
+        return RoutingPlan(offsets, self.blocks, table)
+
+    @property
+    def chosen(self) -> Tensor:
+        """Nothing yet."""
+        queries = int(self.queries.offsets[-1])
+        return self.queries.offsets.new_zeros(queries, 0, 0, dtype=torch.int32)
+
+    def shared(self, queries: Stream, blocks: Blocks, chosen: Tensor) -> Self:  # noqa: ARG002
+        """See `Route.shared`; every rank has the compressed keys of all blocks to choose from."""
+        return replace(self, queries=queries, blocks=blocks)
 
 
 @dataclass(frozen=True)
@@ -135,11 +174,12 @@ class Routes:
         cls, volume: Stream, image: Stream, *, volume_blocks: int, image_blocks: int
     ) -> Routes:
         """Routes by score, with so many volume blocks and image blocks per query."""
+        of_volume, of_image = blocks_in(volume), blocks_in(image)
         return cls(
-            ScoreRoute(volume, volume, volume_blocks),
-            ScoreRoute(volume, image, image_blocks),
-            ScoreRoute(image, image, image_blocks),
-            ScoreRoute(image, volume, volume_blocks),
+            ScoreRoute(volume, of_volume, volume_blocks),
+            ScoreRoute(volume, of_image, image_blocks),
+            ScoreRoute(image, of_image, image_blocks),
+            ScoreRoute(image, of_volume, volume_blocks),
         )
 
 
@@ -151,8 +191,11 @@ class Plan:
         volume: the volume stream.
         image: the image stream.
         routes: None in the dense stage, where every token attends to all tokens of its instance.
+        group: the ranks that share the streams; queries are those of one rank, blocks of routes
+            those of all.
     """
 
     volume: Stream
     image: Stream
     routes: Routes | None
+    group: Group = ALONE

@@ -33,6 +33,12 @@ class SparseTokens:
     volume: Tensor
     instances: int
 
+    @classmethod
+    def none(cls, device: torch.device) -> SparseTokens:
+        """No tokens of no instance."""
+        nothing = torch.zeros(0, 4, dtype=torch.int64, device=device)
+        return cls(nothing, nothing, 0)
+
     def of(self, instance: int) -> SparseTokens:
         """The tokens of one instance alone, renumbered to 0."""
         parts = []
@@ -53,6 +59,20 @@ def layout(tokens: SparseTokens, block_size: int) -> tuple[Stream, Stream]:
         )
 
     return stream(tokens.volume, volume=True), stream(tokens.image, volume=False)
+
+
+def empty_plan(config: ModelConfig, device: torch.device) -> Plan:
+    """The plan of no instance, whose tables are as wide as those of instances."""
+    tokens = SparseTokens.none(device)
+    if not config.routing.geometric:
+        return plan_by_score(tokens, config)
+    volume, image = layout(tokens, config.selection.block_size)
+    of_volume, of_image = (
+        torch.zeros(1, 0, count, dtype=torch.int32, device=device)
+        for count in (config.routing.volume_blocks, config.routing.image_blocks)
+    )
+    tables = BlockTables(of_volume, of_image, of_image, of_volume)
+    return Plan(volume, image, Routes.from_tables(volume, image, tables))
 
 
 def plan_by_score(tokens: SparseTokens, config: ModelConfig) -> Plan:

@@ -9,12 +9,18 @@ of all instances, one instance after the other.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from kernels.core.blocks import Blocks
+from kernels.core.routing_plan import RoutingPlan
 from kernels.core.segments import offsets_of_owners, offsets_of_sizes
+
+if TYPE_CHECKING:
+    from ...parallel.spread import Spread
 
 
 def all_tokens(*sizes: int, device: torch.device | None = None) -> Tensor:
@@ -90,6 +96,19 @@ def _lexicographic(keys: list[Tensor]) -> Tensor:
 
 
 @dataclass(frozen=True)
+class Spreads:
+    """How ranks share a stream, over all instances of all ranks.
+
+    Attributes:
+        tokens: which rank computes each token.
+        blocks: which rank computes each block.
+    """
+
+    tokens: Spread
+    blocks: Spread
+
+
+@dataclass(frozen=True)
 class Stream:
     """Offsets and blocks of one token stream.
 
@@ -97,16 +116,23 @@ class Stream:
         offsets: [instances + 1] int, tokens before each instance.
         blocks: None for dense attention, where tokens attend to all tokens of their instance.
         order: [tokens] int64, the order in which queries are cut into tiles, see `tile_order`.
+        spreads: if ranks share the stream, how; the tokens and blocks above are those of this rank.
     """
 
     offsets: Tensor
     blocks: Blocks | None
     order: Tensor | None = None
+    spreads: Spreads | None = None
 
     @classmethod
     def dense(cls, instances: int, tokens: int, device: torch.device | None = None) -> Stream:
         """Equally long instances without blocks."""
         return cls(torch.arange(instances + 1, device=device) * tokens, None)
+
+    @cached_property
+    def window(self) -> RoutingPlan:
+        """The routing plan of tokens that attend to their own block."""
+        return RoutingPlan(self.offsets, blocks_in(self), order=self.order)
 
 
 def blocks_in(stream: Stream) -> Blocks:

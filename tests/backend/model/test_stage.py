@@ -15,7 +15,7 @@ from backend.model.encoder import EncoderInputs, MultiViewEncoder
 from backend.model.routing.routing_tables import SparseTokens, plan_by_score
 from backend.model.routing.selection import image_tokens, volume_tokens
 from backend.model.routing.tokens import all_tokens
-from backend.model.stage import Stage, run_dense, run_sparse
+from backend.model.stage import SparseBatch, Stage, run_dense, run_sparse
 from backend.model.stage_fusion import DenseFeatures
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ def test_sparse_stage_variants(name: str) -> None:
         torch.randn(len(tokens.volume), 32), torch.randn(len(tokens.image), maps * 32)
     )
     plan = plan_by_score(tokens, preset("mini"))
-    result = run_sparse(Stage(config), _inputs(config.encoder), tokens, plan, features)
+    batch = SparseBatch(_inputs(config.encoder), tokens, plan, features)
+    result = run_sparse(Stage(config), batch)
     assert result.rows.shape == (len(tokens.volume) * 8, 32)
     assert result.rows.isfinite().all()
     for instance in range(INSTANCES):

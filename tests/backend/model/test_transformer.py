@@ -9,7 +9,7 @@ import dataclasses
 import pytest
 import torch
 
-from backend.model.attention import SparseAttention, StreamAttention, TwoSidedAttention
+from backend.model.attention import Context, SparseAttention, StreamAttention, TwoSidedAttention
 from backend.model.config.model_config import TransformerConfig
 from backend.model.routing.routes import BlockTables, Plan, Routes
 from backend.model.routing.tokens import (
@@ -21,6 +21,7 @@ from backend.model.routing.tokens import (
 )
 from backend.model.stage_fusion import DenseFeatures
 from backend.model.transformer import Block, ReconstructionTransformer
+from backend.parallel.group import ALONE
 from kernels.attention import attention
 from kernels.layer_norm import layer_norm
 
@@ -86,9 +87,10 @@ def test_selecting_every_block_is_full_attention() -> None:
     _, plan = _scene(every_block=True)
     volume, image = _tokens(plan)
     module = TwoSidedAttention(CONFIG)
-    x = module.volume.project(layer_norm(volume), plan.volume)
-    y = module.image.project(layer_norm(image), plan.image)
-    _, selected = module.volume_to_image.branches(x, y, plan.routes.volume_to_image)
+    x = module.volume.queries(layer_norm(volume), plan.volume)
+    y = module.image.keys(layer_norm(image), plan.image)
+    context = Context({module.volume_to_image: y}, ALONE)
+    _, selected = module.volume_to_image.branches(x, context, plan.routes.volume_to_image)
     full = attention(x.query, y.key, y.value, plan.volume.offsets, plan.image.offsets).flatten(1)
     torch.testing.assert_close(selected, full, atol=2e-6, rtol=0)
 
@@ -101,16 +103,18 @@ def test_compressing_single_tokens_is_full_attention() -> None:
     stream = Stream(instance_offsets(index, 1), blocks_of(index, 1, 1, volume=True))
     unit = SparseAttention(CONFIG, window=True)
     projector = StreamAttention(CONFIG, gate_bias=True)
-    x = projector.project(torch.randn(len(index), CONFIG.width), stream)
-    key, value = unit.compress(x)
+    tokens = torch.randn(len(index), CONFIG.width)
+    x, keys = projector.queries(tokens, stream), projector.keys(tokens, stream)
+    key, value = unit.compress(keys)
     assert key.shape[0] == len(index)
     full = attention(x.query, key, value, stream.offsets, stream.offsets)
     plan = Routes.from_tables(
         stream, stream, BlockTables(*[torch.zeros(1, len(index), 1).int()] * 4)
     )
-    compressed, _, window = unit.branches(x, x, plan.volume_to_volume)
+    context = Context({unit: keys}, ALONE)
+    compressed, _, window = unit.branches(x, context, plan.volume_to_volume)
     torch.testing.assert_close(compressed, full.flatten(1), atol=2e-6, rtol=0)
-    heads = x.value.repeat_interleave(CONFIG.query_heads // CONFIG.key_value_heads, 1)
+    heads = keys.value.repeat_interleave(CONFIG.query_heads // CONFIG.key_value_heads, 1)
     torch.testing.assert_close(window, heads.flatten(1))  # alone in its block, a token sees itself
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 
 import pytest
 import torch
@@ -46,6 +47,10 @@ def check_exchange(group: Group) -> None:
     assert torch.equal(way.inverse.move(moved), own)
     moved.backward(2 * moved.detach())
     assert torch.equal(own.grad, 2 * own.detach())
+    # A rank whose rows need no gradient takes part in the backward of the others.
+    own = rows[before.on(group.rank)].requires_grad_(group.rank == 0)
+    way.move(own).sum().backward()
+    assert group.rank or torch.equal(own.grad, torch.ones_like(own))
     integers = way.move(torch.arange(40, dtype=torch.int32)[before.on(group.rank)])
     assert integers.tolist() == after.on(group.rank).tolist()
 
@@ -58,14 +63,14 @@ def loss_of(found: tuple[torch.Tensor, ...], rank: int, ranks: int) -> torch.Ten
 
 def check_gathering(group: Group, *, recompute: bool) -> None:
     """Two lists at once, in the background; gradients are summed over the ranks."""
-    group = dataclasses.replace(group, recompute=recompute, received=type(group.received)())
+    group = dataclasses.replace(group, received=Counter())
     rows = numbers(30, 4).view(30, 2, 2), numbers(7, 4, seed=1)
     spreads = [spread(30, group.size, 3), spread(7, group.size, 4)]
     own = [
         part[each.on(group.rank)].clone().requires_grad_()
         for part, each in zip(rows, spreads, strict=True)
     ]
-    gathering = Gathering(own, spreads, group)
+    gathering = Gathering(own, spreads, group, recompute=recompute)
     with gathering.saving():
         found = gathering.wait()
         loss = loss_of(found, group.rank, group.size)
@@ -82,10 +87,9 @@ def check_gathering(group: Group, *, recompute: bool) -> None:
 
 def check_unused_gathering(group: Group, *, recompute: bool) -> None:
     """A rank that computes nothing with the rows takes part in their backward."""
-    group = dataclasses.replace(group, recompute=recompute)
     everywhere = Spread(torch.arange(12) % group.size, group.size)
     own = numbers(12)[everywhere.on(group.rank)].clone().requires_grad_()
-    gathering = Gathering([own], [everywhere], group)
+    gathering = Gathering([own], [everywhere], group, recompute=recompute)
     with gathering.saving():
         (found,) = gathering.wait()
         stream = found.square().sum() if group.rank == 0 else own.new_zeros(())
