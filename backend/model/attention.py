@@ -28,6 +28,8 @@ from kernels.selected_attention import selected_attention
 from kernels.window_attention import window_attention
 
 from ..parallel.gathering import Gathering
+from ..parallel.group import ALONE
+from ..parallel.in_turn import selected_in_turn
 from .layers import linear
 from .routing.tokens import blocks_in
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from kernels.core.blocks import Blocks
+    from kernels.core.routing_plan import RoutingPlan
 
     from ..parallel.group import Group
     from .config.model_config import TransformerConfig
@@ -103,11 +106,13 @@ class Context:
             _flat((spread.blocks, spread.blocks) for spread in spreads if spread),
             group,
         )
+        self._group = group
+        at_once = ALONE if group.in_turn else group  # alone, a rank keeps what it has
         spreads = [each.layout.spreads for each in self._streams]
         self._tokens = Gathering(
             _flat((each.key, each.value) for each in self._streams),
             _flat((spread.tokens, spread.tokens) for spread in spreads if spread),
-            group,
+            at_once,
             recompute=group.recompute,
         )
 
@@ -122,6 +127,15 @@ class Context:
     def tokens(self, direction: Direction) -> tuple[Tensor, Tensor]:
         """The keys and values of all tokens, [tokens, key/value heads, D] each."""
         return _pair(self._tokens, self._streams.index(self._keys[direction]))
+
+    def attend_to_selected(self, direction: Direction, query: Tensor, plan: RoutingPlan) -> Tensor:
+        """The selected branch of a direction, [queries, query heads, D]."""
+        own = self._keys[direction]
+        if self._group.in_turn and own.layout.spreads:
+            pair, spread = (own.key, own.value), own.layout.spreads.tokens
+            return selected_in_turn(query, pair, plan, spread, self._group)
+        found, _ = selected_attention(query, *self.tokens(direction), plan)
+        return found
 
     def saving(self) -> AbstractContextManager[Any]:
         """A context for all attention of the layer, see `Gathering.saving`."""
@@ -223,7 +237,7 @@ class SparseAttention(nn.Module):
         window = []
         if self.window:
             window.append(window_attention(query, own.key, own.value, queries.layout.window))
-        selected, _ = selected_attention(query, *context.tokens(self), plan)
+        selected = context.attend_to_selected(self, query, plan)
         return tuple(branch.flatten(1) for branch in (compressed, selected, *window))
 
     def compress(self, keys: KeyValue) -> tuple[Tensor, Tensor]:

@@ -30,6 +30,8 @@ class Group:
         handle: the group of `torch.distributed`; None is its default group.
         recompute: drop the gathered keys and values of tokens after the forward, and gather them
             once more in the backward: less memory for half as much traffic again.
+        in_turn: attend to the keys and values of one rank after the other, not to those of all at
+            once: less memory for twice the traffic. For inference only.
         policy: how blocks are assigned to ranks.
         speeds: relative ones of the ranks; none if they are equal.
         received: bytes that this rank received from others, by collective; counts on and on.
@@ -39,6 +41,7 @@ class Group:
     size: int = 1
     handle: dist.ProcessGroup | None = None
     recompute: bool = False
+    in_turn: bool = False
     policy: Policy = "contiguous"
     speeds: tuple[float, ...] = ()
     received: Counter[str] = field(default_factory=Counter, compare=False)

@@ -18,6 +18,7 @@ from torch import Tensor
 from .blocks import Blocks
 from .segments import (
     offsets_of_owners,
+    offsets_of_sizes,
     owners_of_offsets,
     positions,
     split_segments,
@@ -50,6 +51,8 @@ class RoutingPlan:
         tile: queries per tile, a power of 2 up to 32; 0 for `TILE_QUERIES` of the device.
         order: [queries] int64, a permutation inside each instance: the order in which queries are
             cut into tiles. Results do not depend on it; neighbors in space make smaller unions.
+        holder: [blocks] int64, which part of the key stream has each block, if it is attended to
+            part after part; see `parts`.
     """
 
     query_offsets: Tensor
@@ -57,6 +60,31 @@ class RoutingPlan:
     table: Tensor | None = None
     tile: int = 0
     order: Tensor | None = None
+    holder: Tensor | None = None
+
+    @cached_property
+    def parts(self) -> tuple[RoutingPlan, ...]:
+        """The plans of the parts of the key stream, each of which is a key stream of its own.
+
+        A part has its blocks in the order of the whole, and perhaps none.
+        """
+        if self.table is None or self.holder is None:
+            raise ValueError("this plan holds no block table, or no parts")
+        first, sizes = self.blocks.instance_offsets.long(), self.blocks.token_offsets.diff().long()
+        instance, count = owners_of_offsets(first), len(first) - 1
+        of_query, table = owners_of_offsets(self.query_offsets)[:, None], self.table.long()
+        valid = (table >= 0) & (table < first.diff()[of_query])
+        chosen = torch.where(valid, table + first[:-1][of_query], len(sizes))
+        found = []
+        for part in range(int(self.holder.max()) + 1 if len(sizes) else 0):
+            held = self.holder == part
+            blocks = Blocks(
+                offsets_of_sizes(sizes[held]).int(), offsets_of_owners(instance[held], count).int()
+            )
+            ids = held.cumsum(0) - 1 - blocks.instance_offsets.long()[instance]
+            ids = torch.cat([torch.where(held, ids, -1), ids.new_full((1,), -1)])
+            found.append(replace(self, blocks=blocks, table=ids[chosen].int(), holder=None))
+        return tuple(found)
 
     @cached_property
     def selected(self) -> tuple[QueryTiles, ...]:

@@ -70,12 +70,13 @@ class Route(Protocol):
     def chosen(self) -> Tensor:
         """What was chosen beforehand, [queries, heads, K] int32; of no width if nothing was."""
 
-    def shared(self, queries: Stream, blocks: Blocks, chosen: Tensor) -> Self:
+    def shared(self, queries: Stream, blocks: Blocks, holder: Tensor, chosen: Tensor) -> Self:
         """The route of the queries that one rank computes, to the blocks of all ranks.
 
         Args:
             queries: those that the rank computes.
             blocks: of the key stream.
+            holder: [blocks] int64, the rank that computes each block.
             chosen: of these queries.
         """
 
@@ -101,10 +102,12 @@ class PlannedRoute:
             raise ValueError("this plan holds no block table")
         return self.plan.table.transpose(0, 1).int()
 
-    def shared(self, queries: Stream, blocks: Blocks, chosen: Tensor) -> Self:
+    def shared(self, queries: Stream, blocks: Blocks, holder: Tensor, chosen: Tensor) -> Self:
         """See `Route.shared`; ids are relative to the instance, so they stay as they are."""
-        table = chosen.transpose(0, 1)
-        return replace(self, plan=RoutingPlan(queries.offsets, blocks, table, order=queries.order))
+        plan = RoutingPlan(
+            queries.offsets, blocks, chosen.transpose(0, 1), order=queries.order, holder=holder
+        )
+        return replace(self, plan=plan)
 
 
 @dataclass(frozen=True)
@@ -115,17 +118,19 @@ class ScoreRoute:
         queries: the query stream.
         blocks: of the key stream.
         count: blocks per query.
+        holder: [blocks] int64, the rank that computes each block, if ranks share the key stream.
     """
 
     queries: Stream
     blocks: Blocks
     count: int
+    holder: Tensor | None = None
 
     def plan_for(self, query: Tensor, block_key: Tensor) -> RoutingPlan:
         """A plan with the blocks of the highest score."""
         offsets = self.queries.offsets
         table = select_by_score(query, block_key, offsets, self.blocks, self.count)
-        return RoutingPlan(offsets, self.blocks, table)
+        return RoutingPlan(offsets, self.blocks, table, holder=self.holder)
 
     @property
     def chosen(self) -> Tensor:
@@ -133,9 +138,15 @@ class ScoreRoute:
         queries = int(self.queries.offsets[-1])
         return self.queries.offsets.new_zeros(queries, 0, 0, dtype=torch.int32)
 
-    def shared(self, queries: Stream, blocks: Blocks, chosen: Tensor) -> Self:  # noqa: ARG002
+    def shared(
+        self,
+        queries: Stream,
+        blocks: Blocks,
+        holder: Tensor,
+        chosen: Tensor,  # noqa: ARG002
+    ) -> Self:
         """See `Route.shared`; every rank has the compressed keys of all blocks to choose from."""
-        return replace(self, queries=queries, blocks=blocks)
+        return replace(self, queries=queries, blocks=blocks, holder=holder)
 
 
 @dataclass(frozen=True)
@@ -153,6 +164,13 @@ class Routes:
     volume_to_image: Route
     image_to_image: Route
     image_to_volume: Route
+
+    @property
+    def tables(self) -> BlockTables | None:
+        """The block tables of planned routes; None if every layer selects by score."""
+        routes = vars(self).values()
+        plans = [route.plan.table for route in routes if isinstance(route, PlannedRoute)]
+        return BlockTables(*(table for table in plans if table is not None)) if plans else None
 
     @classmethod
     def from_tables(cls, volume: Stream, image: Stream, tables: BlockTables) -> Routes:

@@ -78,14 +78,16 @@ def share(plan: Plan, group: Group) -> Shares:
     shared_volume = all_volume.shared(plan.volume, volume, of_volume)
     shared_image = all_image.shared(plan.image, image, of_image)
 
-    def moved(route: Route, way: Exchange, queries: Stream, keys: _GlobalBlocks) -> Route:
-        return route.shared(queries, keys.blocks, way.move(route.chosen))
+    def moved(route: Route, way: Exchange, queries: Stream, keys: tuple[Blocks, Tensor]) -> Route:
+        return route.shared(queries, *keys, way.move(route.chosen))
+
+    volume_keys, image_keys = (all_volume.blocks, of_volume), (all_image.blocks, of_image)
 
     routes = Routes(
-        moved(plan.routes.volume_to_volume, volume, shared_volume, all_volume),
-        moved(plan.routes.volume_to_image, volume, shared_volume, all_image),
-        moved(plan.routes.image_to_image, image, shared_image, all_image),
-        moved(plan.routes.image_to_volume, image, shared_image, all_volume),
+        moved(plan.routes.volume_to_volume, volume, shared_volume, volume_keys),
+        moved(plan.routes.volume_to_image, volume, shared_volume, image_keys),
+        moved(plan.routes.image_to_image, image, shared_image, image_keys),
+        moved(plan.routes.image_to_volume, image, shared_image, volume_keys),
     )
     return Shares(Plan(shared_volume, shared_image, routes, group), volume, image)
 
