@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import random
@@ -20,6 +19,7 @@ from backend.pipeline import STAGES_OF_NETWORK, reconstruct
 from backend.request import ReconstructRequest
 from backend.shared.progress import Progress
 from tests.children import ends_within, files_of, pump_until, pumped
+from tests.small_checkpoint import write_small_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,31 +84,7 @@ def finished(views, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory) -> Path:
     """A checkpoint of the preset `mini`, made narrow, with random weights."""
-    import torch
-
-    from backend.model.config.presets import preset
-    from backend.model.stage import Stage
-    from backend.model.weights.checkpoint import write_checkpoint
-
-    def small(stage, resolution):
-        sizes = {"width": 32, "depth": 1, "query_heads": 4, "skip_links": (0,), "upsample": 2}
-        return dataclasses.replace(
-            stage,
-            image_size=64,
-            samples_per_ray=48,
-            encoder=dataclasses.replace(stage.encoder, width=32),
-            transformer=dataclasses.replace(
-                stage.transformer, volume_resolution=resolution, **sizes
-            ),
-        )
-
-    torch.manual_seed(0)
-    mini = preset("mini")
-    config = dataclasses.replace(mini, dense=small(mini.dense, 8), sparse=small(mini.sparse, 16))
-    stages = {name: Stage(getattr(config, name)).state_dict() for name in ("dense", "sparse")}
-    folder = tmp_path_factory.mktemp("weights") / "small"
-    write_checkpoint(folder, config, {name: iter(s.items()) for name, s in stages.items()})
-    return folder
+    return write_small_checkpoint(tmp_path_factory.mktemp("weights") / "small")
 
 
 @pytest.fixture

@@ -18,11 +18,8 @@ from backend.field.field_file import PosedField
 from backend.mesh import surfaces
 from backend.mesh.network_surface import SurfaceSettings, extract_network_surface
 from backend.mesh.surfaces import FittedSurface, PredictedSurface
-from backend.model.config.presets import preset
 from backend.model.dinov3 import DinoV3, DinoV3Config
-from backend.model.stage import Stage
 from backend.model.transformer import Block
-from backend.model.weights.checkpoint import write_checkpoint
 from backend.model.weights.dinov3_files import loaded_size
 from backend.pipeline import STAGES_OF_NETWORK, Job, bake_textures, reconstruct, refine
 from backend.request import ReconstructRequest
@@ -36,6 +33,7 @@ from backend.shared.progress import Progress
 from backend.views.views import Views
 from kernels.core.dispatch import forced
 from tests.kernels.gpu.simulated_gpu import simulated_gpu
+from tests.small_checkpoint import write_small_checkpoint
 
 PIL = pytest.importorskip("PIL.Image")
 
@@ -47,39 +45,10 @@ def _coarse(monkeypatch):
     monkeypatch.setattr(surfaces, "SurfaceSettings", partial(SurfaceSettings, cells=128))
 
 
-def write_small(folder, *, prediction="rgb", feature_width=0):
-    """A folder with the preset `mini`, hardly any width and random weights."""
-    torch.manual_seed(0)
-    mini = preset("mini")
-
-    def small(stage, resolution):
-        sizes = {"width": 32, "depth": 1, "query_heads": 4, "skip_links": (0,), "upsample": 2}
-        return dataclasses.replace(
-            stage,
-            image_size=64,
-            encoder=dataclasses.replace(stage.encoder, width=32, feature_width=feature_width),
-            transformer=dataclasses.replace(
-                stage.transformer, volume_resolution=resolution, **sizes
-            ),
-            decoder=dataclasses.replace(stage.decoder, prediction=prediction),
-            samples_per_ray=48,
-        )
-
-    config = dataclasses.replace(
-        mini,
-        dense=small(mini.dense, 8),
-        sparse=small(mini.sparse, 16),
-        image_features="dinov3" if feature_width else "none",
-    )
-    stages = {name: Stage(getattr(config, name)).state_dict() for name in ("dense", "sparse")}
-    write_checkpoint(folder, config, {name: iter(s.items()) for name, s in stages.items()})
-    return folder
-
-
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     """Small weights that predict colors."""
-    return write_small(tmp_path_factory.mktemp("weights") / "small")
+    return write_small_checkpoint(tmp_path_factory.mktemp("weights") / "small")
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +115,9 @@ def test_materials_and_image_features_run_on_a_gpu(capture, tmp_path, monkeypatc
     features = DinoV3Config(width=48, depth=1, heads=3, hidden=64)
     torch.save(DinoV3(features).state_dict(), tmp_path / "dinov3.pth")
     monkeypatch.setattr(pipeline, "find_dinov3", lambda: tmp_path / "dinov3.pth")
-    weights = write_small(tmp_path / "weights", prediction="pbr", feature_width=features.width)
+    weights = write_small_checkpoint(
+        tmp_path / "weights", prediction="pbr", feature_width=features.width
+    )
     job = request(capture, weights, tmp_path / "out")
     with simulated_gpu(), forced("reference"):
         reconstruct(dataclasses.replace(job, device="cuda", material="pbr"), Progress())
@@ -173,7 +144,7 @@ def test_the_surface_is_extracted_with_the_steps_of_the_sparse_stage(
 
 def test_memory_is_planned_before_weights_are_loaded(capture, checkpoint, tmp_path, monkeypatch):
     """A job that cannot fit ends with what it needs, and the previous result stays."""
-    monkeypatch.setattr("backend.pipeline.free_memory", lambda _: 1 << 20)
+    monkeypatch.setattr("backend.setup.device.free_memory", lambda _: 1 << 20)
     monkeypatch.setattr("backend.model.weights.checkpoint.Checkpoint.load_stage", None)
     with pytest.raises(OutOfMemory):
         reconstruct(request(capture, checkpoint, tmp_path / "out"), Progress())
