@@ -31,21 +31,20 @@ from .model.dinov3 import ImageFeatures
 from .model.inference import (
     SparseStageInputs,
     predict_dense,
-    predict_sparse,
     route_tokens,
     select_tokens,
 )
 from .model.preprocess import from_views
 from .model.weights.checkpoint import Checkpoint, open_checkpoint
 from .model.weights.dinov3_files import load_dinov3, loaded_size
-from .model.weights.memory import estimate
+from .model.weights.memory import plan_memory
 from .photographs.missing_masks import add_missing_masks, have_masks
 from .refine.config import SECONDS, RefineConfig
 from .refine.refine import Refinement
 from .result.files import Result
 from .result.folder import ResultFolder
 from .result.report import Report
-from .setup.device import choose_device, free_memory
+from .setup.device import choose_devices, free_per_rank, name_of
 from .shared.cameras import Normalization
 from .shared.capture.json_files import read_capture_json
 from .shared.capture.reader import read_capture
@@ -58,6 +57,7 @@ from .stereo.stereo_start import find_stereo_start
 from .views.selection import MAX_FIT_VIEWS, size_in_memory, spread_views
 from .views.views import Views, load_views
 from .views.visual_hull import VisualHull, estimate_bounding_sphere
+from .workers.ranks import ranks_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,10 +106,10 @@ def reconstruct(request: ReconstructRequest, progress: Progress) -> Report:
         LsrmError: one of its kinds, before anything of a previous result is touched.
     """
     request.check()
-    device = choose_device(request.device)
+    device = name_of(choose_devices(request.device))
     checkpoint = open_checkpoint(request.checkpoint) if request.uses_network else None
     options = {key: str(value) for key, value in asdict(request).items()}
-    report = Report(request=options, device=str(device), checkpoint={"name": request.checkpoint})
+    report = Report(request=options, device=device, checkpoint={"name": request.checkpoint})
     with ResultFolder(request.output) as folder:
         capture = read_capture(request.views)
         report.name = name_of_views(capture.folder, read_capture_json(capture.folder))
@@ -180,40 +180,45 @@ def carve(job: Job) -> HullSurface:
     for stage in STAGES_OF_NETWORK:
         job.report.leave_out(stage, "no checkpoint")
     with job.stage("hull"):
-        device = torch.device(job.report.device)
+        device, *_ = choose_devices(job.report.device)
         return HullSurface(VisualHull.from_views(job.views.views, job.normalization, device))
 
 
 def predict(job: Job, checkpoint: Checkpoint) -> PredictedSurface:
     """The network: the dense stage, its informative tokens, their routing, the sparse stage.
 
-    The dense stage is released before the sparse one is loaded, so that only one is in memory.
+    The dense stage is released before the sparse one is loaded, so that only one is in memory. Of
+    several devices the first one does all but the sparse stage, which they share.
     """
     report, config = job.report, checkpoint.config
-    device = torch.device(report.device)
+    devices = choose_devices(report.device)
+    device = devices[0]
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     report.checkpoint["fingerprint"] = checkpoint.fingerprint()
     dense, selection_name, routing, sparse = STAGES_OF_NETWORK
     weights = find_dinov3() if config.image_features == "dinov3" else None
     tensors = from_views(job.views.views, job.normalization, config)
-    need = estimate(config, tensors, dtype, loaded_size(weights, dtype) if weights else 0)
+    available = free_per_rank(devices)
+    need = plan_memory(
+        config, tensors, dtype, loaded_size(weights, dtype) if weights else 0, available
+    )
     job.progress.report(dense, 0.0, f"needs about {need.peak / 1e9:.1f} GB on {device}")
-    need.check(free_memory(device), str(device))
-    with job.stage(dense) as report_fraction:
-        network = load_dinov3(weights).to(device, dtype) if weights else None
-        features = ImageFeatures(network, job.progress.check) if network else None
-        stage = checkpoint.load_stage("dense", device, dtype)
-        prediction = predict_dense(stage, tensors, features, report_fraction)
-        del stage
-        gc.collect()
-    with job.stage(selection_name) as report_fraction:
-        selection = select_tokens(prediction, tensors, config, report_fraction)
-    with job.stage(routing) as report_fraction:
-        plan = route_tokens(prediction, selection, tensors, config, report_fraction)
-    with job.stage(sparse) as report_fraction:
-        stage = checkpoint.load_stage("sparse", device, dtype)
-        inputs = SparseStageInputs(selection, plan, prediction.field)
-        field = predict_sparse(stage, tensors, inputs, features, report_fraction)
+    need.check(available, [str(each) for each in devices])
+    with ranks_on(devices, dtype, in_turn=need.in_turn) as ranks:
+        with job.stage(dense) as report_fraction:
+            network = load_dinov3(weights).to(device, dtype) if weights else None
+            features = ImageFeatures(network, job.progress.check) if network else None
+            stage = checkpoint.load_stage("dense", device, dtype)
+            prediction = predict_dense(stage, tensors, features, report_fraction)
+            del stage
+            gc.collect()
+        with job.stage(selection_name) as report_fraction:
+            selection = select_tokens(prediction, tensors, config, report_fraction)
+        with job.stage(routing) as report_fraction:
+            plan = route_tokens(prediction, selection, tensors, config, report_fraction)
+        with job.stage(sparse) as report_fraction:
+            inputs = SparseStageInputs(selection, plan, prediction.field)
+            field = ranks.predict_sparse(checkpoint, tensors, inputs, features, report_fraction)
     report.counts |= {
         "image_tokens": len(selection.tokens.image),
         "volume_tokens": len(selection.tokens.volume),

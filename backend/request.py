@@ -27,7 +27,7 @@ class ReconstructRequest:
         output: result folder.
         checkpoint: name or folder of the weights; `none` starts from the silhouettes.
         refine: `off`, `auto` or seconds.
-        device: `auto`, `cpu`, `cuda`, `cuda:N`.
+        device: `auto`, `cpu`, `cuda`, `cuda:N`, or several: `cuda:all`, `cuda:0,1`, `cpu:0,1`.
         texture_size: side of the textures in texels; `auto` follows the resolution of the views.
         faces: triangles of the mesh, about.
         seed: of the random choices of the fit, 0 to 2^31 - 1.

@@ -36,7 +36,7 @@ class Preferences:
 
     Attributes:
         backend_python: the interpreter of the backend; empty looks for one.
-        device: "auto", "cpu" or "cuda".
+        device: "auto", "cpu", "cuda" or "cuda:all".
         folder: for captures and results of files that were never saved; empty takes the
             user's documents.
         time_limit: of a stage, in seconds.

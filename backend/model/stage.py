@@ -74,15 +74,15 @@ class SparseResult:
     upsample: int
 
     @classmethod
-    def from_voxels(cls, voxels: Tensor, tokens: SparseTokens, config: StageConfig) -> SparseResult:
-        """The result of a transformer's voxels, [volume tokens, upsample^3, channels]."""
+    def from_rows(cls, rows: Tensor, tokens: SparseTokens, config: StageConfig) -> SparseResult:
+        """The result of rows [volume tokens * upsample^3, channels], token after token."""
         upsample, index = config.transformer.upsample, tokens.volume.long()
         offsets = instance_offsets(index, tokens.instances)
         order = torch.arange(len(index), device=index.device) - offsets[index[:, 0]]
         size = (tokens.instances, *[config.transformer.volume_resolution] * 3)
         numbers = torch.full(size, -1, dtype=torch.int32, device=index.device)
         numbers[tuple(index.T)] = order.int()
-        return cls(voxels.flatten(0, 1), offsets * upsample**3, numbers, upsample)
+        return cls(rows, offsets * upsample**3, numbers, upsample)
 
     def of(self, instance: int) -> tuple[Tensor, Bricks]:
         """Rows of one instance, a brick of voxels for each of its tokens."""
@@ -177,8 +177,8 @@ def run_sparse(
     encoded = image(stage.encoder(batch.inputs, tokens.image))
     index = volume(tokens.volume)
     found: Reconstruction = stage.transformer(index, encoded, shares.plan, features, report)
-    voxels = shares.volume.inverse.move(found.voxels)
-    return SparseResult.from_voxels(voxels, tokens, stage.config)
+    rows = shares.volume.inverse.move(found.voxels).flatten(0, 1)
+    return SparseResult.from_rows(rows, tokens, stage.config)
 
 
 def _grid(voxels: Tensor, instances: int, resolution: int, upsample: int) -> Tensor:

@@ -54,7 +54,7 @@ class Report:
 
     Attributes:
         request: the options.
-        device: where it ran.
+        device: where it ran, as `choose_devices` takes it.
         checkpoint: name and hash of the weights, or `none`.
         name: of the asset.
         material: what the textures hold, `rgb` or `pbr`.
@@ -132,7 +132,7 @@ class CardMemory:
     """The most memory of a card that was held since this was made; nothing on a CPU."""
 
     def __init__(self, device: str) -> None:
-        self._device = device if device.startswith("cuda") else None
+        self._device = device.partition(",")[0] if device.startswith("cuda") else None
         if self._device:
             import torch
 

@@ -1,16 +1,21 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The device of a job, and its free memory."""
+"""The devices of a job, and their free memory."""
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+from typing import TYPE_CHECKING
 
 import torch
 
 from ..shared.errors import DeviceUnavailable
 from ..shared.system_memory import available_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def free_memory(device: torch.device) -> int:
@@ -24,23 +29,71 @@ def free_memory(device: torch.device) -> int:
     return sys.maxsize if available is None else available
 
 
-def choose_device(name: str) -> torch.device:
-    """The device with a name: `auto`, `cpu`, `cuda` or `cuda:N`.
+def free_per_rank(devices: Sequence[torch.device]) -> list[int]:
+    """Bytes that each rank may still allocate; ranks on one device share what it has."""
+    return [free_memory(device) // devices.count(device) for device in devices]
+
+
+def choose_devices(name: str) -> tuple[torch.device, ...]:
+    """The devices with a name, one per rank; the first one does what is not shared.
+
+    A list, as in `cuda:0,1`, is for one object on several devices. On the CPU its numbers count
+    worker processes: `cpu:0,1` are two.
+
+    Args:
+        name: `auto` (one device), `cpu`, `cuda`, `cuda:all`, or numbers: `cuda:1`, `cuda:0,1`.
 
     Raises:
-        DeviceUnavailable: if this computer has no such device.
+        DeviceUnavailable: if this computer lacks one of them, with those that it has.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        return (torch.device("cuda" if torch.cuda.is_available() else "cpu"),)
+    if name == "cpu":
+        return (torch.device("cpu"),)
+    kind, _, numbers = name.partition(":")
+    if not re.fullmatch(r"cpu:\d+(,\d+)*|cuda(:all|:\d+(,\d+)*)?", name):
         raise DeviceUnavailable(
-            f"There is no device called {name!r}.", "Use auto, cpu, cuda or cuda:0."
+            f"There is no device called {name!r}.",
+            "Use auto, cpu, cuda, cuda:1, or a list: cuda:all, cuda:0,1 or cpu:0,1.",
         )
-    device = torch.device(name)
-    present = torch.cuda.device_count()
-    if device.type == "cuda" and (device.index or 0) >= present:
+    present = torch.cuda.device_count() if kind == "cuda" else os.cpu_count() or 1
+    wanted = [int(n) for n in numbers.split(",") if n.isdecimal()]
+    if numbers == "all":
+        wanted = list(range(present))
+    _check_numbers(name, wanted or [0], present)
+    if kind == "cpu":
+        return (torch.device("cpu"),) * len(wanted)
+    return tuple(torch.device("cuda", n) for n in wanted) or (torch.device("cuda"),)
+
+
+def name_of(devices: Sequence[torch.device]) -> str:
+    """The name by which `choose_devices` finds these devices again."""
+    first, *others = devices
+    if not others:
+        return str(first)
+    numbers = range(len(devices)) if first.type == "cpu" else [d.index for d in devices]
+    return f"{first.type}:{','.join(map(str, numbers))}"
+
+
+def _check_numbers(name: str, wanted: Sequence[int], present: int) -> None:
+    """Refuse devices that this computer lacks, and those that are listed twice.
+
+    Raises:
+        DeviceUnavailable: with the devices that there are.
+    """
+    kind = name.partition(":")[0]
+    last = f" to {kind}:{present - 1}" if present > 1 else ""
+    found = f"{kind}:0{last}" if present else "no CUDA device"
+    if max(wanted) >= present:
         raise DeviceUnavailable(
-            f"{name} was requested, but PyTorch finds {present} CUDA devices.",
+            f"{name} was requested; this computer has {found}.",
             "Use --device auto, or check the driver with `python3 -m backend doctor`.",
         )
-    return device
+    if sys.platform == "win32" and len(wanted) > 1:
+        raise DeviceUnavailable(
+            f"{name} lists several devices, which Windows cannot connect.", "Use one."
+        )
+    if len(set(wanted)) < len(wanted):
+        raise DeviceUnavailable(
+            f"{name} lists a device twice; this computer has {found}.", "List each device once."
+        )

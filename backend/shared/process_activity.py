@@ -29,6 +29,14 @@ def main_thread_wants_to_run(pid: int) -> bool:
     return _is_runnable(Path(f"/proc/{pid}/stat"))
 
 
+def has_children(pid: int) -> bool:
+    """Whether its main thread has started processes that still exist; False without /proc."""
+    try:
+        return bool(Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").strip())
+    except OSError:
+        return False
+
+
 def _is_runnable(thread: Path) -> bool:
     try:
         return thread.read_text("ascii", "replace").rpartition(")")[2].split()[0] in "RD"

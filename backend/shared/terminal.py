@@ -136,7 +136,11 @@ def add_reconstruct_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--checkpoint", default="none", help="name or folder; none needs no weights")
     add("--refine", type=refine_setting, default="auto", help="off, auto or seconds")
-    add("--device", default="auto", help="auto, cpu, cuda, cuda:0 …")
+    add(
+        "--device",
+        default="auto",
+        help="auto, cpu, cuda, cuda:1; several share the network: cuda:all, cuda:0,1 or cpu:0,1",
+    )
     add(
         "--texture-size",
         type=texture_size_setting,

@@ -34,6 +34,7 @@ class LSRM_AP_preferences(bpy.types.AddonPreferences):
             ("auto", "Automatic", "The graphics card if there is one that works"),
             ("cpu", "Processor", "Slower, and always available"),
             ("cuda", "CUDA", "An NVIDIA graphics card"),
+            ("cuda:all", "All CUDA Cards", "The network runs on all NVIDIA graphics cards"),
         ),
     )
     folder: StringProperty(

@@ -196,6 +196,10 @@ GERMAN = {
     "Slower, and always available": "Langsamer, aber immer verfügbar",
     "CUDA": "CUDA",
     "An NVIDIA graphics card": "Eine NVIDIA-Grafikkarte",
+    "All CUDA Cards": "Alle CUDA-Karten",
+    "The network runs on all NVIDIA graphics cards": (
+        "Das Netz läuft auf allen NVIDIA-Grafikkarten"
+    ),
     "For results of files that were never saved; empty means in your documents": (
         "Für Ergebnisse nie gespeicherter Dateien; leer heißt: im Dokumente-Ordner"
     ),

@@ -25,11 +25,10 @@ from backend.pipeline import normalize_scene, reconstruct
 from backend.request import ReconstructRequest
 from backend.result import files as result_files
 from backend.result.scores import read_mesh
-from backend.setup.device import choose_device
 from backend.shared.cameras import fibonacci_sphere, gltf_to_world, look_at
 from backend.shared.capture.reader import read_capture
 from backend.shared.capture.writer import write_transforms
-from backend.shared.errors import Cancelled, DeviceUnavailable, DiskFull, LsrmError, NoSurface
+from backend.shared.errors import Cancelled, DiskFull, LsrmError, NoSurface
 from backend.shared.progress import Progress
 from backend.views.selection import MAX_IMAGE_SIZE
 from backend.views.views import load_views, read_view
@@ -350,6 +349,7 @@ def test_bad_input_on_the_command_line(copy, previous, capsys):
         ({"device": "tpu"}, "DEVICE_UNAVAILABLE"),
         ({"device": "meta"}, "DEVICE_UNAVAILABLE"),
         ({"device": f"cuda:{torch.cuda.device_count()}"}, "DEVICE_UNAVAILABLE"),
+        ({"device": f"cpu:0,{os.cpu_count()}"}, "DEVICE_UNAVAILABLE"),
     ],
 )
 def test_what_this_computer_lacks(capture, previous, options, code):
@@ -358,15 +358,6 @@ def test_what_this_computer_lacks(capture, previous, options, code):
         run(capture, previous, **options)
     assert caught.value.code == code
     check_untouched(previous)
-
-
-def test_devices():
-    """The devices of the command line are these, and auto is one of them."""
-    assert choose_device("cpu") == torch.device("cpu")
-    assert choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
-    for name in ("", "mps", "cuda:x", "cpu:0 ", "CUDA"):
-        with pytest.raises(DeviceUnavailable):
-            choose_device(name)
 
 
 def test_output_that_cannot_be_written(capture):

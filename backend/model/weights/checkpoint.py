@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from ...field.decoders import MlpDecoder
 from ...shared.atomic_folder import AtomicFolder, is_empty_folder
 from ...shared.checkpoint_folders import CONFIG, find_checkpoint
 from ...shared.errors import CheckpointMismatch, DiskFull, OutputNotWritable
@@ -74,6 +75,22 @@ class Checkpoint:
         stage = empty_stage(self.stage_config(name))
         load_strictly(stage, tensors, path, _REMEDY)
         return stage.eval().requires_grad_(requires_grad=False)
+
+    def load_decoder(self, name: StageName, device: torch.device) -> MlpDecoder:
+        """The decoder of a stage alone, in float32, frozen.
+
+        Raises:
+            CheckpointMismatch: listing every difference between file and model.
+        """
+        path, prefix = self._file(name), "decoder."
+        with torch.device("meta"):
+            decoder = MlpDecoder(self.stage_config(name).decoder)
+        tensors = {
+            n.removeprefix(prefix): tensor.to(device, torch.float32)
+            for n, tensor in read_safetensors([path], prefix)
+        }
+        load_strictly(decoder, tensors, path, _REMEDY)
+        return decoder.eval().requires_grad_(requires_grad=False)
 
     def check(self) -> None:
         """Compare names and shapes of both files with the model, reading no tensor.

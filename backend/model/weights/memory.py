@@ -17,7 +17,7 @@ from ..routing.selection import ALPHA_MARGIN, foreground_patches
 from ..stage import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ..config.model_config import ModelConfig, StageConfig
     from ..preprocess import ViewTensors
@@ -30,6 +30,7 @@ _COPIES_OF_SAMPLE = 3 * 32  # numbers per sample while surface points are render
 # A surface covers about this many tokens per layer, in squares of the volume's side: with it the
 # released sizes come to the 300 000 volume tokens that the paper names as its peak.
 _SURFACE_SQUARES = 2.5
+_UNEVEN = 1.1  # the largest share of a rank over the mean: blocks are whole
 
 
 @dataclass(frozen=True)
@@ -37,38 +38,83 @@ class MemoryNeed:
     """The memory that a job needs.
 
     Attributes:
-        stages: bytes at the peak of each stage, by its name.
+        stages: bytes at the peak of each stage on the first device, by its name.
+        other_ranks: bytes at the peak of the sparse stage on each further device.
         image_tokens: of the sparse stage.
         volume_tokens: of the sparse stage, expected.
+        in_turn: whether ranks attend to each other's keys and values one rank after the other, not
+            to those of all at once: less memory for more traffic.
     """
 
     stages: Mapping[str, int]
+    other_ranks: int
     image_tokens: int
     volume_tokens: int
+    in_turn: bool = False
 
     @property
     def peak(self) -> int:
-        """The largest of the stages."""
+        """The largest of the stages, on the first device."""
         return max(self.stages.values())
 
-    def check(self, available: int, device: str) -> None:
+    def fits(self, available: Sequence[int]) -> bool:
+        """Whether each rank, the first one first, has as many bytes as it needs."""
+        first, *others = available
+        return self.peak <= first and all(self.other_ranks <= each for each in others)
+
+    def check(self, available: Sequence[int], devices: Sequence[str]) -> None:
         """Refuse a job that does not fit.
+
+        Args:
+            available: bytes of each rank.
+            devices: names of their devices.
 
         Raises:
             OutOfMemory: with what is needed, what there is, and what would fit.
         """
-        if self.peak <= available:
-            return
-        stage = max(self.stages, key=lambda name: self.stages[name])
-        raise OutOfMemory(
-            f"The {stage} needs about {_gigabytes(self.peak)}, {device} has "
-            f"{_gigabytes(available)} available.",
-            "Use fewer views, a smaller checkpoint (mini), --checkpoint none, or another device.",
-        )
+        needs = [self.peak] + [self.other_ranks] * (len(available) - 1)
+        for need, free, device in zip(needs, available, devices, strict=True):
+            if need > free:
+                stage = max(self.stages, key=lambda name: self.stages[name])
+                raise OutOfMemory(
+                    f"The {stage} needs about {_gigabytes(need)}, {device} has "
+                    f"{_gigabytes(free)} available.",
+                    "Use fewer views, a smaller checkpoint (mini), --checkpoint none, or another "
+                    "device.",
+                )
+
+
+def plan_memory(
+    config: ModelConfig,
+    views: ViewTensors,
+    dtype: torch.dtype,
+    feature_network: int,
+    available: Sequence[int],
+) -> MemoryNeed:
+    """The need on some ranks; they attend to each other in turn only if all at once does not fit.
+
+    Args:
+        config: of the checkpoint.
+        views: see `estimate`.
+        dtype: of the weights and streams.
+        feature_network: see `estimate`.
+        available: bytes of each rank.
+    """
+    ranks = len(available)
+    need = estimate(config, views, dtype, feature_network, ranks)
+    if ranks == 1 or need.fits(available):
+        return need
+    return estimate(config, views, dtype, feature_network, ranks, in_turn=True)
 
 
 def estimate(
-    config: ModelConfig, views: ViewTensors, dtype: torch.dtype, feature_network: int = 0
+    config: ModelConfig,
+    views: ViewTensors,
+    dtype: torch.dtype,
+    feature_network: int = 0,
+    ranks: int = 1,
+    *,
+    in_turn: bool = False,
 ) -> MemoryNeed:
     """The memory of all stages for these views.
 
@@ -77,6 +123,8 @@ def estimate(
         views: at the size of the sparse stage; their masks give the image tokens.
         dtype: of the weights and streams.
         feature_network: bytes of the frozen image features' network, which stays loaded.
+        ranks: that share the sparse stage.
+        in_turn: see `MemoryNeed`.
     """
     size, count = dtype.itemsize, len(views.mask)
     dense, sparse = config.dense, config.sparse
@@ -88,16 +136,44 @@ def estimate(
     voxels = volume * sparse.transformer.upsample**3 * sparse.transformer.output_width
     grid = (SAMPLES_PER_TOKEN * sparse.transformer.volume_resolution) ** 3
     rays = RAYS_PER_CHUNK * dense.samples_per_ray
+    whole = _views(sparse, count, size) + dense_features + voxels * (size + _FLOAT)
+    share = rank_share(config, image, volume, ranks, in_turn=in_turn) * size
+    if ranks > 1:  # what the parent of the workers holds, and what the first worker moves
+        whole += dense_features
+        share += round(_UNEVEN * (dense_features + voxels * size) / ranks)
     stages = {
-        "dense stage": _stage(dense, dense_tokens, count, size),
+        "dense stage": _weights(dense, size)
+        + _views(dense, count, size)
+        + _STREAM_COPIES * dense_tokens * dense.transformer.width * size,
         "selection": grid * _COPIES_OF_GRID * _FLOAT + dense_features,
         "routing": rays * _COPIES_OF_SAMPLE * _FLOAT + dense_features,
-        "sparse stage": _stage(sparse, image + volume, count, size)
-        + dense_features
-        + voxels * (size + _FLOAT),
+        "sparse stage": _weights(sparse, size) + whole + share,
     }
     stages = {name: need + feature_network for name, need in stages.items()}
-    return MemoryNeed(stages, image, volume)
+    others = _weights(sparse, size) + share if ranks > 1 else 0
+    return MemoryNeed(stages, others, image, volume, in_turn)
+
+
+def rank_share(
+    config: ModelConfig, image: int, volume: int, ranks: int, *, in_turn: bool = False
+) -> int:
+    """Numbers that a rank holds of the streams, and of the keys and values of others.
+
+    Args:
+        config: of the checkpoint.
+        image: tokens on all ranks.
+        volume: tokens on all ranks.
+        ranks: how many there are.
+        in_turn: see `MemoryNeed`.
+    """
+    transformer = config.sparse.transformer
+    if ranks == 1:
+        return _STREAM_COPIES * (image + volume) * transformer.width
+    tokens = _UNEVEN * (image + volume) / ranks
+    # All at once: what arrives, and its copy in order. In turn: a rank's own, read and on the way.
+    held = 3 * _UNEVEN * max(image, volume) / ranks if in_turn else 2 * (image + volume)
+    both = 2 * transformer.key_value_width
+    return round(_STREAM_COPIES * tokens * transformer.width + held * both)
 
 
 def expected_volume_tokens(config: ModelConfig) -> int:
@@ -110,14 +186,18 @@ def expected_volume_tokens(config: ModelConfig) -> int:
     return min(resolution**3, round(_SURFACE_SQUARES * layers * resolution**2))
 
 
-def _stage(config: StageConfig, tokens: int, views: int, size: int) -> int:
+def _weights(config: StageConfig, size: int) -> int:
+    """Bytes of the weights of a stage."""
     folded = replace(config, transformer=replace(config.transformer, weight_norm=False))
     with torch.device("meta"):
-        weights = sum(parameter.numel() for parameter in Stage(folded).parameters())
+        return size * sum(parameter.numel() for parameter in Stage(folded).parameters())
+
+
+def _views(config: StageConfig, views: int, size: int) -> int:
+    """Bytes of the views as the encoder of a stage reads them."""
     features = views * config.patches_per_side**2 * config.encoder.feature_width
     pixels = views * config.image_size**2 * (6 + config.encoder.ray_channels)
-    streams = _STREAM_COPIES * tokens * config.transformer.width
-    return (weights + streams + features + pixels) * size
+    return (features + pixels) * size
 
 
 def _gigabytes(count: int) -> str:

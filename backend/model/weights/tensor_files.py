@@ -81,8 +81,8 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def read_safetensors(files: Iterable[Path]) -> Iterator[tuple[str, Tensor]]:
-    """The tensors of some files, one at a time.
+def read_safetensors(files: Iterable[Path], prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+    """The tensors of some files whose names have a prefix, one at a time.
 
     Raises:
         CheckpointMismatch: if a file is damaged.
@@ -91,7 +91,8 @@ def read_safetensors(files: Iterable[Path]) -> Iterator[tuple[str, Tensor]]:
         try:
             with safe_open(str(path), "pt") as file:
                 for name in file.keys():  # noqa: SIM118 - the file is no mapping
-                    yield name, file.get_tensor(name)
+                    if name.startswith(prefix):
+                        yield name, file.get_tensor(name)
         except (SafetensorError, OSError) as error:
             raise CheckpointMismatch(
                 f"{path} is damaged or incomplete ({_first_line(error)}).",

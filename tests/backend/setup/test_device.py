@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The memory of a GPU, simulated: what is free for a job, and the peak of its stages."""
+"""Devices by their names; the memory of a simulated GPU: what is free, the peak of stages."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from backend.result.report import Report
-from backend.setup.device import free_memory
+from backend.setup.device import choose_devices, free_memory, name_of
+from backend.shared.errors import DeviceUnavailable
 from backend.shared.progress import Progress
 
 MIB = 1 << 20
+CPU = torch.device("cpu")
 
 
 @pytest.fixture
@@ -59,3 +61,69 @@ def test_peak_memory_without_gpu():
     with report.stage("mesh", Progress()):
         pass
     assert report.to_dict()["stages"][0]["peak_device_memory_mb"] is None
+
+
+@pytest.fixture
+def computer(monkeypatch):
+    """A computer with four processors and a number of cards, three unless it is changed."""
+    cards = {"count": 3}
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: cards["count"])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cards["count"] > 0)
+    return cards
+
+
+@pytest.mark.parametrize(
+    ("name", "devices"),
+    [
+        ("auto", ["cuda"]),
+        ("cpu", ["cpu"]),
+        ("cpu:0", ["cpu"]),
+        ("cpu:0,3", ["cpu", "cpu"]),
+        ("cuda", ["cuda"]),
+        ("cuda:2", ["cuda:2"]),
+        ("cuda:2,0", ["cuda:2", "cuda:0"]),
+        ("cuda:all", ["cuda:0", "cuda:1", "cuda:2"]),
+    ],
+)
+def test_devices_by_name(computer, name, devices):
+    """A list has one device per rank, in its order, and has a name again."""
+    found = choose_devices(name)
+    assert [str(device) for device in found] == devices
+    assert choose_devices(name_of(found)) == found
+
+
+def test_automatic_is_one_device(computer):
+    """One card, however many there are, or the CPU; all cards of one are one device."""
+    computer["count"] = 0
+    assert choose_devices("auto") == (CPU,)
+    computer["count"] = 1
+    assert choose_devices("cuda:all") == (torch.device("cuda:0"),)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("cuda:3", "cuda:0 to cuda:2"),
+        ("cuda:0,3", "cuda:0 to cuda:2"),
+        ("cuda:1,1", "twice"),
+        ("cpu:0,4", "cpu:0 to cpu:3"),
+        ("cpu:0,0", "twice"),
+        *((name, "There is no device called") for name in (
+            "", "mps", "tpu:0", "cuda:x", "cpu:all", "cpu:0 ", "cpu:0,", "cuda:0,,1", "CUDA",
+            "cuda:-1", "cuda:0,cuda:1", "auto:0,1",
+        )),
+    ],
+)  # fmt: skip
+def test_wrong_device_lists(computer, name, words):
+    """The error names what was requested and what there is."""
+    with pytest.raises(DeviceUnavailable, match=words):
+        choose_devices(name)
+
+
+def test_no_cards(computer):
+    """Without a card every list of cards is wrong."""
+    computer["count"] = 0
+    for name in ("cuda", "cuda:0", "cuda:0,1", "cuda:all"):
+        with pytest.raises(DeviceUnavailable, match="this computer has no CUDA device"):
+            choose_devices(name)

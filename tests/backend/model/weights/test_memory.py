@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from backend.model.config.presets import preset
-from backend.model.weights.memory import estimate, expected_volume_tokens
+from backend.model.weights.memory import estimate, expected_volume_tokens, plan_memory
 from backend.shared.errors import OutOfMemory
 
 
@@ -28,7 +28,7 @@ def test_the_released_sizes_need_what_the_paper_says() -> None:
     assert 90_000 < need.image_tokens < 110_000
     assert 250_000 < need.volume_tokens < 330_000
     assert need.stages["sparse stage"] == need.peak < 24e9
-    need.check(24_000_000_000, "cuda:0")
+    need.check([24_000_000_000], ["cuda:0"])
 
 
 def test_memory_grows_with_views_and_precision() -> None:
@@ -44,4 +44,39 @@ def test_too_little_memory_is_an_error_with_numbers() -> None:
     """The error names the stage, what it needs, what there is, and what would fit."""
     need = estimate(preset("lsrm-rgb"), _views(768), torch.bfloat16)
     with pytest.raises(OutOfMemory, match=r"sparse stage.*\d GB.*cuda:0 has 8\.0 GB.*mini"):
-        need.check(8_000_000_000, "cuda:0")
+        need.check([8_000_000_000], ["cuda:0"])
+
+
+def test_ranks_share_the_streams() -> None:
+    """More ranks need less each; the first one also holds what is whole, the dense stage is its."""
+    config, views = preset("lsrm-rgb"), _views(768)
+    alone, two, eight = (estimate(config, views, torch.bfloat16, ranks=n) for n in (1, 2, 8))
+    assert alone.other_ranks == 0
+    assert alone.peak > two.peak > eight.peak
+    assert two.stages["sparse stage"] > two.other_ranks > eight.other_ranks
+    assert alone.stages["dense stage"] == eight.stages["dense stage"]
+
+
+def test_keys_are_gathered_in_turn_only_where_all_do_not_fit() -> None:
+    """The planner takes the least memory that is needed."""
+    config, views = preset("lsrm-rgb"), _views(768)
+    at_once = estimate(config, views, torch.bfloat16, ranks=8)
+    in_turn = estimate(config, views, torch.bfloat16, ranks=8, in_turn=True)
+    assert in_turn.other_ranks < at_once.other_ranks
+    assert in_turn.peak < at_once.peak
+
+    def planned(first: int, others: int) -> bool:
+        available = [first] + [others] * 7
+        return plan_memory(config, views, torch.bfloat16, 0, available).in_turn
+
+    assert not planned(at_once.peak, at_once.other_ranks)
+    assert planned(at_once.peak, at_once.other_ranks - 1)
+    assert planned(at_once.peak - 1, at_once.other_ranks)
+    assert not plan_memory(config, views, torch.bfloat16, 0, [1]).in_turn
+
+
+def test_the_rank_without_room_is_named() -> None:
+    """Each rank is compared with its own device."""
+    need = estimate(preset("lsrm-rgb"), _views(768), torch.bfloat16, ranks=2)
+    with pytest.raises(OutOfMemory, match=r"cuda:1 has 1\.0 GB"):
+        need.check([80_000_000_000, 1_000_000_000], ["cuda:0", "cuda:1"])
