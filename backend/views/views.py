@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from ..shared.capture.mask_files import expected_masks
+from ..shared.capture.view_brightness import ViewBrightness, not_said_yet
 from ..shared.errors import BadCamera, EmptyMask, TooFewViews
 from ..shared.progress import Progress
 from .consistency import check_in_frame, check_viewpoints, split_by_agreement
@@ -183,9 +184,18 @@ def load_views(
         *_dropped(empty, "the mask shows no object"),
         *_dropped(disagreeing, "the pose does not fit the other views"),
         *judgment.warnings(),
+        *not_said_yet(_brightness(agreeing).warnings(), capture.warnings),
     )
     kept = tuple(view for view in agreeing if view.name not in judgment.spoilers)
     return Views(kept, sphere, warnings, judgment, fixed)
+
+
+def _brightness(views: Sequence[View]) -> ViewBrightness:
+    """How bright the object is in the views."""
+    brightness = ViewBrightness()
+    for view in views:
+        brightness.add(view.image, view.mask, view.camera_to_world)
+    return brightness
 
 
 def _judge(views: Sequence[View]) -> Judgment:
