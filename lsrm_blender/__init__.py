@@ -11,9 +11,11 @@ from typing import Any
 MODULES = (
     "views_state",
     "history_state",
+    "capture.readiness",
     "properties",
     "addon_preferences",
     "operators",
+    "capture.capture_operators",
     "views_operators",
     "setup_operators",
     "history_operators",
@@ -30,12 +32,14 @@ def register() -> None:
 
     from .commands.command_line import main
     from .ui import history_state, properties, views_state
+    from .ui.capture import readiness
     from .ui.translations import TRANSLATIONS
 
     for each in _classes():
         bpy.utils.register_class(each)
     views_state.attach()
     history_state.attach()
+    readiness.attach()
     properties.attach()
     bpy.app.translations.register(__package__, TRANSLATIONS)
     # Absent in custom builds without the command line; everything else works without it.
@@ -48,6 +52,7 @@ def unregister() -> None:
     import bpy
 
     from .ui import history_state, properties, session_timer, views_state
+    from .ui.capture import readiness
 
     session_timer.unregister()
     while _commands:
@@ -55,6 +60,7 @@ def unregister() -> None:
     bpy.app.translations.unregister(__package__)
     properties.detach()
     history_state.detach()
+    readiness.detach()
     views_state.detach()
     for each in reversed(_classes()):
         bpy.utils.unregister_class(each)

@@ -22,9 +22,10 @@ from ..scene.assets.asset_import import open_asset, open_empty, open_file
 from ..scene.assets.asset_objects import AssetChoice
 from ..scene.blend_files import save_blend
 from ..scene.cameras.scene_cameras import Framing
-from ..scene.capture import capture as capturing
+from ..scene.capture.capture import capture as capture_asset
+from ..scene.capture.settings import CaptureSettings
 from ..scene.import_views import is_capture, show_views
-from ..scene.lighting import EnvironmentLight
+from ..scene.lighting import EnvironmentLight, chosen_light
 from ..scene.render_settings import RenderSettings
 from ..scene.results.originals import originals_of, results_in
 from ..scene.results.result_files import read_result
@@ -40,13 +41,12 @@ if TYPE_CHECKING:
 
 def capture(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     """Asset to capture folder."""
-    environment = None
-    if arguments.environment is not None:
-        environment = EnvironmentLight(
-            arguments.environment, arguments.environment_strength, arguments.environment_rotation
-        )
-    settings = capturing.CaptureSettings(
+    environment = chosen_light(
+        arguments.environment, arguments.environment_strength, arguments.environment_rotation
+    )
+    settings = CaptureSettings(
         views=arguments.views,
+        placement=arguments.placement,
         test_views=arguments.test_views,
         framing=Framing(arguments.size, arguments.field_of_view, arguments.distance),
         render=RenderSettings(arguments.samples, arguments.seed, threads=arguments.threads),
@@ -59,7 +59,7 @@ def capture(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]
     choice = AssetChoice(
         arguments.asset, arguments.object, arguments.collection, up_axis=arguments.up_axis
     )
-    info = capturing.capture(open_asset(choice), arguments.output, settings, progress)
+    info = capture_asset(open_asset(choice), arguments.output, settings, progress)
     for warning in info["warnings"]:
         say(f"Warning: {warning}")
     return info

@@ -21,6 +21,7 @@ from ...backend.shared.errors import Cancelled, LsrmError
 from ...backend.shared.exit_codes import DONE, INTERRUPTED, USAGE, exit_code
 from ...backend.shared.progress import Progress
 from ...backend.shared.terminal import add_reconstruct_options, field_of_view, positive_integer, say
+from ..capture_choices import PLACEMENTS, SCENE, SOFT_BOXES, SPHERE
 from ..jobs.farm.shards import WHOLE, shard_setting
 from ..jobs.job_files.progress_lines import OpenJdProgress, print_progress
 
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ...backend.shared.progress import ProgressListener
+
+LIGHT_HELP = (
+    f"what lights the asset (default: {SOFT_BOXES}, LSRM's neutral studio); {SCENE}: the world and "
+    "lamps of its file"
+)
+
+PLACEMENT_HELP = "; ".join(f"{name}: {what}" for name, what in PLACEMENTS.items())
 
 
 def main(argv: list[str]) -> int:
@@ -190,11 +198,12 @@ def _add_capture(commands: Any) -> None:
     add("--up-axis", choices=("auto", "Y", "Z"), default="auto", help="of .obj .ply .stl files")
     add("--normalize", action="store_true", help="write poses for radius 0.5 at the origin")
     add("--views", type=positive_integer, default=16)
+    add("--placement", choices=tuple(PLACEMENTS), default=SPHERE, help=PLACEMENT_HELP)
     add("--test-views", type=int, default=0, metavar="N", help="held-out views for evaluation")
     add("--size", type=positive_integer, default=256, help="of the square images, in pixels")
     add("--field-of-view", type=field_of_view, default=40.0, metavar="DEGREES")
     add("--distance", type=float, metavar="RADII", help="default: the object fills the frame")
-    add("--environment", metavar="HDRI|NAME", help="default: the file's own light")
+    add("--environment", default=SOFT_BOXES, metavar="HDRI|NAME", help=LIGHT_HELP)
     add("--environment-strength", type=float, default=1.0)
     add("--environment-rotation", type=float, default=0.0, metavar="DEGREES")
     add("--environment-size", type=positive_integer, default=1024, help="width of environment.hdr")
@@ -280,8 +289,9 @@ def _add_convert(commands: Any) -> None:
         help="only this part of the items: several machines share them by 1/N to N/N",
     )
     add("--views", type=positive_integer, default=16)
+    add("--placement", choices=tuple(PLACEMENTS), default=SPHERE, help=PLACEMENT_HELP)
     add("--size", type=positive_integer, default=256, help="of the square images, in pixels")
-    add("--environment", metavar="HDRI", help="default: each file's own light")
+    add("--environment", default=SOFT_BOXES, metavar="HDRI|NAME", help=LIGHT_HELP)
     add_reconstruct_options(command)
     add("--backend-python", default="", metavar="PATH", help="default: the installed one")
     _add_rendering(command, samples=32)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ...backend.shared.progress import Progress
     from ..jobs.child_process import ChildCommand
 
-CAPTURE_OPTIONS = ("views", "size", "samples", "seed", "threads", "environment")
+CAPTURE_OPTIONS = ("views", "placement", "size", "samples", "seed", "threads", "environment")
 RECONSTRUCT_OPTIONS = ("checkpoint", "refine", "device", "texture_size", "faces", "material")
 TASK_OPTIONS = (
     *CAPTURE_OPTIONS,

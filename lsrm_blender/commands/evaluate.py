@@ -22,7 +22,7 @@ from ...backend.shared.virtual_environments import ROOT, backend_command, child_
 from ..scene.assets.asset_import import open_asset
 from ..scene.assets.asset_objects import AssetChoice
 from ..scene.cameras.scene_cameras import Viewpoint, add_camera, point_camera
-from ..scene.capture.capture import REFERENCE_MESH
+from ..scene.capture.held_out import REFERENCE_MESH
 from ..scene.lighting import EnvironmentLight, make_world
 from ..scene.passes import unlit, write_passes
 from ..scene.pixels import read_stored, render_pixels, srgb_with_alpha, to_srgb, write_png

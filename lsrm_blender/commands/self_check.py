@@ -15,9 +15,10 @@ import numpy as np
 from ...backend.shared import cameras
 from ...backend.shared.errors import LsrmError
 from ...backend.shared.exit_codes import DONE, ENVIRONMENT
+from ..capture_choices import BUNDLED
 from ..entry import OLDEST_BLENDER
 from ..scene.cameras.scene_cameras import Viewpoint, add_camera, point_camera
-from ..scene.lighting import BUNDLED, bundled_file
+from ..scene.lighting import bundled_file
 from ..scene.pixels import render_pixels
 from ..scene.render_settings import RenderSettings, can_denoise, use_cycles
 from ..scene.scene_state import working_scene

@@ -16,12 +16,14 @@ import bpy
 from mathutils import Matrix
 
 from ...backend.shared.rpc_server import Pipe, Server
+from ..capture_choices import SOFT_BOXES, SPHERE
 from ..jobs.mesh_check import check_mesh
 from ..scene.assets.asset_import import open_asset, open_empty
 from ..scene.assets.asset_objects import AssetChoice
 from ..scene.cameras.scene_cameras import Framing
-from ..scene.capture import capture as capturing
-from ..scene.lighting import EnvironmentLight
+from ..scene.capture.capture import capture as capture_asset
+from ..scene.capture.settings import CaptureSettings
+from ..scene.lighting import chosen_light
 from ..scene.render_settings import RenderSettings
 from ..scene.results.result_files import read_result
 from ..scene.results.result_import import store_import
@@ -47,8 +49,8 @@ def capture(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
     Args:
         params: `asset` and `output`; `objects` limits the capture to these names; `source`
             replaces entries of `source` in capture.json; `poses` has world matrices of objects by
-            name, as rows, that replace those of the file; `views`, `size`, `samples`, `seed`,
-            `environment` as in the command `capture`.
+            name, as rows, that replace those of the file; `views`, `placement`, `size`, `samples`,
+            `seed`, `environment` as in the command `capture`.
         progress: of the job.
 
     Returns:
@@ -67,15 +69,16 @@ def capture(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
         poses={**opened.poses, **poses},
     )
     progress.report("open", 1.0)
-    settings = capturing.CaptureSettings(
+    settings = CaptureSettings(
         views=params.get("views", 16),
+        placement=params.get("placement", SPHERE),
         framing=Framing(params.get("size", 256)),
         render=RenderSettings(
             params.get("samples", 32), params.get("seed", 0), threads=params.get("threads", 0)
         ),
-        environment=EnvironmentLight(params["environment"]) if params.get("environment") else None,
+        environment=chosen_light(params.get("environment") or SOFT_BOXES),
     )
-    return capturing.capture(opened, Path(params["output"]), settings, progress)
+    return capture_asset(opened, Path(params["output"]), settings, progress)
 
 
 def prepare(params: dict[str, Any], progress: Progress) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 from ...backend.shared import cameras
-from .cameras.scene_cameras import PORTRAIT_AZIMUTH, portrait_direction
+from .cameras.directions import PORTRAIT_AZIMUTH, portrait_direction
 from .demo_materials import Palette, make_palette, make_sky
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The brightness of a scene as its user sees it, as one gain on linear light, and its check.
+"""The brightness of a scene as its user sees it, as one gain on linear light.
 
 Views are stored as plain sRGB, which a film look would falsify. A gain keeps what the user sees of
 exposure and look without changing colors.
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import bpy
@@ -25,25 +24,6 @@ NEARLY_ONE = 0.01
 
 DISPLAY_RANGE = (0.5, 2.0)
 """Of the factor of a view transform; others show data, not pictures."""
-
-NEARLY_BLACK = 0.03
-"""sRGB value below which nearly all of the object's pixels are warned of."""
-
-CLIPPED_SHARE = 0.2
-"""Share of the object's pixels at the upper end that is warned of; highlights have less."""
-
-OPAQUE = 0.5
-HIGHEST = 254.5 / 255.0
-"""sRGB value from which on 8 bits store the highest number."""
-
-NEARLY_BLACK_WARNING = (
-    "The views are nearly black: no light reaches the object. "
-    "Choose an environment light, or check the lights of the scene."
-)
-OVEREXPOSED_WARNING = (
-    "{:.0f} % of the object's pixels are overexposed. "
-    "Lower the exposure or the light of the scene, or choose an environment light."
-)
 
 
 def display_gain(scene: bpy.types.Scene) -> float:
@@ -86,35 +66,3 @@ def _copy_view(source: bpy.types.Scene, target: bpy.types.Scene) -> None:
     target.render.dither_intensity = 0.0
     image = target.render.image_settings
     image.file_format, image.color_mode, image.color_depth = "PNG", "RGB", "16"
-
-
-@dataclass
-class Brightness:
-    """The brightness of an object over its views.
-
-    Attributes:
-        clipped: for every view, the share of its pixels of which a channel is at the upper end.
-        highest: for every view, the value that 95 % of its pixels do not exceed.
-    """
-
-    clipped: list[float] = field(default_factory=list)
-    highest: list[float] = field(default_factory=list)
-
-    def add(self, stored: np.ndarray, alpha: np.ndarray) -> None:
-        """Count a view: sRGB [height, width, 3] and coverage [height, width]."""
-        pixels = stored[alpha > OPAQUE].max(axis=-1, initial=0.0)
-        if len(pixels) == 0:
-            return
-        self.clipped.append(float((pixels >= HIGHEST).mean()))
-        self.highest.append(float(np.quantile(pixels, 0.95)))
-
-    def warnings(self) -> list[str]:
-        """Sentences about views that show too little."""
-        if not self.highest:
-            return []
-        if np.median(self.highest) < NEARLY_BLACK:
-            return [NEARLY_BLACK_WARNING]
-        share = float(np.mean(self.clipped))
-        if share > CLIPPED_SHARE:
-            return [OVEREXPOSED_WARNING.format(100.0 * share)]
-        return []

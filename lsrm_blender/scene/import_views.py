@@ -19,6 +19,7 @@ from ...backend.shared.capture.json_files import read_capture_json
 from ...backend.shared.capture.orientation import turn_pixels
 from ...backend.shared.capture.reader import read_capture
 from ...backend.shared.errors import BadCapture
+from .cameras.existing_cameras import VIEW
 from .pixels import image_pixels
 from .results.result_files import normalization_of
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from ...backend.shared.capture.capture import Frame
 
-VIEW, RESOLUTION = "lsrm_view", "lsrm_resolution"
+RESOLUTION = "lsrm_resolution"
 DISPLAY_SHARE = 0.08
 """The drawn size of a camera, relative to the mean distance from the center of all cameras."""
 

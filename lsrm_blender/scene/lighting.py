@@ -16,15 +16,16 @@ from mathutils import Euler, Vector
 from ...backend.shared.capture.capture import environment_name
 from ...backend.shared.capture.lamps import Lamp
 from ...backend.shared.errors import BadAsset
+from ..capture_choices import BUNDLED, SCENE, SOFT_BOXES
 from .pixels import render_pixels
 from .render_settings import RenderSettings, use_cycles
+from .soft_boxes import soft_box_panorama
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ...backend.shared.cameras import Normalization
 
-BUNDLED = ("forest", "city", "courtyard", "interior", "night", "studio", "sunrise", "sunset")
 PANORAMA_SAMPLES = 8
 
 
@@ -33,7 +34,8 @@ class EnvironmentLight:
     """A choice of environment light.
 
     Attributes:
-        source: an image file, a world or image of the open file, or one of `BUNDLED`.
+        source: an image file, a world or image of the open file, `SOFT_BOXES`, or one of
+            `BUNDLED`.
         strength: a factor on its radiance.
         rotation: in degrees about +z, counter-clockwise seen from above.
     """
@@ -52,6 +54,13 @@ class EnvironmentLight:
         return {"kind": "environment", **asdict(self)}
 
 
+def chosen_light(
+    source: str, strength: float = 1.0, rotation: float = 0.0
+) -> EnvironmentLight | None:
+    """The light that a user has chosen for a capture; None for the file's own, `SCENE`."""
+    return None if source == SCENE else EnvironmentLight(source, strength, rotation)
+
+
 def make_world(environment: EnvironmentLight) -> bpy.types.World:
     """A new world with the chosen light.
 
@@ -65,12 +74,15 @@ def make_world(environment: EnvironmentLight) -> bpy.types.World:
         return rotated_world(bpy.data.worlds[source], environment)
     if source in bpy.data.images:
         return image_world(bpy.data.images[source], environment)
+    if source == SOFT_BOXES:
+        return image_world(_soft_box_image(), environment)
     bundled = bundled_file(source)
     if bundled is not None:
         return image_world(_load_image(bundled), environment)
     raise BadAsset(
         f"There is no environment {source!r}.",
-        f"Give an image file, a world or image of the file, or one of: {', '.join(BUNDLED)}.",
+        "Give an image file, a world or image of the file, or one of: "
+        f"{', '.join((SOFT_BOXES, *BUNDLED))}.",
     )
 
 
@@ -91,6 +103,19 @@ def _load_image(path: Path) -> bpy.types.Image:
         raise BadAsset(f"{path} is no image that Blender reads.", "Check the file.") from error
     if 0 in image.size:
         raise BadAsset(f"{path} is no image that Blender reads.", "Check the file.")
+    return image
+
+
+def _soft_box_image() -> bpy.types.Image:
+    """The studio of soft boxes as an image of the open file, which is stored in it."""
+    panorama = soft_box_panorama()
+    height, width = panorama.shape[:2]
+    image = bpy.data.images.new(f"LSRM {SOFT_BOXES}", width, height, alpha=False, float_buffer=True)
+    image.colorspace_settings.name = "Linear Rec.709"
+    pixels = np.ones((height, width, 4), np.float32)
+    pixels[..., :3] = panorama[::-1]
+    image.pixels.foreach_set(pixels.ravel())
+    image.pack()
     return image
 
 

@@ -17,13 +17,13 @@ from ...backend.shared.capture.capture import environment_names
 from ...backend.shared.capture.json_files import read_capture_json
 from ...backend.shared.capture.reader import read_capture
 from ...backend.shared.errors import BadCapture
+from .cameras.directions import portrait_direction
 from .cameras.scene_cameras import (
     Framing,
     Viewpoint,
     add_camera,
     filling_distance,
     point_camera,
-    portrait_direction,
 )
 from .lighting import EnvironmentLight, make_world
 from .pixels import render_pixels, srgb_with_alpha, to_srgb, write_png

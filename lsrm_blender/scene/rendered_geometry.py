@@ -147,6 +147,20 @@ def rendered_geometry(scene: bpy.types.Scene) -> Geometry:
     return geometry
 
 
+def viewport_geometry(scene: bpy.types.Scene) -> Geometry:
+    """What the viewport would show of a working scene; unlike a render, this changes no image.
+
+    Raises:
+        BadAsset: if there is nothing.
+    """
+    layer = scene.view_layers[0]
+    layer.update()
+    geometry = joined(_instances_of(layer.depsgraph))
+    if len(geometry.vertices) == 0:
+        raise _no_surface(scene)
+    return geometry
+
+
 def _no_surface(scene: bpy.types.Scene) -> BadAsset:
     """The error for a scene that shows nothing: it may have points, but no faces."""
     meshes = [shown.data for shown in scene.objects if shown.type == "MESH"]

@@ -13,13 +13,15 @@ from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from ...backend.shared.errors import BadAsset, LsrmError
 from .. import preferences
+from ..capture_choices import EACH, FILE
+from ..preflight.obstacles import check_capture, check_reconstruct
 from ..scene import relight
 from ..scene.assets.targets import make_targets
+from ..scene.capture.planned_views import remove_preview
 from ..scene.lighting import EnvironmentLight
 from ..scene.results import originals
 from ..scene.results.result_files import find_result
 from . import import_steps, session_timer, tasks
-from .properties import EACH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +58,13 @@ class TaskOperator:
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Run the task, and return when it is finished."""
         try:
-            self.report({"INFO"}, session_timer.run(self.task(context)))
+            task = self.task(context)
+        except LsrmError as error:
+            session_timer.show_error(self.bl_label, type(self).bl_idname, error)
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        try:
+            self.report({"INFO"}, session_timer.run(task))
         except LsrmError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -85,8 +93,10 @@ class LSRM_OT_capture(TaskOperator, bpy.types.Operator):
 
     def task(self, context: bpy.types.Context) -> Task:
         """For the selected objects."""
-        folder = preferences.work_folder(context.scene)
-        return tasks.capture(context.scene, _targets(context), folder)
+        scene = context.scene
+        check_capture(scene, context.selected_objects)
+        remove_preview(scene)
+        return tasks.capture(scene, _targets(context), preferences.work_folder(scene))
 
 
 class LSRM_OT_reconstruct(TaskOperator, bpy.types.Operator):
@@ -101,6 +111,8 @@ class LSRM_OT_reconstruct(TaskOperator, bpy.types.Operator):
     def task(self, context: bpy.types.Context) -> Task:
         """For the selected objects, or for the chosen views."""
         scene, device = context.scene, preferences.current().device
+        check_reconstruct(scene, context.selected_objects)
+        remove_preview(scene)
         folder = preferences.work_folder(scene)
         if scene.lsrm.source == "OBJECTS":
             return tasks.reconstruct_objects(scene, _targets(context), folder, device)
@@ -202,7 +214,7 @@ class LSRM_OT_relight(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Use the environment light of the property, or of the settings."""
         settings = context.scene.lsrm
-        chosen = settings.light if settings.light != "FILE" else settings.light_file
+        chosen = settings.light if settings.light != FILE else settings.light_file
         source = self.environment or chosen
         rotation = math.degrees(settings.light_rotation)
         if Path(bpy.path.abspath(source)).is_file():

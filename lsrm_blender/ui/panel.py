@@ -8,8 +8,11 @@ import bpy
 from bpy.app.translations import pgettext_iface as translate
 
 from .. import preferences
+from ..capture_choices import FILE
 from ..jobs.checkpoints import FOLDER, LICENSE, has_license
 from . import views_tasks
+from .capture.capture_panel import draw_capture_settings, draw_placement, draw_quality
+from .capture.readiness import readiness_of, ready_text
 from .views_panel import draw_views
 from .wrapped_text import draw_text
 
@@ -34,11 +37,9 @@ SETTING_OF_ERROR = {
     "BAD_CAMERA": "views_folder",
     "CHECKPOINT_MISSING": CHECKPOINT,
 }
-# The settings that only one source has.
-SETTINGS_OF_SOURCE = {
-    "OBJECTS": ("view_count", "view_size", "samples", "capture_environment"),
-    "VIEWS": ("up", "mask_model"),
-}
+VIEWS_SETTINGS = ("up", "mask_model")
+"""The settings that only views have."""
+
 CANCELLED, LICENSE_NOT_ACCEPTED = "CANCELLED", "LICENSE_NOT_ACCEPTED"
 
 
@@ -74,6 +75,7 @@ class LSRM_PT_main(SidebarPanel, bpy.types.Panel):
         row = layout.row()
         row.scale_y = 1.4
         row.operator("lsrm.reconstruct", icon="MESH_MONKEY")
+        _draw_readiness(layout, context)
         if state.error_code:
             _draw_error(layout, context)
         elif state.note and state.operator not in views_tasks.OPERATORS:
@@ -94,8 +96,11 @@ class LSRM_PT_settings(SidebarPanel, bpy.types.Panel):
         layout.use_property_decorate = False
         settings = context.scene.lsrm
         column = layout.column()
-        for name in SETTINGS_OF_SOURCE[settings.source]:
-            column.prop(settings, name)
+        if settings.source == "OBJECTS":
+            draw_capture_settings(column, context)
+        else:
+            for name in VIEWS_SETTINGS:
+                column.prop(settings, name)
         _draw_weights(layout.column(), context)
         column = layout.column()
         for name in ("refine", "faces", "texture_size", "output_folder"):
@@ -120,7 +125,7 @@ class LSRM_PT_relight(SidebarPanel, bpy.types.Panel):
         row.operator("lsrm.compare", icon="ARROW_LEFTRIGHT")
         row.operator("lsrm.import_result", icon="IMPORT", text="Import")
         layout.prop(settings, "light")
-        if settings.light == "FILE":
+        if settings.light == FILE:
             layout.prop(settings, "light_file")
         layout.prop(settings, "light_strength")
         layout.prop(settings, "light_rotation")
@@ -140,6 +145,8 @@ def _draw_objects(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
         layout.row().prop(context.scene.lsrm, "results", expand=True)
     else:
         layout.label(text="Select what to reconstruct", icon="INFO")
+    draw_quality(layout, context)
+    draw_placement(layout, context)
     layout.operator("lsrm.capture", icon="CAMERA_DATA")
 
 
@@ -165,6 +172,29 @@ def _draw_acceptance(layout: bpy.types.UILayout) -> None:
     stored = preferences.addon_preferences()
     if stored is not None:
         layout.prop(stored, "license_accepted")
+
+
+def _draw_readiness(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """One line: ready, or what is missing with the button or setting that mends it."""
+    state = readiness_of(context)
+    if not state.known:
+        layout.label(text="Looking…", icon="TIME")
+        return
+    if state.ready:
+        layout.label(text=ready_text(context), icon="CHECKMARK", translate=False)
+        return
+    box = layout.box()
+    draw_text(box, context, state.message, icon="ERROR")
+    if state.code == LICENSE_NOT_ACCEPTED:
+        _draw_acceptance(box)
+    if state.setting == CHECKPOINT:
+        _draw_checkpoint(box, context.scene.lsrm)
+    elif state.setting:
+        box.prop(context.scene.lsrm, state.setting)
+    elif state.operator:
+        box.operator(state.operator, text=state.label)
+    else:
+        draw_text(box, context, state.remedy)
 
 
 def _draw_progress(layout: bpy.types.UILayout, state: bpy.types.PropertyGroup) -> None:

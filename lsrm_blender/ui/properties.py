@@ -16,16 +16,43 @@ from bpy.props import (
     StringProperty,
 )
 
+from ..capture_choices import (
+    ANIMATION,
+    BUNDLED,
+    CAMERAS,
+    COVERAGE,
+    EACH,
+    FILE,
+    RINGS,
+    SCENE,
+    SOFT_BOXES,
+    SPHERE,
+    TOGETHER,
+    UPPER,
+)
 from ..jobs.checkpoints import CHOICES
-from ..scene.lighting import BUNDLED
 
 if TYPE_CHECKING:
     from ..jobs.session import SessionState
 
-TOGETHER, EACH = "TOGETHER", "EACH"
+OWN_FILE = (FILE, "File", "An HDR image of your own")
+CAPTURE_LIGHTS = (
+    (SOFT_BOXES, "Studio", "Neutral soft boxes on all sides: no part is dark, materials show"),
+    (SCENE, "Scene", "The scene's own world and lamps"),
+    OWN_FILE,
+)
+PLACEMENT_ITEMS = (
+    (SPHERE, "Sphere", "Evenly all around"),
+    (UPPER, "From Above", "Evenly all around, from above only"),
+    (RINGS, "Turntable", "Three rings, as on a turntable"),
+    (COVERAGE, "Coverage", "All around, and more views where parts are hidden"),
+    (CAMERAS, "Scene Cameras", "All perspective cameras of the scene"),
+    (ANIMATION, "Camera Animation", "The scene's camera, at frames along its animation"),
+)
 LIGHTS = (
+    (SOFT_BOXES, "Soft Boxes", "The studio in which objects are captured"),
     *((name, name.capitalize(), f"Blender's studio light «{name}»") for name in BUNDLED),
-    ("FILE", "File", "An HDR image of your own"),
+    OWN_FILE,
 )
 
 
@@ -104,12 +131,18 @@ class LSRM_PG_settings(bpy.types.PropertyGroup):
     view_size: IntProperty(
         name="Size", description="Of the square images, in pixels", default=512, min=32, max=4096
     )
+    placement: EnumProperty(
+        name="Cameras", description="Where the views are taken from", items=PLACEMENT_ITEMS
+    )
     samples: IntProperty(
         name="Samples", description="Paths that Cycles traces per pixel", default=32, min=1
     )
+    capture_light: EnumProperty(
+        name="Light", description="What lights the capture", items=CAPTURE_LIGHTS
+    )
     capture_environment: StringProperty(
-        name="Light",
-        description="An HDR image that lights the capture; empty means the scene's own light",
+        name="Image",
+        description="An equirectangular HDR image",
         subtype="FILE_PATH",
     )
     checkpoint: EnumProperty(

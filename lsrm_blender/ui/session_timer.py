@@ -9,7 +9,7 @@ import logging
 import bpy
 
 from ...backend.shared.errors import LsrmError
-from .. import preferences
+from .. import preferences, windows
 from ..jobs.backend_client import Client
 from ..jobs.child_watchdog import BLENDER_FIRST_MESSAGE, TimeLimits
 from ..jobs.session import Session, Task
@@ -73,19 +73,7 @@ def show() -> None:
     manager.lsrm.show(SESSION.state)
     if ended:
         manager.lsrm_history.read(bpy.context.scene)
-    for window in manager.windows:
-        for area in window.screen.areas:
-            _redraw(area)
-
-
-def _redraw(area: bpy.types.Area) -> None:
-    """Redraw the sidebar and the preferences, not the 3D view, which may be slow."""
-    if area.type == "PREFERENCES":
-        area.tag_redraw()
-    if area.type == "VIEW_3D":
-        for region in area.regions:
-            if region.type == "UI":
-                region.tag_redraw()
+    windows.redraw()
 
 
 def run(task: Task) -> str:

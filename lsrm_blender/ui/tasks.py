@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,11 @@ from ...backend.shared.capture.json_files import read_capture_json
 from ...backend.shared.errors import BadCapture, Cancelled, EnvironmentBroken, LsrmError
 from ...backend.shared.names.asset_names import name_of_views
 from .. import preferences
+from ..capture_choices import FILE
 from ..jobs.checkpoints import checkpoint_params
 from ..jobs.job_folders import folder_name, new_job_folder, work_files
 from ..jobs.session import Outcome, Step, Task
+from ..preflight import job_costs
 from ..scene.blend_files import save_copy
 from .addon_preferences import INSTALL
 from .import_steps import IMPORT_WEIGHT, SceneReference, import_prepared
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
     from contextlib import AbstractContextManager
 
+    from ..jobs.estimate import Workload
     from ..jobs.job_folders import JobFolder
     from ..scene.assets.targets import Target
     from .properties import LSRM_PG_settings
@@ -47,14 +51,15 @@ def capture(scene: bpy.types.Scene, targets: Sequence[Target], root: Path) -> Ta
     """
     reference = SceneReference.to(scene)
     params = {target: _capture_params(scene.lsrm, target) for target in targets}
+    expected = job_costs.workload(scene.lsrm)
 
     def one(target: Target, copy: Path) -> Steps:
         with _job_of(target, root, params[target]) as job:
-            captured = yield from _capture_copy(copy, job, params[target])
+            captured = yield from _capture_copy(copy, job, params[target], expected)
         if found := reference.find():
             found.lsrm.views_folder = str(job.views)
             found.lsrm.source = "VIEWS"
-        note = f"{params[target]['views']} views are in {job.views}"
+        note = f"{captured['views']} views are in {job.views}"
         return Outcome(with_warnings(note, captured))
 
     title, weight = f"Capture {_title(targets)}", CAPTURE_WEIGHT * len(targets)
@@ -74,13 +79,20 @@ def reconstruct_objects(
     """
     reference = SceneReference.to(scene)
     params = {target: _capture_params(scene.lsrm, target) for target in targets}
+    expected = job_costs.workload(scene.lsrm)
     request = _reconstruct_params(scene.lsrm, device)
 
     def one(target: Target, copy: Path) -> Steps:
         with _job_of(target, root, params[target]) as job:
-            yield from _capture_copy(copy, job, params[target])
+            # A backend that does not start is noticed before the first view is rendered.
+            yield Step("backend", "extras", {}, "Starting the backend", 0.0)
+            captured = yield from _capture_copy(copy, job, params[target], expected)
             folders = {"views": str(job.views), "output": str(job.result)}
-            return (yield from _reconstruct({**request, **folders}, copy.parent, reference))
+            started = time.monotonic()
+            outcome = yield from _reconstruct({**request, **folders}, copy.parent, reference)
+            taken = job_costs.with_views(expected, captured["views"])
+            job_costs.learn_reconstruction(taken, started)
+            return outcome
 
     title, weight = f"Reconstruct {_title(targets)}", CAPTURE_WEIGHT + RESULT_WEIGHT
     return Task(title, _for_each(targets, root, one), weight * len(targets), RECONSTRUCT)
@@ -196,12 +208,14 @@ def _job_of(
 
 
 def _capture_copy(
-    copy: Path, job: JobFolder, params: dict[str, Any]
+    copy: Path, job: JobFolder, params: dict[str, Any], expected: Workload
 ) -> Generator[Step, Any, dict[str, Any]]:
-    """Have the second Blender capture a copy of the open file."""
+    """Have the second Blender capture a copy of the open file; how long that takes is learned."""
+    started = time.monotonic()
     params = {**params, "asset": str(copy), "output": str(job.views)}
     step = Step("blender", "capture", params, "Capturing views", CAPTURE_WEIGHT)
     info: dict[str, Any] = yield step
+    job_costs.learn_capture(job_costs.with_views(expected, info["views"]), started)
     return info
 
 
@@ -219,10 +233,18 @@ def _capture_params(settings: LSRM_PG_settings, target: Target) -> dict[str, Any
         "source": target.source(),
         "poses": target.poses(),
         "views": settings.view_count,
+        "placement": settings.placement,
         "size": settings.view_size,
         "samples": settings.samples,
-        "environment": bpy.path.abspath(settings.capture_environment),
+        "environment": _capture_light(settings),
     }
+
+
+def _capture_light(settings: LSRM_PG_settings) -> str:
+    """The light of a capture, as the command `capture` takes it."""
+    if settings.capture_light != FILE:
+        return str(settings.capture_light)
+    return str(bpy.path.abspath(settings.capture_environment))
 
 
 def _reconstruct_params(settings: LSRM_PG_settings, device: str) -> dict[str, Any]:

@@ -31,6 +31,46 @@ GERMAN = {
     "Looking for photograph tools": "Fotowerkzeuge werden gesucht",
     "Installing photograph tools": "Fotowerkzeuge werden installiert",
     "Installing the backend": "Backend wird installiert",
+    # Before a capture.
+    "Looking…": "Sieht nach …",
+    "Ready: {} views, about {}": "Bereit: {} Ansichten, etwa {}",
+    "Ready: about {}": "Bereit: etwa {}",
+    "Starting the backend": "Backend wird gestartet",
+    "Draft": "Entwurf",
+    "Few small views and no refinement: shows whether it works": (
+        "Wenige kleine Ansichten, nicht verfeinert: zeigt, ob es geht"
+    ),
+    "Normal": "Normal",
+    "For most objects": "Für die meisten Objekte",
+    "Best": "Fein",
+    "Many large views and a fine mesh": "Viele große Ansichten und ein feines Netz",
+    "Quality": "Qualität",
+    "Use Quality": "Qualität übernehmen",
+    "Set the number, size and samples of the views, refinement, texture and faces": (
+        "Zahl, Größe und Samples der Ansichten, Verfeinerung, Textur und Flächen einstellen"
+    ),
+    "Preview Cameras": "Kameras zeigen",
+    "Show the cameras of the capture in the scene, or remove them again": (
+        "Die Kameras der Aufnahme in der Szene zeigen oder wieder entfernen"
+    ),
+    "Cameras": "Kameras",
+    "Where the views are taken from": "Von wo die Ansichten aufgenommen werden",
+    "Sphere": "Kugel",
+    "Evenly all around": "Gleichmäßig rundum",
+    "From Above": "Von oben",
+    "Evenly all around, from above only": "Gleichmäßig rundum, nur von oben",
+    "Turntable": "Drehteller",
+    "Three rings, as on a turntable": "Drei Ringe, wie auf einem Drehteller",
+    "Coverage": "Abdeckung",
+    "All around, and more views where parts are hidden": (
+        "Rundum, und mehr Ansichten, wo Teile verdeckt sind"
+    ),
+    "Scene Cameras": "Kameras der Szene",
+    "All perspective cameras of the scene": "Alle perspektivischen Kameras der Szene",
+    "Camera Animation": "Kamerafahrt",
+    "The scene's camera, at frames along its animation": (
+        "Die Kamera der Szene, an Bildern entlang ihrer Animation"
+    ),
     # What is known of the views.
     "{} photographs without cameras": "{} Fotos ohne Kameras",
     "{} views, {} x {}": "{} Ansichten, {} x {}",
@@ -117,9 +157,14 @@ GERMAN = {
     "Samples": "Samples",
     "Paths that Cycles traces per pixel": "Pfade, die Cycles je Pixel verfolgt",
     "Light": "Licht",
-    "An HDR image that lights the capture; empty means the scene's own light": (
-        "Ein HDR-Bild, das die Aufnahme beleuchtet; leer heißt: das Licht der Szene"
+    "What lights the capture": "Was die Aufnahme beleuchtet",
+    "Neutral soft boxes on all sides: no part is dark, materials show": (
+        "Neutrale Softboxen auf allen Seiten: nichts ist dunkel, Materialien sind zu erkennen"
     ),
+    "Scene": "Szene",
+    "The scene's own world and lamps": "Welt und Lampen der Szene",
+    "Soft Boxes": "Softboxen",
+    "The studio in which objects are captured": "Das Studio, in dem Objekte aufgenommen werden",
     "Checkpoint": "Gewichte",
     "The weights of the network": "Die Gewichte des Netzes",
     "None": "Keine",

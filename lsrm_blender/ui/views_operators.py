@@ -12,7 +12,8 @@ from bpy.props import StringProperty
 
 from ...backend.shared.errors import LsrmError
 from .. import preferences
-from ..scene.import_views import VIEW, look_through, show_views
+from ..scene.cameras.existing_cameras import VIEW
+from ..scene.import_views import look_through, show_views
 from . import tasks, views_tasks
 from .operators import TaskOperator
 

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 FRAME_MARGIN = 0.06
 # Closer than this to the center, in radii, the near parts of long objects would be distorted.
 NEAREST = 2.0
-DENSE_DIRECTIONS = 1024
-# The direction of a portrait: from the right of the front (-y), and from above.
-PORTRAIT_AZIMUTH, PORTRAIT_ELEVATION = math.radians(-50.0), math.radians(20.0)
 
 
 @dataclass(frozen=True)
@@ -89,31 +86,6 @@ def viewpoints(
         pose = cameras.look_at(np.asarray(sphere.center) + distance * direction, sphere.center)
         views.append(Viewpoint(f"{index:04d}", framing.intrinsics, pose))
     return views
-
-
-def portrait_direction(turn: float = 0.0) -> np.ndarray:
-    """The unit vector [3] towards the camera of a portrait, rotated about +z by `turn` radians."""
-    azimuth, level = PORTRAIT_AZIMUTH + turn, math.cos(PORTRAIT_ELEVATION)
-    return np.array(
-        (level * math.cos(azimuth), level * math.sin(azimuth), math.sin(PORTRAIT_ELEVATION))
-    )
-
-
-def even_directions(count: int) -> np.ndarray:
-    """A Fibonacci sphere [count, 3] that starts with its best portrait: view 0 is the preview."""
-    directions = cameras.fibonacci_sphere(count)
-    return np.roll(directions, -int((directions @ portrait_direction()).argmax()), axis=0)
-
-
-def farthest_directions(taken: np.ndarray, count: int) -> np.ndarray:
-    """Unit vectors [count, 3], each as far as possible from `taken` [n, 3] and each other."""
-    dense = cameras.fibonacci_sphere(DENSE_DIRECTIONS)
-    nearness = (dense @ taken.T).max(axis=1)
-    chosen = []
-    for _ in range(count):
-        chosen.append(dense[int(nearness.argmin())])
-        nearness = np.maximum(nearness, dense @ chosen[-1])
-    return np.array(chosen).reshape(-1, 3)
 
 
 def add_camera(scene: bpy.types.Scene) -> bpy.types.Object:

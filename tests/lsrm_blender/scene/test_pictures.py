@@ -28,7 +28,8 @@ def _captures(folder, lights):
     from lsrm.lsrm_blender.scene.assets.asset_import import open_empty
     from lsrm.lsrm_blender.scene.assets.asset_objects import AssetChoice, choose
     from lsrm.lsrm_blender.scene.cameras.scene_cameras import Framing
-    from lsrm.lsrm_blender.scene.capture.capture import CaptureSettings, capture
+    from lsrm.lsrm_blender.scene.capture.capture import capture
+    from lsrm.lsrm_blender.scene.capture.settings import CaptureSettings
     from lsrm.lsrm_blender.scene.lighting import EnvironmentLight
     from lsrm.lsrm_blender.scene.relight import RelightSettings, relight
     from lsrm.lsrm_blender.scene.render_settings import RenderSettings

@@ -14,6 +14,7 @@ from PIL import Image
 from backend.shared.cameras import world_to_gltf
 from backend.shared.capture.json_files import read_capture_json
 from backend.shared.capture.reader import read_capture
+from backend.shared.radiance_hdr import read_hdr
 
 QUICK = ("--size", 64, "--samples", 4, "--views", 2, "--environment-size", 32)
 PLACEMENT = 1e-4  # of the object's size
@@ -70,6 +71,15 @@ def _contents(path):
         "world": bpy.context.scene.world.name,
         "worlds": {world.name: world.use_fake_user for world in bpy.data.worlds},
     }
+
+
+def test_captures_are_lit_by_soft_boxes_unless_another_light_is_chosen(captured):
+    """The default light is known: capture.json names it, and environment.hdr has its boxes."""
+    light = read_capture_json(captured[0])["lighting"]
+    assert (light["kind"], light["source"]) == ("environment", "softboxes")
+    radiance = read_hdr(captured[0] / "environment.hdr")
+    assert radiance.min() == pytest.approx(0.36, rel=0.05)
+    assert 1.4 < radiance.max() < 2.2
 
 
 def test_captures_of_other_programs(captured, lsrm_blender, tmp_path):
@@ -202,7 +212,8 @@ def test_the_demo_asset_can_be_captured(lsrm_blender, tmp_path):
     """The toy rocket is built and captured whole, in its own light."""
     rocket, views = tmp_path / "rocket.blend", tmp_path / "views"
     assert lsrm_blender("demo-asset", "-o", rocket).returncode == 0
-    assert lsrm_blender("capture", rocket, "-o", views, *QUICK).returncode == 0
+    own_light = ("--environment", "scene")
+    assert lsrm_blender("capture", rocket, "-o", views, *QUICK, *own_light).returncode == 0
     info = read_capture_json(views)
     assert info["source"]["name"] == "Rocket"
     assert info["lighting"] == {"kind": "scene", "world": "Soft day", "lamps": []}

@@ -19,7 +19,8 @@ def _changes_by_a_capture(path, stop_at, output):
     from lsrm.backend.shared.progress import Progress
     from lsrm.lsrm_blender.scene.assets.asset_objects import Asset
     from lsrm.lsrm_blender.scene.cameras.scene_cameras import Framing
-    from lsrm.lsrm_blender.scene.capture.capture import CaptureSettings, capture
+    from lsrm.lsrm_blender.scene.capture.capture import capture
+    from lsrm.lsrm_blender.scene.capture.settings import CaptureSettings
     from lsrm.lsrm_blender.scene.lighting import EnvironmentLight
     from lsrm.lsrm_blender.scene.render_settings import RenderSettings
 

@@ -7,10 +7,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
 from backend.shared.virtual_environments import ROOT, child_variables
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # The beginning of every script: the extension, settings for a small job, and helpers.
 BEGIN = """
@@ -104,15 +108,15 @@ os._exit(0)
 """
 
 
-@pytest.fixture
-def blender(blender_python, tmp_path):
-    """A function that runs a script in Blender and returns its `results`."""
+@pytest.fixture(scope="session")
+def run_blender(blender_python):
+    """A function that runs a script in Blender, with a folder, and returns its `results`."""
 
-    def run(script: str) -> dict:
-        answer = tmp_path / "results.json"
+    def run(script: str, folder: Path) -> dict:
+        answer = folder / "results.json"
         variables = child_variables(LSRM_BACKEND=sys.executable, OMP_NUM_THREADS="1")
         del variables["PYTHONPATH"]
-        command = [str(blender_python), "-c", BEGIN + script + END, ROOT, tmp_path, answer]
+        command = [str(blender_python), "-c", BEGIN + script + END, ROOT, folder, answer]
         result = subprocess.run(
             command, env=variables, capture_output=True, text=True, check=False, timeout=500
         )
@@ -121,3 +125,9 @@ def blender(blender_python, tmp_path):
         return json.loads(answer.read_text())
 
     return run
+
+
+@pytest.fixture
+def blender(run_blender, tmp_path):
+    """A function that runs a script in Blender and returns its `results`."""
+    return lambda script: run_blender(script, tmp_path)

@@ -69,7 +69,8 @@ def _captured(files, folder):
     from lsrm.lsrm_blender.scene.assets.asset_import import open_asset
     from lsrm.lsrm_blender.scene.assets.asset_objects import AssetChoice
     from lsrm.lsrm_blender.scene.cameras.scene_cameras import Framing
-    from lsrm.lsrm_blender.scene.capture.capture import CaptureSettings, capture
+    from lsrm.lsrm_blender.scene.capture.capture import capture
+    from lsrm.lsrm_blender.scene.capture.settings import CaptureSettings
     from lsrm.lsrm_blender.scene.render_settings import RenderSettings
 
     errors = {}

@@ -1,0 +1,129 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The line that says whether a job can start, qualities, and the buttons before a capture."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+READINESS = """
+panel, readiness = module_of("ui.panel"), module_of("ui.capture.readiness")
+errors = importlib.import_module("lsrm.backend.shared.errors")
+state, cube = bpy.context.window_manager.lsrm_readiness, scene.objects["Cube"]
+run.show(module_of("jobs.session").SessionState())
+
+def line(objects):
+    context = Context(objects)
+    Layout.texts, Layout.drawn = [], []
+    panel._draw_readiness(Layout(), context)
+    readiness._look()  # what the timer does
+    Layout.texts, Layout.drawn = [], []
+    panel._draw_readiness(Layout(), context)
+    return [text for text in Layout.texts if text], Layout.drawn
+
+panel._draw_readiness(Layout(), Context([cube]))
+results["first"] = Layout.texts
+results["ready"] = line([cube])
+results["nothing"] = line([])
+results["camera"] = line([scene.objects["Camera"]])
+settings.capture_light = "FILE"
+results["no image"] = line([cube])
+results["scripts"] = call(bpy.ops.lsrm.capture)
+settings.capture_light = "softboxes"
+settings.placement = "CAMERAS".lower()
+results["one camera"] = line([cube])
+settings.placement = "animation"
+results["animation"] = line([cube])
+settings.placement = "sphere"
+(work / "file").touch()
+settings.output_folder = str(work / "file")
+results["output"] = line([cube])
+settings.output_folder = str(work / "jobs")
+needs = module_of("jobs.estimate").Workload
+room = needs.disk, needs.memory
+needs.disk = property(lambda self: 1e18)
+results["disk"] = line([cube])
+needs.disk, needs.memory = room[0], property(lambda self: 1e18)
+results["memory"] = line([cube])
+results["only capture"] = module_of("preflight.obstacles").check_capture(scene, [cube])
+needs.memory = room[1]
+python, os.environ["LSRM_BACKEND"] = os.environ["LSRM_BACKEND"], "/no/such/python"
+results["backend"] = line([cube])
+os.environ["LSRM_BACKEND"] = python
+settings.checkpoint = "lsrm-rgb"
+results["weights"] = line([cube])
+settings.checkpoint, settings.source = "none", "VIEWS"
+results["no views"] = line([cube])
+settings.views_folder = str(work)
+results["views"] = line([])
+settings.source = "OBJECTS"
+results["qualities"] = []
+for quality in ("DRAFT", "BEST", "NORMAL"):
+    call(bpy.ops.lsrm.use_quality, quality=quality)
+    line([cube])
+    pressed = []
+    class Row:
+        def operator(self, name, text, depress, translate):
+            pressed.append([text, depress])
+            return type("Properties", (), {})()
+    panel.draw_quality(type("L", (), {"row": lambda self, align: Row()})(), Context([cube]))
+    results["qualities"].append([settings.view_count, settings.view_size, state.seconds, pressed])
+results["preview"] = call(bpy.ops.lsrm.preview_cameras)
+results["cameras"] = len(bpy.data.collections["LSRM Preview"].objects)
+results["preview off"] = call(bpy.ops.lsrm.preview_cameras)
+results["gone"] = [len(bpy.data.cameras), "LSRM Preview" in bpy.data.collections]
+bpy.ops.object.select_all(action="DESELECT")
+results["preview of nothing"] = call(bpy.ops.lsrm.preview_cameras)
+results["about"] = [readiness.about(each) for each in (0.1, 62.0, 100.0, 8000.0)]
+"""
+
+
+@pytest.fixture(scope="module")
+def results(run_blender, tmp_path_factory):
+    """What one Blender has drawn and done."""
+    return run_blender(READINESS, tmp_path_factory.mktemp("readiness"))
+
+
+def test_one_line_says_ready_or_what_is_missing(results):
+    """Each obstacle has a sentence, and the setting or the button that mends it."""
+    assert results["first"] == ["Looking…"]
+    assert results["ready"][0][0].startswith("Ready: 4 views, about ")
+    expected = {
+        "nothing": ("No object is selected.", None),
+        "camera": ("No object is selected.", None),
+        "no image": ("No image lights the capture.", "capture_environment"),
+        "one camera": ("The scene has 1 cameras", "placement"),
+        "output": (None, "output_folder"),
+        "disk": ("The disk of", "output_folder"),
+        "backend": (None, "lsrm.install_backend"),
+        "weights": (None, "checkpoint"),
+        "no views": ("No views are chosen.", "views_folder"),
+    }
+    if sys.platform == "linux":  # elsewhere the system does not say what is available
+        expected["memory"] = ("the job needs about", "lsrm.use_less")
+    for name, (text, mended_by) in expected.items():
+        texts, drawn = results[name]
+        assert text is None or text in " ".join(texts), name
+        assert drawn == ([mended_by] if mended_by else []), name
+    assert results["animation"][0][0].startswith("Ready: 4 views")
+    assert results["views"][0][0].startswith("Ready: about")
+    assert results["scripts"][0] == "ERROR"
+    assert results["scripts"][1].startswith("BAD_ASSET")
+    assert results["only capture"] is None
+
+
+def test_a_quality_sets_all_that_costs_time(results):
+    """The pressed quality is that of the settings; seconds stand beside each, in order."""
+    draft, best, normal = results["qualities"]
+    assert [draft[:2], best[:2], normal[:2]] == [[12, 256], [32, 1024], [16, 512]]
+    assert draft[2] < normal[2] < best[2]
+    for index, outcome in enumerate((draft, normal, best)):
+        assert [pressed for _, pressed in outcome[3]] == [each == index for each in range(3)]
+    assert all(text.endswith(("s", "min", "h")) for text, _ in draft[3])
+    assert results["about"] == ["5 s", "60 s", "2 min", "2.2 h"]
+    assert results["preview"] == ["FINISHED", ""]
+    assert results["cameras"] == 16
+    assert results["gone"] == [1, False]
+    assert results["preview of nothing"][1].startswith("BAD_ASSET")
