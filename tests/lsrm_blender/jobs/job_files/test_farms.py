@@ -165,17 +165,20 @@ def check_results(lsrm_blender, output: Path) -> None:
     assert all((output / name / "result" / "mesh.glb").is_file() for name in names)
 
 
-def test_a_job_template_survives_killed_tasks(
-    write_job, variables, lsrm_blender, tmp_path, monkeypatch
-):
+def test_a_job_template_survives_killed_tasks(write_job, variables, lsrm_blender, tmp_path):
     """Two of four tasks are killed in the middle and run again by `openjd run`."""
     if importlib.util.find_spec("openjd") is None:
         pytest.skip("needs the extra `dev`: openjd-cli")
     template, output = write_job("openjd", "job.json"), tmp_path / "the results"
     environment = {**variables, "PYTHONPATH": os.pathsep.join(sys.path)}
 
+    printed = tmp_path / "printed.txt"
+
     def start(*arguments: str) -> subprocess.Popen:
-        return subprocess.Popen([*OPENJD, str(template), *arguments], env=environment)
+        with printed.open("ab") as log:
+            return subprocess.Popen(
+                [*OPENJD, str(template), *arguments], env=environment, stdout=log, stderr=log
+            )
 
     def start_task(shard: int) -> subprocess.Popen:
         return start("--step", "Convert", "--task-param", f"Shard={shard}")
@@ -189,6 +192,9 @@ def test_a_job_template_survives_killed_tasks(
             assert task.wait(10 * MINUTES) == 0
     assert start("--step", "MergeReport", "--no-run-dependencies").wait(5 * MINUTES) == 0
     check_results(lsrm_blender, output)
+    lines = printed.read_text("utf-8")
+    assert "openjd_progress: 66.7\n" in lines
+    assert "openjd_status: items 67 % [3/3] asset" in lines
 
 
 @pytest.fixture
