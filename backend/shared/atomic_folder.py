@@ -119,8 +119,9 @@ def write_file_atomically(path: Path, data: bytes) -> None:
     try:
         unfinished.write_bytes(data)
         unfinished.replace(path)
-    finally:
+    except BaseException:
         unfinished.unlink(missing_ok=True)
+        raise
 
 
 def is_empty_folder(path: Path) -> bool:

@@ -13,6 +13,7 @@ creation, which network file systems have.
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -109,12 +110,14 @@ def _create(lease: Lease, holder: Holder) -> None:
         OSError: if it cannot be written; then it is not there.
     """
     path = lease_path(lease.folder, lease.number)
+    content = json.dumps({**vars(holder), "deaths": lease.deaths}) + "\n"
     try:
-        path.touch(exist_ok=False)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     except FileExistsError as error:
         raise _held(lease.folder, _read(path)[0]) from error
     try:
-        path.write_text(json.dumps({**vars(holder), "deaths": lease.deaths}) + "\n", "utf-8")
+        with os.fdopen(file, "w", encoding="utf-8") as stream:
+            stream.write(content)
     except OSError:
         lease.withdraw()
         raise

@@ -161,7 +161,7 @@ def test_a_folder_without_a_batch_has_no_report(lsrm, tmp_path):
             merge(folder)
 
 
-@pytest.mark.parametrize("count", [500, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [300, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_many_items(start, assets, merged, count):
     """Empty stand-ins are planned, leased and merged, each once, in little time and memory."""
     for number in range(12, count):

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsrm_blender.jobs.farm.shards import WHOLE, Shard
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.sets(st.text(min_size=1), max_size=30), st.integers(1, 12))
 def test_every_item_belongs_to_exactly_one_shard(names, count):
     """Nothing is left out and nothing is converted twice, also with names that no one expects."""
