@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Shards: a partition of the items of a batch that needs no communication.
 
-An item belongs to a shard by a hash of its name, so it stays there when items are added or removed.
-Another number of shards deals the items anew. That costs nothing: what is done stays done, and
-leases keep shards of different numbers apart that run at once.
+An item belongs to a shard by a hash of its name, so it stays there when items are added or removed;
+one that gets another name, because a new item has the same, is another item. Another number of
+shards deals the items anew. That costs nothing: what is done stays done, and leases keep shards of
+different numbers apart that run at once.
 """
 
 from __future__ import annotations

@@ -151,7 +151,7 @@ def test_an_unfinished_lease_is_held_until_it_is_old(farm, run, tmp_path, conten
 def test_a_lease_that_cannot_be_written_is_not_there(farm, run, tmp_path, monkeypatch):
     """On a full disk an item does not stay held."""
 
-    def full(*_):
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as disk:
