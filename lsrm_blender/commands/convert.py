@@ -63,7 +63,8 @@ def convert_all(arguments: argparse.Namespace, progress: Progress) -> dict[str, 
         return {"error": error.to_dict(), "exit_code": USAGE}
     options = {**vars(arguments), **_absolute_paths(arguments)}
     if arguments.write_job:
-        return write_job(arguments, {name: options[name] for name in TASK_OPTIONS}, len(items))
+        of_tasks = {name: options[name] for name in TASK_OPTIONS if name != "device"}
+        return write_job(arguments, of_tasks, len(items))
     settings = BatchSettings(
         capture={name: options[name] for name in CAPTURE_OPTIONS},
         reconstruct={name: options[name] for name in RECONSTRUCT_OPTIONS},

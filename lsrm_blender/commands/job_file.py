@@ -28,7 +28,8 @@ def write_job(
 
     Args:
         arguments: the parsed command line.
-        options: of `convert` that every task gets: their values by name, paths absolute.
+        options: of `convert` that every task gets, but for the device: their values by name, paths
+            absolute.
         items: how many were found.
 
     Returns:

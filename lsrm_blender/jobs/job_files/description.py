@@ -17,7 +17,7 @@ STANDARD_CHUNK_SIZE = 10
 
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 NOT_IN_NAMES = re.compile(r"[^\w.-]")
-CUDA = re.compile(r"cuda(?::(\d+(?:,\d+)*))?")
+CUDA = re.compile(r"cuda(?::(all|\d+(?:,\d+)*))?")
 LONGEST_NAME = 60
 
 
@@ -36,7 +36,7 @@ class FarmJob:
         options: the other arguments of `convert`, for every task.
         items: how many were found in the inputs.
         chunk_size: items of a shard, on average.
-        device: that the options name for the reconstruction.
+        device: of the reconstruction.
         threads: of a process, as in the options; 0 takes all that there are.
         time_limit: of a task, in seconds; None leaves it to the farm.
 
@@ -81,7 +81,7 @@ class FarmJob:
 
     @property
     def gpus(self) -> int:
-        """The number of graphics cards of a task, as far as the device names them."""
+        """The number of graphics cards of a task; for `cuda:all` the least, 1."""
         found = CUDA.fullmatch(self.device)
         return 0 if found is None else len((found[1] or "0").split(","))
 
@@ -93,7 +93,8 @@ class FarmJob:
         Args:
             inputs: what the scheduler replaces by the inputs; by default the inputs themselves.
         """
-        return ("convert", *(inputs or self.inputs), *self.options, "--exit-zero")
+        options = (*self.options, f"--device={self.device}", "--exit-zero")
+        return ("convert", *(inputs or self.inputs), *options)
 
 
 MERGE_ARGUMENTS = ("convert", "--merge-report")

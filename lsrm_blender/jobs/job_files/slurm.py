@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ....backend.shared.exit_codes import RUN_AGAIN
@@ -51,7 +52,9 @@ def script(job: FarmJob) -> str:
     """The content of the script, for bash."""
     usage = USAGE.format(items=job.items, shards=job.shards)
     directives = "".join(f"#SBATCH --{text}\n" for text in _directives(job))
-    convert = shlex.join((*job.program, *job.convert_arguments(), "-o", job.output))
+    # SLURM shows a task its own cards only, and counts them from 0.
+    shown = replace(job, device={0: job.device, 1: "cuda"}.get(job.gpus, "cuda:all"))
+    convert = shlex.join((*job.program, *shown.convert_arguments(), "-o", job.output))
     merge = shlex.join((*job.program, *MERGE_ARGUMENTS, job.output))
     variables = (
         f"name={shlex.quote(job.name)}\n"

@@ -130,9 +130,10 @@ def write(lsrm, make_job, tmp_path):
     return write_file
 
 
-def expected_calls(shards: int, *extra: str) -> list[list[str]]:
+def expected_calls(shards: int, *extra: str, device: str = "auto") -> list[list[str]]:
     """What the recorder is called with: every shard, then the merge."""
-    fixed = ["convert", *INPUTS, *OPTIONS, "--exit-zero", "-o", OUTPUT]
+    options = [*OPTIONS, f"--device={device}", "--exit-zero"]
+    fixed = ["convert", *INPUTS, *options, "-o", OUTPUT]
     tasks = [[*fixed, "--shard", f"{shard}/{shards}", *extra] for shard in range(1, shards + 1)]
     return [*tasks, ["convert", "--merge-report", OUTPUT]]
 
@@ -140,7 +141,9 @@ def expected_calls(shards: int, *extra: str) -> list[list[str]]:
 def test_shards_and_cards_follow_from_items_and_device(make_job):
     """The last shard may be smaller; a card is requested only where the options name it."""
     assert [make_job(items=items).shards for items in (0, 1, 5, 6, 12)] == [1, 1, 1, 2, 3]
-    devices = {"auto": 0, "cpu": 0, "cpu:0,1": 0, "cuda": 1, "cuda:3": 1, "cuda:0,1,2,3": 4}
+    devices = {
+        "auto": 0, "cpu": 0, "cpu:0,1": 0, "cuda": 1, "cuda:all": 1, "cuda:3": 1, "cuda:0,1,2,3": 4,
+    }  # fmt: skip
     assert {device: make_job(device=device).gpus for device in devices} == devices
 
 
@@ -221,6 +224,17 @@ def test_a_task_of_slurm_converts_its_shard(run_script, recorder):
     assert recorder.calls == expected_calls(3)[:-1]
 
 
+@pytest.mark.parametrize(
+    ("device", "shown"), [("cpu", "cpu"), ("cuda:3", "cuda"), ("cuda:2,3", "cuda:all")]
+)
+def test_a_task_of_slurm_counts_only_the_cards_that_it_is_given(
+    run_script, recorder, device, shown
+):
+    """SLURM numbers the cards of a task anew, so the numbers of the command line do not fit."""
+    run_script(changes={"device": device}, SLURM_ARRAY_TASK_ID="1")
+    assert recorder.calls == expected_calls(3, device=shown)[:1]
+
+
 @pytest.mark.parametrize("code", [4, 137, 139])
 @pytest.mark.parametrize("restarts", ["0", "19", "20"])
 def test_a_task_that_was_killed_or_has_work_left_is_queued_again(
@@ -287,7 +301,7 @@ def test_a_job_template_is_accepted_and_run(openjd, write, recorder):
     ]  # fmt: skip
     assert convert["script"]["actions"]["onRun"]["timeout"] == 60
     printed = openjd("run", str(template), "--step", "MergeReport", "--run-dependencies")
-    assert recorder.calls == expected_calls(3, "--progress", "openjd")
+    assert recorder.calls == expected_calls(3, "--progress", "openjd", device="cuda")
     assert "openjd_progress: 50.0" in printed
 
 
