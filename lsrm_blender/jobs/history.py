@@ -80,11 +80,15 @@ def read_history(root: Path, more: Iterable[Path] = ()) -> list[Entry]:
         objects = [each for each in root.iterdir() if each.is_dir()]
     except OSError:
         objects = []
-    folders = [folder.resolve() for each in objects for folder in numbered(each)]
-    folders += [folder.resolve() for folder in more]
-    entries = [read_entry(folder) for folder in dict.fromkeys(folders)]
-    found = [each for each in entries if each.result or each.views]
-    return sorted(found, key=lambda entry: entry.made, reverse=True)[:MOST_ENTRIES]
+    folders = [folder for each in objects for folder in numbered(each)]
+    found: dict[Path, Entry] = {}
+    for folder in (*folders, *more):
+        with suppress(OSError):  # a folder that may not be read does not hide the others
+            entry = read_entry(folder.resolve())
+            if entry.result or entry.views:
+                found[entry.folder] = entry
+    latest = sorted(found.values(), key=lambda entry: entry.made, reverse=True)
+    return latest[:MOST_ENTRIES]
 
 
 def read_entry(folder: Path) -> Entry:

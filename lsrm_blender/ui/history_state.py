@@ -49,7 +49,7 @@ class LSRM_PG_history_entry(bpy.types.PropertyGroup):
         self.date = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.made))
         self.settings = describe(entry.settings)
         self.score = "" if entry.score is None else f"PSNR {entry.score:.1f} dB"
-        self.icon = _icon(entry.preview)
+        self.icon = _icon(entry)
 
 
 class LSRM_PG_history(bpy.types.PropertyGroup):
@@ -107,13 +107,17 @@ def _refresh_for_file(*_: object) -> None:
         refresh()
 
 
-def _icon(picture: Path | None) -> int:
-    """The icon of a picture, which Blender loads when it is drawn; 0 if there is none."""
-    if picture is None:
+def _icon(entry: Entry) -> int:
+    """The icon of the picture of a job, which Blender loads when it is drawn; 0 if it has none."""
+    try:
+        picture = entry.preview
+        if picture is None:
+            return 0
+        key = f"{picture} {picture.stat().st_mtime}"
+    except OSError:  # removed meanwhile
         return 0
     if not _previews:
         _previews.append(bpy.utils.previews.new())
-    key = f"{picture} {picture.stat().st_mtime}"
     if key not in _previews[0]:
         _previews[0].load(key, str(picture), "IMAGE")
     return int(_previews[0][key].icon_id)

@@ -36,18 +36,25 @@ class SceneReference:
 
     Attributes:
         uid: Blender's identifier of the scene while its file is open.
+        objects: the identifiers of its objects, by the names that they had.
     """
 
     uid: int
+    objects: dict[str, int]
 
     @classmethod
     def to(cls, scene: bpy.types.Scene) -> SceneReference:
         """A reference to a scene."""
-        return cls(scene.session_uid)
+        return cls(scene.session_uid, {each.name: each.session_uid for each in scene.objects})
 
     def find(self) -> bpy.types.Scene | None:
         """The scene, if it is still there."""
         return next((each for each in bpy.data.scenes if each.session_uid == self.uid), None)
+
+    def present_names(self) -> dict[str, str]:
+        """The names of the objects now, by those that they had; empty for deleted ones."""
+        present = {each.session_uid: each.name for each in bpy.data.objects}
+        return {name: present.get(uid, "") for name, uid in self.objects.items()}
 
 
 def import_folder(folder: Path, scene: bpy.types.Scene) -> str:
@@ -85,7 +92,8 @@ def import_prepared(
         return Outcome("Another file is open now: the result is not in it yet.", str(folder))
     scene.lsrm.result_folder = str(folder)
     try:
-        made = _append_or_import(folder, blend, scene)
+        result = read_result(folder).renamed(reference.present_names())
+        made = _append_or_import(result, blend, scene)
     except LsrmError as error:
         LOGGER.warning("%s", error)
         return Outcome(f"The result is not in the scene yet. {error.message}", str(folder))
@@ -99,9 +107,10 @@ def describe_import(made: Sequence[bpy.types.Object]) -> str:
     return f"{', '.join(each.name for each in made)} is in the scene"
 
 
-def _append_or_import(folder: Path, blend: Path, scene: bpy.types.Scene) -> list[bpy.types.Object]:
+def _append_or_import(
+    result: Result, blend: Path, scene: bpy.types.Scene
+) -> list[bpy.types.Object]:
     """Import a result the fast way, if it has been prepared."""
-    result = read_result(folder)
     if not blend.is_file():
         return _import_here(result, scene)
     try:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
@@ -147,10 +148,11 @@ class LSRM_OT_import_result(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Open the file browser, at the last result or where results are made."""
-        last = Path(bpy.path.abspath(context.scene.lsrm.result_folder or "//"))
-        folder = last if last.is_dir() else preferences.work_folder(context.scene)
-        if folder.is_dir():
-            self.directory = str(folder / "_")[:-1]  # with a separator at the end
+        last = context.scene.lsrm.result_folder
+        folders = [Path(bpy.path.abspath(last))] if last else []
+        folders.append(preferences.work_folder(context.scene))
+        if existing := next((each for each in folders if each.is_dir()), None):
+            self.directory = f"{existing}{os.sep}"  # without it, the folder above is shown
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 

@@ -17,7 +17,7 @@ PACKAGES = {"backend", "kernels", "lsrm_blender"}
 FILES = {"LICENSE", "__init__.py", "blender_manifest.toml", "pyproject.toml"}
 
 INSTALL_AND_ENABLE = """
-import json, os, sys
+import importlib, json, os, sys
 import bpy
 bpy.ops.wm.read_factory_settings(use_empty=True)
 before = set(dir(bpy.types))
@@ -30,6 +30,12 @@ enabled = name in bpy.context.preferences.addons
 for _ in range(3):
     module.unregister()
     module.register()
+preferences = importlib.import_module(name + ".lsrm_blender.preferences")
+environment = preferences.environment_folder()
+results = preferences.work_folder(bpy.context.scene) / "Cube" / "001"
+for folder in (environment, results):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "file").touch()
 path, modules = list(sys.path), sorted(sys.modules)
 repository = [r.module for r in bpy.context.preferences.extensions.repos].index("user_default")
 gone = bpy.ops.extensions.package_uninstall(repo_index=repository, pkg_id="lsrm")
@@ -38,6 +44,7 @@ answer = {
     "left": name in bpy.context.preferences.addons, "types": set(dir(bpy.types)) == before,
     "foreign": [m for m in modules if m.split(".")[0] in ("backend", "kernels", "lsrm_blender")],
     "path": [p for p in path if "lsrm" in p],
+    "environment": environment.exists(), "results": (results / "file").exists(),
 }
 open(sys.argv[2], "w").write(json.dumps(answer))
 os._exit(0)
@@ -88,9 +95,14 @@ def test_zip_holds_only_what_is_needed(package):
 
 
 def test_extension_installs_registers_and_uninstalls(blender_python, package, tmp_path):
-    """The zip installs, registers repeatedly, imports no top-level module, and uninstalls."""
+    """The zip installs, registers repeatedly, imports no top-level module, and uninstalls.
+
+    With the extension goes the backend's environment, but no result.
+    """
     answer = tmp_path / "answer.json"
-    variables = child_variables(BLENDER_USER_RESOURCES=str(tmp_path / "user"))
+    variables = child_variables(
+        BLENDER_USER_RESOURCES=str(tmp_path / "user"), HOME=str(tmp_path), USERPROFILE=str(tmp_path)
+    )
     del variables["PYTHONPATH"]
     command = [blender_python, "-c", INSTALL_AND_ENABLE, package, answer]
     result = subprocess.run(
@@ -105,6 +117,8 @@ def test_extension_installs_registers_and_uninstalls(blender_python, package, tm
         "types": True,
         "foreign": [],
         "path": [],
+        "environment": False,
+        "results": True,
     }
     assert "Traceback" not in result.stderr
 

@@ -80,13 +80,14 @@ def swap(pair: Pair, scene: bpy.types.Scene) -> list[bpy.types.Object]:
     return [pair.result] if show_result else [*pair.originals]
 
 
-def hide_replaced(made: bpy.types.Object, scene: bpy.types.Scene) -> None:
+def hide_replaced(meshes: Sequence[bpy.types.Object], scene: bpy.types.Scene) -> None:
     """Hide what lies where a new result does: its originals, and earlier results of its source.
 
     An object that is being edited stays visible.
     """
-    earlier = [each for each in results_in(scene) if each != made and _share_source(each, made)]
-    replaced = [*_originals_in(scene, made), *earlier]
+    others = [each for each in results_in(scene) if each not in meshes]
+    earlier = [each for each in others if any(_share_source(each, made) for made in meshes)]
+    replaced = [*(each for made in meshes for each in _originals_in(scene, made)), *earlier]
     set_hidden([each for each in replaced if each.mode == "OBJECT"], scene, hidden=True)
 
 

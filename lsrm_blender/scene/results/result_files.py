@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ....backend.shared.cameras import Normalization
 from ....backend.shared.capture.json_files import read_capture_json
@@ -15,6 +15,9 @@ from ....backend.shared.errors import BadAsset
 from ....backend.shared.names.asset_names import name_of_file
 from ....backend.shared.names.result_names import MESH, REPORT
 from ...jobs.batch_items import CAPTURE, RESULT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 HOLDS_A_MESH = f"Choose the folder of a finished result: it holds a {MESH}."
 
@@ -73,10 +76,28 @@ class Result:
 
     def detached(self) -> Result:
         """The same without the objects that it was made of, for a file that has not got them."""
-        source = {**self.source, "objects": [], "anchor": None}
+        return self.renamed(dict.fromkeys((*self.source.get("objects", ()), self._anchor_name), ""))
+
+    def renamed(self, names: Mapping[str, str]) -> Result:
+        """The same, made of objects that have other names by now.
+
+        Args:
+            names: new names by old ones; empty for objects that are gone.
+        """
+        if not self.source:
+            return self
+        objects = [names.get(each, each) for each in self.source.get("objects", ())]
+        source = {**self.source, "objects": [each for each in objects if each]}
         if self.anchor is not None:
-            source["anchor"] = {"object": "", "matrix": self.anchor.matrix}
+            name = names.get(self.anchor.name, self.anchor.name)
+            source["anchor"] = {"object": name, "matrix": self.anchor.matrix}
+            if name and self.anchor.name == source.get("name"):
+                source["name"] = name
         return replace(self, capture={**self.capture, "source": source})
+
+    @property
+    def _anchor_name(self) -> str:
+        return self.anchor.name if self.anchor is not None else ""
 
     @property
     def anchor(self) -> Anchor | None:

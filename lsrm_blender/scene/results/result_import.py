@@ -98,8 +98,7 @@ def _add_to_scene(
         _store_source(made, result, captured)
         if source is not None and result.anchor is not None and made.parent is None:
             placement.take_place(made, result.anchor, source, layers[0])
-    for made in meshes:
-        originals.hide_replaced(made, scene)
+    originals.hide_replaced(meshes, scene)
     originals.select_only(meshes, layers)
     layers[0].update()
 

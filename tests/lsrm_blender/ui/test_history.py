@@ -53,6 +53,19 @@ def made(task, failing=()):
     except StopIteration as end:
         return end.value
 
+def rename_meanwhile(task, name, new):
+    def renaming():
+        answer = None
+        while True:
+            try:
+                step = task.steps.send(answer)
+            except StopIteration as end:
+                return end.value
+            if step.method == "prepare":
+                bpy.data.objects[name].name = new
+            answer = yield step
+    return made(type(task)(task.title, renaming()))
+
 def objects_task(each, *names):
     chosen = [bpy.data.objects[name] for name in names]
     targets = make_targets(chosen, chosen[0], each=each)
@@ -86,6 +99,8 @@ try:
     made(objects_task(True, "Cube", "Ball"), failing=("Cube", "Ball"))
 except Exception as error:
     results["all fail"] = str(error)
+note = rename_meanwhile(objects_task(False, "Ball"), "Ball", "Globe").note
+results["renamed"] = [note, scene.objects["Globe"].hide_get()]
 results["folders"] = sorted(each.name for each in (work / "jobs").iterdir())
 results["history"] = shown()
 """
@@ -168,7 +183,10 @@ def test_several_objects(run):
     assert results["ball"] == [4, 0, 0]
     assert "No Cube." in results["all fail"]
     assert results["folders"] == ["Ball", "Cube", "Cube and 1 more"]
-    assert results["history"] == [["Ball", "001", True], ["Cube and 1 more", "001", True]]
+    assert results["renamed"] == ["Globe.001 is in the scene", True]
+    assert results["history"] == [
+        ["Ball", "002", True], ["Ball", "001", True], ["Cube and 1 more", "001", True],
+    ]  # fmt: skip
 
 
 def test_history_in_the_panel(run):

@@ -152,7 +152,7 @@ def _places(folder):
     originals.set_hidden([source], bpy.context.scene, hidden=False)
     bpy.context.view_layer.objects.active = source
     bpy.ops.object.mode_set(mode="EDIT")
-    originals.hide_replaced(made, bpy.context.scene)
+    originals.hide_replaced([made], bpy.context.scene)
     originals.select_only([made], originals.layers_shown(bpy.context.scene))
     seen["editing"] = [source.hide_get(), bpy.context.view_layer.objects.active.name, source.mode]
     bpy.ops.object.mode_set(mode="OBJECT")
@@ -167,6 +167,22 @@ def _places(folder):
     second = imported(result)
     seen["photographs again"] = [second.name, second.hide_get(), made.hide_get()]
     seen["only mesh"] = originals.find_pair(bpy.context.scene, second) is None
+
+    source = begin()
+    result = result_of(source, "linked")
+    bpy.context.scene.collection.objects.unlink(source)
+    library = bpy.data.collections.new("Library")
+    library.objects.link(source)
+    bpy.data.libraries.write(str(folder / "library.blend"), {library})
+    open_empty()
+    with bpy.data.libraries.load(str(folder / "library.blend"), link=True) as (_, wanted):
+        wanted.collections = ["Library"]
+    bpy.context.scene.collection.children.link(wanted.collections[0])
+    bpy.context.view_layer.update()
+    source = bpy.context.scene.objects["Wedge"]
+    before, made = triangles(source), imported(result)
+    places = [each.name for each in made.users_collection]
+    seen["linked"] = [source.hide_get(), made.hide_get(), same(triangles(made), before), places]
 
     source = begin()
     result = result_of(source, "detached")
@@ -194,4 +210,5 @@ def test_places(in_blender, tmp_path):
     assert seen["no pair"]
     assert seen["photographs again"] == ["Mug.001", False, True]
     assert seen["only mesh"]
+    assert seen["linked"] == [True, False, "same", ["Scene Collection"]]
     assert seen["detached"] == ["Wedge.001", False, "same"]
