@@ -18,14 +18,13 @@ from ...backend.shared.errors import (
     EnvironmentBroken,
     LsrmError,
     OutOfMemory,
-    TooFewViews,
 )
 from .. import preferences
 from ..capture_choices import FILE
 from ..jobs import room
 from ..jobs.checkpoints import checkpoint_params
 from ..scene.assets.targets import selected_roots
-from ..scene.cameras.existing_cameras import FEWEST
+from ..scene.cameras.existing_cameras import FEWEST, too_few_cameras
 from .job_costs import expected_views, workload
 
 if TYPE_CHECKING:
@@ -93,8 +92,7 @@ def _capture_obstacle(
         return Obstacle(dark, setting="capture_environment")
     views = expected_views(settings)
     if views < FEWEST:
-        few = TooFewViews(f"The scene has {views} cameras to capture by.", "Choose a placement.")
-        return Obstacle(few, setting="placement")
+        return Obstacle(too_few_cameras(views), setting="placement")
     return _room_obstacle(scene)
 
 

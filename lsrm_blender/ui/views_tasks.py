@@ -151,6 +151,8 @@ def _outcome(found: dict[str, Any]) -> str:
         return f"{found['views']} views, {missing} without masks"
     if found["doubtful"]:
         return f"{found['views']} views are doubtful"
+    if found["warnings"]:
+        return f"{found['views']} views can be used"
     return f"{found['views']} views are good"
 
 

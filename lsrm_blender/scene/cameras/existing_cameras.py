@@ -37,10 +37,7 @@ def cameras_of_scene(scene: bpy.types.Scene, size: int) -> list[Viewpoint]:
     depsgraph = _depsgraph(scene)
     found = own_cameras(scene)
     if len(found) < FEWEST:
-        raise TooFewViews(
-            f"The scene has {len(found)} perspective cameras.",
-            "Add cameras around the object, or choose another placement.",
-        )
+        raise too_few_cameras(len(found))
     return [_viewpoint(each, scene, size, index, depsgraph) for index, each in enumerate(found)]
 
 
@@ -49,6 +46,14 @@ def own_cameras(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     found = [each for each in scene.objects if _is_perspective(each)]
     found = [each for each in found if VIEW not in each.keys()]  # noqa: SIM118  RNA
     return sorted(found, key=lambda camera: camera.name)
+
+
+def too_few_cameras(count: int) -> TooFewViews:
+    """The error for a scene with so many perspective cameras."""
+    return TooFewViews(
+        f"A capture needs two perspective cameras or more; the scene has {count}.",
+        "Add cameras around the object, or choose another placement.",
+    )
 
 
 def cameras_along_animation(scene: bpy.types.Scene, size: int, count: int) -> list[Viewpoint]:

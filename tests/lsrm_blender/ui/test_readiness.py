@@ -94,7 +94,7 @@ def test_one_line_says_ready_or_what_is_missing(results):
         "nothing": ("No object is selected.", None),
         "camera": ("No object is selected.", None),
         "no image": ("No image lights the capture.", "capture_environment"),
-        "one camera": ("The scene has 1 cameras", "placement"),
+        "one camera": ("two perspective cameras or more; the scene has 1", "placement"),
         "output": (None, "output_folder"),
         "disk": ("The disk of", "output_folder"),
         "backend": (None, "lsrm.install_backend"),
