@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ....backend.shared.capture.capture import BoundingSphere
     from .scene_cameras import Framing
 
-CANDIDATES = 256
+CANDIDATES = 160
 """Directions that views are added from."""
 
 DIRECTIONS = {SPHERE: even_directions, UPPER: upper_directions, RINGS: ring_directions}

@@ -11,8 +11,8 @@ import numpy as np
 from mathutils import Vector
 from mathutils.bvhtree import BVHTree
 
-POINTS = 1000
-"""Sampled on the surface; a part of a thousandth of it has one."""
+POINTS = 600
+"""Sampled on the surface; a part of a 600th of it has one."""
 
 STEEPEST = math.cos(math.radians(75.0))
 """The least cosine between normal and view: beyond that a surface shows no detail."""

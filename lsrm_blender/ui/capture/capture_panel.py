@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bpy.app.translations import pgettext_iface as translate
-
 from ...capture_choices import CAMERAS, FILE
 from ...jobs.quality import QUALITIES
 from ...scene.capture.planned_views import preview_of
@@ -21,14 +19,16 @@ if TYPE_CHECKING:
 
 
 def draw_quality(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """The qualities, each with the time that it takes; the one that the settings are is pressed."""
-    settings, row = context.scene.lsrm, layout.row(align=True)
+    """The qualities, with the time that each takes below it; that of the settings is pressed."""
+    settings, column = context.scene.lsrm, layout.column(align=True)
+    buttons, times = column.row(align=True), column.row(align=True)
     for name, quality in QUALITIES.items():
-        seconds, text = quality_seconds(context, name), translate(QUALITY_LABELS[name])
-        if seconds >= 0.0:
-            text = f"{text} {about(seconds)}"
-        depress = _is_chosen(settings, quality)
-        row.operator(USE_QUALITY, text=text, depress=depress, translate=False).quality = name
+        chosen = _is_chosen(settings, quality)
+        buttons.operator(USE_QUALITY, text=QUALITY_LABELS[name], depress=chosen).quality = name
+        seconds = quality_seconds(context, name)
+        each = times.row()
+        each.alignment = "CENTER"
+        each.label(text=about(seconds) if seconds >= 0.0 else "", translate=False)
 
 
 def draw_placement(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

@@ -63,13 +63,20 @@ results["qualities"] = []
 for quality in ("DRAFT", "BEST", "NORMAL"):
     call(bpy.ops.lsrm.use_quality, quality=quality)
     line([cube])
-    pressed = []
+    pressed, times = [], []
     class Row:
-        def operator(self, name, text, depress, translate):
-            pressed.append([text, depress])
+        def column(self, align):
+            return self
+        def row(self, align=False):
+            return self
+        def operator(self, name, text, depress):
+            pressed.append(depress)
             return type("Properties", (), {})()
-    panel.draw_quality(type("L", (), {"row": lambda self, align: Row()})(), Context([cube]))
-    results["qualities"].append([settings.view_count, settings.view_size, state.seconds, pressed])
+        def label(self, text, translate):
+            times.append(text)
+    panel.draw_quality(Row(), Context([cube]))
+    chosen = [settings.view_count, settings.view_size]
+    results["qualities"].append([chosen, state.seconds, pressed, times])
 results["preview"] = call(bpy.ops.lsrm.preview_cameras)
 results["cameras"] = len(bpy.data.collections["LSRM Preview"].objects)
 results["preview off"] = call(bpy.ops.lsrm.preview_cameras)
@@ -117,11 +124,11 @@ def test_one_line_says_ready_or_what_is_missing(results):
 def test_a_quality_sets_all_that_costs_time(results):
     """The pressed quality is that of the settings; seconds stand beside each, in order."""
     draft, best, normal = results["qualities"]
-    assert [draft[:2], best[:2], normal[:2]] == [[12, 256], [32, 1024], [16, 512]]
-    assert draft[2] < normal[2] < best[2]
-    for index, outcome in enumerate((draft, normal, best)):
-        assert [pressed for _, pressed in outcome[3]] == [each == index for each in range(3)]
-    assert all(text.endswith(("s", "min", "h")) for text, _ in draft[3])
+    assert [draft[0], best[0], normal[0]] == [[12, 256], [32, 1024], [16, 512]]
+    assert draft[1] < normal[1] < best[1]
+    for index, (_, _, pressed, times) in enumerate((draft, normal, best)):
+        assert pressed == [each == index for each in range(3)]
+        assert all(text.endswith(("s", "min", "h")) for text in times)
     assert results["about"] == ["5 s", "60 s", "2 min", "2.2 h"]
     assert results["preview"] == ["FINISHED", ""]
     assert results["cameras"] == 16
