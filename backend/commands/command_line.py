@@ -81,9 +81,7 @@ COMMANDS = {
     "parity": Command(
         "compare the model with stored numbers, tensor by tensor", "benchmarks.parity.parity"
     ),
-    "bench": Command(
-        "time the kernels on the routing of a real object", "benchmarks.kernels.bench"
-    ),
+    "bench": Command("time the kernels on the routing of a real object", "benchmarks.bench"),
 }
 
 

@@ -27,13 +27,16 @@ from backend.shared.cameras import (
     pixel_rays,
 )
 from backend.shared.capture.capture import BoundingSphere
-from backend.views.views import View, Views
+from backend.shared.capture.reader import read_capture
+from backend.shared.progress import Progress
+from backend.views.views import View, Views, load_views
 from backend.views.visual_hull import VisualHull, estimate_bounding_sphere
 from kernels.core.blocks import Blocks
 from kernels.core.routing_plan import RoutingPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from backend.model.config.model_config import ModelConfig
     from backend.model.preprocess import ViewTensors
@@ -57,11 +60,13 @@ class Scene:
         name: of the object.
         plans: of the four directions.
         seconds: that the routing took.
+        tokens: of the object alone, in the order of the plans; None if it is repeated.
     """
 
     name: str
     plans: dict[str, RoutingPlan]
     seconds: float = 0.0
+    tokens: SparseTokens | None = None
 
     def repeated(self, queries: int) -> Scene:
         """The object repeated as further instances until it has about `queries` volume tokens.
@@ -71,6 +76,15 @@ class Scene:
         times = max(1, round(queries / self.plans["volume_to_volume"].queries))
         plans = {name: _repeat(plan, times) for name, plan in self.plans.items()}
         return Scene(f"{self.name} x {times}", plans)
+
+
+def views_of(capture: Path | None) -> tuple[Views, str]:
+    """The views of a capture folder, and the name of its object; without one, the toy."""
+    if capture is None:
+        return toy_views(), "toy"
+    folder = capture.resolve()
+    views = load_views(read_capture(folder), Progress(), max_size=768)
+    return views, folder.parent.name if folder.name == "views" else folder.name
 
 
 def scene_of(views: Views, name: str, resolution: int = 96, device: torch.device = CPU) -> Scene:
@@ -97,10 +111,10 @@ def scene_of(views: Views, name: str, resolution: int = 96, device: torch.device
     geometry = (tensors.cameras, tensors.windows, tensors.frame_sizes)
     cameras = Cameras(*(each.to(device) for each in geometry))
     maps = surface_of(tensors, hull, resolution, device)
-    begin = _now(device)
+    begin = now(device)
     plan = plan_by_geometry(tokens, maps, (cameras,), config)
     plans = {each: getattr(plan.routes, each).plan for each in DIRECTIONS}
-    return Scene(name, plans, _now(device) - begin)
+    return Scene(name, plans, now(device) - begin, tokens)
 
 
 def surface_of(
@@ -166,7 +180,8 @@ def _repeat_offsets(offsets: torch.Tensor, times: int) -> torch.Tensor:
     return torch.cat([offsets[:1], sizes.cumsum(0).to(offsets.dtype)])
 
 
-def _now(device: torch.device) -> float:
+def now(device: torch.device) -> float:
+    """The time once all work of a device is done."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()

@@ -12,7 +12,8 @@ import torch
 
 from backend.commands.command_line import main
 from backend.pipeline import STAGES_OF_NETWORK
-from benchmarks.kernels import bench, network, timings
+from benchmarks import bench
+from benchmarks.kernels import network, timings
 from benchmarks.kernels.flex import FlexAttention
 from benchmarks.kernels.scene import DIRECTIONS, scene_of, toy_views
 from kernels.core.plan_statistics import statistics

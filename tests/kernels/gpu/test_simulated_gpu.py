@@ -13,7 +13,8 @@ from torch import nn
 from torch.nn.attention import SDPBackend
 
 from backend.pipeline import STAGES_OF_NETWORK
-from benchmarks.kernels import bench, checks, network, timings
+from benchmarks import bench
+from benchmarks.kernels import checks, network, timings
 from benchmarks.kernels.flex import FlexAttention
 from benchmarks.kernels.query_centric import gathered, one_by_one
 from benchmarks.kernels.scene import DIRECTIONS, scene_of, toy_views

@@ -9,9 +9,7 @@ grows part by part, also over several calls.
 from __future__ import annotations
 
 import json
-import platform
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +17,13 @@ from backend.shared.errors import LsrmError
 from backend.shared.exit_codes import DONE, FAILED
 from backend.shared.terminal import say
 
+from .quality.history import origin
+
 if TYPE_CHECKING:
     import argparse
 
-    from backend.views.views import Views
-
-    from .scene import Scene
-    from .timings import Row
+    from .kernels.scene import Scene
+    from .kernels.timings import Row
 
 PAPER_TOKENS = 300_000
 """Volume tokens of the paper's largest objects; the images have a third as many."""
@@ -38,6 +36,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=[*PARTS, "all"], help="part to run")
     parser.add_argument("--out", type=Path, help="file to write the report to, as JSON")
     parser.add_argument("--views", type=Path, help="capture folder; without one, a toy object")
+    parser.add_argument(
+        "--captures",
+        type=Path,
+        nargs="+",
+        help="capture folders of several objects, for balance and scaling",
+    )
+    parser.add_argument(
+        "--measure",
+        type=int,
+        default=0,
+        metavar="PROCESSES",
+        help="scaling: only time so many processes of this machine against one",
+    )
     parser.add_argument(
         "--resolution", type=int, default=None, help="voxels per side (default: 96, on a CPU 48)"
     )
@@ -52,10 +63,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
     import torch  # not above: `--help` must answer without it
 
     parts = list(PARTS) if arguments.what == "all" else [arguments.what]
-    report: dict[str, Any] = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": machine(),
-    }
+    report: dict[str, Any] = origin()
+    report["machine"] |= machine()
     if not torch.cuda.is_available():
         report["gpu"] = "not measured on a GPU"
         say("GPU: not measured on a GPU.")
@@ -83,7 +92,7 @@ def checks(_: argparse.Namespace) -> dict[str, Any]:
 
     from kernels.core.dispatch import interpreting
 
-    from .checks import run_checks
+    from .kernels.checks import run_checks
 
     cuda = torch.cuda.is_available()
     if not cuda and not interpreting():
@@ -103,14 +112,14 @@ def kernels(arguments: argparse.Namespace) -> dict[str, Any]:
     """The routing of an object, and the times of selected attention on it."""
     import torch
 
-    from .scene import scene_of
-    from .timings import BASELINE_MILLISECONDS, baseline_counts, over_query_centric
+    from .kernels.scene import scene_of, views_of
+    from .kernels.timings import BASELINE_MILLISECONDS, baseline_counts, over_query_centric
 
     cuda = torch.cuda.is_available()
     resolution = arguments.resolution or (96 if cuda else 48)
     if resolution % 8:
         raise LsrmError(f"{resolution} voxels per side.", "Give a multiple of 8, as 96.")
-    views, name = _views(arguments.views)
+    views, name = views_of(arguments.views)
     scene = scene_of(views, name, resolution, torch.device("cuda" if cuda else "cpu"))
     report = {"object": name, "resolution": resolution, "routing": routing(scene)}
     report["routing_seconds"] = scene.seconds
@@ -131,11 +140,12 @@ def network(arguments: argparse.Namespace) -> dict[str, Any]:
     """Both stages through the pipeline; on a CPU at the size of `mini`."""
     import torch
 
-    from .network import full_size, run_network, small_size
+    from .kernels.network import full_size, run_network, small_size
+    from .kernels.scene import views_of
 
     cuda = torch.cuda.is_available()
     config = full_size(arguments.dilation) if cuda else small_size()
-    views, _ = _views(arguments.views)
+    views, _ = views_of(arguments.views)
     found = run_network(views, config, torch.device("cuda" if cuda else "cpu"))
     say(f"\n{'stage':<16}{'s':>9}{'peak GB':>9}{'TFLOP':>9}")
     for stage, cost in found["stages"].items():
@@ -148,18 +158,42 @@ def network(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"network": found}
 
 
-PARTS = {"checks": checks, "kernels": kernels, "network": network}
+def balance(arguments: argparse.Namespace) -> dict[str, Any]:
+    """How evenly eight ranks would share objects."""
+    from .scaling.report import report_balance
+
+    return report_balance(_captures(arguments))
+
+
+def scaling(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The cost of a layer on one device and what that makes of 1 to 1,024 GPUs; or processes."""
+    from .scaling.report import report_scaling, report_throughput
+
+    if arguments.measure:
+        return report_throughput(_captures(arguments)[0], arguments.measure)
+    return report_scaling(_captures(arguments))
+
+
+def _captures(arguments: argparse.Namespace) -> list[Path | None]:
+    return arguments.captures or [arguments.views]
+
+
+PARTS = {
+    "checks": checks,
+    "kernels": kernels,
+    "network": network,
+    "balance": balance,
+    "scaling": scaling,
+}
 """The parts of `bench`, in the order of `all`."""
 
 
 def machine() -> dict[str, str]:
-    """The machine of a time: processor or GPU, and versions."""
+    """The GPU of a time, if there is one, threads and versions."""
     import torch
 
     found = {
-        "processor": platform.processor() or platform.machine(),
         "threads": str(torch.get_num_threads()),
-        "python": platform.python_version(),
         "torch": torch.__version__,
     }
     if torch.cuda.is_available():
@@ -195,7 +229,7 @@ def routing(scene: Scene) -> dict[str, dict[str, Any]]:
 
 def _network_bound(found: dict[str, Any]) -> float:
     """Seconds of the matrix products and exponentials alone, at the rates of this GPU."""
-    from .timings import exponential_seconds, product_rate
+    from .kernels.timings import exponential_seconds, product_rate
 
     tflop: float = sum(cost["product_tflop"] for cost in found["stages"].values())
     return tflop * 1e12 / product_rate() + exponential_seconds(found["exponentials"])
@@ -203,7 +237,7 @@ def _network_bound(found: dict[str, Any]) -> float:
 
 def crossover(rows: list[Row]) -> dict[int, float]:
     """From how many tokens on the reference beats torch's dense attention, in this run."""
-    from .timings import dense_over_selected
+    from .kernels.timings import dense_over_selected
 
     ratios = dense_over_selected(rows)
     won = [tokens for tokens, ratio in ratios.items() if ratio > 1]
@@ -213,26 +247,14 @@ def crossover(rows: list[Row]) -> dict[int, float]:
     return ratios
 
 
-def _views(folder: Path | None) -> tuple[Views, str]:
-    if folder is None:
-        from .scene import toy_views
-
-        return toy_views(), "toy"
-    from backend.shared.capture.reader import read_capture
-    from backend.shared.progress import Progress
-    from backend.views.views import load_views
-
-    return load_views(read_capture(folder), Progress(), max_size=768), folder.resolve().name
-
-
 def _on_cpu(scene: Scene) -> list[Row]:
-    from .timings import against_dense, against_loop
+    from .kernels.timings import against_dense, against_loop
 
     return _print_rows([*against_loop(scene), *against_dense(scene)])
 
 
 def _on_cuda(scene: Scene, queries: int) -> list[Row]:
-    from .timings import against_baselines
+    from .kernels.timings import against_baselines
 
     scaled = scene.repeated(queries)
     say(f"\nScaled by repeating the object as further instances: {scaled.name}")
