@@ -170,7 +170,7 @@ def run_sparse(
         report: called before each block with the fraction done, in 0..1.
     """
     tokens, features = batch.tokens, batch.features
-    shares = share(batch.plan, group)
+    shares = share(batch.plan, group, stage.config.transformer)
     volume, image = shares.volume.move, shares.image.move
     if features is not None:
         features = DenseFeatures(volume(features.volume), image(features.image))

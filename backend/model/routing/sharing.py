@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from kernels.core.blocks import Blocks
+from kernels.core.routing_plan import RoutingPlan
 from kernels.core.segments import (
     offsets_of_owners,
     offsets_of_sizes,
@@ -24,6 +25,7 @@ from kernels.core.segments import (
 
 from ...parallel.assignment import BlockWork
 from ...parallel.collectives import gather_lists
+from ...parallel.cost_model import COSTS, LayerSize, layer_work
 from ...parallel.exchange import Exchange
 from ...parallel.spread import Spread
 from .routes import Plan, Routes
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ...parallel.group import Group
+    from ..config.model_config import TransformerConfig
     from .routes import Route
 
 
@@ -51,12 +54,13 @@ class Shares:
     image: Exchange
 
 
-def share(plan: Plan, group: Group) -> Shares:
+def share(plan: Plan, group: Group, config: TransformerConfig) -> Shares:
     """Assign the blocks of all ranks to ranks; every rank of the group calls it.
 
     Args:
         plan: of the instances of this rank, of which there may be none.
         group: of one rank or several.
+        config: of the layers, which decides how much of their cost lies in tokens.
 
     Raises:
         ValueError: if the plan is none of the sparse stage, or if the block tables of the ranks
@@ -71,8 +75,9 @@ def share(plan: Plan, group: Group) -> Shares:
         _GlobalBlocks.of(plan.volume, group),
         _GlobalBlocks.of(plan.image, group),
     )
-    works = [BlockWork(each.sizes, each.sizes.double()) for each in (all_volume, all_image)]
-    of_volume, of_image = group.assign(works)
+    costs = [torch.cat(parts) for parts in gather_lists(_costs(plan, layer_size(config)), group)]
+    works = zip((all_volume.sizes, all_image.sizes), costs, strict=True)
+    of_volume, of_image = group.assign([BlockWork(*each) for each in works])
     volume = all_volume.way(of_volume, group)
     image = all_image.way(of_image, group)
     shared_volume = all_volume.shared(plan.volume, volume, of_volume)
@@ -155,6 +160,36 @@ def _shared_order(own: Stream, way: Exchange) -> Tensor | None:
     # Rank after rank, as the list is: positions of tokens with another home come before or behind.
     first = int(tokens[0]) if len(tokens) else 0
     return torch.argsort(way.move(position + first))
+
+
+def layer_size(config: TransformerConfig) -> LayerSize:
+    """What decides the cost of a layer."""
+    hidden = int(config.width * config.mlp_ratio)
+    return LayerSize(config.width, config.key_value_width, config.query_heads, hidden)
+
+
+def _costs(plan: Plan, size: LayerSize) -> list[Tensor]:
+    """The modelled cost of each block of the volume and of the images, [blocks] float64 each."""
+
+    def counted(route: Route, queries: Stream, keys: Stream) -> RoutingPlan:
+        chosen = route.chosen.transpose(0, 1)
+        table = chosen if chosen.shape[2] else None
+        return RoutingPlan(queries.offsets, blocks_in(keys), table)
+
+    routes, volume, image = plan.routes, plan.volume, plan.image
+    if routes is None:
+        raise ValueError("dense attention has no blocks")
+    directions = (
+        (
+            counted(routes.volume_to_volume, volume, volume),
+            counted(routes.volume_to_image, volume, image),
+        ),
+        (
+            counted(routes.image_to_image, image, image),
+            counted(routes.image_to_volume, image, volume),
+        ),
+    )
+    return [COSTS.costs(layer_work(own, other, size)) for own, other in directions]
 
 
 def _check_tables(routes: Routes, group: Group) -> None:

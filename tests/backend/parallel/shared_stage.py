@@ -17,6 +17,7 @@ from backend.model.routing.routing_tables import SparseTokens
 from backend.model.routing.tokens import Stream, instance_offsets
 from backend.model.stage import SparseBatch, run_sparse
 from backend.model.stage_fusion import DenseFeatures
+from backend.parallel.assignment import POLICIES
 from backend.parallel.group import Group
 from kernels.core.blocks import Blocks
 from kernels.core.segments import offsets_of_sizes
@@ -53,7 +54,7 @@ class Layout:
 
     Attributes:
         homes: the rank of every instance, modulo the number of ranks.
-        assignment: "contiguous"; "scattered", block by block; "first", all on rank 0; or "no
+        assignment: a policy; "scattered", block by block; "first", all on rank 0; or "no
             image", no image block on the last rank.
         recompute: gather keys once more in the backward.
     """
@@ -68,7 +69,8 @@ def outcome(
 ) -> dict[str, torch.Tensor]:
     """What the stage makes of the instances of this rank, and all gradients, as arrays by name."""
     scene = make()
-    group = dataclasses.replace(group, recompute=layout.recompute)
+    policy = layout.assignment if layout.assignment in POLICIES else group.policy
+    group = dataclasses.replace(group, recompute=layout.recompute, policy=policy)
     own = [i for i, home in enumerate(layout.homes) if home % group.size == group.rank]
     batch = scene.of(group, layout.homes)
     images = batch.inputs.images.requires_grad_(gradients)
@@ -159,7 +161,7 @@ def _routes(whole: Routes, streams: tuple[Stream, Stream], rows: Sequence[torch.
 @contextmanager
 def assigned(assignment: str, group: Group) -> Iterator[None]:
     """Let another function assign blocks to ranks."""
-    if assignment == "contiguous":
+    if assignment in POLICIES:
         yield
         return
 

@@ -46,6 +46,7 @@ LAYOUTS = {
     "the last has all, scattered": Layout((-1, -1, -1), "scattered"),
     "scattered and gathered again": Layout((1, 0, 1), "scattered", recompute=True),
     "no image block on the last": Layout((0, 1, 0), "no image"),
+    "by cost": Layout((0, 1, 0), "balanced"),
     "no block but on the first": Layout((1, 1, 0), "first", recompute=True),
 }
 
@@ -146,7 +147,8 @@ def check_bytes(group: Group) -> None:
         layer.register_forward_pre_hook(lambda *_: marks.append(group.received["all_gather"]))
     result = run_sparse(stage, batch, group)
     marks.append(group.received["all_gather"])
-    plan = share(batch.plan, dataclasses.replace(group, received=Counter())).plan
+    uncounted = dataclasses.replace(group, received=Counter())
+    plan = share(batch.plan, uncounted, stage.config.transformer).plan
     streams = plan.volume.spreads, plan.image.spreads
     tokens = max(sum(each.tokens.counts for each in streams).tolist())
     blocks = max(sum(each.blocks.counts for each in streams).tolist())
