@@ -49,8 +49,9 @@ LOADED, WORKING = 16.0, 1.5e9
 MOST_LOADED = 1e9
 """Bytes of views in memory: of more, each is smaller there."""
 
-SMOOTHING = 0.5
-"""Weight of the last job in what is known of a computer."""
+TRUSTED = 30.0
+"""Seconds of a job that counts half in what is known of a computer: the start of processes, which
+is slower the first time, is most of a short one."""
 
 
 @dataclass(frozen=True)
@@ -127,11 +128,9 @@ class LearnedCosts:
 
     def learn(self, kind: str, formula: float, spent: float) -> None:
         """Store what a job has taken; a folder that cannot be written is no error."""
-        factor = spent / max(formula, 1e-3)
-        known = self._factors.get(kind)
-        if known is not None:
-            factor = known ** (1.0 - SMOOTHING) * factor**SMOOTHING
-        self._factors[kind] = factor
+        weight = formula / (formula + TRUSTED)
+        known, found = self._factors.get(kind, 1.0), spent / max(formula, 1e-3)
+        self._factors[kind] = known ** (1.0 - weight) * found**weight
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._path.write_text(json.dumps(self._factors), "utf-8")
