@@ -184,7 +184,7 @@ def _draw_readiness(layout: bpy.types.UILayout, context: bpy.types.Context) -> N
         layout.label(text=ready_text(context), icon="CHECKMARK", translate=False)
         return
     box = layout.box()
-    draw_text(box, context, state.message, icon="ERROR")
+    draw_text(box, context, translate(state.message), icon="ERROR")
     if state.code == LICENSE_NOT_ACCEPTED:
         _draw_acceptance(box)
     if state.setting == CHECKPOINT:
@@ -194,7 +194,7 @@ def _draw_readiness(layout: bpy.types.UILayout, context: bpy.types.Context) -> N
     elif state.operator:
         box.operator(state.operator, text=state.label)
     else:
-        draw_text(box, context, state.remedy)
+        draw_text(box, context, translate(state.remedy))
 
 
 def _draw_progress(layout: bpy.types.UILayout, state: bpy.types.PropertyGroup) -> None:

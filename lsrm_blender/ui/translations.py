@@ -36,6 +36,11 @@ GERMAN = {
     "Ready: {} views, about {}": "Bereit: {} Ansichten, etwa {}",
     "Ready: about {}": "Bereit: etwa {}",
     "Starting the backend": "Backend wird gestartet",
+    "No object is selected.": "Kein Objekt ist ausgewählt.",
+    "Select the objects to reconstruct.": "Wähle aus, was rekonstruiert werden soll.",
+    "No image lights the capture.": "Kein Bild beleuchtet die Aufnahme.",
+    "No views are chosen.": "Keine Ansichten sind gewählt.",
+    "The backend is not installed.": "Das Backend ist nicht installiert.",
     "Draft": "Entwurf",
     "Few small views and no refinement: shows whether it works": (
         "Wenige kleine Ansichten, nicht verfeinert: zeigt, ob es geht"
