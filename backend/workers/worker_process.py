@@ -125,8 +125,11 @@ class WorkerProcess:
         )
 
     def kill(self) -> None:
-        """Kill it, and wait until it is gone."""
+        """Begin to kill it."""
         self._process.kill()
+
+    def wait(self) -> None:
+        """Wait until it is gone after `kill`."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(WAIT_SECONDS)
         self._reader.join(WAIT_SECONDS)

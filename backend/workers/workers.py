@@ -166,6 +166,8 @@ class Workers:
     def _kill(self) -> None:
         for process in self.processes:
             process.kill()
+        for process in self.processes:
+            process.wait()
 
 
 def _threads(rank: Rank) -> dict[str, str]:
