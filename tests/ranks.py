@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -23,6 +24,8 @@ PRELOADED = [
     "pytest",
     "backend.model.stage",
 ]
+LONGEST = 1800
+"""Seconds after which a rank ends in any case."""
 START = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 
 
@@ -84,6 +87,7 @@ def _answers(pipes: list[Any], end: float) -> list[Any]:
 
 
 def _rank(rank: int, count: int, store: str, pipe: Any, call: Callable[..., Any]) -> None:
+    faulthandler.dump_traceback_later(LONGEST, exit=True)  # the test itself may have been killed
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"  # sockets of this machine only
     import torch
     import torch.distributed as dist

@@ -42,7 +42,7 @@ class Group:
     handle: dist.ProcessGroup | None = None
     recompute: bool = False
     in_turn: bool = False
-    policy: Policy = "contiguous"
+    policy: Policy = "balanced"
     speeds: tuple[float, ...] = ()
     received: Counter[str] = field(default_factory=Counter, compare=False)
 

@@ -18,14 +18,23 @@ from backend.model.routing.tokens import Stream, instance_offsets
 from backend.model.stage import SparseBatch, run_sparse
 from backend.model.stage_fusion import DenseFeatures
 from backend.parallel.assignment import POLICIES
-from backend.parallel.group import Group
+from backend.parallel.group import ALONE, Group
 from kernels.core.blocks import Blocks
 from kernels.core.segments import offsets_of_sizes
+from tests.ranks import on_ranks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from backend.model.stage import Stage
+
+
+ALL_RANKS = (1, 2, 3, 4)
+TOLERANCE = 1e-5
+"""Of float32, relative to the largest number of a tensor."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +75,7 @@ class Layout:
 
 def outcome(
     make: Callable[[], Scene], layout: Layout, group: Group, *, gradients: bool = True
-) -> dict[str, torch.Tensor]:
+) -> dict[str, NDArray]:
     """What the stage makes of the instances of this rank, and all gradients, as arrays by name."""
     scene = make()
     policy = layout.assignment if layout.assignment in POLICIES else group.policy
@@ -81,24 +90,49 @@ def outcome(
         pattern = torch.cos(torch.arange(result.rows.shape[1]) + 1.0)
         (result.rows.square() * pattern).sum().backward()
         found |= {f"gradient of images {i}": images.grad[number] for number, i in enumerate(own)}
-        for name, parameter in scene.stage.named_parameters():
-            if parameter.grad is not None:
-                if group.size > 1:
-                    torch.distributed.all_reduce(parameter.grad)
-                found[f"gradient of {name}"] = parameter.grad
+        found |= _gradients_of_weights(scene.stage, group)
     return {name: tensor.detach().numpy() for name, tensor in found.items()}
 
 
-def largest_difference(found: dict[str, object], wanted: dict[str, object]) -> float:
-    """The largest difference of any array, relative to the largest number of that array."""
+def _gradients_of_weights(stage: Stage, group: Group) -> dict[str, torch.Tensor]:
+    """The sums over all ranks."""
+    found = {name: each.grad for name, each in stage.named_parameters() if each.grad is not None}
+    if group.size > 1:
+        for gradient in found.values():
+            torch.distributed.all_reduce(gradient)
+    return {f"gradient of {name}": gradient for name, gradient in found.items()}
+
+
+def outcomes(
+    make: Callable[[], Scene], layouts: Sequence[Layout], group: Group
+) -> list[dict[str, NDArray]]:
+    """What a rank computes in every layout."""
+    return [outcome(make, each, group) for each in layouts]
+
+
+def compare(
+    make: Callable[[], Scene],
+    layouts: Sequence[Layout],
+    rank_counts: Sequence[int],
+    folder: Path,
+    seconds: float = 240.0,
+) -> None:
+    """Check every layout on so many ranks against one process."""
+    wanted = outcome(make, Layout(layouts[0].homes), ALONE)
+    for ranks in rank_counts:
+        of_ranks = on_ranks(ranks, folder, outcomes, make, layouts, seconds=seconds)
+        for layout, parts in zip(layouts, zip(*of_ranks, strict=True), strict=True):
+            found = {name: array for part in parts for name, array in part.items()}
+            check_equal(found, wanted, f"{ranks} ranks, {layout}")
+
+
+def check_equal(found: dict[str, NDArray], wanted: dict[str, NDArray], what: str = "") -> None:
+    """Check all arrays, each by its largest difference relative to its largest number."""
     assert sorted(found) == sorted(wanted)
-    worst = 0.0
     for name, expected in wanted.items():
         scale = abs(expected).max(initial=0.0)
         difference = abs(found[name] - expected).max(initial=0.0)
-        assert (difference <= 1e-5 * scale) or not scale, (name, difference / scale)
-        worst = max(worst, difference / scale if scale else difference)
-    return worst
+        assert difference <= TOLERANCE * scale, f"{what}: {name} differs by {difference / scale}"
 
 
 def part_of(batch: SparseBatch, instances: Sequence[int]) -> SparseBatch:

@@ -15,7 +15,7 @@ from backend.parallel.in_turn import merged, selected_in_turn
 from backend.parallel.spread import Spread
 from kernels.core.routing_plan import RoutingPlan
 from kernels.selected_attention import selected_attention
-from tests.backend.parallel.shared_stage import Layout, largest_difference, outcome
+from tests.backend.parallel.shared_stage import Layout, check_equal, outcome
 from tests.backend.parallel.test_shared_stage import tiny
 from tests.kernels.sparse_cases import Case, random_table
 from tests.ranks import on_ranks
@@ -113,7 +113,7 @@ def test_the_stage_in_turn_computes_what_one_process_does(tmp_path):
     }
     for number, found in enumerate(zip(*of_ranks, strict=True)):
         rows = {name: array for of_rank in found for name, array in of_rank.items()}
-        largest_difference(rows, wanted["score" if number % 2 else "tables"])
+        check_equal(rows, wanted["score" if number % 2 else "tables"])
 
 
 def test_nothing_in_turn_has_a_gradient():

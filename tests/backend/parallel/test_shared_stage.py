@@ -7,7 +7,6 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,23 +21,22 @@ from backend.model.routing.selection import image_tokens, volume_tokens
 from backend.model.routing.sharing import share
 from backend.model.stage import SparseBatch, Stage, run_sparse
 from backend.model.stage_fusion import DenseFeatures
-from backend.parallel.group import ALONE, Group
 from benchmarks.parity.case import read_case
 from benchmarks.parity.stage_cases import sparse_batch, sparse_stage
 from tests.backend.parallel.shared_stage import (
+    ALL_RANKS,
     Layout,
     Scene,
-    largest_difference,
-    outcome,
+    compare,
     part_of,
 )
 from tests.ranks import on_ranks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from backend.model.config.model_config import ModelConfig, StageConfig
+    from backend.parallel.group import Group
 
 LAYOUTS = {
     "each has its own": Layout((0, 1, 2)),
@@ -101,39 +99,21 @@ def golden(folder: Path) -> Scene:
     return Scene(sparse_stage(case), batch, part_of(batch, []))
 
 
-def outcomes(make: Callable[[], Scene], layouts: list[Layout], group: Group) -> list[dict]:
-    """What a rank computes in every layout."""
-    return [outcome(make, each, group) for each in layouts]
-
-
-def compare(
-    make: Callable[[], Scene], layouts: list[Layout], ranks: int, folder: Path, seconds: float = 240
-) -> float:
-    """The largest relative difference between ranks and one process."""
-    alone = outcome(make, dataclasses.replace(layouts[0], recompute=False), ALONE)
-    of_ranks = on_ranks(ranks, folder, outcomes, make, layouts, seconds=seconds)
-    worst = 0.0
-    for each in zip(*of_ranks, strict=True):
-        found = {name: array for of_rank in each for name, array in of_rank.items()}
-        worst = max(worst, largest_difference(found, alone))
-    return worst
-
-
 @pytest.mark.parametrize(
     ("ranks", "routing", "which"),
     [(2, "score", slice(None, None, 2)), (3, "tables", slice(1, None, 2))],
 )
 def test_ranks_compute_what_one_process_does(ranks, routing, which, tmp_path):
     """Voxels and all gradients, for several homes of instances and assignments of blocks."""
-    compare(partial(tiny, routing), list(LAYOUTS.values())[which], ranks, tmp_path)
+    compare(partial(tiny, routing), list(LAYOUTS.values())[which], [ranks], tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("routing", ["score", "tables"])
-@pytest.mark.parametrize("ranks", [1, 2, 3, 4])
-def test_all_layouts(ranks, routing, tmp_path):
+def test_all_layouts(routing, tmp_path):
     """The same with every number of ranks."""
-    compare(partial(tiny, routing), list(LAYOUTS.values()), ranks, tmp_path, seconds=900)
+    make = partial(tiny, routing)
+    compare(make, list(LAYOUTS.values()), ALL_RANKS, tmp_path)
 
 
 def check_bytes(group: Group) -> None:
@@ -143,10 +123,14 @@ def check_bytes(group: Group) -> None:
     stage, batch = scene.stage, scene.of(group, (0, 1, 2))
     layers = [*stage.transformer.blocks, *stage.transformer.skip_blocks]
     marks = []
+
+    def mark(*_) -> None:
+        marks.append(group.received["all_gather"])
+
     for layer in layers:
-        layer.register_forward_pre_hook(lambda *_: marks.append(group.received["all_gather"]))
+        layer.register_forward_pre_hook(mark)
+        layer.register_forward_hook(mark)
     result = run_sparse(stage, batch, group)
-    marks.append(group.received["all_gather"])
     uncounted = dataclasses.replace(group, received=Counter())
     plan = share(batch.plan, uncounted, stage.config.transformer).plan
     streams = plan.volume.spreads, plan.image.spreads
@@ -158,7 +142,8 @@ def check_bytes(group: Group) -> None:
         directions = 1 if isinstance(layer.attention, OneSidedAttention) else 2
         rows = 2 * (tokens + directions * blocks)  # a key and a value each
         wanted.append((group.size - 1) * rows * width * 4)
-    assert [last - first for first, last in pairwise(marks)] == wanted
+    measured = [last - first for first, last in zip(marks[::2], marks[1::2], strict=True)]
+    assert measured == wanted
     result.rows.sum().backward()
     assert group.received["reduce_scatter"] == sum(wanted)
 
@@ -186,11 +171,10 @@ def test_tables_of_different_widths_are_refused(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ranks", [1, 2, 3, 4])
 @pytest.mark.parametrize("name", ["sparse_rgb", "sparse_brdf", "sparse_score"])
-def test_ranks_compute_golden_cases(name, ranks, shared, tmp_path):
+def test_ranks_compute_golden_cases(name, shared, tmp_path):
     """The cases of the sparse stage of the released model."""
     make = partial(golden, shared / "golden" / name)
     instances = make().batch.tokens.instances
     layouts = [dataclasses.replace(each, homes=each.homes[:instances]) for each in LAYOUTS.values()]
-    assert compare(make, layouts, ranks, tmp_path, seconds=900) <= 1e-5
+    compare(make, layouts, ALL_RANKS, tmp_path)
