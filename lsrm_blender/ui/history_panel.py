@@ -12,6 +12,9 @@ from .wrapped_text import draw_text
 THUMBNAIL = 5.0
 """Height of the picture of the chosen result, in lines."""
 
+NAME_WIDTH, YEAR = 0.55, len("2026-")
+"""Share of a line that the name has; what the date is shown without there."""
+
 
 class LSRM_UL_history(bpy.types.UIList):
     """A line for each job: picture, name, number, date."""
@@ -27,13 +30,13 @@ class LSRM_UL_history(bpy.types.UIList):
         _active_property: str,
     ) -> None:
         """What was made, and when."""
-        row = layout.row()
+        row = layout.split(factor=NAME_WIDTH)
         text = f"{item.name} {item.number}"
         if item.icon:
             row.label(text=text, icon_value=item.icon, translate=False)
         else:
             row.label(text=text, icon="IMAGE_DATA", translate=False)
-        row.label(text=item.date, translate=False)
+        row.label(text=item.date[YEAR:], translate=False)
 
 
 class LSRM_PT_history(SidebarPanel, bpy.types.Panel):

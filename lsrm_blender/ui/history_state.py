@@ -59,16 +59,17 @@ class LSRM_PG_history(bpy.types.PropertyGroup):
     active: IntProperty()
 
     def read(self, scene: bpy.types.Scene) -> None:
-        """Read the folders of the jobs again; the same entry stays active."""
-        chosen = self.chosen()
+        """Read the folders of the jobs again; the same entry stays active, or a new one is."""
+        chosen, before = self.chosen(), {each.folder for each in self.entries}
         folder = chosen.folder if chosen is not None else ""
         known = {made.get(RESULT_FOLDER, "") for made in results_in(scene)}
         elsewhere = sorted(Path(each).parent for each in known if Path(each).name == RESULT)
         self.entries.clear()
         for entry in read_history(preferences.work_folder(scene), elsewhere):
             self.entries.add().show(entry)
-        places = [place for place, each in enumerate(self.entries) if each.folder == folder]
-        self.active = places[0] if places else 0
+        folders = [each.folder for each in self.entries]
+        is_new = bool(folders) and folders[0] not in before
+        self.active = folders.index(folder) if folder in folders and not is_new else 0
 
     def chosen(self) -> LSRM_PG_history_entry | None:
         """The active entry; None if there is none."""

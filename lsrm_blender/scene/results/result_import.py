@@ -14,7 +14,7 @@ from ....backend.shared.errors import BadAsset, write_failure
 from . import originals, placement
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from .result_files import Result
@@ -87,7 +87,8 @@ def _add_to_scene(
 ) -> None:
     """Give imported objects name, place and source; show and select them instead of the source."""
     layers = originals.layers_shown(scene)
-    source, captured = _source_of(result, scene), _captured_objects(result, scene)
+    present = {each.name: each for each in scene.objects if each not in imported}
+    source = present.get(result.anchor.name) if result.anchor is not None else None
     collections = placement.collections_for(source, scene, layers[0])
     for made in imported:
         placement.move_to(made, collections)
@@ -95,23 +96,12 @@ def _add_to_scene(
     meshes = [made for made in imported if made.type == "MESH"]
     for made in meshes:
         _name(made, _name_of(result, source))
-        _store_source(made, result, captured)
+        _store_source(made, result, present)
         if source is not None and result.anchor is not None and made.parent is None:
             placement.take_place(made, result.anchor, source, layers[0])
     originals.hide_replaced(meshes, scene)
     originals.select_only(meshes, layers)
     layers[0].update()
-
-
-def _source_of(result: Result, scene: bpy.types.Scene) -> bpy.types.Object | None:
-    """The object whose place the result takes, if the scene has it."""
-    return scene.objects.get(result.anchor.name) if result.anchor is not None else None
-
-
-def _captured_objects(result: Result, scene: bpy.types.Scene) -> list[bpy.types.Object]:
-    """The captured objects that the scene has."""
-    names = result.source.get("objects", [])
-    return [scene.objects[name] for name in names if name in scene.objects]
 
 
 def _name_of(result: Result, source: bpy.types.Object | None) -> str:
@@ -129,14 +119,21 @@ def _name(made: bpy.types.Object, name: str) -> None:
 
 
 def _store_source(
-    made: bpy.types.Object, result: Result, captured: Sequence[bpy.types.Object]
+    made: bpy.types.Object, result: Result, present: Mapping[str, bpy.types.Object]
 ) -> None:
-    """Store where an object comes from in its custom properties."""
+    """Store where an object comes from in its custom properties.
+
+    Args:
+        made: the object.
+        result: that it was imported from.
+        present: the other objects of the scene, by name; the originals are among them, or gone.
+    """
     made[originals.SOURCE] = result.source.get("file", "")
     made[originals.REPORT] = json.dumps(result.report)
     made[originals.RESULT_FOLDER] = str(result.mesh.parent)
     made[originals.VIEWS] = result.views
     made[originals.IMPORTED] = time.time()
     # Pointers instead of names: they survive renaming.
+    captured = [present[name] for name in result.source.get("objects", []) if name in present]
     pointers = {str(index): original for index, original in enumerate(captured)}
     made[originals.SOURCE_OBJECTS] = pointers

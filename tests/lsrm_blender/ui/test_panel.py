@@ -18,7 +18,7 @@ results["unchanged"] = same(seen()) == same(before)
 results["objects"] = sorted(each.name for each in bpy.data.objects)
 result = bpy.data.objects["Cube.001"]
 cube = scene.objects["Cube"]
-results["shown"] = [result.hide_get(), cube.hide_get(), cube.hide_render]
+results["shown"] = [flag for each in (result, cube) for flag in (each.hide_get(), each.hide_render)]
 results["selected"] = [each.name for each in bpy.context.selected_objects]
 results["size"] = max(abs(a) for corner in result.bound_box for a in corner)
 results["files"] = sorted(each.name for each in (work / "jobs" / "Cube" / "001").iterdir())
@@ -264,7 +264,7 @@ def test_operators_from_a_script(blender, tmp_path):
         assert results[name] == done, name
     assert results["unchanged"]
     assert results["objects"] == ["Camera", "Cube", "Cube.001", "Light"]
-    assert results["shown"] == [False, True, True]
+    assert results["shown"] == [False, False, True, True]
     assert results["selected"] == ["Cube.001"]
     # Half the cube's side is 1; the hull of four views keeps some of what no silhouette cuts off.
     assert 0.9 < results["size"] < 2.5

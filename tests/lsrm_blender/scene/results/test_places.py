@@ -72,8 +72,11 @@ def _places(folder):
         copy.select_set(state=True)
         path = folder / name / "mesh.glb"
         path.parent.mkdir()
+        called, shown.name = shown.name, "another"
+        copy.name = called
         bpy.ops.export_scene.gltf(filepath=str(path), use_selection=True)
         bpy.data.objects.remove(copy)
+        shown.name = called
         source = {"file": file, "name": shown.name, "objects": [shown.name]}
         source["anchor"] = anchor(shown)
         return Result(path, {"request": {"views": str(folder / name)}}, {"source": source})
@@ -134,7 +137,9 @@ def _places(folder):
     seen["follows"] = same(triangles(again), triangles(source))
     seen["earlier"] = [made.hide_get(), made.hide_render, again.hide_get()]
     bpy.data.objects.remove(source)
-    seen["source deleted"] = same(triangles(imported(result)), before)
+    alone = imported(result)
+    seen["source deleted"] = same(triangles(alone), before)
+    seen["alone"] = [alone.hide_get(), alone.hide_render, len(originals.originals_of(alone))]
 
     source = begin()
     source.constraints.new("LIMIT_LOCATION").use_min_x = True
@@ -203,6 +208,7 @@ def test_places(in_blender, tmp_path):
     for case in ("mirrored", "moved since", "follows", "source deleted", "constrained"):
         assert seen[case] == "same", case
     assert seen["sheared"] == ["same", "Parent"]
+    assert seen["alone"] == [False, False, 0]
     assert seen["earlier"] == [True, True, False]
     assert seen["flat"] == pytest.approx([0, 0, 0])
     assert seen["photographs"] == ["Mug", False, False, [0, 0, 0]]
