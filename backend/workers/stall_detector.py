@@ -87,7 +87,7 @@ class StallDetector:
         used, before = worker.cpu_seconds(), observed.cpu_seconds
         span = now - observed.computed
         computed = used is None or before is None or used - before > IDLE_SHARE * max(span, 1.0)
-        if computed or (span > STALL_SECONDS and worker.wants_to_run):
+        if computed or worker.wants_to_run:
             observed.computed, observed.cpu_seconds = now, used
 
     def _is_silent(self, observed: _Observation, now: float) -> bool:

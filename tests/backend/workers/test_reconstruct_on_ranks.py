@@ -72,8 +72,8 @@ sys.exit(worker.main(sys.argv[1:]))
 @pytest.fixture(autouse=True)
 def _coarse(monkeypatch):
     """Small meshes, so that these tests are quick."""
-    monkeypatch.setattr(surfaces, "MESH_RESOLUTION", 64)
-    monkeypatch.setattr(surfaces, "SurfaceSettings", partial(SurfaceSettings, cells=128))
+    monkeypatch.setattr(surfaces, "MESH_RESOLUTION", 32)
+    monkeypatch.setattr(surfaces, "SurfaceSettings", partial(SurfaceSettings, cells=64))
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +187,7 @@ def test_one_rank_after_the_other_gives_the_same_field(run, monkeypatch, tmp_pat
     torch.testing.assert_close(*fields, rtol=1e-3, atol=1e-5)  # stored in half precision
 
 
+@pytest.mark.slow
 def test_a_killed_rank(paused):
     """One rank is killed while the other waits: the job ends, and no process is left."""
     code, seconds = paused(lambda pids: os.kill(pids[1], signal.SIGKILL))
@@ -245,6 +246,7 @@ sys.exit(serve.run(None))
 """
 
 
+@pytest.mark.slow
 def test_the_server_takes_the_next_job(make_client, views, checkpoint, monkeypatch, tmp_path):
     """A rank is killed: the job has its error in time, and the same server does the next one."""
     exchange = tmp_path / "temporary"
