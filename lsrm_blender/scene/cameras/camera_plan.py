@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 CANDIDATES = 160
 """Directions that views are added from."""
 
+MOST_TRIANGLES = 2_000_000
+"""Above which the tree for the rays takes more memory and time than the views are worth."""
+
 DIRECTIONS = {SPHERE: even_directions, UPPER: upper_directions, RINGS: ring_directions}
 
 
@@ -125,22 +128,24 @@ def plan_coverage(
     Args:
         count: of the views; up to `MOST` times as many are planned.
         vertices: [n, 3].
-        triangles: [m, 3]; without any, the sphere is all there is.
+        triangles: [m, 3]; without any, or with very many, the sphere is all there is.
         sphere: around the vertices.
         framing: of the views.
     """
     base = even_directions(count)
-    if not len(triangles):
-        return CameraPlan(base)
+    if not 0 < len(triangles) <= MOST_TRIANGLES:
+        warning = (
+            "Hidden parts are not looked for: that needs a mesh of at most 2 million triangles."
+        )
+        return CameraPlan(base, warnings=(warning,))
     candidates = cameras.fibonacci_sphere(CANDIDATES)
     rays = Visibility(vertices, triangles, sphere.radius)
     outline = _outline(vertices, candidates)
     seen_by_base = rays.seen_from(_positions(base, outline, sphere, framing))
     seen = rays.seen_from(_positions(candidates, outline, sphere, framing))
-    both = np.concatenate([seen, seen_by_base], axis=1)
     views = seen_by_base.sum(axis=1)
-    added = added_views(both[:, :CANDIDATES], views, int((MOST - 1.0) * count))
-    coverage = judge_coverage(both[:, :CANDIDATES], views + seen[:, added].sum(axis=1))
+    added = added_views(seen, views, int((MOST - 1.0) * count))
+    coverage = judge_coverage(seen, views + seen[:, added].sum(axis=1))
     return CameraPlan(
         np.concatenate([base, candidates[added]]),
         coverage=coverage,
