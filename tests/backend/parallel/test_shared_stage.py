@@ -92,11 +92,11 @@ def tiny(routing: str = "tables") -> Scene:
     return Scene(Stage(model.sparse), batch, SparseBatch.empty(model, features.volume))
 
 
-def golden(folder: Path) -> Scene:
+def golden(folder: Path, dtype: torch.dtype) -> Scene:
     """A golden case of the sparse stage."""
     case = read_case(folder)
     batch = sparse_batch(case)
-    return Scene(sparse_stage(case), batch, part_of(batch, []))
+    return Scene(sparse_stage(case), batch, part_of(batch, [])).to(dtype)
 
 
 @pytest.mark.parametrize(
@@ -171,10 +171,11 @@ def test_tables_of_different_widths_are_refused(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("name", ["sparse_rgb", "sparse_brdf", "sparse_score"])
-def test_ranks_compute_golden_cases(name, shared, tmp_path):
+def test_ranks_compute_golden_cases(name, dtype, shared, tmp_path):
     """The cases of the sparse stage of the released model."""
-    make = partial(golden, shared / "golden" / name)
+    make = partial(golden, shared / "golden" / name, dtype)
     instances = make().batch.tokens.instances
     layouts = [dataclasses.replace(each, homes=each.homes[:instances]) for each in LAYOUTS.values()]
     compare(make, layouts, ALL_RANKS, tmp_path)
