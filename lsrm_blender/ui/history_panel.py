@@ -42,7 +42,7 @@ class LSRM_UL_history(bpy.types.UIList):
 class LSRM_PT_history(SidebarPanel, bpy.types.Panel):
     """Results and views of earlier jobs."""
 
-    bl_label = "History"
+    bl_label = "Past Results"  # Blender translates History itself, to another word
 
     def draw(self, context: bpy.types.Context) -> None:
         """The list, then what is known of the chosen one, and what to do with it."""

@@ -19,6 +19,7 @@ from ..jobs.batch_items import RESULT
 from ..jobs.checkpoints import NONE
 from ..jobs.history import read_history
 from ..scene.results.originals import RESULT_FOLDER, results_in
+from . import session_timer
 
 if TYPE_CHECKING:
     from ..jobs.history import Entry
@@ -103,8 +104,9 @@ def refresh() -> None:
 
 
 def _refresh_for_file(*_: object) -> None:
-    """Another file was opened, or the open one was saved elsewhere."""
+    """Another file was opened, which knows nothing of the session, or the open one was saved."""
     if not bpy.app.background:
+        session_timer.show()
         refresh()
 
 

@@ -135,7 +135,7 @@ GERMAN = {
         "Jedes ausgewählte Objekt wird ein eigenes Ergebnis"
     ),
     # The history.
-    "History": "Verlauf",
+    "Past Results": "Frühere Ergebnisse",
     "No results yet": "Noch keine Ergebnisse",
     "Views only": "Nur Ansichten",
     "Use Views": "Ansichten nutzen",
