@@ -95,13 +95,16 @@ def read_entry(folder: Path) -> Entry:
     """What is known of the job of a folder; broken files say nothing."""
     record, report = _read(folder / RECORD), _read(folder / RESULT / REPORT)
     request, metrics = _part(report, "request"), _part(report, "metrics")
+    settings = {**_part(record, "settings"), **request}
+    if "views" in (counts := _part(report, "counts")):
+        settings["view_count"] = counts["views"]
     name, made, score = record.get("name"), record.get("made"), metrics.get("psnr")
     views = request.get("views")
     return Entry(
         folder,
         name if isinstance(name, str) else folder.parent.name,
         float(made) if isinstance(made, int | float) else _modified(folder),
-        {key: str(value) for key, value in (*_part(record, "settings").items(), *request.items())},
+        {key: str(value) for key, value in settings.items()},
         float(score) if isinstance(score, int | float) else None,
         Path(views) if isinstance(views, str) else None,
     )

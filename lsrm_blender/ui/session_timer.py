@@ -72,8 +72,15 @@ def show() -> None:
     ended = manager.lsrm.running and not SESSION.state.running
     manager.lsrm.show(SESSION.state)
     if ended:
-        manager.lsrm_history.read(bpy.context.scene)
+        _read_history()
     windows.redraw()
+
+
+def _read_history() -> None:
+    """List what the last task has made."""
+    manager = bpy.context.window_manager
+    if hasattr(manager, "lsrm_history"):
+        manager.lsrm_history.read(bpy.context.scene)
 
 
 def run(task: Task) -> str:
@@ -94,6 +101,7 @@ def run(task: Task) -> str:
         raise
     finally:
         show()
+        _read_history()
 
 
 def unregister() -> None:

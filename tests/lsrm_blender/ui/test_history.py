@@ -37,7 +37,7 @@ def made(task, failing=()):
     try:
         step = task.steps.send(None)
         while True:
-            params, answer = step.params, {"report": {"warnings": []}, "warnings": []}
+            params, answer = step.params, {"report": {"warnings": []}, "warnings": [], "views": 4}
             name = params.get("source", {}).get("name", "")
             if step.method == "capture" and name in failing:
                 step = task.steps.throw(errors.BadAsset(f"No {name}.", "Remedy."))
