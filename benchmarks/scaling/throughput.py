@@ -77,6 +77,8 @@ class Throughput:
 def measure(views: Views, name: str, processes: int, config: ModelConfig) -> Throughput:
     """Time the forward of an object on so many processes, and on the first of them alone."""
     scene = scene_of(views, name, config.sparse.transformer.volume_resolution)
+    shown = min(len(views.views), config.routing.views)
+    config = replace(config, routing=replace(config.routing, views=shown))
     with tempfile.TemporaryDirectory(prefix="lsrm-throughput-") as folder:
         torch.save(scene, Path(folder) / "scene")
         call = processes, folder, config
