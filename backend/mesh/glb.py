@@ -113,13 +113,18 @@ def _gltf_matrix(rotation: Floats) -> Floats:
 
 
 def _finish(textures: Textures, name: str, tree: dict[str, Any]) -> None:
-    """Name the images and store the specular factor, for which the library has no place."""
+    """Name the images and store the specular factor: the library has no parameter for either."""
     material = tree["materials"][0]["pbrMetallicRoughness"]
     for key, what in IMAGE_NAMES.items():
         texture = tree["textures"][material[key]["index"]]
         tree["images"][texture["source"]]["name"] = f"{name} {what}"
-    if textures.specular < 1.0:
-        extension = {"KHR_materials_specular": {"specularFactor": textures.specular}}
+    store_specular(textures.specular, tree)
+
+
+def store_specular(specular: float, tree: dict[str, Any]) -> None:
+    """Store the specular factor of the only material of a glTF document, unless it is 1."""
+    if specular < 1.0:
+        extension = {"KHR_materials_specular": {"specularFactor": specular}}
         tree["materials"][0]["extensions"] = extension
         tree["extensionsUsed"] = sorted({*tree.get("extensionsUsed", ()), *extension})
 

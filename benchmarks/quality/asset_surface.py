@@ -76,6 +76,22 @@ def sample_asset(views: Path, default_roughness: float) -> SurfacePoints:
     return _placed(points, scene.bounds, Normalization(**description["normalization"]), true)
 
 
+def specular_factor(views: Path) -> float:
+    """The factor of the reflection of dielectrics that Blender renders the asset of a capture with.
+
+    That of glTF files is 1. Of Wavefront's it is twice the mean of `Ks`: Blender makes that mean
+    its specular level, of which a half is glTF's 1. Of several materials it is the mean.
+    """
+    scene = trimesh.load_scene(read_capture_json(views)["source"]["file"], process=False)
+    materials = [each.visual.material for each in scene.geometry.values()]
+    return float(np.mean([_specular_factor(each) for each in materials]))
+
+
+def _specular_factor(material: Any) -> float:
+    specular = getattr(material, "kwargs", {}).get("ks")
+    return 1.0 if specular is None else min(1.0, 2.0 * float(np.mean(specular)))
+
+
 def _placed(
     points: SurfacePoints, bounds: Floats, normalization: Normalization, true: Floats
 ) -> SurfacePoints:

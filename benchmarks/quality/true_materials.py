@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ import trimesh
 from scipy.spatial import cKDTree
 
 from backend.materials.ray_caster import RayCaster
-from backend.mesh.glb import Textures
+from backend.mesh.glb import Textures, store_specular
 from backend.mesh.texture import spread, texels_of
 from backend.mesh.triangle_mesh import TriangleMesh, UnwrappedMesh
 from backend.result.folder import ResultFolder
@@ -29,7 +30,7 @@ from backend.shared.capture.reader import read_capture
 from backend.shared.names.result_names import REPORT
 from backend.shared.srgb import linear_to_srgb
 from backend.views.image_files import read_mask, read_values
-from benchmarks.quality.asset_surface import SurfacePoints, sample_asset
+from benchmarks.quality.asset_surface import SurfacePoints, sample_asset, specular_factor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -109,16 +110,18 @@ def unwrapped(mesh: trimesh.Trimesh) -> UnwrappedMesh:
 def main(views: Path, result: Path, output: Path) -> None:
     """Write the result with the materials of its asset as another result.
 
-    Shading normals and the normal map stay; a specular factor, which no asset has, goes.
+    Shading normals and the normal map stay.
     """
     scene = trimesh.load_scene(result / "mesh.glb", process=False)
     (mesh,) = scene.geometry.values()
     textures = bake_true_materials(views, unwrapped(mesh))
     mesh.visual.material.baseColorTexture = textures.base_color_image()
     mesh.visual.material.metallicRoughnessTexture = textures.metallic_roughness_image()
+    specular = partial(store_specular, specular_factor(views))
+    mesh_file = scene.export(file_type="glb", include_normals=True, tree_postprocessor=specular)
     report = json.loads((result / REPORT).read_text("utf-8")) | {"material": "pbr"}
     with ResultFolder(output) as folder:
-        (folder / "mesh.glb").write_bytes(scene.export(file_type="glb", include_normals=True))
+        (folder / "mesh.glb").write_bytes(mesh_file)
         (folder / REPORT).write_text(json.dumps(report), "utf-8")
     sys.stdout.write(json.dumps({"mesh": str(output / "mesh.glb")}) + "\n")
 

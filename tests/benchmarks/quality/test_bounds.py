@@ -14,7 +14,7 @@ from PIL import Image
 from backend.shared.errors import BadAsset
 from backend.shared.srgb import srgb_to_linear
 from benchmarks.quality import asset_surface
-from benchmarks.quality.asset_surface import SurfacePoints, sample_asset
+from benchmarks.quality.asset_surface import SurfacePoints, sample_asset, specular_factor
 from benchmarks.quality.side_by_side import CAPTION, compose
 from benchmarks.quality.true_materials import nearest
 
@@ -48,6 +48,19 @@ def views(tmp_path, monkeypatch):
     }
     (tmp_path / "capture.json").write_text(json.dumps(document))
     return tmp_path
+
+
+def test_specular_factor(views):
+    """A plate of glTF reflects as glass does; one of Wavefront as its file says."""
+    assert specular_factor(views) == 1.0
+    (views / "plate.obj").write_text(
+        "mtllib plate.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nusemtl dull\nf 1/1 2/1 3/1\n"
+    )
+    for strength, expected in ((0.0, 0.0), (0.1, 0.2), (0.9, 1.0)):
+        (views / "plate.mtl").write_text(f"newmtl dull\nKs {strength} {strength} {strength}\n")
+        document = {"source": {"file": str(views / "plate.obj")}}
+        (views / "capture.json").write_text(json.dumps(document))
+        assert specular_factor(views) == pytest.approx(expected)
 
 
 def test_samples_have_the_materials_of_the_file(views):
