@@ -227,12 +227,23 @@ class Batch:
     def _take(self, item: Item, previous: Status | None) -> Lease:
         """Take the lease of an item.
 
+        Args:
+            item: to be converted.
+            previous: its status, read before.
+
         Raises:
-            ItemHeld: if another process holds it.
+            ItemHeld: if another process holds it, or has ended it since its status was read.
             OSError: if the item's folder cannot be written.
         """
-        ended = previous.lease if previous is not None else 0
-        return take_lease(self._run.output / item.name, ended, self._run)
+        folder = self._run.output / item.name
+        lease = take_lease(folder, previous.lease if previous is not None else 0, self._run)
+        if batch_items.read_status(folder) == previous:
+            return lease
+        lease.withdraw()
+        raise ItemHeld(
+            f"{item.name} has just been converted by another process.",
+            "Run the same command again later.",
+        )
 
     def _fingerprint(self, item: Item) -> str:
         """The fingerprint of an item when it was first looked at: that is what is captured ahead.

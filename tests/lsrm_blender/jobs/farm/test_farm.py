@@ -69,6 +69,29 @@ def wait_until(condition, seconds: float = 60.0) -> None:
         time.sleep(0.005)
 
 
+def test_an_item_that_has_just_ended_is_not_done_again(start, lsrm, monkeypatch, tmp_path):
+    """A lease that ended after its item's status was read does not look like one of a dead."""
+    assert start("1/1").wait(60) == 0
+    batch, items = lsrm("lsrm_blender.jobs.batch"), lsrm("lsrm_blender.jobs.batch_items")
+    seen, read_status = set(), items.read_status
+
+    def read_too_early(folder: Path):
+        if folder in seen:
+            return read_status(folder)
+        seen.add(folder)
+        return None
+
+    monkeypatch.setattr(items, "read_status", read_too_early)
+    found = items.find_items([str(tmp_path / "assets")], (".glb",), tmp_path / "out")
+    with lsrm("lsrm_blender.jobs.farm.runs").Run(tmp_path / "out") as run:
+        log = batch.BatchLog(None, lambda text: None)
+        again = batch.Batch(found, run, batch.BatchSettings(), batch.Children(None, None), log)
+        summary = again.run(lsrm("backend.shared.progress").Progress())
+    assert {entry["state"] for entry in summary["items"]} == {"held"}
+    assert summary["exit_code"] == 4
+    assert not list((tmp_path / "out").glob("*/lease-2.json"))
+
+
 def test_killed_shards_are_requeued_and_nothing_is_done_twice(start, merged, tmp_path):
     """Four shards, two of them killed at work; after a requeue all is done, each item once."""
     out = tmp_path / "out"
