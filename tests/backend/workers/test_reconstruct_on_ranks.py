@@ -118,7 +118,7 @@ def paused(run, monkeypatch, tmp_path):
     (tmp_path / "temporary").mkdir()
 
     def run_and_act(act):
-        acted = []
+        acted, earlier = [], set(children_of(os.getpid()))
 
         def listen(stage, _fraction, _text):
             standing = sorted((tmp_path / "temporary").glob("*/block-*"))
@@ -134,7 +134,7 @@ def paused(run, monkeypatch, tmp_path):
             code, reason = "done", ""
         assert acted, reason
         seconds = time.monotonic() - acted[0]
-        assert not [pid for pid in children_of(os.getpid()) if is_running(pid)]
+        assert not [pid for pid in {*children_of(os.getpid())} - earlier if is_running(pid)]
         assert not list((tmp_path / "temporary").iterdir())
         return code, seconds
 
