@@ -13,9 +13,10 @@ from benchmarks.scaling.throughput import Throughput, measure, measured_config
 
 def test_speedups_are_of_medians_and_of_the_worst():
     """An outlier moves the worst ratio only."""
-    found = Throughput(9, (4.0, 4.2, 9.0), (2.0, 3.0, 2.1), (1.0, 1.0), ({}, {}), 0.0)
+    found = Throughput(9, (4.0, 4.2, 9.0), (2.0, 3.0, 2.1), 3.0, (1.0, 2.0), ({}, {}), 0.0)
     assert found.speedup == 2
     assert found.slowest_speedup == pytest.approx(4 / 3)
+    assert found.cpu_speedup == 1.5
 
 
 @pytest.mark.slow
