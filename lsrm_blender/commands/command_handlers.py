@@ -28,7 +28,7 @@ from ..scene.import_views import is_capture, show_views
 from ..scene.lighting import EnvironmentLight, chosen_light
 from ..scene.render_settings import RenderSettings
 from ..scene.results.originals import originals_of, results_in
-from ..scene.results.result_files import read_result
+from ..scene.results.result_files import is_gltf, read_result
 from ..scene.results.result_import import import_result
 from . import evaluate as evaluating
 from . import self_check
@@ -156,6 +156,8 @@ def _from_view(text: str | None) -> tuple[Path, int] | None:
 def evaluate(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     """Scores on the held-out views, printed and as JSON."""
     mesh, kind = arguments.mesh, arguments.shading
+    if mesh is None and arguments.result.is_file() and not is_gltf(arguments.result):
+        mesh = arguments.result
     if mesh is None:
         result = read_result(arguments.result)
         mesh = result.mesh

@@ -139,7 +139,7 @@ def read_result(path: Path, views: Path | None = None) -> Result:
     """
     found = find_result(path)
     mesh = found / MESH if found.is_dir() else found
-    if mesh.suffix.lower() not in (".glb", ".gltf"):
+    if not is_gltf(mesh):
         raise BadAsset(f"{mesh} is no result: it is no GLB file.", HOLDS_A_MESH)
     report_file = mesh.with_name(REPORT)
     try:
@@ -151,6 +151,11 @@ def read_result(path: Path, views: Path | None = None) -> Result:
     folder = views or _views_of(report, mesh.parent)
     capture = read_capture_json(folder) if folder is not None else {}
     return Result(mesh, report, capture)
+
+
+def is_gltf(path: Path) -> bool:
+    """Whether a file is of the kind of results, by its name."""
+    return path.suffix.lower() in (".glb", ".gltf")
 
 
 def _views_of(report: dict[str, Any], folder: Path) -> Path | None:

@@ -232,8 +232,9 @@ results["convert"] = call(bpy.ops.lsrm.convert, **names)
 (work / "mini").mkdir()
 absolute = module_of("commands.convert")._absolute_paths
 results["found"] = [
-    list(absolute(argparse.Namespace(environment=light, checkpoint=weights)).values())
-    for light, weights in ((None, "mini"), ("city", "mine"), ("night", "none"))
+    list(absolute(argparse.Namespace(**dict(zip(files, values)))).values())
+    for files in [("environment", "checkpoint", "backend_python")]
+    for values in ((None, "mini", ""), ("city", "mine", "python"), ("night", "none", "/bin/python"))
 ]
 """
 
@@ -370,7 +371,9 @@ def test_paths_reach_children_as_absolute_paths(blender, tmp_path):
     assert arguments[:5] == ["convert", f"{tmp_path}/a.glb", "/b/*.obj", "-o", f"{tmp_path}/out"]
     assert f"--checkpoint={tmp_path}/weights" in arguments
     assert results["found"] == [
-        [None, "mini"], [f"{tmp_path}/city", f"{tmp_path}/mine"], ["night", "none"],
+        [None, "mini", ""],
+        [f"{tmp_path}/city", f"{tmp_path}/mine", f"{tmp_path}/python"],
+        ["night", "none", "/bin/python"],
     ]  # fmt: skip
 
 

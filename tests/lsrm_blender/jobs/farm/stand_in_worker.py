@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A worker of a farm as a program: `convert`, but for its children, which only pretend to work.
 
-Usage: stand_in_worker.py ASSETS OUT SHARD SECONDS [DEADLY …], where DEADLY are items that kill it.
+Usage: stand_in_worker.py ASSETS OUT SHARD SECONDS [DEADLY …], where DEADLY are items that kill it;
+or stand_in_worker.py --merge OUT.
 """
 
 from __future__ import annotations
@@ -61,7 +62,11 @@ class StandIn:
 
 
 def main(arguments: list[str]) -> int:
-    """Convert a shard; returns the exit code of the batch."""
+    """Convert a shard, or merge the report; returns the exit code."""
+    if arguments[0] == "--merge":
+        entry.load_package()
+        merge = module("lsrm_blender.jobs.merged_report").merge_report
+        return merge(Path(arguments[1]))["exit_code"]
     assets, out, shard, seconds, *deadly = arguments
     entry.load_package()
     batch, items = module("lsrm_blender.jobs.batch"), module("lsrm_blender.jobs.batch_items")
