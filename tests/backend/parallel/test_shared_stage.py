@@ -177,5 +177,6 @@ def test_ranks_compute_golden_cases(name, dtype, shared, tmp_path):
     """The cases of the sparse stage of the released model."""
     make = partial(golden, shared / "golden" / name, dtype)
     instances = make().batch.tokens.instances
-    layouts = [dataclasses.replace(each, homes=each.homes[:instances]) for each in LAYOUTS.values()]
+    named = [LAYOUTS[each] for each in ("one has all", "by cost", "scattered and gathered again")]
+    layouts = [dataclasses.replace(each, homes=each.homes[:instances]) for each in named]
     compare(make, layouts, ALL_RANKS, tmp_path)
