@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import signal
 import sys
 import time
@@ -86,5 +87,16 @@ def main(arguments: list[str]) -> int:
         return work.run(module("backend.shared.progress").Progress())["exit_code"]
 
 
+def note_memory(output: Path) -> None:
+    """Write the peak memory of this process in KiB; its parent would read that of its own, too."""
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        return
+    (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", status.read_text())
+    output.with_name(f"{output.name}.memory-{os.getpid()}").write_text(peak)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    note_memory(Path(sys.argv[2]))
+    sys.exit(code)
