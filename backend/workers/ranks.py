@@ -11,7 +11,7 @@ import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -41,20 +41,6 @@ PREFIX = "lsrm-ranks-"
 """Of the folders in which workers and their parent exchange files."""
 
 
-class Ranks(Protocol):
-    """The processes that compute the sparse stage of one object."""
-
-    def predict_sparse(
-        self,
-        checkpoint: Checkpoint,
-        views: ViewTensors,
-        inputs: SparseStageInputs,
-        features: ImageFeatures | None,
-        report: Callable[[float], None],
-    ) -> TwoLevelField:
-        """Load the weights of the sparse stage and run it, see `inference.predict_sparse`."""
-
-
 @dataclass(frozen=True)
 class OneRank:
     """This process.
@@ -75,7 +61,7 @@ class OneRank:
         features: ImageFeatures | None,
         report: Callable[[float], None],
     ) -> TwoLevelField:
-        """Load the weights and run the stage."""
+        """Load the weights of the sparse stage and run it, see `inference.predict_sparse`."""
         stage = checkpoint.load_stage("sparse", self.device, self.dtype)
         return predict_sparse(stage, views, inputs, features, report)
 
@@ -148,6 +134,10 @@ class WorkerRanks:
         del read, batch
         if like.is_cuda:
             torch.cuda.empty_cache()
+
+
+Ranks = OneRank | WorkerRanks
+"""The processes that compute the sparse stage of one object."""
 
 
 def _model_of(device: torch.device) -> str:

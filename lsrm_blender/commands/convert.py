@@ -15,15 +15,17 @@ from ...backend.shared.exit_codes import USAGE
 from ...backend.shared.terminal import say
 from .. import child_commands, preferences
 from ..jobs.backend_client import Client
-from ..jobs.batch import Batch, BatchSettings, Children
-from ..jobs.batch_items import Item, NoSuchInput, find_items
-from ..jobs.batch_log import BatchLog
+from ..jobs.batch.batch import Batch
+from ..jobs.batch.conversion import Children
+from ..jobs.batch.items import Item, NoSuchInput, find_items
+from ..jobs.batch.log import BatchLog
+from ..jobs.batch.merged_report import merge_report, report_lines
+from ..jobs.batch.settings import BatchSettings
 from ..jobs.checkpoints import NONE
 from ..jobs.child_watchdog import BLENDER_FIRST_MESSAGE, TimeLimits
 from ..jobs.farm.plans import PlannedItem, write_plan
 from ..jobs.farm.run_records import LOG
 from ..jobs.farm.runs import Run
-from ..jobs.merged_report import merge_report, report_lines
 from ..scene.assets.asset_import import SUFFIXES
 from .job_file import write_job
 

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...backend.shared.errors import LsrmError, write_failure
 from ...backend.shared.names.result_names import CONTENT, LITTER, MESH, PREVIEW, REPORT
-from .batch_items import CAPTURE, RESULT
-from .job_folders import RECORD, is_busy, numbered
+from .job_folders import CAPTURE, RECORD, RESULT, is_busy, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

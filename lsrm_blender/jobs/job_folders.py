@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any
 from ...backend.shared.atomic_folder import remove_unfinished, write_file_atomically
 from ...backend.shared.errors import write_failure
 from ...backend.shared.temporary_folder import remove_abandoned, temporary_folder
-from .batch_items import CAPTURE, RESULT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+CAPTURE, RESULT = "capture", "result"
+"""The folders of what a job has made."""
 
 RECORD = "record.json"
 CLAIM = ".job."

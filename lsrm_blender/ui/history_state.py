@@ -15,9 +15,9 @@ from bpy.app.translations import pgettext_iface as translate
 from bpy.props import CollectionProperty, IntProperty, PointerProperty, StringProperty
 
 from .. import preferences
-from ..jobs.batch_items import RESULT
 from ..jobs.checkpoints import NONE
 from ..jobs.history import read_history
+from ..jobs.job_folders import RESULT
 from ..scene.results.originals import RESULT_FOLDER, results_in
 from . import session_timer
 

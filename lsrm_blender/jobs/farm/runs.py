@@ -18,7 +18,6 @@ from .signs_of_life import HEARTBEAT, LOGS, LeaseTimes, SignsOfLife
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
 NOT_IN_NAMES = re.compile(r"[^\w.-]")
 JOIN_SECONDS = 2.0
@@ -58,12 +57,7 @@ class Run:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join(JOIN_SECONDS)
         with contextlib.suppress(OSError):

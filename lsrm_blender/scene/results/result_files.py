@@ -14,7 +14,7 @@ from ....backend.shared.capture.json_files import read_capture_json
 from ....backend.shared.errors import BadAsset
 from ....backend.shared.names.asset_names import name_of_file
 from ....backend.shared.names.result_names import MESH, REPORT
-from ...jobs.batch_items import CAPTURE, RESULT
+from ...jobs.job_folders import CAPTURE, RESULT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,39 +17,19 @@ import pytest
 
 from backend.shared.virtual_environments import ROOT, child_variables
 from tests.children import children_of
-
-QUICK = (
-    "--views=4",
-    "--size=48",
-    "--samples=2",
-    "--texture-size=64",
-    "--faces=300",
-    "--threads=1",
-    "--refine=off",
-)
-
-CUBE = """
-v -1 -1 -1
-v 1 -1 -1
-v 1 1 -1
-v -1 1 -1
-v -1 -1 1
-v 1 -1 1
-v 1 1 1
-v -1 1 1
-f 4 3 2 1
-f 5 6 7 8
-f 1 2 6 5
-f 2 3 7 6
-f 3 4 8 7
-f 4 1 5 8
-"""
+from tests.small_batch import CUBE, QUICK
 
 
 @pytest.fixture
 def items(lsrm):
     """The module of batch items."""
-    return lsrm("lsrm_blender.jobs.batch_items")
+    return lsrm("lsrm_blender.jobs.batch.items")
+
+
+@pytest.fixture
+def statuses(lsrm):
+    """The module of statuses."""
+    return lsrm("lsrm_blender.jobs.batch.statuses")
 
 
 def touched(*paths: Path) -> None:
@@ -102,20 +82,20 @@ def test_inputs_without_files_are_all_listed(items, tmp_path):
     assert "*.obj" in refused.value.message
 
 
-def test_fingerprint_depends_on_content_and_settings(items, tmp_path):
+def test_fingerprint_depends_on_content_and_settings(statuses, tmp_path):
     """The file, its materials and textures and the settings count; its path does not."""
     asset = tmp_path / "a.obj"
     asset.write_text("mtllib a.mtl\n" + CUBE)
     (tmp_path / "a.mtl").write_text("newmtl m\nmap_Kd -bm 1 wood.png\n")
     (tmp_path / "wood.png").write_bytes(b"oak")
-    settings, others = (items.settings_digest({"faces": faces}) for faces in (100, 200))
-    prints = [items.fingerprint(asset, settings), items.fingerprint(asset, others)]
+    settings, others = (statuses.settings_digest({"faces": faces}) for faces in (100, 200))
+    prints = [statuses.fingerprint(asset, settings), statuses.fingerprint(asset, others)]
     (tmp_path / "wood.png").write_bytes(b"ash")
-    prints.append(items.fingerprint(asset, settings))
+    prints.append(statuses.fingerprint(asset, settings))
     (tmp_path / "wood.png").write_bytes(b"oak")
     assert len(set(prints)) == 3
     moved = tmp_path.rename(tmp_path.with_name("moved"))
-    assert items.fingerprint(moved / "a.obj", settings) == prints[0]
+    assert statuses.fingerprint(moved / "a.obj", settings) == prints[0]
 
 
 @pytest.mark.parametrize("letter", ["a", "ä", "桌"])
@@ -128,7 +108,7 @@ def test_long_names_are_shortened_and_stay_unique(items, tmp_path, letter, count
     assert all(len(name.encode()) <= items.LONGEST_NAME for name in found)
 
 
-def test_deep_folders_are_converted(items, tmp_path):
+def test_deep_folders_are_converted(items, statuses, tmp_path):
     """An asset in four folders with long names gets a folder that can be made."""
     deep = tmp_path.joinpath(*(f"a very long collection name {n} " + "x" * 60 for n in range(4)))
     touched(deep / ("chair " + "oak " * 20 + ".glb"), tmp_path / "simple.glb")
@@ -136,14 +116,16 @@ def test_deep_folders_are_converted(items, tmp_path):
     assert len(found) == 2
     for item in found:
         (tmp_path / "out" / item.name).mkdir(parents=True)
-        items.write_status(tmp_path / "out" / item.name, items.Status("done", str(item.source), ""))
+        statuses.write_status(
+            tmp_path / "out" / item.name, statuses.Status("done", str(item.source), "")
+        )
 
 
 @pytest.mark.parametrize("broken", ["", "[]", '{"state": "done"}', '{"new": 1}', "{"])
-def test_a_broken_status_is_no_status(items, tmp_path, broken):
+def test_a_broken_status_is_no_status(statuses, tmp_path, broken):
     """An item with an invalid status file is converted again."""
-    (tmp_path / items.STATUS).write_text(broken)
-    assert items.read_status(tmp_path) is None
+    (tmp_path / statuses.STATUS).write_text(broken)
+    assert statuses.read_status(tmp_path) is None
 
 
 @dataclasses.dataclass
@@ -185,12 +167,14 @@ class FakeClient:
 @pytest.fixture
 def run_batch(lsrm, tmp_path, monkeypatch):
     """A function that runs a batch of three cubes with fake children."""
-    convert, found = lsrm("lsrm_blender.jobs.batch"), lsrm("lsrm_blender.jobs.batch_items")
+    jobs = "lsrm_blender.jobs.batch"
+    convert, found = lsrm(f"{jobs}.batch"), lsrm(f"{jobs}.items")
+    settings_of = lsrm(f"{jobs}.settings")
     paths = [tmp_path / f"{name}.obj" for name in "abc"]
     for path in paths:
         path.write_text(CUBE + f"# {path}")
-    monkeypatch.setattr(convert, "check_mesh", lambda path: None)
-    monkeypatch.setattr(found, "is_complete", lambda folder: True)
+    monkeypatch.setattr(lsrm(f"{jobs}.conversion"), "check_mesh", lambda path: None)
+    monkeypatch.setattr(lsrm(f"{jobs}.statuses"), "is_complete", lambda folder: True)
 
     def run(outcomes: list, captured: dict | None = None, **settings):
         output = tmp_path / "out"
@@ -200,7 +184,7 @@ def run_batch(lsrm, tmp_path, monkeypatch):
         children = convert.Children(blender, backend)
         with lsrm("lsrm_blender.jobs.farm.runs").Run(output) as this:
             log = convert.BatchLog(this.folder / "log.jsonl", lambda text: None)
-            batch = convert.Batch(items, this, convert.BatchSettings(**settings), children, log)
+            batch = convert.Batch(items, this, settings_of.BatchSettings(**settings), children, log)
             summary = batch.run(lsrm("backend.shared.progress").Progress())
         return [entry["state"] for entry in summary["items"]], summary["exit_code"], backend.methods
 
@@ -333,14 +317,14 @@ def test_an_item_that_was_taken_over_is_left_alone(run_batch, tmp_path, monkeypa
     assert not (successor.parent / "status.json").exists()
 
 
-def test_a_status_that_cannot_be_written_leaves_no_lease(run_batch, items, tmp_path, monkeypatch):
+def test_a_status_that_cannot_be_written_leaves_no_lease(run_batch, lsrm, tmp_path, monkeypatch):
     """On a full disk items fail, and are neither held nor counted as deadly afterwards."""
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as disk:
-        disk.setattr(items, "write_status", full)
+        disk.setattr(lsrm("lsrm_blender.jobs.batch.conversion"), "write_status", full)
         assert run_batch([])[:2] == (["failed"] * 3, 1)
     assert not list(tmp_path.glob("out/*/lease-*"))
     assert run_batch([])[:2] == (["done"] * 3, 0)

@@ -66,16 +66,16 @@ def main(arguments: list[str]) -> int:
     """Convert a shard, or merge the report; returns the exit code."""
     if arguments[0] == "--merge":
         entry.load_package()
-        merge = module("lsrm_blender.jobs.merged_report").merge_report
+        merge = module("lsrm_blender.jobs.batch.merged_report").merge_report
         return merge(Path(arguments[1]))["exit_code"]
     assets, out, shard, seconds, *deadly = arguments
     entry.load_package()
-    batch, items = module("lsrm_blender.jobs.batch"), module("lsrm_blender.jobs.batch_items")
+    batch, items = module("lsrm_blender.jobs.batch.batch"), module("lsrm_blender.jobs.batch.items")
     plans, runs = module("lsrm_blender.jobs.farm.plans"), module("lsrm_blender.jobs.farm.runs")
-    batch.check_mesh = lambda _path: None
+    module("lsrm_blender.jobs.batch.conversion").check_mesh = lambda _path: None
     output = Path(out)
     found = items.find_items([assets], (".glb",), output)
-    settings = batch.BatchSettings()
+    settings = module("lsrm_blender.jobs.batch.settings").BatchSettings()
     part = module("lsrm_blender.jobs.farm.shards").shard_setting(shard)
     child = StandIn(float(seconds), set(deadly))
     planned = [plans.PlannedItem(each.name, str(each.source), settings.digest) for each in found]

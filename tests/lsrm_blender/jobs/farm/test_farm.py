@@ -49,7 +49,7 @@ def start(assets, tmp_path):
 @pytest.fixture
 def merged(lsrm, tmp_path):
     """A function that merges the report: the states of the items by name, and the report."""
-    merge = lsrm("lsrm_blender.jobs.merged_report").merge_report
+    merge = lsrm("lsrm_blender.jobs.batch.merged_report").merge_report
 
     def run() -> tuple[dict[str, str], dict]:
         report = merge(tmp_path / "out")
@@ -70,8 +70,10 @@ def wait_until(condition, seconds: float = 60.0) -> None:
 def test_an_item_that_has_just_ended_is_not_done_again(start, lsrm, monkeypatch, tmp_path):
     """A lease that ended after its item's status was read does not look like one of a dead."""
     assert start("1/1").wait(60) == 0
-    batch, items = lsrm("lsrm_blender.jobs.batch"), lsrm("lsrm_blender.jobs.batch_items")
-    seen, read_status = set(), items.read_status
+    batch, items = lsrm("lsrm_blender.jobs.batch.batch"), lsrm("lsrm_blender.jobs.batch.items")
+    statuses = lsrm("lsrm_blender.jobs.batch.statuses")
+    settings = lsrm("lsrm_blender.jobs.batch.settings").BatchSettings()
+    seen, read_status = set(), statuses.read_status
 
     def read_too_early(folder: Path):
         if folder in seen:
@@ -79,11 +81,11 @@ def test_an_item_that_has_just_ended_is_not_done_again(start, lsrm, monkeypatch,
         seen.add(folder)
         return None
 
-    monkeypatch.setattr(items, "read_status", read_too_early)
+    monkeypatch.setattr(statuses, "read_status", read_too_early)
     found = items.find_items([str(tmp_path / "assets")], (".glb",), tmp_path / "out")
     with lsrm("lsrm_blender.jobs.farm.runs").Run(tmp_path / "out") as run:
         log = batch.BatchLog(None, lambda text: None)
-        again = batch.Batch(found, run, batch.BatchSettings(), batch.Children(None, None), log)
+        again = batch.Batch(found, run, settings, batch.Children(None, None), log)
         summary = again.run(lsrm("backend.shared.progress").Progress())
     assert {entry["state"] for entry in summary["items"]} == {"held"}
     assert summary["exit_code"] == 4
@@ -152,7 +154,7 @@ def test_poison_is_set_aside_after_two_deaths(start, merged, lsrm, tmp_path):
     assert [name for name, state in states.items() if state != "done"] == ["asset5"]
     assert (states["asset5"], report["poisoned"], report["exit_code"]) == ("poisoned", 1, 1)
     assert start("1/1", "asset5", seconds=0.0).wait(60) == 1
-    lines = list(lsrm("lsrm_blender.jobs.merged_report").report_lines(report))
+    lines = list(lsrm("lsrm_blender.jobs.batch.merged_report").report_lines(report))
     assert any("asset5: 2 processes died" in line for line in lines)
     assert sum("died" in line.split() for line in lines) == 3
     assert "11 done, 1 poisoned, of 12 items" in lines[-1]
@@ -176,7 +178,7 @@ def test_items_that_were_never_begun_are_left(start, merged, assets):
 
 def test_a_folder_without_a_batch_has_no_report(lsrm, tmp_path):
     """A mistyped folder is no empty batch."""
-    merge = lsrm("lsrm_blender.jobs.merged_report").merge_report
+    merge = lsrm("lsrm_blender.jobs.batch.merged_report").merge_report
     for folder in (tmp_path, tmp_path / "missing"):
         with pytest.raises(lsrm("backend.shared.errors").BadRequest):
             merge(folder)

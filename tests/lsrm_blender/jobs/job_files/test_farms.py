@@ -18,32 +18,12 @@ from pathlib import Path
 import pytest
 
 from lsrm_blender.jobs.farm.shards import Shard
+from tests.small_batch import CUBE, QUICK
 
 SHARDS = 4
 ASSETS_PER_SHARD = 3
-QUICK = (
-    "--views=4", "--size=48", "--samples=2", "--texture-size=64", "--faces=300", "--threads=1",
-    "--refine=off",
-)  # fmt: skip
 OPENJD = [sys.executable, "-m", "openjd", "run"]
 MINUTES = 60.0
-
-CUBE = """
-v -1 -1 -1
-v 1 -1 -1
-v 1 1 -1
-v -1 1 -1
-v -1 -1 1
-v 1 -1 1
-v 1 1 1
-v -1 1 1
-f 4 3 2 1
-f 5 6 7 8
-f 1 2 6 5
-f 2 3 7 6
-f 3 4 8 7
-f 4 1 5 8
-"""
 
 SLURM_CONF = """
 ClusterName=lsrm

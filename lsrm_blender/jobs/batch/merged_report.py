@@ -11,21 +11,22 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ...backend.shared import exit_codes
-from ...backend.shared.errors import BadRequest
-from .batch_items import DONE, FAILED, INTERRUPTED, POISONED, Item, Status, read_status, write_json
-from .batch_log import HELD, SUMMARY, WAITING, entry_of
-from .farm.holders import this_process
-from .farm.leases import lease_path, newest_lease, read_holder
-from .farm.plans import read_plans
-from .farm.run_records import RunRecord, read_runs
-from .farm.signs_of_life import LOGS, LeaseTimes, SignsOfLife
+from ....backend.shared import exit_codes
+from ....backend.shared.errors import BadRequest
+from ..farm.holders import this_process
+from ..farm.leases import lease_path, newest_lease, read_holder
+from ..farm.plans import read_plans
+from ..farm.run_records import RunRecord, read_runs
+from ..farm.signs_of_life import LOGS, LeaseTimes, SignsOfLife
+from .items import Item
+from .log import HELD, SUMMARY, WAITING, entry_of, exit_code
+from .statuses import DONE, FAILED, INTERRUPTED, POISONED, Status, read_status, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from .farm.plans import PlannedItem
+    from ..farm.plans import PlannedItem
 
 STATES = (DONE, FAILED, POISONED, INTERRUPTED, HELD, WAITING)
 MEANINGS = {
@@ -70,7 +71,7 @@ def merge_report(output: Path, times: LeaseTimes | None = None) -> dict[str, Any
         "total": len(items),
         **{state: counts[state] for state in STATES},
         "seconds": round(sum(entry["seconds"] for entry in items), 1),
-        "exit_code": _exit_code(counts),
+        "exit_code": exit_code(counts, LEFT),
     }
     write_json(output / SUMMARY, report)
     return report
@@ -157,13 +158,6 @@ def _observer(output: Path, times: LeaseTimes) -> Iterator[SignsOfLife]:
 
 def _no_batch(output: Path) -> BadRequest:
     return BadRequest(f"{output} has no items of a batch.", "Give the OUT of `convert -o OUT`.")
-
-
-def _exit_code(counts: Counter[str]) -> int:
-    """The exit code of a batch with some number of items in each state."""
-    if any(counts[state] for state in LEFT):
-        return exit_codes.RUN_AGAIN
-    return exit_codes.FAILED if counts[FAILED] or counts[POISONED] else exit_codes.DONE
 
 
 def report_lines(report: dict[str, Any]) -> Iterator[str]:

@@ -10,19 +10,19 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...backend.shared.atomic_folder import UNFINISHED_SUFFIX
-from ...backend.shared.errors import BadAsset, LsrmError
-from ...backend.shared.system_memory import available_memory
-from .batch_items import CAPTURE
+from ....backend.shared.atomic_folder import UNFINISHED_SUFFIX
+from ....backend.shared.errors import BadAsset, LsrmError
+from ....backend.shared.system_memory import available_memory
+from ..job_folders import CAPTURE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ...backend.shared.progress import Progress
-    from .backend_client import Client
-    from .batch_items import Item
-    from .farm.leases import Lease
-    from .job import Job
+    from ....backend.shared.progress import Progress
+    from ..backend_client import Client
+    from ..farm.leases import Lease
+    from ..job import Job
+    from .items import Item
 
 ITEMS_PER_BLENDER = 50
 """Items after which the capturing Blender is replaced: importers do not free all memory."""

@@ -55,9 +55,9 @@ class RecordingClient:
 def run(lsrm, tmp_path, monkeypatch):
     """A function that converts a, b and c, and returns the states and the order of requests."""
     jobs = "lsrm_blender.jobs"
-    batch, captures = lsrm(f"{jobs}.batch"), lsrm(f"{jobs}.captures")
-    items = lsrm(f"{jobs}.batch_items")
-    monkeypatch.setattr(batch, "check_mesh", lambda path: None)
+    batch, captures = lsrm(f"{jobs}.batch.batch"), lsrm(f"{jobs}.batch.captures")
+    items, settings_of = lsrm(f"{jobs}.batch.items"), lsrm(f"{jobs}.batch.settings")
+    monkeypatch.setattr(lsrm(f"{jobs}.batch.conversion"), "check_mesh", lambda path: None)
     for name in "abc":
         (tmp_path / f"{name}.obj").write_text("v 0 0 0")
 
@@ -72,7 +72,7 @@ def run(lsrm, tmp_path, monkeypatch):
         )
         log = batch.BatchLog(None, lambda text: None)
         with lsrm(f"{jobs}.farm.runs").Run(output) as this:
-            made = batch.Batch(found, this, batch.BatchSettings(**settings), children, log)
+            made = batch.Batch(found, this, settings_of.BatchSettings(**settings), children, log)
             summary = made.run(lsrm("backend.shared.progress").Progress())
         return {entry["name"]: entry["state"] for entry in summary["items"]}, events
 

@@ -12,92 +12,27 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ...backend.shared import exit_codes
-from ...backend.shared.errors import (
-    BackendDied,
-    BadAsset,
-    BadRequest,
-    Cancelled,
-    EnvironmentBroken,
-    LsrmError,
-    as_lsrm_error,
-    write_failure,
-)
-from . import batch_items
-from .batch_items import CAPTURE, DONE, FAILED, INTERRUPTED, POISONED, RESULT, Item, Status
-from .batch_log import HELD, SKIPPED, SUMMARY, WAITING, BatchLog, entry_of, exit_code, outcome_of
-from .captures import Captures, fit_at_once, remove_leftovers
-from .farm.leases import ItemHeld, Lease, take_lease
-from .farm.shards import WHOLE
-from .job_files.progress_lines import ITEMS
-from .mesh_check import check_mesh
+from ....backend.shared import exit_codes
+from ....backend.shared.errors import BadAsset, Cancelled, EnvironmentBroken, LsrmError
+from ..farm.leases import ItemHeld, Lease, take_lease
+from ..farm.shards import WHOLE
+from ..job_files.progress_lines import ITEMS
+from . import statuses
+from .captures import Captures, fit_at_once
+from .conversion import Children, Conversion, Converter, explained
+from .log import HELD, SKIPPED, SUMMARY, WAITING, BatchLog, entry_of, exit_code, outcome_of
+from .statuses import DONE, FAILED, POISONED, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...backend.shared.progress import Progress
-    from .backend_client import Client
-    from .farm.holders import Holder
-    from .farm.runs import Run
-
-MOST_DEATHS = 2
-"""An item at which that many processes died, one after the other, is set aside."""
-
-
-@dataclass(frozen=True)
-class BatchSettings:
-    """How a batch is converted.
-
-    Attributes:
-        capture: parameters of `capture` that all items share.
-        reconstruct: parameters of `reconstruct` that all items share.
-        retries: how often an item is tried again after a child process died.
-        retry_failed: try items again that failed or were set aside in an earlier run.
-        force: convert finished items again.
-        fail_fast: stop at the first failure.
-        dry_run: only list what would be done.
-    """
-
-    capture: dict[str, Any] = field(default_factory=dict)
-    reconstruct: dict[str, Any] = field(default_factory=dict)
-    retries: int = 1
-    retry_failed: bool = False
-    force: bool = False
-    fail_fast: bool = False
-    dry_run: bool = False
-
-    @functools.cached_property
-    def digest(self) -> str:
-        """Of the settings that results depend on.
-
-        Raises:
-            BadRequest: if the environment cannot be read.
-        """
-        found: dict[str, Any] = {"capture": self.capture, "reconstruct": self.reconstruct}
-        environment = Path(self.capture.get("environment") or "")
-        try:
-            if environment.is_file():
-                found["environment"] = batch_items.digest(environment)
-        except OSError as error:
-            raise BadRequest(f"{environment} cannot be read: {error}.", "Check it.") from error
-        return batch_items.settings_digest(found)
-
-
-@dataclass(frozen=True)
-class Children:
-    """The child processes of a batch.
-
-    Attributes:
-        blender: captures.
-        backend: reconstructs.
-    """
-
-    blender: Client
-    backend: Client
+    from ....backend.shared.progress import Progress
+    from ..farm.runs import Run
+    from .items import Item
+    from .settings import BatchSettings
 
 
 class Batch:
@@ -127,6 +62,7 @@ class Batch:
         self._next: Item | None = None
         self._fingerprints: dict[Item, str] = {}
         self._captures = Captures(children.blender, settings.capture, run.output)
+        self._converter = Converter(settings, children, self._captures, log)
 
     def run(self, progress: Progress) -> dict[str, Any]:
         """Convert all items.
@@ -156,7 +92,8 @@ class Batch:
         finally:
             self._captures.stop_ahead()
         found = list(entries.values())
-        code = exit_code(found) if stopped_by is None else exit_codes.exit_code(stopped_by)
+        states = {entry["state"] for entry in found}
+        code = exit_codes.exit_code(stopped_by) if stopped_by else exit_code(states, {HELD})
         summary = self._summary(found, time.monotonic() - start, code)
         if isinstance(stopped_by, EnvironmentBroken):
             raise stopped_by
@@ -197,7 +134,7 @@ class Batch:
             self._log.event("held", item=item.name, error=error.to_dict())
             return self._without_status(item, HELD, error, label)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next item may succeed
-            known = self._known(item, error)
+            known = explained(error, self._run.output / item.name)
             self._log.event(
                 "end", item=item.name, state=FAILED, error=known.to_dict(), stored=False
             )
@@ -212,7 +149,7 @@ class Batch:
             ItemHeld: if another process works on it.
         """
         fingerprint = self._fingerprint(item)
-        previous = batch_items.read_status(self._run.output / item.name)
+        previous = statuses.read_status(self._run.output / item.name)
         if previous is not None and self._is_finished(item, previous, fingerprint):
             outcome = {DONE: "is done already", FAILED: "failed before", POISONED: "is set aside"}
             self._log.say(f"{label} {outcome[previous.state]}")
@@ -222,7 +159,9 @@ class Batch:
             self._log.say(f"{label} would be converted")
             return entry_of(item, Status(WAITING, str(item.source), fingerprint))
         lease = self._captures.lease_ahead(item) or self._take(item, previous)
-        return entry_of(item, self._convert(item, fingerprint, lease, label, progress))
+        begin_next = functools.partial(self._begin_next_capture, lease)
+        conversion = Conversion(item, fingerprint, lease, label, begin_next)
+        return entry_of(item, self._converter.convert(conversion, progress))
 
     def _take(self, item: Item, previous: Status | None) -> Lease:
         """Take the lease of an item.
@@ -237,7 +176,7 @@ class Batch:
         """
         folder = self._run.output / item.name
         lease = take_lease(folder, previous.lease if previous is not None else 0, self._run)
-        if batch_items.read_status(folder) == previous:
+        if statuses.read_status(folder) == previous:
             return lease
         lease.withdraw()
         raise ItemHeld(
@@ -253,7 +192,7 @@ class Batch:
         """
         if item not in self._fingerprints:
             try:
-                found = batch_items.fingerprint(item.source, self._settings.digest)
+                found = statuses.fingerprint(item.source, self._settings.digest)
             except OSError as error:
                 raise BadAsset(f"{item.source} cannot be read: {error}.", "Check it.") from error
             self._fingerprints[item] = found
@@ -267,111 +206,14 @@ class Batch:
         self._log.say(f"{label} {outcome_of(status)}")
         return entry_of(item, status)
 
-    def _known(self, item: Item, error: Exception) -> LsrmError:
-        """The error that explains to people what an item has raised."""
-        if isinstance(error, OSError):
-            return write_failure(self._run.output / item.name, error)
-        return as_lsrm_error(error)
-
     def _is_finished(self, item: Item, previous: Status, fingerprint: str) -> bool:
         """Whether an earlier run has finished an item, so that it is not converted again."""
         if self._settings.force or previous.fingerprint != fingerprint:
             return False
         if previous.state == DONE:
-            unchanged = batch_items.digests(previous.files) == previous.files
-            return unchanged and batch_items.is_complete(self._run.output / item.name)
+            unchanged = statuses.digests(previous.files) == previous.files
+            return unchanged and statuses.is_complete(self._run.output / item.name)
         return previous.state in (FAILED, POISONED) and not self._settings.retry_failed
-
-    def _convert(
-        self, item: Item, fingerprint: str, lease: Lease, label: str, progress: Progress
-    ) -> Status:
-        """Convert one item and store its status, which ends the lease.
-
-        Raises:
-            ItemHeld: if another process has taken it over meanwhile.
-        """
-        status = Status(INTERRUPTED, str(item.source), fingerprint, lease.number)
-        self._log.event("start", item=item.name, source=str(item.source), lease=lease.number)
-        start = time.monotonic()
-        try:
-            status = self._convert_with_retries(item, status, lease, progress)
-        except ItemHeld:
-            raise
-        except (Cancelled, EnvironmentBroken) as error:
-            status = replace(status, error=error.to_dict())
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the next item may succeed
-            status = replace(status, state=FAILED, error=self._known(item, error).to_dict())
-        finally:
-            status = replace(status, seconds=round(time.monotonic() - start, 1))
-            self._end(lease, status, label)
-        return status
-
-    def _end(self, lease: Lease, status: Status, label: str) -> None:
-        """Store the status of an item and clean up, if its folder still belongs to this batch.
-
-        Raises:
-            ItemHeld: if another process has taken the item over.
-            OSError: if the status cannot be written; then the lease is withdrawn.
-        """
-        lease.check()
-        remove_leftovers(lease.folder)
-        try:
-            batch_items.write_status(lease.folder, status)
-        except OSError:
-            lease.withdraw()
-            raise
-        self._log.event(
-            "end", item=lease.folder.name, state=status.state, error=status.error, stored=True
-        )
-        self._log.say(f"{label} {outcome_of(status)}")
-
-    def _convert_with_retries(
-        self, item: Item, status: Status, lease: Lease, progress: Progress
-    ) -> Status:
-        """Convert one item, again if a child process died; set it aside if too many have died."""
-        deaths = lease.deaths
-        if deaths:
-            self._log.event("taken over", item=item.name, deaths=deaths, host=str(lease.previous))
-        if deaths >= MOST_DEATHS:
-            return replace(status, state=POISONED, error=_poison(deaths, lease.previous))
-        for attempt in range(1, self._settings.retries + 2):
-            status = replace(status, tries=attempt)
-            try:
-                result, files = self._capture_and_reconstruct(item, lease, progress)
-            except (Cancelled, EnvironmentBroken, ItemHeld):
-                raise
-            except LsrmError as error:
-                status = replace(status, state=FAILED, error=error.to_dict())
-                if not isinstance(error, BackendDied):
-                    break
-                deaths += 1
-                self._log.event("died", item=item.name, attempt=attempt, error=error.to_dict())
-                if deaths >= MOST_DEATHS:
-                    status = replace(status, state=POISONED)
-            else:
-                return replace(status, state=DONE, error=None, result=result, files=files)
-        return status
-
-    def _capture_and_reconstruct(
-        self, item: Item, lease: Lease, progress: Progress
-    ) -> tuple[dict[str, Any], dict[str, str | None]]:
-        """Capture and reconstruct one item: its result, and the digests of the files it uses."""
-        folder = lease.folder
-        blender, backend = self._children.blender, self._children.backend
-        views, output = folder / CAPTURE, folder / RESULT
-        captured = self._captures.wait(item, progress)
-        files = batch_items.digests(captured.get("source", {}).get("files", ()))
-        lease.check()
-        params = {**self._settings.reconstruct, "views": str(views), "output": str(output)}
-        job = backend.submit("reconstruct", params)
-        backend.pump()
-        self._begin_next_capture(lease)
-        report = backend.wait(job, progress, beside=blender)["report"]
-        check_mesh(output / "mesh.glb")
-        result = {key: report[key] for key in ("counts", "metrics", "seconds", "warnings")}
-        seen = [text for text in captured.get("warnings", ()) if text not in result["warnings"]]
-        return {**result, "warnings": [*seen, *result["warnings"]]}, files
 
     def _begin_next_capture(self, present: Lease) -> None:
         """Begin to capture the next item while this one is reconstructed, where memory allows.
@@ -382,7 +224,7 @@ class Batch:
         if present.deaths or item is None or not fit_at_once(children.blender, children.backend):
             return
         with contextlib.suppress(Exception):  # what is wrong with the item shows at its turn
-            previous = batch_items.read_status(self._run.output / item.name)
+            previous = statuses.read_status(self._run.output / item.name)
             fingerprint = self._fingerprint(item)
             if previous is None or not self._is_finished(item, previous, fingerprint):
                 self._captures.begin_ahead(item, self._take(item, previous))
@@ -402,18 +244,10 @@ class Batch:
         }
         self._log.event("summary", **{**summary, "items": len(states)})
         if not self._settings.dry_run:
-            batch_items.write_json(self._run.folder / SUMMARY, summary)
+            statuses.write_json(self._run.folder / SUMMARY, summary)
             if self._run.shard == WHOLE:
-                batch_items.write_json(self._run.output / SUMMARY, summary)
+                statuses.write_json(self._run.output / SUMMARY, summary)
         text = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         left = len(self._items) - len(states)
         self._log.say(f"{text or 'nothing'}{f', {left} left' if left else ''} in {seconds:.0f} s")
         return summary
-
-
-def _poison(deaths: int, holder: Holder | None) -> dict[str, str]:
-    """Why an item is set aside that ended whole processes."""
-    return BackendDied(
-        f"{deaths} processes died while they converted it, the last one on {holder or 'unknown'}.",
-        "Look at their logs; --retry-failed tries it again.",
-    ).to_dict()

@@ -8,12 +8,14 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from ...backend.shared import exit_codes
-from .batch_items import DONE, FAILED, POISONED, Item, Status
+from ....backend.shared import exit_codes
+from .statuses import DONE, FAILED, POISONED, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection
     from pathlib import Path
+
+    from .items import Item
 
 SUMMARY = "summary.json"
 
@@ -44,12 +46,16 @@ class BatchLog:
                 log.write(line + "\n")
 
 
-def exit_code(entries: Iterable[dict[str, Any]]) -> int:
-    """The exit code of a batch that has come to its end, by the entries of its items."""
-    states = {entry["state"] for entry in entries}
-    if HELD in states:
+def exit_code(states: Collection[str], left: Collection[str]) -> int:
+    """The exit code of a batch that has come to its end.
+
+    Args:
+        states: of its items.
+        left: those of items that another run may convert.
+    """
+    if any(state in left for state in states):
         return exit_codes.RUN_AGAIN
-    return exit_codes.FAILED if states & {FAILED, POISONED} else exit_codes.DONE
+    return exit_codes.FAILED if FAILED in states or POISONED in states else exit_codes.DONE
 
 
 def entry_of(item: Item, status: Status) -> dict[str, Any]:
