@@ -13,13 +13,16 @@ MODULES = (
     "history_state",
     "capture.readiness",
     "properties",
+    "relight.relight_settings",
     "addon_preferences",
     "operators",
     "capture.capture_operators",
     "views_operators",
     "setup_operators",
     "history_operators",
+    "relight.relight_operators",
     "panel",
+    "relight.relight_panel",
     "history_panel",
 )
 
@@ -33,6 +36,7 @@ def register() -> None:
     from .commands.command_line import main
     from .ui import history_state, properties, views_state
     from .ui.capture import readiness
+    from .ui.relight import relight_settings
     from .ui.translations import TRANSLATIONS
 
     for each in _classes():
@@ -41,6 +45,7 @@ def register() -> None:
     history_state.attach()
     readiness.attach()
     properties.attach()
+    relight_settings.attach()
     bpy.app.translations.register(__package__, TRANSLATIONS)
     # Absent in custom builds without the command line; everything else works without it.
     if hasattr(bpy.utils, "register_cli_command"):
@@ -53,11 +58,13 @@ def unregister() -> None:
 
     from .ui import history_state, properties, session_timer, views_state
     from .ui.capture import readiness
+    from .ui.relight import relight_settings
 
     session_timer.unregister()
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
     bpy.app.translations.unregister(__package__)
+    relight_settings.detach()
     properties.detach()
     history_state.detach()
     readiness.detach()

@@ -17,7 +17,6 @@ from ...backend.shared.errors import BadCapture
 from ...backend.shared.exit_codes import DONE, FAILED
 from ...backend.shared.terminal import say
 from ..scene import demo_asset as demo
-from ..scene import relight as relighting
 from ..scene.assets.asset_import import open_asset, open_empty, open_file
 from ..scene.assets.asset_objects import AssetChoice
 from ..scene.blend_files import save_blend
@@ -26,6 +25,8 @@ from ..scene.capture.capture import capture as capture_asset
 from ..scene.capture.settings import CaptureSettings
 from ..scene.import_views import is_capture, show_views
 from ..scene.lighting import EnvironmentLight, chosen_light
+from ..scene.relight import renders
+from ..scene.relight.relit_scene import set_environment
 from ..scene.render_settings import RenderSettings
 from ..scene.results.originals import originals_of, results_in
 from ..scene.results.result_files import is_gltf, read_result
@@ -103,7 +104,7 @@ def relight(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]
         EnvironmentLight(source, arguments.strength, arguments.rotation)
         for source in arguments.environment
     )
-    settings = relighting.RelightSettings(
+    settings = renders.RelightSettings(
         environments,
         render=RenderSettings(
             arguments.samples,
@@ -120,11 +121,11 @@ def relight(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]
     scene = bpy.context.scene
     shown = results_in(scene) or import_result(result, scene)
     if arguments.scene is None:
-        images = relighting.relight(shown, arguments.output, settings, progress)
+        images = renders.relight(shown, arguments.output, settings, progress)
     else:
-        images = relighting.relight_scene(scene, shown, arguments.output, settings, progress)
+        images = renders.relight_scene(scene, shown, arguments.output, settings, progress)
     if arguments.save is not None:
-        relighting.set_environment(scene, environments[-1])
+        set_environment(scene, environments[-1])
         save_blend(arguments.save)
     return {"images": [str(image) for image in images]}
 

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from ...backend.shared.cameras import Normalization
 
 PANORAMA_SAMPLES = 8
+OWN_STRENGTH = "lsrm_own_strength"
+"""Custom property of a Background node: its strength without the factor of the light."""
+
+ROTATION = "lsrm_rotation"
+"""Custom property of the nodes that rotate the light."""
 
 
 @dataclass(frozen=True)
@@ -146,8 +151,9 @@ def image_world(image: bpy.types.Image, environment: EnvironmentLight) -> bpy.ty
     texture = tree.nodes.new("ShaderNodeTexEnvironment")
     texture.image = image
     tree.links.new(texture.outputs["Color"], background.inputs["Color"])
-    background.inputs["Strength"].default_value = environment.strength
-    _rotate_texture(tree, texture, environment.rotation)
+    background[OWN_STRENGTH] = 1.0
+    _rotate_texture(tree, texture)
+    adjust_world(world, environment.strength, environment.rotation)
     return world
 
 
@@ -155,22 +161,34 @@ def rotated_world(original: bpy.types.World, environment: EnvironmentLight) -> b
     """A copy of a world with another strength and rotation."""
     world = original.copy()
     world.name = f"LSRM {environment.name}"
+    world.use_fake_user = False
     if world.node_tree is None:
         return world
     for node in list(world.node_tree.nodes):
+        node.pop(ROTATION, None)  # this light rotates what an earlier one has made
         if node.type == "BACKGROUND" and not node.inputs["Strength"].is_linked:
-            node.inputs["Strength"].default_value *= environment.strength
+            node[OWN_STRENGTH] = node.get(OWN_STRENGTH, node.inputs["Strength"].default_value)
         elif node.type in ("TEX_ENVIRONMENT", "TEX_SKY"):
-            _rotate_texture(world.node_tree, node, environment.rotation)
+            _rotate_texture(world.node_tree, node)
+    adjust_world(world, environment.strength, environment.rotation)
     return world
 
 
-def _rotate_texture(tree: bpy.types.NodeTree, texture: bpy.types.Node, degrees: float) -> None:
-    """Rotate a world texture about +z, in addition to any mapping it already has."""
+def adjust_world(world: bpy.types.World, strength: float, degrees: float) -> None:
+    """Set strength and rotation about +z of a world that this module has made."""
+    for node in world.node_tree.nodes if world.node_tree is not None else ():
+        if OWN_STRENGTH in node:
+            node.inputs["Strength"].default_value = node[OWN_STRENGTH] * strength
+        elif ROTATION in node:
+            node.inputs["Rotation"].default_value = (0.0, 0.0, math.radians(degrees))
+
+
+def _rotate_texture(tree: bpy.types.NodeTree, texture: bpy.types.Node) -> None:
+    """Add a node that rotates a world texture, in addition to any mapping it already has."""
     mapping = tree.nodes.new("ShaderNodeMapping")
     # TEXTURE applies the inverse to the direction that is looked up, so the image itself rotates.
     mapping.vector_type = "TEXTURE"
-    mapping.inputs["Rotation"].default_value = (0.0, 0.0, math.radians(degrees))
+    mapping[ROTATION] = True
     vector = texture.inputs["Vector"]
     if vector.is_linked:
         source = vector.links[0].from_socket

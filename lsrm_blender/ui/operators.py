@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NoReturn
@@ -14,12 +13,10 @@ from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from ...backend.shared.errors import BadAsset, LsrmError
 from .. import preferences
-from ..capture_choices import EACH, FILE
+from ..capture_choices import EACH
 from ..preflight.obstacles import check_capture, check_reconstruct
-from ..scene import relight
 from ..scene.assets.targets import make_targets
 from ..scene.capture.planned_views import remove_preview
-from ..scene.lighting import EnvironmentLight
 from ..scene.results import originals
 from ..scene.results.result_files import find_result
 from . import import_steps, session_timer, tasks
@@ -200,58 +197,6 @@ class LSRM_OT_release(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class LSRM_OT_relight(bpy.types.Operator):
-    """Light the scene by an environment; the world it had before is kept."""
-
-    bl_idname = "lsrm.relight"
-    bl_label = "Relight"
-    bl_description = "Light the scene by an environment; the world it had before is kept"
-    bl_options = {"REGISTER", "UNDO"}
-
-    environment: StringProperty(
-        name="Environment",
-        description="A file, a world or image of this .blend, or one of Blender's own lights",
-    )
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Use the environment light of the property, or of the settings."""
-        settings = context.scene.lsrm
-        chosen = settings.light if settings.light != FILE else settings.light_file
-        source = self.environment or chosen
-        rotation = math.degrees(settings.light_rotation)
-        if Path(bpy.path.abspath(source)).is_file():
-            source = bpy.path.abspath(source)
-        try:
-            light = EnvironmentLight(source, settings.light_strength, rotation)
-            relight.set_environment(context.scene, light)
-        except LsrmError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
-
-
-class LSRM_OT_restore_world(bpy.types.Operator):
-    """Give the scene back the world that it had before it was relit."""
-
-    bl_idname = "lsrm.restore_world"
-    bl_label = "Restore World"
-    bl_description = "Give the scene back the world that it had before it was relit"
-    bl_options = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only if the scene was relit."""
-        if relight.PREVIOUS_WORLD in context.scene.keys():  # noqa: SIM118  RNA
-            return True
-        cls.poll_message_set("The scene has not been relit")
-        return False
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Set the previous world."""
-        relight.restore_world(context.scene)
-        return {"FINISHED"}
-
-
 class LSRM_OT_compare(bpy.types.Operator):
     """Show the original of the active result instead of it, or the other way round."""
 
@@ -349,8 +294,6 @@ CLASSES = (
     LSRM_OT_import_result,
     LSRM_OT_cancel,
     LSRM_OT_release,
-    LSRM_OT_relight,
-    LSRM_OT_restore_world,
     LSRM_OT_compare,
     LSRM_OT_convert,
 )

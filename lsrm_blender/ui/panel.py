@@ -8,7 +8,6 @@ import bpy
 from bpy.app.translations import pgettext_iface as translate
 
 from .. import preferences
-from ..capture_choices import FILE
 from ..jobs.checkpoints import FOLDER, LICENSE, has_license
 from . import views_tasks
 from .capture.capture_panel import draw_capture_settings, draw_placement, draw_quality
@@ -110,28 +109,16 @@ class LSRM_PT_settings(SidebarPanel, bpy.types.Panel):
         row.operator("lsrm.open_log", icon="TEXT")
 
 
-class LSRM_PT_relight(SidebarPanel, bpy.types.Panel):
-    """The result: comparison, import and relighting."""
+class LSRM_PT_result(SidebarPanel, bpy.types.Panel):
+    """The result: comparison with its original, and import."""
 
     bl_label = "Result"
 
-    def draw(self, context: bpy.types.Context) -> None:
-        """Comparison and import, then the light."""
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        settings = context.scene.lsrm
-        row = layout.row()
+    def draw(self, _context: bpy.types.Context) -> None:
+        """Comparison and import."""
+        row = self.layout.row()
         row.operator("lsrm.compare", icon="ARROW_LEFTRIGHT")
         row.operator("lsrm.import_result", icon="IMPORT", text="Import")
-        layout.prop(settings, "light")
-        if settings.light == FILE:
-            layout.prop(settings, "light_file")
-        layout.prop(settings, "light_strength")
-        layout.prop(settings, "light_rotation")
-        row = layout.row()
-        row.operator("lsrm.relight", icon="LIGHT_SUN")
-        row.operator("lsrm.restore_world", icon="LOOP_BACK", text="Restore")
 
 
 def _draw_objects(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -266,4 +253,4 @@ def clock(seconds: float) -> str:
     return f"{minutes}:{rest:02d} min" if minutes else f"{rest} s"
 
 
-CLASSES = (LSRM_PT_main, LSRM_PT_settings, LSRM_PT_relight)
+CLASSES = (LSRM_PT_main, LSRM_PT_settings, LSRM_PT_result)

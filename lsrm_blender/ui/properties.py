@@ -18,7 +18,6 @@ from bpy.props import (
 
 from ..capture_choices import (
     ANIMATION,
-    BUNDLED,
     CAMERAS,
     COVERAGE,
     EACH,
@@ -48,11 +47,6 @@ PLACEMENT_ITEMS = (
     (COVERAGE, "Coverage", "All around, and more views where parts are hidden"),
     (CAMERAS, "Scene Cameras", "All perspective cameras of the scene"),
     (ANIMATION, "Camera Animation", "The scene's camera, at frames along its animation"),
-)
-LIGHTS = (
-    (SOFT_BOXES, "Soft Boxes", "The studio in which objects are captured"),
-    *((name, name.capitalize(), f"Blender's studio light «{name}»") for name in BUNDLED),
-    OWN_FILE,
 )
 
 
@@ -184,20 +178,6 @@ class LSRM_PG_settings(bpy.types.PropertyGroup):
         default=50_000,
         min=100,
         max=5_000_000,
-    )
-    light: EnumProperty(name="Light", description="What lights the scene", items=LIGHTS)
-    light_file: StringProperty(
-        name="Image", description="An equirectangular HDR image", subtype="FILE_PATH"
-    )
-    light_strength: FloatProperty(
-        name="Strength", description="Factor on the light", default=1.0, min=0.0, soft_max=10.0
-    )
-    light_rotation: FloatProperty(
-        name="Rotation",
-        description="About the vertical axis",
-        subtype="ANGLE",
-        soft_min=-3.141592653589793,
-        soft_max=3.141592653589793,
     )
 
 

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-GERMAN = {
+from .german import relight
+
+GERMAN = relight.GERMAN | {
     # The panel.
     "Reconstruct": "Rekonstruieren",
     "Settings": "Einstellungen",
@@ -21,7 +23,6 @@ GERMAN = {
     "Check": "Prüfen",
     "Look Through": "Hindurchsehen",
     "Import": "Importieren",
-    "Restore": "Zurück",
     "Capturing views": "Ansichten werden aufgenommen",
     "Reconstructing": "Wird rekonstruiert",
     "Importing": "Wird importiert",
@@ -168,8 +169,11 @@ GERMAN = {
     ),
     "Scene": "Szene",
     "The scene's own world and lamps": "Welt und Lampen der Szene",
-    "Soft Boxes": "Softboxen",
-    "The studio in which objects are captured": "Das Studio, in dem Objekte aufgenommen werden",
+    "Studio": "Studio",
+    "File": "Datei",
+    "An HDR image of your own": "Ein eigenes HDR-Bild",
+    "Image": "Bild",
+    "An equirectangular HDR image": "Ein HDR-Rundumbild (equirektangular)",
     "Checkpoint": "Gewichte",
     "The weights of the network": "Die Gewichte des Netzes",
     "None": "Keine",
@@ -216,24 +220,6 @@ GERMAN = {
     "As fine as the views": "So fein wie die Ansichten",
     "Faces": "Flächen",
     "Triangles of the mesh, about": "Dreiecke des Netzes, ungefähr",
-    # Other lights.
-    "What lights the scene": "Was die Szene beleuchtet",
-    "Forest": "Wald",
-    "City": "Stadt",
-    "Courtyard": "Hof",
-    "Interior": "Innenraum",
-    "Night": "Nacht",
-    "Studio": "Studio",
-    "Sunrise": "Sonnenaufgang",
-    "Sunset": "Sonnenuntergang",
-    "File": "Datei",
-    "An HDR image of your own": "Ein eigenes HDR-Bild",
-    "Image": "Bild",
-    "An equirectangular HDR image": "Ein HDR-Rundumbild (equirektangular)",
-    "Strength": "Stärke",
-    "Factor on the light": "Faktor für das Licht",
-    "Rotation": "Drehung",
-    "About the vertical axis": "Um die senkrechte Achse",
     # Preferences.
     "Backend Python": "Python des Backends",
     "An interpreter that has the backend's packages; empty looks for one": (
@@ -300,14 +286,6 @@ GERMAN = {
     "Free Memory": "Speicher freigeben",
     "End the idle backend, which frees its memory; the next job starts it again": (
         "Das untätige Backend beenden und so Speicher freigeben; der nächste Auftrag startet es neu"
-    ),
-    "Relight": "Beleuchten",
-    "Light the scene by an environment; the world it had before is kept": (
-        "Die Szene mit einer Umgebung beleuchten; ihre vorige Welt bleibt erhalten"
-    ),
-    "Restore World": "Welt zurückholen",
-    "Give the scene back the world that it had before it was relit": (
-        "Der Szene die Welt zurückgeben, die sie vor dem Beleuchten hatte"
     ),
     "Original / Result": "Original / Ergebnis",
     "Show the original of the active result instead of it, or the other way round": (

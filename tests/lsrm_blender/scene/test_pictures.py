@@ -31,7 +31,7 @@ def _captures(folder, lights):
     from lsrm.lsrm_blender.scene.capture.capture import capture
     from lsrm.lsrm_blender.scene.capture.settings import CaptureSettings
     from lsrm.lsrm_blender.scene.lighting import EnvironmentLight
-    from lsrm.lsrm_blender.scene.relight import RelightSettings, relight
+    from lsrm.lsrm_blender.scene.relight.renders import RelightSettings, relight
     from lsrm.lsrm_blender.scene.render_settings import RenderSettings
 
     def material(shown, build):

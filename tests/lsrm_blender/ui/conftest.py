@@ -90,7 +90,7 @@ class Context:
     def __init__(self, objects):
         self.scene, self.window_manager = scene, bpy.context.window_manager
         self.preferences, self.selected_objects = bpy.context.preferences, objects
-        self.region = type("Region", (), {"width": 291})
+        self.region, self.space_data = type("Region", (), {"width": 291}), None
 
 def drawn(kind, **properties):
     Layout.texts, Layout.drawn, Layout.icons = [], [], 0

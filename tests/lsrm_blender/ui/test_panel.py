@@ -43,9 +43,9 @@ results["cameras again"] = len(bpy.data.collections["Views of capture"].objects)
 results["from views"] = call(bpy.ops.lsrm.reconstruct)
 history = bpy.context.window_manager.lsrm_history
 results["history"] = [[e.name, e.number, bool(e.result), bool(e.views)] for e in history.entries]
-settings.light = "sunset"
+scene.lsrm_relight.light = "sunset"
 results["relight"] = call(bpy.ops.lsrm.relight) + [scene.world.name]
-results["restore"] = call(bpy.ops.lsrm.restore_world) + [scene.world.name]
+results["restore"] = call(bpy.ops.lsrm.restore_light) + [scene.world.name]
 results["log"] = call(bpy.ops.lsrm.open_log) + [len(bpy.data.texts["LSRM log"].lines) > 1]
 pids = [each.child.pid for each in timer.SESSION._clients.values()]
 results["logs"] = sorted(each.child.command.log.name for each in timer.SESSION._clients.values())
@@ -181,6 +181,8 @@ package.register()
 
 DRAW = """
 panel, session = module_of("ui.panel"), module_of("jobs.session")
+others = [module_of("ui.history_panel").LSRM_PT_history]
+others += module_of("ui.relight.relight_panel").CLASSES
 errors = importlib.import_module("lsrm.backend.shared.errors")
 panel.preferences.addon_preferences = lambda: type("Preferences", (), {"license_accepted": False})
 codes = [kind.code for kind in errors.LsrmError.__subclasses__()] + ["ERROR"]
@@ -196,7 +198,7 @@ for state in states:
     for source, weights in (("OBJECTS", "none"), ("VIEWS", "lsrm-pbr"), ("VIEWS", "FOLDER")):
         settings.source, settings.checkpoint = source, weights
         for objects in ([], [scene.objects["Cube"]], list(scene.objects)):
-            for kind in (*panel.CLASSES, module_of("ui.history_panel").LSRM_PT_history):
+            for kind in (*panel.CLASSES, *others):
                 panel_like = type("Drawn", (), {"layout": Layout()})()
                 kind.draw(panel_like, Context(objects))
 results["texts"] = sorted(set(Layout.texts))

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Results under other lights: the scene's world, still images and turntables."""
+"""Objects under one light after the other: still images and turntables."""
 
 from __future__ import annotations
 
@@ -9,38 +9,37 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import bpy
 import numpy as np
 
-from ...backend.shared import cameras
-from ...backend.shared.capture.capture import environment_names
-from ...backend.shared.capture.json_files import read_capture_json
-from ...backend.shared.capture.reader import read_capture
-from ...backend.shared.errors import BadCapture
-from .cameras.directions import portrait_direction
-from .cameras.scene_cameras import (
+from ....backend.shared import cameras
+from ....backend.shared.capture.capture import environment_names
+from ....backend.shared.capture.json_files import read_capture_json
+from ....backend.shared.capture.reader import read_capture
+from ....backend.shared.errors import BadCapture
+from ..cameras.directions import portrait_direction
+from ..cameras.scene_cameras import (
     Framing,
     Viewpoint,
     add_camera,
     filling_distance,
     point_camera,
 )
-from .lighting import EnvironmentLight, make_world
-from .pixels import render_pixels, srgb_with_alpha, to_srgb, write_png
-from .render_settings import RenderSettings, use_cycles, use_true_colors
-from .rendered_geometry import bounding_sphere, rendered_geometry
-from .results.originals import originals_of
-from .results.result_files import normalization_of
-from .scene_state import copied_scene, working_scene
+from ..lighting import EnvironmentLight, make_world
+from ..pixels import render_pixels, srgb_with_alpha, to_srgb, write_png
+from ..render_settings import RenderSettings, use_cycles, use_true_colors
+from ..rendered_geometry import bounding_sphere, rendered_geometry
+from ..results.originals import originals_of
+from ..results.result_files import normalization_of
+from ..scene_state import copied_scene, working_scene
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from ...backend.shared.capture.capture import BoundingSphere
-    from ...backend.shared.progress import Progress
+    import bpy
 
-PREVIOUS_WORLD = "lsrm_previous_world"
+    from ....backend.shared.capture.capture import BoundingSphere
+    from ....backend.shared.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -60,28 +59,6 @@ class RelightSettings:
     framing: Framing = field(default_factory=lambda: Framing(512, 35.0))
     frames: int = 0
     from_view: tuple[Path, int] | None = None
-
-
-def set_environment(scene: bpy.types.Scene, environment: EnvironmentLight) -> bpy.types.World:
-    """Light a scene by an environment light; the previous world stays in the file.
-
-    Raises:
-        BadAsset: if nothing has that name.
-    """
-    world = make_world(environment)
-    if PREVIOUS_WORLD not in scene:
-        if scene.world is not None:
-            scene.world.use_fake_user = True
-        scene[PREVIOUS_WORLD] = scene.world.name if scene.world is not None else ""
-    scene.world = world
-    return world
-
-
-def restore_world(scene: bpy.types.Scene) -> None:
-    """Set the world that a scene had before it was first relit."""
-    if PREVIOUS_WORLD in scene:
-        scene.world = bpy.data.worlds.get(scene[PREVIOUS_WORLD])
-        del scene[PREVIOUS_WORLD]
 
 
 def relight(

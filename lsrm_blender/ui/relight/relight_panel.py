@@ -1,0 +1,55 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The panel that relights the scene."""
+
+from __future__ import annotations
+
+import bpy
+
+from ...scene.relight import relit_scene
+from ..panel import SidebarPanel
+from .relight_operators import SHADING_ITEMS
+from .viewport_shading import shows_light
+
+THUMBNAIL, THUMBNAIL_IN_LIST = 5.0, 5.0
+"""In interface units."""
+
+
+class LSRM_PT_relight(SidebarPanel, bpy.types.Panel):
+    """The light: its thumbnail, strength and rotation, and the lamps of the scene."""
+
+    bl_label = "Relight"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """The light, the button, and an offer if the viewport does not show it."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        settings, relit = context.scene.lsrm_relight, relit_scene.is_relit(context.scene)
+        layout.template_icon_view(
+            settings, "thumbnail", show_labels=True, scale=THUMBNAIL, scale_popup=THUMBNAIL_IN_LIST
+        )
+        column = layout.column()
+        for name in ("light", "folder", "strength", "rotation", "lamps_off"):
+            column.prop(settings, name)
+        row = layout.row()
+        if not relit:
+            row.operator("lsrm.relight", icon="LIGHT_SUN")
+        row.operator("lsrm.restore_light", icon="LOOP_BACK", text="Restore")
+        if relit and not shows_light(context.space_data):
+            _draw_offer(layout.box())
+
+
+def _draw_offer(box: bpy.types.UILayout) -> None:
+    """The kinds of shading that show the light."""
+    box.label(text="This viewport does not show the light", icon="INFO")
+    row = box.row(align=True)
+    for kind, label, _ in SHADING_ITEMS:
+        row.operator("lsrm.show_light", text=label, icon=f"SHADING_{_icon(kind)}").shading = kind
+
+
+def _icon(kind: str) -> str:
+    return {"MATERIAL": "TEXTURE", "RENDERED": "RENDERED"}[kind]
+
+
+CLASSES = (LSRM_PT_relight,)
