@@ -14,6 +14,7 @@ MODULES = (
     "capture.readiness",
     "properties",
     "relight.relight_settings",
+    "relight.relight_state",
     "addon_preferences",
     "operators",
     "capture.capture_operators",
@@ -36,7 +37,7 @@ def register() -> None:
     from .commands.command_line import main
     from .ui import history_state, properties, views_state
     from .ui.capture import readiness
-    from .ui.relight import relight_settings
+    from .ui.relight import relight_settings, relight_state
     from .ui.translations import TRANSLATIONS
 
     for each in _classes():
@@ -46,6 +47,7 @@ def register() -> None:
     readiness.attach()
     properties.attach()
     relight_settings.attach()
+    relight_state.attach()
     bpy.app.translations.register(__package__, TRANSLATIONS)
     # Absent in custom builds without the command line; everything else works without it.
     if hasattr(bpy.utils, "register_cli_command"):
@@ -58,12 +60,13 @@ def unregister() -> None:
 
     from .ui import history_state, properties, session_timer, views_state
     from .ui.capture import readiness
-    from .ui.relight import relight_settings
+    from .ui.relight import relight_settings, relight_state
 
     session_timer.unregister()
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
     bpy.app.translations.unregister(__package__)
+    relight_state.detach()
     relight_settings.detach()
     properties.detach()
     history_state.detach()

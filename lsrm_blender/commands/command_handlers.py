@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ...backend.shared.capture.capture import ENVIRONMENT_NAME
-from ...backend.shared.errors import BadCapture
+from ...backend.shared.errors import BadAsset, BadCapture
 from ...backend.shared.exit_codes import DONE, FAILED
 from ...backend.shared.terminal import say
 from ..scene import demo_asset as demo
@@ -24,9 +24,9 @@ from ..scene.cameras.scene_cameras import Framing
 from ..scene.capture.capture import capture as capture_asset
 from ..scene.capture.settings import CaptureSettings
 from ..scene.import_views import is_capture, show_views
-from ..scene.lighting import EnvironmentLight, chosen_light
+from ..scene.lighting import EnvironmentLight, chosen_light, hdr_images
 from ..scene.relight import renders
-from ..scene.relight.relit_scene import set_environment
+from ..scene.relight.relit_scene import set_environment, switch_lamps
 from ..scene.render_settings import RenderSettings
 from ..scene.results.originals import originals_of, results_in
 from ..scene.results.result_files import is_gltf, read_result
@@ -102,7 +102,7 @@ def relight(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]
     """Result to images under other lights."""
     environments = tuple(
         EnvironmentLight(source, arguments.strength, arguments.rotation)
-        for source in arguments.environment
+        for source in (*arguments.environment, *_images_in(arguments.environment_folder))
     )
     settings = renders.RelightSettings(
         environments,
@@ -112,22 +112,39 @@ def relight(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]
             transparent=arguments.hidden,
             threads=arguments.threads,
         ),
-        framing=Framing(arguments.size, field_of_view=35.0),
+        framing=Framing(arguments.size, renders.FIELD_OF_VIEW),
         frames=arguments.turntable,
+        video=arguments.video,
+        sheet=arguments.sheet,
         from_view=_from_view(arguments.from_view),
     )
     result = read_result(arguments.result)
     _open_scene(arguments.scene)
     scene = bpy.context.scene
+    switch_lamps(scene, on=not arguments.lamps_off)
     shown = results_in(scene) or import_result(result, scene)
     if arguments.scene is None:
-        images = renders.relight(shown, arguments.output, settings, progress)
+        made = renders.relight(shown, arguments.output, settings, progress)
     else:
-        images = renders.relight_scene(scene, shown, arguments.output, settings, progress)
+        made = renders.relight_scene(scene, shown, arguments.output, settings, progress)
     if arguments.save is not None:
         set_environment(scene, environments[-1])
         save_blend(arguments.save)
-    return {"images": [str(image) for image in images]}
+    return made.to_dict()
+
+
+def _images_in(folder: Path | None) -> list[str]:
+    """The HDR images of a folder, if one is chosen.
+
+    Raises:
+        BadAsset: if it has none.
+    """
+    if folder is None:
+        return []
+    images = [str(image) for image in hdr_images(folder)]
+    if not images:
+        raise BadAsset(f"{folder} has no HDR images.", "Choose a folder with .exr or .hdr files.")
+    return images
 
 
 def _open_scene(path: Path | None) -> None:

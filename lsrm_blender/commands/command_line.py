@@ -95,6 +95,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     of_test_views = arguments.handler == "capture" and (arguments.relight or arguments.passes)
     if of_test_views and not arguments.test_views:
         program.error("--relight and --passes need test views: add --test-views 8, for example")
+    if arguments.handler == "relight":
+        _check_relight_options(program, arguments)
     if arguments.handler == "convert":
         _check_convert_options(program, arguments)
     if arguments.handler == "evaluate" and arguments.environment and arguments.shading != "lit":
@@ -102,6 +104,16 @@ def parse(argv: list[str]) -> argparse.Namespace:
     if arguments.handler == "evaluate" and arguments.flip and arguments.shading == "passes":
         program.error("--flip compares images; passes have none")
     return arguments
+
+
+def _check_relight_options(program: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """End with wrong usage if options of `relight` are missing or do not go together."""
+    if not arguments.environment and arguments.environment_folder is None:
+        program.error("relight needs --environment HDRI, or --environment-folder DIR")
+    if arguments.video and not arguments.turntable:
+        program.error("--video needs frames: add --turntable 48, for example")
+    if arguments.video and arguments.hidden:
+        program.error("--video has no transparency: leave out --hidden")
 
 
 def _check_convert_options(program: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
@@ -227,7 +239,8 @@ def _add_relight(commands: Any) -> None:
     command = _add_command(commands, "relight", "Render a result under other lights.")
     add = command.add_argument
     add("result", type=Path)
-    add("--environment", nargs="+", required=True, metavar="HDRI|NAME")
+    add("--environment", nargs="+", default=[], metavar="HDRI|NAME", help=f"also {SOFT_BOXES}")
+    add("--environment-folder", type=Path, metavar="DIR", help="all its HDR images")
     add("-o", "--output", type=Path, required=True, metavar="DIR")
     add("--rotation", type=float, default=0.0, metavar="DEGREES")
     add("--strength", type=float, default=1.0)
@@ -235,10 +248,13 @@ def _add_relight(commands: Any) -> None:
     seen.add_argument("--visible", action="store_true", help="show the environment (default)")
     seen.add_argument("--hidden", action="store_true", help="transparent background")
     add("--turntable", type=int, default=0, metavar="FRAMES")
+    add("--video", action="store_true", help="of every turntable, beside its frames")
+    add("--sheet", action="store_true", help="all lights on one picture, with their names")
     add("--size", type=positive_integer, default=512)
     add("--from-view", metavar="VIEWS:INDEX", help="the camera of a capture")
     add("--scene", type=Path, metavar="SCENE.blend", help="render the result in this scene")
     add("--save", type=Path, metavar="SCENE.blend", help="store the scene, lit by the last light")
+    add("--lamps-off", action="store_true", help="of --scene: light it by the environment alone")
     _add_rendering(command, samples=64)
 
 

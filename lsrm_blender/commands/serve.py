@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command `serve`: a second Blender, without a window, that captures and imports on request.
+"""The command `serve`: a second Blender, without a window, that captures, imports and relights.
 
 Rendering and importing in the artist's own Blender would block it, and a broken file could crash
 it.
@@ -23,7 +23,9 @@ from ..scene.assets.asset_objects import AssetChoice
 from ..scene.cameras.scene_cameras import Framing
 from ..scene.capture.capture import capture as capture_asset
 from ..scene.capture.settings import CaptureSettings
-from ..scene.lighting import chosen_light
+from ..scene.lighting import EnvironmentLight, chosen_light
+from ..scene.relight import renders
+from ..scene.relight.light_sheet import write_small
 from ..scene.render_settings import RenderSettings
 from ..scene.results.result_files import read_result
 from ..scene.results.result_import import store_import
@@ -35,7 +37,8 @@ if TYPE_CHECKING:
 def serve() -> int:
     """Serve one parent until it closes the pipe."""
     pipe = Pipe.take_standard_streams()
-    return Server(pipe, {"capture": capture, "prepare": prepare}, describe).serve()
+    methods = {"capture": capture, "prepare": prepare, "relight": relight}
+    return Server(pipe, methods, describe).serve()
 
 
 def describe() -> dict[str, Any]:
@@ -101,3 +104,37 @@ def prepare(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
     store_import(read_result(folder), blend)
     progress.report("import", 1.0)
     return {"output": str(blend)}
+
+
+def relight(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Objects of a .blend to pictures under one light after the other.
+
+    Args:
+        params: `asset`, the .blend; `objects`, their names; `output`, a folder; `lights`, each with
+            its `source`, `strength` and `rotation`; `frames`, `video` and `sheet` as in
+            `RelightSettings`; `size`, `samples` and `transparent`; `small`, the file for a small
+            contact sheet, or nothing.
+        progress: of the job.
+
+    Returns:
+        The paths of the pictures.
+
+    Raises:
+        LsrmError: as `renders.relight` does.
+    """
+    asset = Path(params["asset"])
+    progress.report("open", 0.0, asset.name)
+    opened = open_asset(AssetChoice(asset, names=tuple(params["objects"])))
+    progress.report("open", 1.0)
+    settings = renders.RelightSettings(
+        tuple(EnvironmentLight(**light) for light in params["lights"]),
+        render=RenderSettings(params["samples"], transparent=params["transparent"]),
+        framing=Framing(params["size"], renders.FIELD_OF_VIEW),
+        frames=params["frames"],
+        video=params["video"],
+        sheet=params["sheet"],
+    )
+    made = renders.relight(opened.objects, Path(params["output"]), settings, progress)
+    if made.sheet is not None and params["small"]:
+        write_small(made.sheet, Path(params["small"]))
+    return made.to_dict()

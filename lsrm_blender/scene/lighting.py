@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ...backend.shared.cameras import Normalization
 
 PANORAMA_SAMPLES = 8
+HDR_SUFFIXES = (".exr", ".hdr")
 OWN_STRENGTH = "lsrm_own_strength"
 """Custom property of a Background node: its strength without the factor of the light."""
 
@@ -99,6 +100,15 @@ def bundled_file(name: str) -> Path | None:
         if name in BUNDLED and root and path.is_file():
             return path
     return None
+
+
+def hdr_images(folder: Path) -> list[Path]:
+    """The HDR images in a folder, by name; none if it cannot be read."""
+    try:
+        found = [each for each in folder.iterdir() if each.suffix.lower() in HDR_SUFFIXES]
+    except OSError:
+        return []
+    return sorted(found)
 
 
 def _load_image(path: Path) -> bpy.types.Image:

@@ -32,7 +32,7 @@ class LSRM_OT_open_folder(bpy.types.Operator):
 
     bl_idname = "lsrm.open_folder"
     bl_label = "Open Folder"
-    bl_description = "Show the folder of this result in the file manager"
+    bl_description = "Show the folder of these files in the file manager"
 
     folder: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 

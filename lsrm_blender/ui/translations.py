@@ -149,8 +149,8 @@ GERMAN = relight.GERMAN | {
     "Refresh": "Aktualisieren",
     "Look for results on disk again": "Noch einmal nach Ergebnissen auf der Platte suchen",
     "Open Folder": "Ordner öffnen",
-    "Show the folder of this result in the file manager": (
-        "Den Ordner dieses Ergebnisses im Dateimanager zeigen"
+    "Show the folder of these files in the file manager": (
+        "Den Ordner dieser Dateien im Dateimanager zeigen"
     ),
     "Delete": "Löschen",
     "Delete Result": "Ergebnis löschen",

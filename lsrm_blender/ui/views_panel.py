@@ -8,22 +8,15 @@ from typing import TYPE_CHECKING
 
 from bpy.app.translations import pgettext_iface as translate
 
-from . import contact_sheet, views_tasks
+from . import views_tasks
+from .pictures import draw_picture
+from .views_state import CONTACT_SHEET
 from .wrapped_text import draw_text
 
 if TYPE_CHECKING:
     import bpy
 
     from .views_state import LSRM_PG_views
-
-POINTS_PER_UNIT = 20.0
-"""Of Blender's interface at scale 1."""
-
-MARGIN = 3.5
-"""Of the contact sheet in the sidebar, in interface units."""
-
-SMALLEST_SHEET, LARGEST_SHEET = 6.0, 24.0
-"""In interface units."""
 
 
 def draw_views(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -53,8 +46,7 @@ def _draw_photographs(box: bpy.types.UILayout, state: LSRM_PG_views) -> None:
 def _draw_check(box: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The outcome of the check: pictures, masks, and whether cameras and masks fit."""
     state = context.window_manager.lsrm_views
-    if sheet := contact_sheet.icon():
-        box.template_icon(sheet, scale=_sheet_scale(context))
+    draw_picture(box, context, CONTACT_SHEET)
     column = box.column(align=True)
     column.label(text=_size(state), icon="IMAGE_DATA", translate=False)
     column.label(text=_masks(state), icon="MOD_MASK", translate=False)
@@ -105,10 +97,3 @@ def _verdict(state: LSRM_PG_views) -> str:
         return translate("The cameras are probably wrong")
     text = "Doubtful: {} % of the masks fit" if state.doubtful else "Cameras and masks agree: {} %"
     return translate(text).format(round(100.0 * state.coverage))
-
-
-def _sheet_scale(context: bpy.types.Context) -> float:
-    """The side of the contact sheet in interface units: as wide as the region."""
-    unit = POINTS_PER_UNIT * (context.preferences.system.ui_scale or 1.0)
-    width = context.region.width / unit - MARGIN
-    return min(max(width, SMALLEST_SHEET), LARGEST_SHEET)

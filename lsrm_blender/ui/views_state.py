@@ -11,12 +11,14 @@ import bpy
 from bpy.props import BoolProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
 from ...backend.shared.capture.photograph_folder import count_photographs
-from . import contact_sheet
+from . import pictures
 
 if TYPE_CHECKING:
     from .properties import LSRM_PG_settings
 
 UNKNOWN = -1.0
+CONTACT_SHEET = "views"
+"""The name of its picture."""
 
 
 class LSRM_PG_views(bpy.types.PropertyGroup):
@@ -50,7 +52,7 @@ class LSRM_PG_views(bpy.types.PropertyGroup):
         for name in self.bl_rna.properties.keys():  # noqa: SIM118  RNA
             if name not in ("rna_type", "name"):
                 self.property_unset(name)
-        contact_sheet.unload()
+        pictures.unload(CONTACT_SHEET)
         self.folder = settings.views_folder
         self.photographs = count_photographs(Path(bpy.path.abspath(self.folder)))
 
@@ -71,7 +73,7 @@ class LSRM_PG_views(bpy.types.PropertyGroup):
         self.doubtful, self.refused = found["doubtful"], found["refused"]
         self.likely_cause = found["likely_cause"] or ""
         self.warnings = "\n".join(found["warnings"])
-        contact_sheet.load(sheet)
+        pictures.load(CONTACT_SHEET, sheet)
 
 
 CLASSES = (LSRM_PG_views,)
@@ -85,4 +87,4 @@ def attach() -> None:
 def detach() -> None:
     """Remove the pointer, and the contact sheet."""
     del bpy.types.WindowManager.lsrm_views
-    contact_sheet.unload()
+    pictures.unload(CONTACT_SHEET)

@@ -1,13 +1,13 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Objects under one light after the other: still images and turntables."""
+"""Objects under one light after the other: stills, turntables, videos and contact sheets."""
 
 from __future__ import annotations
 
 import math
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,6 +31,8 @@ from ..rendered_geometry import bounding_sphere, rendered_geometry
 from ..results.originals import originals_of
 from ..results.result_files import normalization_of
 from ..scene_state import copied_scene, working_scene
+from .light_sheet import write_light_sheet
+from .video import check_video, write_video
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,6 +44,11 @@ if TYPE_CHECKING:
     from ....backend.shared.progress import Progress
 
 
+SHEET = "contact_sheet.png"
+FIELD_OF_VIEW = 35.0
+"""Of the default camera, in degrees."""
+
+
 @dataclass(frozen=True)
 class RelightSettings:
     """How images under other lights are rendered.
@@ -51,14 +58,41 @@ class RelightSettings:
         render: samples, seed; its `transparent` leaves the environment invisible.
         framing: of the default camera.
         frames: of a turntable; 0 makes one still.
+        video: whether to make a video of every turntable as well.
+        sheet: whether to put the first picture under every light on a contact sheet as well.
         from_view: a capture folder and the index of the view to take instead.
     """
 
     environments: tuple[EnvironmentLight, ...]
     render: RenderSettings = field(default_factory=lambda: RenderSettings(samples=64))
-    framing: Framing = field(default_factory=lambda: Framing(512, 35.0))
+    framing: Framing = field(default_factory=lambda: Framing(512, FIELD_OF_VIEW))
     frames: int = 0
+    video: bool = False
+    sheet: bool = False
     from_view: tuple[Path, int] | None = None
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What was rendered.
+
+    Attributes:
+        images: `<light>.png`, or `<light>/<frame>.png` of a turntable.
+        videos: `<light>.mp4`.
+        sheet: the contact sheet, if one was wanted.
+    """
+
+    images: tuple[Path, ...]
+    videos: tuple[Path, ...] = ()
+    sheet: Path | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The paths as JSON."""
+        return {
+            "images": [str(image) for image in self.images],
+            "videos": [str(video) for video in self.videos],
+            "sheet": str(self.sheet) if self.sheet is not None else None,
+        }
 
 
 def relight(
@@ -66,14 +100,18 @@ def relight(
     output: Path,
     settings: RelightSettings,
     progress: Progress,
-) -> list[Path]:
+) -> Pictures:
     """Render objects alone, under one light after the other.
 
-    Returns:
-        The images: `<output>/<light>.png`, or `<output>/<light>/<frame>.png` of a turntable.
+    Args:
+        shown: of the open file.
+        output: folder of all pictures.
+        settings: of all pictures.
+        progress: receives every picture; may cancel.
 
     Raises:
         BadAsset: if an environment light is unknown.
+        EnvironmentBroken: if this Blender cannot make a video.
         OutputNotWritable, DiskFull: if an image cannot be written.
         Cancelled: if the user stopped it.
     """
@@ -90,7 +128,7 @@ def relight_scene(
     output: Path,
     settings: RelightSettings,
     progress: Progress,
-) -> list[Path]:
+) -> Pictures:
     """Render a whole scene under one light after the other, with its own colors and camera.
 
     The source objects are hidden, since the result replaces them. If the scene has no camera, or
@@ -179,25 +217,49 @@ def _render_all(
     output: Path,
     settings: RelightSettings,
     progress: Progress,
-) -> list[Path]:
+) -> Pictures:
     """Render every view under every light; without views, the scene's own camera."""
+    if settings.video:
+        check_video(settings.framing.size)
     use_cycles(scene, settings.render)
-    written: list[Path] = []
+    written: list[list[Path]] = []
     targets: list[Viewpoint | None] = [*views] if views else [None]
     names = environment_names([each.source for each in settings.environments])
     for index, (environment, light) in enumerate(zip(settings.environments, names, strict=True)):
         scene.world = make_world(environment)
-        for view in targets:
-            done = (index + len(written) / len(targets)) / len(settings.environments)
-            progress.report("relight", min(done, 1.0), environment.name)
+        written.append([])
+        for number, view in enumerate(targets):
+            done = (index + number / len(targets)) / len(names)
+            progress.report("relight", done, environment.name)
             if view is not None:
                 point_camera(scene, view)
-            name = light
-            if settings.frames > 0 and view is not None:
-                name = f"{light}/{view.name}"
-            written.append(output / f"{name}.png")
-            _store(written[-1], render_pixels(scene), transparent=settings.render.transparent)
-    return written
+            name = f"{light}/{view.name}" if settings.frames > 0 and view is not None else light
+            written[-1].append(output / f"{name}.png")
+            _store(written[-1][-1], render_pixels(scene), transparent=settings.render.transparent)
+    return _assemble(written, names, output, settings)
+
+
+def _assemble(
+    written: Sequence[Sequence[Path]], names: Sequence[str], output: Path, settings: RelightSettings
+) -> Pictures:
+    """Make videos and a contact sheet of pictures, if they are wanted.
+
+    Args:
+        written: the pictures under each light.
+        names: of the lights.
+        output: folder for what is made.
+        settings: what is made.
+    """
+    videos = []
+    if settings.video and settings.frames > 0:
+        for frames, name in zip(written, names, strict=True):
+            videos.append(output / f"{name}.mp4")
+            write_video(frames, settings.framing.size, videos[-1])
+    sheet = output / SHEET if settings.sheet else None
+    if sheet is not None:
+        write_light_sheet([frames[0] for frames in written], names, sheet)
+    images = tuple(image for frames in written for image in frames)
+    return Pictures(images, tuple(videos), sheet)
 
 
 def _store(path: Path, rendered: np.ndarray, *, transparent: bool) -> None:

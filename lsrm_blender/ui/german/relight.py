@@ -54,4 +54,27 @@ GERMAN = {
     "As in the final render, with the light of the scene": (
         "Wie im fertigen Bild, mit dem Licht der Szene"
     ),
+    "Turntable and Contact Sheet": "Drehteller und Übersicht",
+    "Turntable": "Drehteller",
+    "What a turntable becomes": "Was aus einem Drehteller wird",
+    "Frames": "Bilder",
+    "A PNG file for every frame": "Eine PNG-Datei je Bild",
+    "Video": "Video",
+    "A PNG file for every frame, and a video of them": (
+        "Eine PNG-Datei je Bild, und ein Video daraus"
+    ),
+    "Of one turn; 24 last a second": "Einer Umdrehung; 24 dauern eine Sekunde",
+    "Transparent": "Transparent",
+    "Leave out the background; a video always has one": (
+        "Den Hintergrund weglassen; ein Video hat immer einen"
+    ),
+    "Render the selected objects from all around, under the chosen light": (
+        "Die ausgewählten Objekte rundum rendern, unter dem gewählten Licht"
+    ),
+    "Contact Sheet": "Übersicht",
+    "Render the selected objects under the lights of the folder, or under all, on one picture": (
+        "Die ausgewählten Objekte unter den Lichtern des Ordners oder unter allen rendern, "
+        "auf einem Bild"
+    ),
+    "Rendering": "Wird gerendert",
 }

@@ -15,14 +15,13 @@ from bpy.app.handlers import persistent
 from bpy.app.translations import pgettext_iface as translate
 
 from ...capture_choices import BUNDLED, SOFT_BOXES
-from ...scene.lighting import bundled_file
+from ...scene.lighting import bundled_file, hdr_images
 from ...scene.pixels import to_srgb
 from ...scene.soft_boxes import soft_box_panorama
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SUFFIXES = (".exr", ".hdr")
 MOST_IMAGES = 64
 """Of a folder, by name."""
 
@@ -67,8 +66,10 @@ def read(folder: str) -> None:
     """
     _lights[:] = [ListedLight(SOFT_BOXES, "Soft Boxes", _soft_box_icon())]
     _lights.extend(_blenders_lights())
-    images = _images_in(Path(bpy.path.abspath(folder))) if folder else []
-    _lights.extend(ListedLight(str(path), path.stem, _icon(path), own=True) for path in images)
+    images = hdr_images(Path(bpy.path.abspath(folder))) if folder else []
+    _lights.extend(
+        ListedLight(str(path), path.stem, _icon(path), own=True) for path in images[:MOST_IMAGES]
+    )
 
 
 def items(current: str) -> list[tuple[str, str, str, int, int]]:
@@ -119,15 +120,6 @@ def _blenders_lights() -> Iterator[ListedLight]:
     for light in bpy.context.preferences.studio_lights:
         if light.type == "WORLD" and light.is_user_defined:
             yield ListedLight(light.path, Path(light.name).stem, _icon(Path(light.path)))
-
-
-def _images_in(folder: Path) -> list[Path]:
-    """The HDR images in a folder."""
-    try:
-        found = [each for each in folder.iterdir() if each.suffix.lower() in SUFFIXES]
-    except OSError:
-        return []
-    return sorted(found)[:MOST_IMAGES]
 
 
 def _icon(path: Path) -> int:

@@ -1,15 +1,26 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Operators that relight the open scene, and put back what it had."""
+"""Operators that relight the open scene, put back what it had, and make pictures under lights."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
-from ....backend.shared.errors import LsrmError
+from ....backend.shared.errors import BadAsset, LsrmError
+from ... import preferences
+from ...scene.assets.targets import make_targets, selected_roots
 from ...scene.relight import relit_scene
-from . import viewport_shading
+from ...scene.results.originals import results_in
+from ..operators import TaskOperator
+from . import relight_tasks, viewport_shading
+from .relight_tasks import LIGHT_SHEET, TURNTABLE
+
+if TYPE_CHECKING:
+    from ...jobs.session import Task
+    from ...scene.assets.targets import Target
 
 SHADING_ITEMS = (
     ("MATERIAL", "Material Preview", "Fast, with the light of the scene"),
@@ -91,4 +102,52 @@ class LSRM_OT_show_light(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (LSRM_OT_relight, LSRM_OT_restore_light, LSRM_OT_show_light)
+class LSRM_OT_turntable(TaskOperator, bpy.types.Operator):
+    """Render the selected objects from all around, under the chosen light."""
+
+    bl_idname = TURNTABLE
+    bl_label = "Turntable"
+    bl_description = "Render the selected objects from all around, under the chosen light"
+
+    def task(self, context: bpy.types.Context) -> Task:
+        """For the selected objects, or the last result."""
+        scene = context.scene
+        target = _target(context)
+        return relight_tasks.turntable(scene, target, preferences.work_folder(scene))
+
+
+class LSRM_OT_light_sheet(TaskOperator, bpy.types.Operator):
+    """Render the selected objects once under every light, all on one picture."""
+
+    bl_idname = LIGHT_SHEET
+    bl_label = "Contact Sheet"
+    bl_description = (
+        "Render the selected objects under the lights of the folder, or under all, on one picture"
+    )
+
+    def task(self, context: bpy.types.Context) -> Task:
+        """For the selected objects, or the last result."""
+        scene = context.scene
+        target = _target(context)
+        return relight_tasks.contact_sheet(scene, target, preferences.work_folder(scene))
+
+
+def _target(context: bpy.types.Context) -> Target:
+    """The selected objects, or the last result where none can be shown.
+
+    Raises:
+        BadAsset: if there is neither.
+    """
+    chosen = selected_roots(context.selected_objects) or results_in(context.scene)[-1:]
+    if not chosen:
+        raise BadAsset("No object is selected.", "Select the object to show.")
+    return make_targets(chosen, context.view_layer.objects.active, each=False)[0]
+
+
+CLASSES = (
+    LSRM_OT_relight,
+    LSRM_OT_restore_light,
+    LSRM_OT_show_light,
+    LSRM_OT_turntable,
+    LSRM_OT_light_sheet,
+)

@@ -8,7 +8,10 @@ import bpy
 
 from ...scene.relight import relit_scene
 from ..panel import SidebarPanel
+from ..pictures import draw_picture
 from .relight_operators import SHADING_ITEMS
+from .relight_state import LIGHT_SHEET as LIGHT_SHEET_PICTURE
+from .relight_tasks import LIGHT_SHEET, TURNTABLE
 from .viewport_shading import shows_light
 
 THUMBNAIL, THUMBNAIL_IN_LIST = 5.0, 5.0
@@ -40,6 +43,34 @@ class LSRM_PT_relight(SidebarPanel, bpy.types.Panel):
             _draw_offer(layout.box())
 
 
+class LSRM_PT_relit_pictures(SidebarPanel, bpy.types.Panel):
+    """Pictures of the selected objects under the chosen light, or under many."""
+
+    bl_label = "Turntable and Contact Sheet"
+    bl_parent_id = "LSRM_PT_relight"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Settings, buttons, and the last pictures."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        settings, made = context.scene.lsrm_relight, context.window_manager.lsrm_relit_pictures
+        layout.row().prop(settings, "turntable_output", expand=True)
+        column = layout.column()
+        for name in ("frames", "size", "samples", "transparent"):
+            column.prop(settings, name)
+        row = layout.row()
+        row.operator(TURNTABLE, icon="FILE_MOVIE")
+        row.operator(LIGHT_SHEET, icon="IMGDISPLAY")
+        if made.folder:
+            box = layout.box()
+            draw_picture(box, context, LIGHT_SHEET_PICTURE)
+            row = box.row()
+            row.label(text=made.asset, icon="IMAGE_DATA", translate=False)
+            row.operator("lsrm.open_folder", icon="FILE_FOLDER").folder = made.folder
+
+
 def _draw_offer(box: bpy.types.UILayout) -> None:
     """The kinds of shading that show the light."""
     box.label(text="This viewport does not show the light", icon="INFO")
@@ -52,4 +83,4 @@ def _icon(kind: str) -> str:
     return {"MATERIAL": "TEXTURE", "RENDERED": "RENDERED"}[kind]
 
 
-CLASSES = (LSRM_PT_relight,)
+CLASSES = (LSRM_PT_relight, LSRM_PT_relit_pictures)

@@ -13,6 +13,7 @@ from bpy.props import (
     BoolProperty,
     EnumProperty,
     FloatProperty,
+    IntProperty,
     PointerProperty,
     StringProperty,
 )
@@ -106,6 +107,32 @@ class LSRM_PG_relight_settings(bpy.types.PropertyGroup):
         description="Switch the lamps of the scene off; they come back on with the same settings",
         get=_are_lamps_off,
         set=_switch_lamps,
+    )
+
+    turntable_output: EnumProperty(
+        name="Turntable",
+        description="What a turntable becomes",
+        items=(
+            ("FRAMES", "Frames", "A PNG file for every frame"),
+            ("VIDEO", "Video", "A PNG file for every frame, and a video of them"),
+        ),
+        default="VIDEO",
+    )
+    frames: IntProperty(
+        name="Frames", description="Of one turn; 24 last a second", default=48, min=2, soft_max=240
+    )
+    size: IntProperty(
+        name="Size",
+        description="Of the square images, in pixels",
+        default=512,
+        min=32,
+        max=4096,
+    )
+    samples: IntProperty(
+        name="Samples", description="Paths that Cycles traces per pixel", default=64, min=1
+    )
+    transparent: BoolProperty(
+        name="Transparent", description="Leave out the background; a video always has one"
     )
 
     def environment(self, source: str = "") -> EnvironmentLight:

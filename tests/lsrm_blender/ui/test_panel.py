@@ -360,6 +360,7 @@ def test_panel_draws_every_state(blender):
     assert set(results["names"]) == {
         "lsrm.capture", "lsrm.reconstruct", "lsrm.check_views", "lsrm.fix_cameras",
         "lsrm.find_cameras", "lsrm.make_masks", "lsrm.install_backend", "lsrm.install_photo_tools",
+        "lsrm.turntable", "lsrm.light_sheet",
     }  # fmt: skip
     assert results["in the preferences"] == [False, True]
     assert results["clock"] == ["0 s", "59 s", "1:00 min", "61:01 min"]

@@ -4,6 +4,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+from PIL import Image
+
+from backend.shared.radiance_hdr import write_hdr
+
 LIVE = """
 relit, light = module_of("scene.relight.relit_scene"), scene.lsrm_relight
 light_list = module_of("ui.relight.light_list")
@@ -93,6 +98,26 @@ shading.restore()
 results["chosen since"] = area.spaces[0].shading.type
 """
 
+PICTURES = """
+light, made = scene.lsrm_relight, bpy.context.window_manager.lsrm_relit_pictures
+light.size, light.samples, light.frames, light.folder = 32, 1, 2, str(work / "hdris")
+before = seen()
+results["turntable"] = call(bpy.ops.lsrm.turntable) + [run.note]
+results["sheet"] = call(bpy.ops.lsrm.light_sheet) + [run.note]
+results["unchanged"] = seen() == before
+results["state"] = [made.asset, made.folder]
+sheet = module_of("ui.pictures")._previews["lights"]["lights"]
+results["picture"] = list(sheet.image_size)
+results["drawn"] = drawn(module_of("ui.relight.relight_panel").LSRM_PT_relit_pictures).drawn[-1]
+bpy.ops.object.select_all(action="DESELECT")
+results["nothing"] = call(bpy.ops.lsrm.turntable)
+light.size = 33
+scene.objects["Cube"].select_set(True)
+results["odd"] = call(bpy.ops.lsrm.turntable)
+video = bpy.data.images.load(str(next((work / "jobs" / "Cube" / "relit" / "001").glob("*.mp4"))))
+results["video"] = [video.source, *video.size, video.frame_duration]
+"""
+
 
 def test_a_scene_is_relit_live_and_put_back(blender, tmp_path):
     """Light, strength, rotation and lamps change at once; afterwards all is as it was before."""
@@ -123,3 +148,29 @@ def test_a_scene_is_relit_live_and_put_back(blender, tmp_path):
     assert all(results["as before"]), results["left"]
     assert results["removed lamp"] == done
     assert results["chosen since"] == "WIREFRAME"
+
+
+def test_pictures_are_made_by_the_second_blender(blender, tmp_path):
+    """A turntable has frames and a video, a contact sheet all lights; the scene stays as it is."""
+    (tmp_path / "hdris").mkdir()
+    for name in ("hall", "park"):
+        write_hdr(tmp_path / "hdris" / f"{name}.hdr", np.ones((4, 8, 3), np.float32))
+    results = blender(PICTURES)
+    pictures, done = tmp_path / "jobs" / "Cube" / "relit", ["FINISHED", ""]
+    assert results["turntable"] == [*done, f"The turntable is in {pictures}/001/softboxes.mp4"]
+    frames = sorted(path.name for path in (pictures / "001" / "softboxes").iterdir())
+    assert frames == ["0000.png", "0001.png"]
+    assert results["video"] == ["MOVIE", 32, 32, 2]
+    assert results["sheet"] == [*done, f"The contact sheet is {pictures}/002/contact_sheet.png"]
+    assert {path.stem for path in (pictures / "002").glob("*.png")} == {
+        "hall", "park", "contact_sheet",
+    }  # fmt: skip
+    sheet = Image.open(pictures / "002" / "contact_sheet.png")
+    assert results["picture"] == list(sheet.size)
+    captions = np.asarray(sheet.convert("L"), float)[32:40]
+    assert captions.max() > captions.min() + 50, "the names of the lights are written"
+    assert results["unchanged"]
+    assert results["state"] == ["Cube", str(pictures / "002")]
+    assert results["drawn"] == "lsrm.open_folder"
+    assert results["nothing"][1].startswith("BAD_ASSET")
+    assert "odd number" in results["odd"][1]

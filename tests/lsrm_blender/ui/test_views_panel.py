@@ -12,8 +12,8 @@ BEGIN = """
 import shutil
 
 panel, state = module_of("ui.panel"), bpy.context.window_manager.lsrm_views
-tasks, sheet = module_of("ui.views_tasks"), module_of("ui.contact_sheet")
-sheet.icon = lambda: len(sheet._previews)  # a Blender without a window has no icons
+tasks, sheet = module_of("ui.views_tasks"), module_of("ui.pictures")
+sheet.icon = lambda name: len(sheet._previews)  # a Blender without a window has no icons
 good = {
     "views": 8, "sizes": [[48, 48]], "masks": {"files": 8, "alpha": 0, "missing": 0},
     "warnings": [], "doubtful": False, "refused": False, "mean_coverage": 0.98,
@@ -48,7 +48,7 @@ check = lambda: answered(tasks.check_views(scene, views))
 
 OUTCOMES = """
 results["before"] = shown()
-results["good"] = [check(), *shown(), list(sheet._previews[0][sheet.NAME].image_size)]
+results["good"] = [check(), *shown(), list(sheet._previews["views"]["views"].image_size)]
 answers["check"] = {**good, "doubtful": True, "mean_coverage": 0.72, "warnings": ["One.", "Two."]}
 results["doubtful"] = [check(), *shown()]
 answers["check"] = {**good, "doubtful": True, "likely_cause": "half", "sizes": [[9, 9], [48, 32]]}
@@ -64,7 +64,7 @@ camera = bpy.data.objects["0003"]
 results["camera"] = [list(camera.location), camera.data.lens / camera.data.sensor_width]
 results["fixed"] = [requests[-1][1]["fix_cameras"], *shown()]
 settings.views_folder = str(work / "other")
-results["other folder"] = [settings.fix_cameras, *shown(), sheet.icon()]
+results["other folder"] = [settings.fix_cameras, *shown(), sheet.icon("views")]
 results["no cause"] = bpy.ops.lsrm.fix_cameras.poll()
 settings.views_folder = str(views)
 answers["check"] = {**good, "refused": True, "doubtful": True, "mean_coverage": None}
