@@ -15,6 +15,7 @@ MODULES = (
     "properties",
     "relight.relight_settings",
     "relight.relight_state",
+    "comparison.comparison_state",
     "addon_preferences",
     "operators",
     "capture.capture_operators",
@@ -22,7 +23,9 @@ MODULES = (
     "setup_operators",
     "history_operators",
     "relight.relight_operators",
+    "comparison.comparison_operators",
     "panel",
+    "comparison.comparison_panel",
     "relight.relight_panel",
     "history_panel",
 )
@@ -37,6 +40,7 @@ def register() -> None:
     from .commands.command_line import main
     from .ui import history_state, properties, views_state
     from .ui.capture import readiness
+    from .ui.comparison import comparison_state
     from .ui.relight import relight_settings, relight_state
     from .ui.translations import TRANSLATIONS
 
@@ -48,6 +52,7 @@ def register() -> None:
     properties.attach()
     relight_settings.attach()
     relight_state.attach()
+    comparison_state.attach()
     bpy.app.translations.register(__package__, TRANSLATIONS)
     # Absent in custom builds without the command line; everything else works without it.
     if hasattr(bpy.utils, "register_cli_command"):
@@ -60,12 +65,14 @@ def unregister() -> None:
 
     from .ui import history_state, properties, session_timer, views_state
     from .ui.capture import readiness
+    from .ui.comparison import comparison_state
     from .ui.relight import relight_settings, relight_state
 
     session_timer.unregister()
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
     bpy.app.translations.unregister(__package__)
+    comparison_state.detach()
     relight_state.detach()
     relight_settings.detach()
     properties.detach()

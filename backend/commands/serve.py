@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import argparse
 
     from ..request import ReconstructRequest
+    from ..result.comparison import Comparison
     from ..shared.progress import Progress
 
 
@@ -43,6 +44,8 @@ def run(_arguments: argparse.Namespace) -> int:
         "extras": extras,
         "photos": photos,
         "masks": masks,
+        "compared_views": compared_views,
+        "compare": compare,
     }
     return Server(pipe, methods, describe, release).serve()
 
@@ -146,6 +149,49 @@ def masks(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
     made = make(Path(params["views"]), Path(params["output"]), params["model"], progress)
     return {"made": made["made"], "warnings": made["notes"]}
+
+
+def compared_views(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """The method `compared_views`: views to compare a result with, stored below `work`.
+
+    Args:
+        params: `result`, its folder; `views`, what it was made of; `work`, for temporary files.
+        progress: receives stages; may cancel.
+
+    Returns:
+        `cameras`, those of `choose_views`.
+
+    Raises:
+        LsrmError: as `choose_views` does.
+    """
+    from ..result.comparison import choose_views
+
+    return {"cameras": choose_views(_comparison(params), progress)}
+
+
+def compare(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """The method `compare`: score renders of a result against the views stored before.
+
+    Args:
+        params: those of `compared_views`; `names`, of the views by those of their files; `small`,
+            the path of a small picture.
+        progress: receives stages; may cancel.
+
+    Returns:
+        What `comparison.compare` returns.
+
+    Raises:
+        LsrmError: as that does.
+    """
+    from ..result import comparison
+
+    return comparison.compare(_comparison(params), params["names"], Path(params["small"]), progress)
+
+
+def _comparison(params: dict[str, Any]) -> Comparison:
+    from ..result.comparison import Comparison
+
+    return Comparison(*(Path(params[name]) for name in ("result", "views", "work")))
 
 
 def release() -> dict[str, Any]:

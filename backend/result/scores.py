@@ -137,7 +137,7 @@ def read_pairs(renders: Path, views: Path, images: Path | None = None) -> Iterat
         pictured = frame.with_image(images / f"{frame.name}.png") if images else frame
         view = read_view(pictured)
         truth = np.concatenate([view.image, view.mask[..., None]], axis=2)
-        yield view.name, (_read_render(renders, view.name, truth.shape[:2]), truth)
+        yield view.name, (read_render(renders, view.name, truth.shape[:2]), truth)
 
 
 def decibels(squared_error: NDArray[np.float32]) -> float:
@@ -155,14 +155,23 @@ def read_mesh(path: Path) -> trimesh.Trimesh:
     return mesh
 
 
-def _read_render(folder: Path, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """A render as [height, width, 4] in 0..1."""
+def read_render(folder: Path, name: str, shape: tuple[int, ...] | None) -> NDArray[np.float32]:
+    """A render as [height, width, 4] in 0..1.
+
+    Args:
+        folder: of the renders.
+        name: of the view.
+        shape: that the render must have, (height, width); None takes any.
+
+    Raises:
+        BadImage: if it is missing, or of another size.
+    """
     path = folder / f"{name}.png"
     if not path.is_file():
         raise BadImage(f"There is no render {path}.", "Render every test view before scoring.")
     with Image.open(path) as image:
         pixels = np.asarray(image.convert("RGBA")).astype(np.float32) / np.float32(255)
-    if pixels.shape[:2] != shape:
+    if shape is not None and pixels.shape[:2] != shape:
         raise BadImage(
             f"{path} is {pixels.shape[1]}x{pixels.shape[0]}, its view {shape[1]}x{shape[0]}.",
             "Render at the resolution of the view.",

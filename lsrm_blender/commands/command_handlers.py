@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from ...backend.shared.capture.capture import ENVIRONMENT_NAME
 from ...backend.shared.errors import BadAsset, BadCapture
 from ...backend.shared.exit_codes import DONE, FAILED
 from ...backend.shared.terminal import say
@@ -33,6 +32,7 @@ from ..scene.results.result_files import is_gltf, read_result
 from ..scene.results.result_import import import_result
 from . import evaluate as evaluating
 from . import self_check
+from .result_views import own_light
 
 if TYPE_CHECKING:
     import argparse
@@ -179,9 +179,8 @@ def evaluate(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any
     if mesh is None:
         result = read_result(arguments.result)
         mesh = result.mesh
-        light_known = (arguments.views / ENVIRONMENT_NAME).is_file()
-        if kind == "auto" and light_known and result.report.get("material") == "pbr":
-            kind = "lit"  # a base color without its light does not look like the views
+        if kind == "auto" and own_light(result, arguments.views) is not None:
+            kind = "lit"
     kind = "unlit" if kind == "auto" else kind
     shading = evaluating.Shading(kind, arguments.environment, arguments.flip)
     scores = evaluating.evaluate(

@@ -12,27 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from mathutils import Matrix
 
 from ...backend.shared.capture.capture import ENVIRONMENT_NAME, PASSES, Capture, relit_folder
 from ...backend.shared.capture.reader import read_capture
 from ...backend.shared.errors import BackendDied, BadCapture
-from ...backend.shared.up_axis import stored_rotation
 from ...backend.shared.virtual_environments import ROOT, backend_command, child_variables
-from ..scene.assets.asset_import import open_asset
-from ..scene.assets.asset_objects import AssetChoice
-from ..scene.cameras.scene_cameras import Viewpoint, add_camera, point_camera
+from ..scene.cameras.scene_cameras import Viewpoint
 from ..scene.capture.held_out import REFERENCE_MESH
-from ..scene.lighting import EnvironmentLight, make_world
-from ..scene.passes import unlit, write_passes
-from ..scene.pixels import read_stored, render_pixels, srgb_with_alpha, to_srgb, write_png
-from ..scene.render_settings import RenderSettings, use_cycles, use_true_colors
-from ..scene.scene_state import working_scene
+from ..scene.lighting import EnvironmentLight
+from ..scene.passes import write_passes
+from ..scene.pixels import read_stored, to_srgb, write_png
+from .result_views import render_result, result_scene
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import bpy
 
     from ...backend.shared.progress import Progress
 
@@ -78,35 +71,18 @@ def evaluate(
     """
     test = views / "test"
     capture = _truth(test, shading)
-    objects = open_asset(AssetChoice(mesh)).objects
-    _turn_into_capture_world(objects, stored_rotation(mesh))
     with tempfile.TemporaryDirectory(prefix="lsrm-evaluate-") as folder:
         renders = Path(folder)
-        with working_scene("LSRM evaluate", objects) as scene:
-            add_camera(scene)
-            use_cycles(scene, RenderSettings())
-            use_true_colors(scene)
+        with result_scene(mesh) as scene:
             if shading.kind == "passes":
                 write_passes(scene, _viewpoints(capture), renders, progress, masks=True)
-            elif shading.kind == "lit":
-                light = shading.environment or str(views / ENVIRONMENT_NAME)
-                scene.world = make_world(EnvironmentLight(light))
-                render_views(scene, capture, renders, progress)
             else:
-                with unlit(scene, "base_color"):
-                    render_views(scene, capture, renders, progress)
+                chosen = shading.environment or str(views / ENVIRONMENT_NAME)
+                light = EnvironmentLight(chosen) if shading.kind == "lit" else None
+                render_result(scene, _viewpoints(capture), light, renders, progress)
         if comparison is not None:
             write_comparison(_pairs(capture, renders, shading), comparison)
         return _scores(renders, test, mesh, shading)
-
-
-def _turn_into_capture_world(objects: Sequence[bpy.types.Object], rotation: np.ndarray) -> None:
-    """Undo the rotation [3, 3] by which a result was turned upright."""
-    matrix = np.eye(4)
-    matrix[:3, :3] = rotation.T
-    for each in objects:
-        if each.parent is None:
-            each.matrix_world = Matrix(matrix.tolist()) @ each.matrix_world
 
 
 def _truth(test: Path, shading: Shading) -> Capture:
@@ -143,16 +119,6 @@ def _viewpoints(capture: Capture) -> list[Viewpoint]:
     return [
         Viewpoint(frame.name, frame.intrinsics, frame.camera_to_world) for frame in capture.frames
     ]
-
-
-def render_views(
-    scene: bpy.types.Scene, capture: Capture, folder: Path, progress: Progress
-) -> None:
-    """Render a working scene at the cameras of a capture to `<view>.png`, straight alpha."""
-    for index, view in enumerate(_viewpoints(capture)):
-        progress.report("evaluate", index / len(capture.frames), f"view {view.name}")
-        point_camera(scene, view)
-        write_png(folder / f"{view.name}.png", srgb_with_alpha(render_pixels(scene)))
 
 
 def _scores(renders: Path, test: Path, mesh: Path, shading: Shading) -> dict[str, Any]:

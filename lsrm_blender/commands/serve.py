@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bpy
+import numpy as np
 from mathutils import Matrix
 
+from ...backend.shared.cameras import Intrinsics
 from ...backend.shared.rpc_server import Pipe, Server
 from ..capture_choices import SOFT_BOXES, SPHERE
 from ..jobs.mesh_check import check_mesh
 from ..scene.assets.asset_import import open_asset, open_empty
 from ..scene.assets.asset_objects import AssetChoice
-from ..scene.cameras.scene_cameras import Framing
+from ..scene.cameras.scene_cameras import Framing, Viewpoint
 from ..scene.capture.capture import capture as capture_asset
 from ..scene.capture.settings import CaptureSettings
 from ..scene.lighting import EnvironmentLight, chosen_light
@@ -29,6 +31,7 @@ from ..scene.relight.light_sheet import write_small
 from ..scene.render_settings import RenderSettings
 from ..scene.results.result_files import read_result
 from ..scene.results.result_import import store_import
+from .result_views import own_light, render_result, result_scene
 
 if TYPE_CHECKING:
     from ...backend.shared.progress import Progress
@@ -37,7 +40,12 @@ if TYPE_CHECKING:
 def serve() -> int:
     """Serve one parent until it closes the pipe."""
     pipe = Pipe.take_standard_streams()
-    methods = {"capture": capture, "prepare": prepare, "relight": relight}
+    methods = {
+        "capture": capture,
+        "prepare": prepare,
+        "relight": relight,
+        "render_result": render_at_views,
+    }
     return Server(pipe, methods, describe).serve()
 
 
@@ -138,3 +146,34 @@ def relight(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
     if made.sheet is not None and params["small"]:
         write_small(made.sheet, Path(params["small"]))
     return made.to_dict()
+
+
+def render_at_views(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Result folder to images at the cameras of views, lit as they are.
+
+    Args:
+        params: `result`; `views`, a capture folder or transforms.json; `cameras`, each with `name`,
+            `camera_to_world` and `intrinsics`; `output`, a folder.
+        progress: of the job.
+
+    Returns:
+        `lit`, whether the result is shown under the light of the views.
+
+    Raises:
+        LsrmError: if the result cannot be opened.
+    """
+    result, views = read_result(Path(params["result"])), Path(params["views"])
+    light = own_light(result, views if views.is_dir() else views.parent)
+    viewpoints = [
+        Viewpoint(
+            camera["name"],
+            Intrinsics(**camera["intrinsics"]),
+            np.array(camera["camera_to_world"], np.float64),
+        )
+        for camera in params["cameras"]
+    ]
+    progress.report("open", 0.0, result.name)
+    with result_scene(result.mesh) as scene:
+        progress.report("open", 1.0)
+        render_result(scene, viewpoints, light, Path(params["output"]), progress)
+    return {"lit": light is not None}

@@ -81,6 +81,8 @@ def _draw_entry(
         row.operator(
             "lsrm.import_views", icon="VIEW_CAMERA", text="Use Views"
         ).filepath = entry.views
+    if entry.result:
+        box.operator("lsrm.compare_with_views", icon="IMAGE_REFERENCE").directory = entry.result
     row = box.row()
     row.operator("lsrm.open_folder", icon="FILE_FOLDER").folder = entry.folder
     row.operator("lsrm.delete_result", icon="TRASH", text="Delete").folder = entry.folder

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
-from .german import relight
+from .german import comparison, relight
 
-GERMAN = relight.GERMAN | {
+GERMAN = {
+    **relight.GERMAN,
+    **comparison.GERMAN,
     # The panel.
     "Reconstruct": "Rekonstruieren",
     "Settings": "Einstellungen",

@@ -9,11 +9,15 @@ REPORT = "report.json"
 
 MESH, PREVIEW = "mesh.glb", "preview.png"
 
+COMPARISON = "comparison.png"
+"""Views, the result and their difference, once it was compared."""
+
 CONTENT = frozenset(
     {
         REPORT,
         MESH,
         PREVIEW,
+        COMPARISON,
         "textures",
         "coverage.png",
         "field.safetensors",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....backend.shared.cameras import Normalization
 from ....backend.shared.capture.json_files import read_capture_json
-from ....backend.shared.errors import BadAsset
+from ....backend.shared.errors import BadAsset, BadCapture
 from ....backend.shared.names.asset_names import name_of_file
 from ....backend.shared.names.result_names import MESH, REPORT
 from ...jobs.job_folders import CAPTURE, RESULT
@@ -156,6 +156,28 @@ def read_result(path: Path, views: Path | None = None) -> Result:
 def is_gltf(path: Path) -> bool:
     """Whether a file is of the kind of results, by its name."""
     return path.suffix.lower() in (".glb", ".gltf")
+
+
+def find_views(path: Path) -> Path:
+    """The views that a result was made of: a capture folder or a transforms.json.
+
+    Args:
+        path: of the result, as `read_result` takes it.
+
+    Raises:
+        BadAsset: if it is no result.
+        BadCapture: if its views are not known, or gone.
+    """
+    result = read_result(path)
+    beside = result.mesh.parent.parent / CAPTURE
+    known = [Path(result.views)] if result.views else []
+    found = next((each for each in (*known, beside) if each.exists()), None)
+    if found is None:
+        raise BadCapture(
+            f"The views that {result.mesh.parent} was made of are gone: {result.views or beside}.",
+            "Put them back, or reconstruct again.",
+        )
+    return found
 
 
 def _views_of(report: dict[str, Any], folder: Path) -> Path | None:

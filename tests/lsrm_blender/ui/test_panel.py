@@ -182,7 +182,8 @@ package.register()
 DRAW = """
 panel, session = module_of("ui.panel"), module_of("jobs.session")
 others = [module_of("ui.history_panel").LSRM_PT_history]
-others += module_of("ui.relight.relight_panel").CLASSES
+for name in ("relight.relight_panel", "comparison.comparison_panel"):
+    others += module_of(f"ui.{name}").CLASSES
 errors = importlib.import_module("lsrm.backend.shared.errors")
 panel.preferences.addon_preferences = lambda: type("Preferences", (), {"license_accepted": False})
 codes = [kind.code for kind in errors.LsrmError.__subclasses__()] + ["ERROR"]
@@ -360,7 +361,7 @@ def test_panel_draws_every_state(blender):
     assert set(results["names"]) == {
         "lsrm.capture", "lsrm.reconstruct", "lsrm.check_views", "lsrm.fix_cameras",
         "lsrm.find_cameras", "lsrm.make_masks", "lsrm.install_backend", "lsrm.install_photo_tools",
-        "lsrm.turntable", "lsrm.light_sheet",
+        "lsrm.turntable", "lsrm.light_sheet", "lsrm.compare_with_views",
     }  # fmt: skip
     assert results["in the preferences"] == [False, True]
     assert results["clock"] == ["0 s", "59 s", "1:00 min", "61:01 min"]
