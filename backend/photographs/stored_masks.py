@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from ..shared.atomic_folder import write_file_atomically
+from ..shared.names.result_names import MASKS
 from ..views.contact_sheet import THUMBNAIL, Picture, write_contact_sheet
 from .mask_making import enlarge
 from .photograph import Photograph
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     Bools: TypeAlias = NDArray[np.bool_]
 
-FOLDER = "masks"
 CONTACT_SHEET = "masks.png"
 
 
@@ -50,9 +50,9 @@ def store_masks(made: MadeMasks, capture: Path, result: Path) -> tuple[list[Fram
     """
     new = [frame for frame, is_new in zip(made.frames, made.made, strict=True) if is_new]
     paths = _paths(new, capture)
-    folder = capture / FOLDER
+    folder = capture / MASKS
     if paths is None or not _is_writable(folder):
-        folder = result / FOLDER
+        folder = result / MASKS
         paths = {frame.name: folder / f"{frame.name}.png" for frame in new}
     frames = []
     for frame, mask in zip(made.frames, made.masks, strict=True):
@@ -88,7 +88,7 @@ def _paths(frames: Sequence[Frame], capture: Path) -> dict[str, Path] | None:
             parts = frame.image_path.relative_to(capture).parts
         except ValueError:  # the image lies elsewhere
             return None
-        paths[frame.name] = capture.joinpath(FOLDER, *parts[1:-1], f"{frame.image_path.stem}.png")
+        paths[frame.name] = capture.joinpath(MASKS, *parts[1:-1], f"{frame.image_path.stem}.png")
     distinct = set(paths.values())
     if len(distinct) < len(paths) or any(path.exists() for path in distinct):
         return None

@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from PIL import Image
 
-from ..photographs.stored_masks import FOLDER as MASKS
 from ..shared.atomic_folder import write_file_atomically
 from ..shared.capture.reader import read_capture
 from ..shared.errors import BadCapture, EmptyMask, write_failure
-from ..shared.names.result_names import COMPARISON, REPORT
+from ..shared.names.result_names import COMPARISON, MASKS, REPORT
 from ..shared.srgb import linear_to_srgb, srgb_to_linear
 from ..views.views import load_views, read_view
 from .scores import ImageScores, mean_scores, over_white, read_render, score_image

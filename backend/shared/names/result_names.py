@@ -9,6 +9,9 @@ REPORT = "report.json"
 
 MESH, PREVIEW = "mesh.glb", "preview.png"
 
+MASKS = "masks"
+"""The folder of masks that were made, in the capture or, if that cannot be written, the result."""
+
 COMPARISON = "comparison.png"
 """Views, the result and their difference, once it was compared."""
 
@@ -22,7 +25,7 @@ CONTENT = frozenset(
         "coverage.png",
         "field.safetensors",
         "log.txt",
-        "masks",
+        MASKS,
         "masks.png",
     }
 )
