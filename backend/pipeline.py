@@ -18,7 +18,7 @@ import torch
 from .field.config import HALF_SIDE
 from .field.density import render_step
 from .materials.environment_map import EnvironmentMap
-from .materials.estimate import estimate_materials
+from .materials.estimate import estimate_materials, estimate_unlit
 from .materials.light_transport import Light
 from .materials.texture import bake_materials
 from .mesh.exposure import estimate_gains
@@ -301,21 +301,42 @@ def separate_light(job: Job, mesh: UnwrappedMesh, start: Surface) -> SurfaceMate
         reason = "colors with their light were requested"
     elif start.materials:
         reason = "predicted by the network"
-    elif job.light is None:
-        reason = "the light of the views is not known and stays in the color"
-    if reason or job.light is None:
+    if reason:
         job.report.leave_out("materials", reason)
         return None
+    if job.light is None:
+        return estimate_light(job, mesh)
     with job.stage("materials"):
         found = estimate_materials(
             mesh, job.views.views, job.normalization, job.light, job.progress
         )
+    job.report.light = "known"
     if job.request.material == "auto" and not found.materials.plausible:
         job.report.note("materials", "the views contradict their light, which stays in the color")
         return None
     if not found.materials.specular:
         job.report.note("materials", "no reflections: roughness and metallic are constant")
     job.report.metrics["material_residual"] = round(found.materials.residual, 6)
+    return found
+
+
+def estimate_light(job: Job, mesh: UnwrappedMesh) -> SurfaceMaterials | None:
+    """Base color from views whose light is not known, where they show what light it was."""
+    with job.stage("materials"):
+        found = estimate_unlit(mesh, job.views.views, job.normalization, job.progress)
+    light = found.estimated_light if found else None
+    if found is None or light is None or not found.materials.plausible:
+        job.report.note(
+            "materials",
+            "the light of the views is not known, and no estimate of it explains more of their "
+            "shading than none: it stays in the color",
+        )
+        return None
+    job.report.light = "estimated"
+    job.report.metrics["unexplained_shading"] = round(light.unexplained, 4)
+    job.report.note(
+        "materials", "the light of the views is estimated: roughness and metallic are constant"
+    )
     return found
 
 

@@ -69,6 +69,10 @@ class Response:
     gain: Floats
     offset: Floats
 
+    def scaled(self, exposures: Floats) -> Response:
+        """What views [views, 3] show that are exposed differently."""
+        return Response(self.gain * exposures, self.offset * exposures)
+
 
 @dataclass(frozen=True)
 class VertexMaterials:
@@ -109,11 +113,16 @@ def fit_materials(
     choice = _choose_shiny(graph, seen, light, matt.base_color, progress)
     shiny = _Fit.of(_respond_to(choice, seen, light, progress), seen)
     specular = _held_out_cost(shiny.response, seen) < _held_out_cost(matt.response, seen)
-    fit = shiny if specular else matt
-    own_light = Response(np.ones_like(seen.radiance), np.zeros_like(seen.radiance))
     if not specular:
-        everywhere = np.ones(len(seen.evidence))
-        choice = Choice(MATT.roughness * everywhere, MATT.metallic * everywhere)
+        return fit_matt(graph, seen, light)
+    return _materials_of(graph, seen, shiny, choice, specular=True)
+
+
+def _materials_of(
+    graph: SurfaceGraph, seen: Observations, fit: _Fit, choice: Choice, *, specular: bool
+) -> VertexMaterials:
+    """The materials of a fit, and whether they explain the views."""
+    own_light = Response(np.ones_like(seen.radiance), np.zeros_like(seen.radiance))
     return VertexMaterials(
         graph.filled(complete_saturated(graph, fit.base_color, seen), seen.seen),
         choice.roughness,
@@ -123,6 +132,20 @@ def fit_materials(
         float(np.average(fit.cost, weights=seen.evidence)),
         _held_out_cost(fit.response, seen) < _held_out_cost(own_light, seen) + CONTRADICTION,
     )
+
+
+def fit_matt(graph: SurfaceGraph, seen: Observations, light: LightTransport) -> VertexMaterials:
+    """The base color of every vertex of a surface that is taken to be matt.
+
+    Args:
+        graph: of the surface.
+        seen: what the views saw.
+        light: what reaches the surface.
+    """
+    everywhere = np.ones(len(seen.evidence))
+    choice = Choice(MATT.roughness * everywhere, MATT.metallic * everywhere)
+    fit = _Fit.of(respond(MATT, seen.direction, light), seen)
+    return _materials_of(graph, seen, fit, choice, specular=False)
 
 
 def _held_out_cost(response: Response, seen: Observations) -> float:

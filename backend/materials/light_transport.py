@@ -130,7 +130,7 @@ def trace_light(
         facing = np.flatnonzero(cosine > 0)
         visible = np.ones(count, dtype=bool)  # below the horizon as above: a lobe ends there
         bounced = np.zeros((count, 3))
-        blocked, seen = _bounced(graph, rays, direction, facing, radiance)
+        blocked, seen = blocking_radiance(graph, rays, direction, facing, radiance)
         visible[blocked], bounced[blocked] = False, seen
         arriving = visible[:, None] * cells.flux[cell] + cells.solid_angles[cell] * bounced
         irradiance += cosine.clip(0.0)[:, None] * arriving
@@ -141,14 +141,25 @@ def trace_light(
     return LightTransport(light.environment, normals, smooth, openness, bounce, lamps)
 
 
-def _bounced(
+def blocking_radiance(
     graph: SurfaceGraph,
     rays: RayCaster,
     direction: Floats,
     facing: NDArray[np.int64],
     radiance: Floats,
 ) -> tuple[NDArray[np.int64], Floats]:
-    """The vertices from which a direction is blocked, and the radiance [n, 3] of what they see."""
+    """The radiance of the surface that vertices see in a direction.
+
+    Args:
+        graph: of the surface.
+        rays: against the same mesh.
+        direction: unit.
+        facing: vertices whose normals are on its side.
+        radiance: of the surface, [vertices, 3].
+
+    Returns:
+        Those of the facing vertices that the surface blocks, [n], and the radiance [n, 3] there.
+    """
     origins = above(graph, direction)[facing]
     face = rays.first_hit(origins, np.broadcast_to(direction, origins.shape))
     hit = face != NO_HIT

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ..mesh.triangle_mesh import UnwrappedMesh
     from .fitting import VertexMaterials
+    from .light_estimate import EstimatedLight
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,13 @@ class SurfaceMaterials:
         mesh: with shading normals.
         welded: the vertex of `materials` of every vertex of the mesh, [vertices].
         materials: per welded vertex.
+        estimated_light: of the views, where it was not known and was separated as well.
     """
 
     mesh: UnwrappedMesh
     welded: NDArray[np.int64]
     materials: VertexMaterials
+    estimated_light: EstimatedLight | None = None
 
     def response_in(self, view: int) -> LinearResponse:
         """How the mesh answers to its light in an input view."""

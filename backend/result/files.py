@@ -13,6 +13,8 @@ from PIL import Image
 from ..materials.coverage import coverage_map, surface_coverage, unseen_share
 from ..mesh.glb import write_glb
 from ..mesh.preview import render_mesh
+from ..shared.capture.capture import ENVIRONMENT_NAME
+from ..shared.radiance_hdr import write_hdr
 from .scores import ImageScores, mean_scores, score_image
 
 if TYPE_CHECKING:
@@ -61,6 +63,9 @@ class Result:
         self.textures.base_color_image().save(folder / "textures" / "base_color.png")
         packed = self.textures.metallic_roughness_image()
         packed.save(folder / "textures" / "metallic_roughness.png")
+        if self.materials and self.materials.estimated_light:
+            environment = self.materials.estimated_light.environment
+            write_hdr(folder / ENVIRONMENT_NAME, environment.radiance)
         if posed := self.surface.posed_field(self.normalization):
             posed.write(folder / "field.safetensors")
         self._write_coverage(folder, report, progress)

@@ -58,6 +58,7 @@ class Report:
         checkpoint: name and hash of the weights, or `none`.
         name: of the asset.
         material: what the textures hold, `rgb` or `pbr`.
+        light: of the views: `known`, `estimated`, or `unknown`; then it stays in the color.
         stages: in the order they ran.
         counts: sizes of what came out: views, vertices, faces.
         metrics: scores of the result on the input views.
@@ -72,6 +73,7 @@ class Report:
     checkpoint: dict[str, str]
     name: str = UNNAMED
     material: str = "rgb"
+    light: str = "unknown"
     stages: list[Stage] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)

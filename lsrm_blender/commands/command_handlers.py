@@ -173,16 +173,16 @@ def _from_view(text: str | None) -> tuple[Path, int] | None:
 
 def evaluate(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     """Scores on the held-out views, printed and as JSON."""
-    mesh, kind = arguments.mesh, arguments.shading
+    mesh, kind, light = arguments.mesh, arguments.shading, None
     if mesh is None and arguments.result.is_file() and not is_gltf(arguments.result):
         mesh = arguments.result
     if mesh is None:
         result = read_result(arguments.result)
         mesh = result.mesh
-        if kind == "auto" and own_light(result, arguments.views) is not None:
-            kind = "lit"
+        light = own_light(result, arguments.views) if kind == "auto" else None
+        kind = "lit" if light else kind
     kind = "unlit" if kind == "auto" else kind
-    shading = evaluating.Shading(kind, arguments.environment, arguments.flip)
+    shading = evaluating.Shading(kind, arguments.environment, arguments.flip, light)
     scores = evaluating.evaluate(
         arguments.views, mesh, shading, arguments.write_comparison, progress
     )

@@ -39,13 +39,16 @@ class Shading:
             with the images of the test views. "passes" renders materials and normals and compares
             them with the passes of the test views.
         environment: of "lit", the file or name of one that the test views were relit by; None
-            takes the light of the capture.
+            takes the light of the views.
         flip: whether to add the FLIP error of the images; needs the package flip-evaluator.
+        light: of "lit" without a named environment, one that was estimated with the result; None
+            takes that of the capture.
     """
 
     kind: str = "unlit"
     environment: str | None = None
     flip: bool = False
+    light: EnvironmentLight | None = None
 
 
 def evaluate(
@@ -77,8 +80,8 @@ def evaluate(
             if shading.kind == "passes":
                 write_passes(scene, _viewpoints(capture), renders, progress, masks=True)
             else:
-                chosen = shading.environment or str(views / ENVIRONMENT_NAME)
-                light = EnvironmentLight(chosen) if shading.kind == "lit" else None
+                chosen = EnvironmentLight(shading.environment or str(views / ENVIRONMENT_NAME))
+                light = (shading.light or chosen) if shading.kind == "lit" else None
                 render_result(scene, _viewpoints(capture), light, renders, progress)
         if comparison is not None:
             write_comparison(_pairs(capture, renders, shading), comparison)

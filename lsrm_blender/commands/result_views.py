@@ -41,10 +41,11 @@ def own_light(result: Result, views: Path) -> EnvironmentLight | None:
         result: that is shown.
         views: the capture folder of the views.
     """
-    panorama = views / ENVIRONMENT_NAME
-    if result.report.get("material") == "pbr" and panorama.is_file():
-        return EnvironmentLight(str(panorama))
-    return None
+    if result.report.get("material") != "pbr":
+        return None
+    estimated, known = (folder / ENVIRONMENT_NAME for folder in (result.mesh.parent, views))
+    found = next((path for path in (estimated, known) if path.is_file()), None)
+    return EnvironmentLight(str(found)) if found else None
 
 
 @contextmanager

@@ -149,7 +149,11 @@ class LSRM_PG_settings(bpy.types.PropertyGroup):
         name="Material",
         description="What the textures hold",
         items=(
-            ("auto", "Automatic", "PBR where the light of the views is known, else the color"),
+            (
+                "auto",
+                "Automatic",
+                "PBR where the light is known; else a color without it, if it can be separated",
+            ),
             ("rgb", "Color", "The color of the views, with the light in it"),
             ("pbr", "PBR", "Base color, roughness and metallic, free of the light"),
         ),

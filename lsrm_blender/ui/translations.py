@@ -203,8 +203,8 @@ GERMAN = {
     "Color": "Farbe",
     "The color of the views, with the light in it": "Die Farbe der Ansichten, mit deren Licht",
     "PBR": "PBR",
-    "PBR where the light of the views is known, else the color": (
-        "PBR, wo das Licht der Ansichten bekannt ist, sonst die Farbe"
+    "PBR where the light is known; else a color without it, if it can be separated": (
+        "PBR, wo das Licht bekannt ist; sonst eine Farbe ohne Licht, falls es sich trennen lässt"
     ),
     "Base color, roughness and metallic, free of the light": (
         "Grundfarbe, Rauheit und Metall, ohne das Licht"

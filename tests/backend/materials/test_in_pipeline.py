@@ -88,10 +88,12 @@ def test_glb_says_that_nothing_is_specular(result, validate_glb):
 
 
 def test_unknown_light_stays_in_the_color(make_capture, tmp_path):
-    """Without an environment nothing is estimated, and the report says why."""
+    """Where nothing shows what light it was, colors keep it, and the report says why."""
     views = make_capture(tmp_path / "views", views=6, size=48)
     report = run(views, tmp_path / "out")
     assert "not known" in stage(report, "materials").note
+    assert (report.light, report.material) == ("unknown", "rgb")
+    assert not (tmp_path / "out" / "environment.hdr").exists()
     with pytest.raises(BadRequest, match="pbr"):
         run(views, tmp_path / "other", material="pbr")
     assert not (tmp_path / "other").exists()
@@ -111,7 +113,6 @@ def test_lamps_without_description_are_unknown_light(lit, tmp_path, lamps):
     describe(views, {"kind": "scene", "world": "World", "lamps": lamps})
     assert read_capture(views).known_light is None
     assert read_capture(lit).known_light == lit / "environment.hdr"
-    assert "not known" in stage(run(views, tmp_path / "out"), "materials").note
 
 
 def test_described_lamps_are_known_light(lit, tmp_path):
