@@ -69,7 +69,8 @@ class PosedField:
             "normalization": json.dumps(asdict(self.normalization)),
             "rotation": json.dumps(self.rotation),
         }
-        path.write_bytes(save(tensors, metadata))  # as readable as the files beside it
+        content = _with_sorted_metadata(save(tensors, metadata))
+        path.write_bytes(content)  # as readable as the files beside it
 
     @classmethod
     def read(cls, path: Path) -> PosedField:
@@ -91,6 +92,15 @@ class PosedField:
         normalization = Normalization(tuple(similarity["center"]), similarity["scale"])
         rotation = tuple(map(tuple, json.loads(metadata["rotation"])))
         return cls(_field_of(levels), normalization, rotation)
+
+
+def _with_sorted_metadata(content: bytes) -> bytes:
+    """The same safetensors file; the library stores metadata in an order that differs by run."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    return content[:8] + text.ljust(size) + content[8 + size :]
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,9 @@ class LevelRays:
         """
         if level.opacity != "neus":
             rays = rays.choose(torch.nonzero(rays.coverage >= FULL_COVERAGE)[:, 0])
-        return cls(rays, sample_rays(rays, band, seed, progress))
+        samples = sample_rays(rays, band, seed, progress)
+        progress.check()
+        return cls(rays, samples)
 
     def __len__(self) -> int:
         """How many rays there are."""
@@ -179,6 +181,7 @@ class LevelFit:
         if len(training) == 0:
             return Fitted(self.rows.copy(), math.inf)
         stopping = _EarlyStopping(held_out.all()) if held_out else None
+        progress.check()
         generator = torch.Generator().manual_seed(self._config.seed)
         for step in range(self._level.steps):
             if time.perf_counter() - begin >= seconds:

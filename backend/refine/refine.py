@@ -113,14 +113,13 @@ class Refinement:
         clock = _Clock(self._config.seconds, len(levels) + bool(self._lobes), progress)
         # A hull or colors made from all views would contain the views they are compared with.
         views = self._metric.color_views
-        hull = self._hull_of(views)
-        surface = self._metric.surface_of(hull, progress)
-        bound = outer_bound(hull, surface, views, self._normalization)
+        hull, surface, bound = self._bound_of(views, progress)
         if carve and not start:
             start = carve(hull)
         if start:
             surface = self._metric.surface_of(start, progress)
         start = start or hull
+        progress.check()
         first = levels[0].resolution
         grid = sample_grid(start, grid_points(self._half_side, first, "zyx"), first)
         color_at: PointFunction = self._colors_of(surface, progress)
@@ -132,11 +131,12 @@ class Refinement:
                 if field and not self._gained(field, start, progress):
                     return None
                 training, held_out = training.joined(held_out), None
-                hull = self._hull_of(self._views)
-                surface = self._metric.surface_of(hull, progress)
-                bound = outer_bound(hull, surface, self._views, self._normalization)
+                bound = self._bound_of(self._views, progress)[2]
+            progress.check()
             grid = carved(resampled(grid, level.resolution), bound, level.band, self._half_side)
+            progress.check()
             band = NarrowBand.around(grid, level.band, self._half_side)
+            progress.check()
             rows = Rows(band.row_distance(), torch.logit(color_at(band.points).clamp(0.02, 0.98)))
             make = partial(LevelFit, band, rows, bound(band.points), level, self._config)
             seed = self._config.seed
@@ -177,10 +177,16 @@ class Refinement:
         LOGGER.info("refine: held-out squared error %.5f at the start, now %.5f", before, after)
         return after < before
 
-    def _hull_of(self, views: Sequence[View]) -> PointFunction:
-        """The signed distance of the hull of some views."""
+    def _bound_of(
+        self, views: Sequence[View], progress: Progress
+    ) -> tuple[PointFunction, TriangleMesh, PointFunction]:
+        """The signed distance of the hull of some views, its surface, and its outer bound."""
+        progress.check()
         device = torch.device("cpu")
-        return VisualHull.from_views(views, self._normalization, device).signed_distance
+        hull = VisualHull.from_views(views, self._normalization, device).signed_distance
+        surface = self._metric.surface_of(hull, progress)
+        progress.check()
+        return hull, surface, outer_bound(hull, surface, views, self._normalization)
 
     def _colors_of(self, mesh: TriangleMesh, progress: Progress) -> PointFunction:
         """The color of the nearest vertex of a mesh, from the views that are not held out."""

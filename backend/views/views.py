@@ -166,7 +166,8 @@ def load_views(
     sphere = capture.bounding_sphere
     if not fix_cameras:
         check_viewpoints([frame.camera_to_world for frame in capture.frames], sphere)
-    views = _read_all(capture.frames, progress or Progress(), max_size)
+    progress = progress or Progress()
+    views = _read_all(capture.frames, progress, max_size)
     views, inverted = upright_masks(views)
     views = [_read_again_if_inverted(view, max_size) for view in views] if inverted else views
     with_object = [view for view in views if _has_object(view)]
@@ -174,7 +175,9 @@ def load_views(
     _check_count(len(with_object), "show an object in their mask")
     fixed, with_object = _fix_cameras(with_object) if fix_cameras else (None, with_object)
     sphere = None if fixed and fixed.moves_world else sphere
+    progress.check()
     agreeing, disagreeing = split_by_agreement(with_object, sphere)
+    progress.check()
     judgment = _judge(agreeing)
     empty = [view for view in views if not _has_object(view)]
     warnings = (

@@ -48,6 +48,16 @@ def test_a_fitted_field_is_read_back_to_the_bit(tmp_path) -> None:
         assert torch.equal(before, after), quantity
 
 
+def test_the_same_field_is_the_same_file(tmp_path) -> None:
+    """Two runs of a job agree to the bit in all that they write, headers included."""
+    grid = sample_grid(lambda p: p.norm(dim=1) - 0.3, grid_points(HALF_SIDE, 8, "zyx"), 8)
+    field = VolumeField(DenseVolume(grid[None], HALF_SIDE), DirectDecoder(0), 300.0)
+    paths = [tmp_path / f"{number}.safetensors" for number in range(8)]
+    for path in paths:
+        PosedField(field, NORMALIZATION, ROTATION).write(path)
+    assert len({path.read_bytes() for path in paths}) == 1
+
+
 def test_a_predicted_field_is_read_back_in_half_precision(tmp_path) -> None:
     """Both levels with their decoders; the coarse volume, which they share, is stored once."""
     config = DecoderConfig(8, 16, 1, 1, 1, "both", HALF_SIDE)
