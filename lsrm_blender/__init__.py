@@ -8,10 +8,12 @@ import importlib
 from typing import Any
 
 # Registered in this order, since later ones use earlier ones; unregistered in the reverse order.
+# Those with `attach` and `detach` add more than classes to Blender.
 MODULES = (
     "views_state",
     "history_state",
     "capture.readiness",
+    "queue.queue_state",
     "properties",
     "relight.relight_settings",
     "relight.relight_state",
@@ -24,7 +26,13 @@ MODULES = (
     "history_operators",
     "relight.relight_operators",
     "comparison.comparison_operators",
+    "queue.queue_operators",
+    "menus.result_operators",
+    "menus.menus",
+    "menus.dropped_files",
+    "menus.status_bar",
     "panel",
+    "queue.queue_panel",
     "comparison.comparison_panel",
     "relight.relight_panel",
     "history_panel",
@@ -38,21 +46,14 @@ def register() -> None:
     import bpy
 
     from .commands.command_line import main
-    from .ui import history_state, properties, views_state
-    from .ui.capture import readiness
-    from .ui.comparison import comparison_state
-    from .ui.relight import relight_settings, relight_state
     from .ui.translations import TRANSLATIONS
 
-    for each in _classes():
+    modules = _modules()
+    for each in (kind for module in modules for kind in module.CLASSES):
         bpy.utils.register_class(each)
-    views_state.attach()
-    history_state.attach()
-    readiness.attach()
-    properties.attach()
-    relight_settings.attach()
-    relight_state.attach()
-    comparison_state.attach()
+    for module in modules:
+        if hasattr(module, "attach"):
+            module.attach()
     bpy.app.translations.register(__package__, TRANSLATIONS)
     # Absent in custom builds without the command line; everything else works without it.
     if hasattr(bpy.utils, "register_cli_command"):
@@ -63,27 +64,20 @@ def unregister() -> None:
     """Remove what `register` added, in the reverse order, and end all child processes."""
     import bpy
 
-    from .ui import history_state, properties, session_timer, views_state
-    from .ui.capture import readiness
-    from .ui.comparison import comparison_state
-    from .ui.relight import relight_settings, relight_state
+    from .ui import session_timer
 
     session_timer.unregister()
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
     bpy.app.translations.unregister(__package__)
-    comparison_state.detach()
-    relight_state.detach()
-    relight_settings.detach()
-    properties.detach()
-    history_state.detach()
-    readiness.detach()
-    views_state.detach()
-    for each in reversed(_classes()):
+    modules = _modules()[::-1]
+    for module in modules:
+        if hasattr(module, "detach"):
+            module.detach()
+    for each in (kind for module in modules for kind in reversed(module.CLASSES)):
         bpy.utils.unregister_class(each)
 
 
-def _classes() -> list[type]:
-    """The classes that the modules of `ui` register."""
-    modules = [importlib.import_module(f".ui.{name}", __package__) for name in MODULES]
-    return [each for module in modules for each in module.CLASSES]
+def _modules() -> list[Any]:
+    """The modules of `ui` with classes to register."""
+    return [importlib.import_module(f".ui.{name}", __package__) for name in MODULES]

@@ -9,7 +9,8 @@ in this process. In a window a timer advances it; a script runs it to the end.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ...backend.shared.errors import LsrmError, as_lsrm_error
@@ -67,12 +68,19 @@ class Task:
         steps: yields steps, is sent their results, returns the outcome or a sentence about it.
         weight: the sum of the weights of all its steps.
         operator: the `bl_idname` of the operator that starts it.
+        held: what was made for the steps beforehand; they release it at their end.
     """
 
     title: str
     steps: Generator[Step, Any, Outcome | str]
     weight: float = 1.0
     operator: str = ""
+    held: ExitStack = field(default_factory=ExitStack)
+
+    def close(self) -> None:
+        """End the task, or never start it."""
+        self.steps.close()
+        self.held.close()
 
 
 @dataclass(frozen=True)
@@ -138,7 +146,7 @@ class Session:
             LsrmError: if another task runs, or this one fails before its first step.
         """
         if self._task is not None:
-            task.steps.close()
+            task.close()
             raise LsrmError(f"{self._task.title} is still running.", "Wait for it, or cancel it.")
         self._task, self._finished_weight = task, 0.0
         self.state = SessionState(running=True, title=task.title, operator=task.operator)
@@ -219,7 +227,7 @@ class Session:
     def close(self) -> None:
         """End the task and all children."""
         if self._task is not None:
-            self._task.steps.close()
+            self._task.close()
         self._task = self._job = None
         for client in self._clients.values():
             client.close()

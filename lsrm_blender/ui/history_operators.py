@@ -33,6 +33,7 @@ class LSRM_OT_open_folder(bpy.types.Operator):
     bl_idname = "lsrm.open_folder"
     bl_label = "Open Folder"
     bl_description = "Show the folder of these files in the file manager"
+    bl_options = {"INTERNAL"}  # needs the folder, which the panel gives
 
     folder: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
@@ -51,6 +52,7 @@ class LSRM_OT_delete_result(bpy.types.Operator):
     bl_idname = "lsrm.delete_result"
     bl_label = "Delete Result"
     bl_description = "Delete the files of this result from disk; imported objects stay"
+    bl_options = {"INTERNAL"}  # needs the folder, which the panel gives
 
     folder: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 

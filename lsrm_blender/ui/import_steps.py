@@ -32,29 +32,40 @@ PREPARED = "result.blend"
 
 @dataclass(frozen=True)
 class SceneReference:
-    """The scene of a task: the user may undo, rename, or open another file before the task ends.
+    """The scene of a task: the user may undo, rename, or open a file before the task ends.
 
     Attributes:
-        uid: Blender's identifier of the scene while its file is open.
+        uid: Blender's identifier of the scene until a file is opened, which gives new ones.
         objects: the identifiers of its objects, by the names that they had.
+        name: of the scene.
+        file: that it is in; empty if it was never saved.
     """
 
     uid: int
     objects: dict[str, int]
+    name: str
+    file: str
 
     @classmethod
     def to(cls, scene: bpy.types.Scene) -> SceneReference:
-        """A reference to a scene."""
-        return cls(scene.session_uid, {each.name: each.session_uid for each in scene.objects})
+        """A reference to a scene of the open file."""
+        objects = {each.name: each.session_uid for each in scene.objects}
+        return cls(scene.session_uid, objects, scene.name, bpy.data.filepath)
 
     def find(self) -> bpy.types.Scene | None:
-        """The scene, if it is still there."""
-        return next((each for each in bpy.data.scenes if each.session_uid == self.uid), None)
+        """The scene, if it is still there, or there again because its file was opened again."""
+        by_name = bpy.data.scenes.get(self.name) if self.file == bpy.data.filepath != "" else None
+        return self._find_by_uid() or by_name
 
     def present_names(self) -> dict[str, str]:
         """The names of the objects now, by those that they had; empty for deleted ones."""
+        if self._find_by_uid() is None:
+            return {name: name if name in bpy.data.objects else "" for name in self.objects}
         present = {each.session_uid: each.name for each in bpy.data.objects}
         return {name: present.get(uid, "") for name, uid in self.objects.items()}
+
+    def _find_by_uid(self) -> bpy.types.Scene | None:
+        return next((each for each in bpy.data.scenes if each.session_uid == self.uid), None)
 
 
 def import_folder(folder: Path, scene: bpy.types.Scene) -> str:

@@ -106,15 +106,15 @@ class LSRM_OT_reconstruct(TaskOperator, bpy.types.Operator):
         "Make a textured mesh of the source and put it into the scene, where it belongs"
     )
 
+    selected: BoolProperty(
+        description="Use the selected objects as the source", options={"HIDDEN", "SKIP_SAVE"}
+    )
+
     def task(self, context: bpy.types.Context) -> Task:
         """For the selected objects, or for the chosen views."""
-        scene, device = context.scene, preferences.current().device
-        check_reconstruct(scene, context.selected_objects)
-        remove_preview(scene)
-        folder = preferences.work_folder(scene)
-        if scene.lsrm.source == "OBJECTS":
-            return tasks.reconstruct_objects(scene, _targets(context), folder, device)
-        return tasks.reconstruct_views(scene, tasks.views_folder(scene.lsrm), folder, device)
+        if self.selected:
+            context.scene.lsrm.source = "OBJECTS"
+        return reconstruction(context)
 
 
 class LSRM_OT_import_result(bpy.types.Operator):
@@ -139,6 +139,7 @@ class LSRM_OT_import_result(bpy.types.Operator):
             return {"CANCELLED"}
         context.scene.lsrm.result_folder = str(folder)
         session_timer.SESSION.imported(folder)
+        session_timer.QUEUE.imported(folder)
         session_timer.show()
         self.report({"INFO"}, note)
         return {"FINISHED"}
@@ -264,6 +265,21 @@ class LSRM_OT_convert(bpy.types.Operator):
         arguments += [switch for switch, chosen in switches.items() if chosen]
         arguments += [f"--device={preferences.current().device}"]
         return [*arguments, f"--backend-python={_backend_python()}"]
+
+
+def reconstruction(context: bpy.types.Context) -> Task:
+    """The task that reconstructs the source of the settings.
+
+    Raises:
+        LsrmError: if something it needs is missing.
+    """
+    scene, device = context.scene, preferences.current().device
+    check_reconstruct(scene, context.selected_objects)
+    remove_preview(scene)
+    folder = preferences.work_folder(scene)
+    if scene.lsrm.source == "OBJECTS":
+        return tasks.reconstruct_objects(scene, _targets(context), folder, device)
+    return tasks.reconstruct_views(scene, tasks.views_folder(scene.lsrm), folder, device)
 
 
 def _targets(context: bpy.types.Context) -> list[Target]:

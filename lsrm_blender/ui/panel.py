@@ -12,6 +12,7 @@ from ..jobs.checkpoints import FOLDER, LICENSE, has_license
 from . import views_tasks
 from .capture.capture_panel import draw_capture_settings, draw_placement, draw_quality
 from .capture.readiness import readiness_of, ready_text
+from .menus.result_operators import EXPORT, MARK
 from .views_panel import draw_views
 from .wrapped_text import draw_text
 
@@ -62,7 +63,6 @@ class LSRM_PT_main(SidebarPanel, bpy.types.Panel):
         layout.use_property_decorate = False
         settings, state = context.scene.lsrm, context.window_manager.lsrm
         column = layout.column()
-        column.enabled = not state.running
         column.row().prop(settings, "source", expand=True)
         if settings.source == "OBJECTS":
             _draw_objects(column, context)
@@ -70,10 +70,12 @@ class LSRM_PT_main(SidebarPanel, bpy.types.Panel):
             draw_views(column, context)
         if state.running:
             _draw_progress(layout, state)
+            layout.operator("lsrm.add_to_queue", icon="PRESET_NEW")
             return
-        row = layout.row()
+        row = layout.row(align=True)
         row.scale_y = 1.4
         row.operator("lsrm.reconstruct", icon="MESH_MONKEY")
+        row.operator("lsrm.add_to_queue", text="", icon="PRESET_NEW")
         _draw_readiness(layout, context)
         if state.error_code:
             _draw_error(layout, context)
@@ -119,6 +121,9 @@ class LSRM_PT_result(SidebarPanel, bpy.types.Panel):
         row = self.layout.row()
         row.operator("lsrm.compare", icon="ARROW_LEFTRIGHT")
         row.operator("lsrm.import_result", icon="IMPORT", text="Import")
+        row = self.layout.row()
+        row.operator(EXPORT, icon="EXPORT", text="Export")
+        row.operator(MARK, icon="ASSET_MANAGER")
 
 
 def _draw_objects(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

@@ -1,10 +1,13 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The session of this Blender, and the timer that pumps it and redraws the panel."""
+"""The session of this Blender, its queue, and the timer that pumps them and redraws the panel."""
 
 from __future__ import annotations
 
 import logging
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import bpy
 
@@ -12,11 +15,18 @@ from ...backend.shared.errors import LsrmError
 from .. import preferences, windows
 from ..jobs.backend_client import Client
 from ..jobs.child_watchdog import BLENDER_FIRST_MESSAGE, TimeLimits
-from ..jobs.session import Session, Task
+from ..jobs.session import BUSY_INTERVAL, Session, Task
+from ..jobs.task_queue import TaskQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LOGGER = logging.getLogger(__name__)
 INSTALLATION_SECONDS = 7.0 * 24 * 3600
 """The limit of the installation: its speed is that of the network."""
+
+PUMP_SECONDS = 0.02
+"""Between two pumps while a script waits."""
 
 
 def _make_client(child: str) -> Client:
@@ -31,6 +41,9 @@ def _make_client(child: str) -> Client:
 SESSION = Session(_make_client)
 """The only one of this Blender, shared by the timer and the operators."""
 
+QUEUE = TaskQueue(SESSION)
+"""The tasks that run in it one after the other."""
+
 
 def start(task: Task) -> None:
     """Start a task; the timer advances it.
@@ -41,9 +54,14 @@ def start(task: Task) -> None:
     try:
         SESSION.start(task)
     finally:
-        show()
-        if not bpy.app.timers.is_registered(tick):
-            bpy.app.timers.register(tick, persistent=True)
+        start_timer()
+
+
+def start_timer() -> None:
+    """Have the timer advance what runs and what waits."""
+    show()
+    if not bpy.app.timers.is_registered(tick):
+        bpy.app.timers.register(tick, persistent=True)
 
 
 def show_error(title: str, operator: str, error: LsrmError) -> None:
@@ -53,15 +71,15 @@ def show_error(title: str, operator: str, error: LsrmError) -> None:
 
 
 def tick() -> float | None:
-    """Pump the session; the callback of Blender's timer, which returns its next interval."""
+    """Pump queue and session; the callback of Blender's timer, which returns its next interval."""
     try:
-        changed = SESSION.pump()
+        changed = QUEUE.pump()
     except Exception:
         LOGGER.exception("A task failed")  # the timer must go on: it watches over processes
         changed = True
     if changed:
         show()
-    return SESSION.interval
+    return BUSY_INTERVAL if QUEUE.busy else SESSION.interval
 
 
 def show() -> None:
@@ -71,7 +89,7 @@ def show() -> None:
         return
     ended = manager.lsrm.running and not SESSION.state.running
     manager.lsrm.show(SESSION.state)
-    if ended:
+    if manager.lsrm_queue.show(QUEUE) or ended:
         _read_history()
     windows.redraw()
 
@@ -91,12 +109,29 @@ def run(task: Task) -> str:
     """
     from ...backend.shared.progress import Progress
 
-    try:
+    with _ended_on_interrupt():
         return SESSION.run(task, Progress())
+
+
+def run_queue() -> None:
+    """Run what waits in the queue, and wait for the end of all, for scripts."""
+    QUEUE.paused = False
+    with _ended_on_interrupt():
+        while QUEUE.busy:
+            QUEUE.pump()
+            time.sleep(PUMP_SECONDS)
+
+
+@contextmanager
+def _ended_on_interrupt() -> Iterator[None]:
+    """End the task and all children if the body is interrupted; show what has become of it."""
+    try:
+        yield
     except LsrmError:
         raise
     except BaseException:
         SESSION.cancel(now=True)
+        QUEUE.close()
         SESSION.close()
         raise
     finally:
@@ -108,4 +143,5 @@ def unregister() -> None:
     """End the timer and all child processes."""
     if bpy.app.timers.is_registered(tick):
         bpy.app.timers.unregister(tick)
+    QUEUE.close()
     SESSION.close()

@@ -1,10 +1,15 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tasks that the buttons start: steps for child processes, and work in Blender between them."""
+"""The tasks that the buttons start: steps for child processes, and work in Blender between them.
+
+A task holds all it needs from the moment it is made, a copy of the open file included: it may wait
+in the queue while other files are opened.
+"""
 
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +30,6 @@ from .import_steps import IMPORT_WEIGHT, SceneReference, import_prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
-    from contextlib import AbstractContextManager
 
     from ..jobs.estimate import Workload
     from ..jobs.job_folders import JobFolder
@@ -52,9 +56,10 @@ def capture(scene: bpy.types.Scene, targets: Sequence[Target], root: Path) -> Ta
     reference = SceneReference.to(scene)
     params = {target: _capture_params(scene.lsrm, target) for target in targets}
     expected = job_costs.workload(scene.lsrm)
+    records = {target: _record_of(target, params[target]) for target in targets}
 
     def one(target: Target, copy: Path) -> Steps:
-        with _job_of(target, root, params[target]) as job:
+        with new_job_folder(root / folder_name(target.name), records[target]) as job:
             captured = yield from _capture_copy(copy, job, params[target], expected)
         if found := reference.find():
             found.lsrm.views_folder = str(job.views)
@@ -63,7 +68,8 @@ def capture(scene: bpy.types.Scene, targets: Sequence[Target], root: Path) -> Ta
         return Outcome(with_warnings(note, captured))
 
     title, weight = f"Capture {_title(targets)}", CAPTURE_WEIGHT * len(targets)
-    return Task(title, _for_each(targets, root, one), weight, "lsrm.capture")
+    held, copy = _held_copy(root)
+    return Task(title, _for_each(targets, held, copy, one), weight, "lsrm.capture", held)
 
 
 def reconstruct_objects(
@@ -81,9 +87,10 @@ def reconstruct_objects(
     params = {target: _capture_params(scene.lsrm, target) for target in targets}
     expected = job_costs.workload(scene.lsrm)
     request = _reconstruct_params(scene.lsrm, device)
+    records = {target: _record_of(target, params[target]) for target in targets}
 
     def one(target: Target, copy: Path) -> Steps:
-        with _job_of(target, root, params[target]) as job:
+        with new_job_folder(root / folder_name(target.name), records[target]) as job:
             # A backend that does not start is noticed before the first view is rendered.
             yield Step("backend", "extras", {}, "Starting the backend", 0.0)
             captured = yield from _capture_copy(copy, job, params[target], expected)
@@ -95,7 +102,9 @@ def reconstruct_objects(
             return outcome
 
     title, weight = f"Reconstruct {_title(targets)}", CAPTURE_WEIGHT + RESULT_WEIGHT
-    return Task(title, _for_each(targets, root, one), weight * len(targets), RECONSTRUCT)
+    held, copy = _held_copy(root)
+    steps = _for_each(targets, held, copy, one)
+    return Task(title, steps, weight * len(targets), RECONSTRUCT, held)
 
 
 def reconstruct_views(scene: bpy.types.Scene, views: Path, root: Path, device: str) -> Task:
@@ -116,9 +125,9 @@ def reconstruct_views(scene: bpy.types.Scene, views: Path, root: Path, device: s
         "mask_model": bpy.path.abspath(settings.mask_model),
         "up": settings.up,
     }
+    record = {"name": jobs.name, "file": bpy.data.filepath}
 
     def work() -> Steps:
-        record = {"name": jobs.name, "file": bpy.data.filepath}
         with work_files(root) as temporary, new_job_folder(jobs, record) as job:
             output = {"output": str(job.result)}
             return (yield from _reconstruct({**request, **output}, temporary, reference))
@@ -157,19 +166,32 @@ def jobs_of_views(root: Path, views: Path) -> Path:
     return root / folder_name(name_of_views(views, read_capture_json(folder)))
 
 
-def _for_each(targets: Sequence[Target], root: Path, one: Callable[[Target, Path], Steps]) -> Steps:
+def _held_copy(root: Path) -> tuple[ExitStack, Path]:
+    """A copy of the open file below the folder of all results, and what removes it again.
+
+    Raises:
+        OutputNotWritable, DiskFull: if it cannot be made.
+    """
+    with ExitStack() as stack:
+        copy = stack.enter_context(work_files(root)) / COPY
+        save_copy(copy)
+        return stack.pop_all(), copy
+
+
+def _for_each(
+    targets: Sequence[Target], held: ExitStack, copy: Path, one: Callable[[Target, Path], Steps]
+) -> Steps:
     """Run the steps of one target after the other; one that fails does not stop the rest.
 
     Args:
         targets: what the task is about.
-        root: the folder of all results.
-        one: the steps for a target, from a copy of the open file.
+        held: removes the copy.
+        copy: of the file with the targets.
+        one: the steps for a target, from the copy.
     """
     outcomes: list[Outcome] = []
     failures: list[LsrmError] = []
-    with work_files(root) as temporary:
-        copy = temporary / COPY
-        save_copy(copy)
+    with held:
         for target in targets:
             try:
                 outcomes.append((yield from one(target, copy)))
@@ -198,13 +220,10 @@ def _title(targets: Sequence[Target]) -> str:
     return targets[0].name if len(targets) == 1 else f"{len(targets)} objects"
 
 
-def _job_of(
-    target: Target, root: Path, params: dict[str, Any]
-) -> AbstractContextManager[JobFolder]:
-    """The folder of a job that captures a target."""
+def _record_of(target: Target, params: dict[str, Any]) -> dict[str, Any]:
+    """The record of a job that captures a target."""
     settings = {"view_count": params["views"], "size": params["size"]}
-    record = {"name": target.name, "file": bpy.data.filepath, "settings": settings}
-    return new_job_folder(root / folder_name(target.name), record)
+    return {"name": target.name, "file": bpy.data.filepath, "settings": settings}
 
 
 def _capture_copy(

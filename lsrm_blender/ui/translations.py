@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from .german import comparison, relight
+from .german import comparison, relight, workflow
 
 GERMAN = {
     **relight.GERMAN,
     **comparison.GERMAN,
+    **workflow.GERMAN,
     # The panel.
     "Reconstruct": "Rekonstruieren",
     "Settings": "Einstellungen",

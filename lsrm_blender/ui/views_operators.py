@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import bpy
 from bpy.props import StringProperty
 
+from ...backend.shared.capture.photograph_folder import count_photographs
 from ...backend.shared.errors import LsrmError
 from .. import preferences
 from ..scene.cameras.existing_cameras import VIEW
@@ -96,11 +97,17 @@ class LSRM_OT_import_views(bpy.types.Operator):
     bl_description = "Show the cameras of posed images in the scene, each with its image"
     bl_options = {"REGISTER", "UNDO"}
 
-    filepath: StringProperty(subtype="FILE_PATH")
+    # Not kept for the next time: a dropped file is set beforehand, the file browser is not.
+    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: StringProperty(default="*.json", options={"HIDDEN", "SKIP_SAVE"})
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Show a capture folder or transforms.json, and set it as the source."""
         path = Path(bpy.path.abspath(self.filepath or context.scene.lsrm.views_folder))
+        if photographs := count_photographs(path):
+            context.scene.lsrm.views_folder, context.scene.lsrm.source = str(path), "VIEWS"
+            self.report({"INFO"}, f"{photographs} photographs without cameras: find them first")
+            return {"FINISHED"}
         try:
             made = show_views(path, context.scene)
         except LsrmError as error:
@@ -112,7 +119,9 @@ class LSRM_OT_import_views(bpy.types.Operator):
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        """Open the file browser."""
+        """Show what was dropped, or open the file browser."""
+        if self.filepath:
+            return self.execute(context)
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 

@@ -1,0 +1,197 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The queue, menus, status bar, export and assets in a Blender without a window."""
+
+from __future__ import annotations
+
+SCRIPT = """
+import shutil
+errors = importlib.import_module("lsrm.backend.shared.errors")
+job = module_of("jobs.job")
+
+class Child:
+    # Stands for both child processes: captures and reconstructs at once.
+    child, has_child, busy = None, False, False
+    assets, failing = [], ""
+    def submit(self, method, params):
+        made = job.Job(0, method, params)
+        made.result = {"report": {"warnings": []}, "warnings": [], "views": 4}
+        if method == "capture":
+            Child.assets.append(Path(params["asset"]))
+            assert Child.assets[-1].is_file()
+            folder = Path(params["output"])
+            folder.mkdir(parents=True)
+            (folder / "transforms.json").write_text("{}")
+            source = {**params["source"], "objects": params["objects"]}
+            (folder / "capture.json").write_text(json.dumps({"source": source}))
+            if params["source"]["name"] == Child.failing:
+                made.error = errors.BadAsset("No surface.", "Remedy.")
+        if method == "reconstruct":
+            folder = Path(params["output"])
+            folder.mkdir(parents=True)
+            shutil.copy(work / "mesh.glb", folder)
+            shutil.copy(work / "picture.png", folder / "preview.png")
+            report = {"name": "made", "request": {"views": params["views"]}, "metrics": {}}
+            (folder / "report.json").write_text(json.dumps(report))
+        made.finished = True
+        return made
+    def pump(self): pass
+    def close(self): pass
+    def stop_idle(self): pass
+
+timer.SESSION._make_client = lambda name: Child()
+preferences = module_of("preferences")
+preferences.backend_python = lambda: Path(sys.executable)
+queue = lambda: bpy.context.window_manager.lsrm_queue
+states = lambda: [[each.name, each.origin, each.state] for each in queue().items]
+picture = bpy.data.images.new("picture", 8, 4)
+picture.pixels.foreach_set([0.2, 0.4, 0.6, 1.0] * 32)
+picture.file_format = "PNG"
+picture.save(filepath=str(work / "picture.png"))
+picture = bpy.data.images.load(str(work / "picture.png"))
+cube = scene.objects["Cube"]
+nodes = cube.data.materials[0].node_tree
+texture = nodes.nodes.new("ShaderNodeTexImage")
+texture.image = picture
+shader = next(node for node in nodes.nodes if node.type == "BSDF_PRINCIPLED")
+nodes.links.new(texture.outputs["Color"], shader.inputs["Base Color"])
+bpy.ops.export_scene.gltf(filepath=str(work / "mesh.glb"), use_selection=True)
+bpy.ops.mesh.primitive_uv_sphere_add()
+bpy.context.object.name = "Ball"
+
+def select(*names):
+    for each in scene.objects:
+        each.select_set(each.name in names)
+    bpy.context.view_layer.objects.active = scene.objects[names[0]] if names else None
+
+def add(*names):
+    select(*names)
+    return call(bpy.ops.lsrm.add_to_queue)
+
+# Queued jobs of a file that is opened again and of another file.
+bpy.ops.wm.save_as_mainfile(filepath=str(work / "mine.blend"))
+results["nothing selected"] = add()
+results["added"] = [add("Cube"), add("Ball"), add("Cube")]
+results["waiting"] = states()
+queue().active = 2
+call(bpy.ops.lsrm.move_in_queue, direction="UP")
+results["moved"] = [[each.number for each in queue().items], queue().chosen().number]
+call(bpy.ops.lsrm.remove_from_queue)
+bpy.ops.wm.open_mainfile(filepath=str(work / "mine.blend"))
+timer.show()
+scene = bpy.context.scene
+results["after reload"] = states()
+Child.failing = "Ball"
+results["ran"] = call(bpy.ops.lsrm.run_queue)
+results["ended"] = [[each.state, each.note.splitlines(), each.result] for each in queue().items]
+results["objects"] = sorted(each.name for each in scene.objects)
+results["original hidden"] = scene.objects["Cube"].hide_get()
+results["copies"] = [each.exists() for each in Child.assets]
+results["drawn"] = drawn(module_of("ui.queue.queue_panel").LSRM_PT_queue).texts
+call(bpy.ops.lsrm.clear_queue)
+results["cleared"] = states()
+Child.failing = ""
+add("Ball")
+bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True, load_ui=False)
+results["closed"] = call(bpy.ops.lsrm.run_queue) + [Path(queue().items[0].result).name]
+bpy.ops.wm.open_mainfile(filepath=str(work / "mine.blend"))
+timer.show()
+results["offered"] = call(bpy.ops.lsrm.import_result, directory=queue().items[0].result)
+results["no more"] = queue().items[0].result
+scene = bpy.context.scene
+results["imported"] = sorted(each.name for each in scene.objects if each.type == "MESH")
+
+# Export of a hidden result, from its original.
+call(bpy.ops.lsrm.compare)
+results["hidden"] = scene.objects["Ball.001"].hide_get()
+for kind, suffix in (("GLB", ".glb"), ("USD", ".usdc"), ("OBJ", ".obj")):
+    path = work / "out" / f"ball{suffix}"
+    outcome = call(bpy.ops.lsrm.export_result, filepath=str(path), file_format=kind)
+    results[kind] = [outcome, path.is_file()]
+results["wrong name"] = call(bpy.ops.lsrm.export_result, filepath="/x.txt", file_format="GLB")
+results["files"] = sorted(each.name for each in (work / "out").iterdir())
+results["material"] = (work / "out" / "ball.mtl").read_text()
+results["one object"] = (work / "out" / "ball.obj").read_text().count("\\no ")
+results["as before"] = [
+    scene.objects["Ball.001"].hide_get(), [each.name for each in bpy.context.selected_objects],
+]
+select("Ball.001")
+results["marked"] = call(bpy.ops.lsrm.mark_as_asset, tags="LSRM, toy,, toy ")
+made = scene.objects["Ball.001"]
+results["tags"] = [each.name for each in made.asset_data.tags]
+preview = made.preview_ensure()
+results["preview"] = list(preview.image_size)
+results["pixel"] = [round(value, 1) for value in preview.image_pixels_float[:4]]
+select("Cube")
+
+# Menus and status bar.
+menus, status_bar = module_of("ui.menus.menus"), module_of("ui.menus.status_bar")
+modules = [module_of(f"ui.{name}") for name in package.lsrm_blender.MODULES]
+operators = [kind for module in modules for kind in module.CLASSES
+             if issubclass(kind, bpy.types.Operator)]
+named = {name for group in menus.GROUPS for name in group} | {"lsrm.reconstruct"}
+named |= {name for name, _ in menus.CHOICES}
+public = {each.bl_idname for each in operators
+          if "INTERNAL" not in getattr(each, "bl_options", ())}
+results["not in menus"] = sorted(public - named)
+results["no operators"] = sorted(named - {each.bl_idname for each in operators})
+drawn(menus.VIEW3D_MT_lsrm)
+for _, draw in menus.ADDITIONS:
+    draw(type("Menu", (), {"layout": Layout()})(), None)
+session = module_of("jobs.session")
+run = bpy.context.window_manager.lsrm
+failed = session.SessionState(title="T", error=("ERROR", "What.", "Remedy."))
+texts = results["status"] = []
+for state in (session.SessionState(), session.SessionState(note="Done. " * 30), failed,
+              session.SessionState(running=True, title="T", overall=0.4),
+              session.SessionState(running=True, stopping=True)):
+    run.show(state)
+    Layout.texts.clear()
+    status_bar._draw(type("Header", (), {"layout": Layout()})(), bpy.context)
+    texts.append(Layout.texts[1:])
+nothing = type("Context", (), {"window_manager": None})()
+status_bar._draw(type("Header", (), {"layout": None})(), nothing)
+timer.SESSION._clients.clear()
+"""
+
+
+def test_workflow(blender, tmp_path):
+    """Jobs wait with all they need; results go on to files and assets; menus offer everything."""
+    results = blender(SCRIPT)
+    done, origin = ["FINISHED", ""], "Scene, mine.blend"
+    assert results["nothing selected"][0] == "ERROR"
+    assert results["added"] == [done] * 3
+    titles = ["Reconstruct Cube", "Reconstruct Ball"]
+    assert results["waiting"] == [[name, origin, "WAITING"] for name in [*titles, titles[0]]]
+    assert results["moved"] == [[1, 3, 2], 3]
+    assert results["after reload"] == [[name, origin, "WAITING"] for name in titles]
+    assert results["ran"][0] == "ERROR"
+    assert "Reconstruct Ball: No surface." in results["ran"][1]
+    assert results["ended"] == [
+        ["DONE", ["Cube.001 is in the scene"], ""], ["FAILED", ["No surface. Remedy."], ""]
+    ]  # fmt: skip
+    assert results["objects"] == ["Ball", "Camera", "Cube", "Cube.001", "Light"]
+    assert results["original hidden"]
+    assert results["copies"] == [False, False]
+    assert {"No surface. Remedy.", origin} <= set(results["drawn"])
+    assert results["cleared"] == []
+    assert results["closed"] == [*done, "result"]
+    assert (results["offered"], results["no more"]) == (done, "")
+    assert results["imported"] == ["Ball", "Ball.001", "Cube"]
+    assert results["hidden"]
+    for kind in ("GLB", "USD", "OBJ"):
+        assert results[kind] == [done, True], kind
+    assert results["wrong name"][0] == "ERROR"
+    image = next(name for name in results["files"] if name.startswith("ball_"))
+    assert f"map_Kd {image}" in results["material"]
+    assert results["one object"] == 1
+    assert results["as before"] == [True, ["Ball"]]
+    assert (results["marked"], results["tags"]) == (done, ["LSRM", "toy"])
+    assert (results["preview"], results["pixel"]) == ([256, 256], [0.2, 0.4, 0.6, 1.0])
+    assert (results["not in menus"], results["no operators"]) == ([], [])
+    nothing, note, failed, running, stopping = results["status"]
+    assert nothing == []
+    assert (len(note[0]), note[0][-1]) == (90, "…")
+    assert failed[0] == "T: What."
+    assert "T 40 %" in running
+    assert "Stopping…" in stopping
