@@ -17,6 +17,8 @@ import torch
 
 from .field.config import HALF_SIDE
 from .field.density import render_step
+from .lods.levels import STAGE as LEVELS
+from .lods.levels import Level, make_levels
 from .materials.environment_map import EnvironmentMap
 from .materials.estimate import estimate_materials, estimate_unlit
 from .materials.light_transport import Light
@@ -133,10 +135,13 @@ def reconstruct(request: ReconstructRequest, progress: Progress) -> Report:
         materials = separate_light(job, mesh, start)
         mesh = materials.mesh if materials else mesh
         textures = bake_textures(job, mesh, surface, start, materials)
+        levels = coarser_levels(job, mesh, textures)
         with job.stage("write"):
             poses = [view.camera_to_world for view in views.views]
             up = choose_up(request.up, poses, own=capture.is_own)
-            result = Result(surface, mesh, textures, views, job.normalization, up, materials)
+            result = Result(
+                surface, mesh, textures, views, job.normalization, up, materials, levels
+            )
             result.write(folder, report, progress)
         report.write(folder / REPORT)
     return report
@@ -369,3 +374,19 @@ def bake_textures(
             mesh, views, job.normalization, progress, surface.appearance, gains
         )
         return plain_dielectric(colors)
+
+
+def coarser_levels(job: Job, mesh: UnwrappedMesh, textures: Textures) -> tuple[Level, ...]:
+    """The levels of detail that were requested, as far as they are coarser than the mesh."""
+    targets = job.request.lods
+    if not targets:
+        return ()
+    with job.stage(LEVELS):
+        levels = tuple(make_levels(mesh, textures, targets, job.progress))
+    made = {level.target for level in levels}
+    for target in (each for each in targets if each not in made):
+        faces = len(mesh.mesh.faces)
+        job.report.warnings.append(
+            f"The level of {target} faces is left out: the mesh has {faces} faces only."
+        )
+    return levels

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .shared.errors import BadRequest
+from .shared.lods.face_targets import REMEDY, check_face_targets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +31,7 @@ class ReconstructRequest:
         device: `auto`, `cpu`, `cuda`, `cuda:N`, or several: `cuda:all`, `cuda:0,1`, `cpu:0,1`.
         texture_size: side of the textures in texels; `auto` follows the resolution of the views.
         faces: triangles of the mesh, about.
+        lods: triangles of coarser meshes of the same object, falling.
         seed: of the random choices of the fit, 0 to 2^31 - 1.
         material: `rgb` keeps the light in the color; `pbr` is base color, roughness and metallic,
             predicted or, under a known light, estimated; `auto` is `pbr` where that is possible.
@@ -46,6 +48,7 @@ class ReconstructRequest:
     device: str = "auto"
     texture_size: str = "auto"
     faces: int = 50_000
+    lods: tuple[int, ...] = ()
     seed: int = 0
     material: str = "auto"
     up: str = "auto"
@@ -66,8 +69,10 @@ class ReconstructRequest:
         size = self.texture_size
         if size != "auto" and not (size.isdecimal() and 16 <= int(size) <= 16384):
             _refuse("texture size", size, "Use auto, or 16 to 16384 texels.")
-        if self.faces < 100:
-            _refuse("number of faces", self.faces, "Use 100 or more.")
+        try:
+            check_face_targets([self.faces, *self.lods])
+        except ValueError as error:
+            raise BadRequest(str(error), REMEDY) from error
         if not 0 <= self.seed < 1 << 31:
             _refuse("seed", self.seed, "Use 0 to 2147483647.")
         has_seconds = self.refine.isdecimal() and int(self.refine) > 0

@@ -42,6 +42,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
     from .progress_bar import progress_on_terminal
 
     options = {key: value for key, value in vars(arguments).items() if key != "json"}
+    options["faces"], *lods = arguments.faces
+    options["lods"] = tuple(lods)
     progress = Progress(progress_on_terminal())
     with cancel_on_interrupt(progress):
         report = reconstruct(ReconstructRequest(**options), progress).to_dict()
@@ -49,6 +51,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
         say(f"Note: {warning}")
     if arguments.json:
         return report
-    faces, seconds = report["counts"]["faces"], report["seconds"]
-    say(f"{arguments.output / 'mesh.glb'}: {faces} faces in {seconds:.1f} s")
+    for level in report["levels"]:
+        say(f"{arguments.output / level['file']}: {level['faces']} faces")
+    say(f"in {report['seconds']:.1f} s")
     return DONE

@@ -29,6 +29,7 @@ IMAGE_NAMES = {
     "baseColorTexture": "base color",
     "metallicRoughnessTexture": "metallic roughness",
 }
+NORMAL_NAME = "normal"
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,14 @@ class Textures:
         roughness: [size, size], linear.
         metallic: [size, size], linear.
         specular: factor of the reflection of dielectrics, 0..1.
+        normal: [size, size, 3], in tangent space, as colors with v up; None without a normal map.
     """
 
     base_color: NDArray[np.float32]
     roughness: NDArray[np.float32]
     metallic: NDArray[np.float32]
     specular: float = 1.0
+    normal: NDArray[np.float32] | None = None
 
     def base_color_image(self) -> Image.Image:
         """The base color as an 8-bit image."""
@@ -55,6 +58,10 @@ class Textures:
         """Packed as glTF defines it: green is roughness, blue is metallic."""
         empty = np.ones_like(self.roughness)
         return _eight_bit(np.stack([empty, self.roughness, self.metallic], axis=-1))
+
+    def normal_image(self) -> Image.Image | None:
+        """The normal map as an 8-bit image, if there is one."""
+        return None if self.normal is None else _eight_bit(self.normal)
 
 
 def plain_dielectric(base_color: NDArray[np.float32]) -> Textures:
@@ -85,6 +92,7 @@ def write_glb(
         name=name,
         baseColorTexture=textures.base_color_image(),
         metallicRoughnessTexture=textures.metallic_roughness_image(),
+        normalTexture=textures.normal_image(),
         baseColorFactor=[255, 255, 255, 255],
         metallicFactor=1.0,
         roughnessFactor=1.0,
@@ -114,9 +122,12 @@ def _gltf_matrix(rotation: Floats) -> Floats:
 
 def _finish(textures: Textures, name: str, tree: dict[str, Any]) -> None:
     """Name the images and store the specular factor: the library has no parameter for either."""
-    material = tree["materials"][0]["pbrMetallicRoughness"]
-    for key, what in IMAGE_NAMES.items():
-        texture = tree["textures"][material[key]["index"]]
+    material = tree["materials"][0]
+    used = {what: material["pbrMetallicRoughness"][key] for key, what in IMAGE_NAMES.items()}
+    if "normalTexture" in material:
+        used[NORMAL_NAME] = material["normalTexture"]
+    for what, reference in used.items():
+        texture = tree["textures"][reference["index"]]
         tree["images"][texture["source"]]["name"] = f"{name} {what}"
     store_specular(textures.specular, tree)
 

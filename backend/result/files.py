@@ -14,12 +14,14 @@ from ..materials.coverage import coverage_map, surface_coverage, unseen_share
 from ..mesh.glb import write_glb
 from ..mesh.preview import render_mesh
 from ..shared.capture.capture import ENVIRONMENT_NAME
+from ..shared.names.result_names import MESH, level_mesh
 from ..shared.radiance_hdr import write_hdr
 from .scores import ImageScores, mean_scores, score_image
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ..lods.levels import Level
     from ..materials.surface_materials import SurfaceMaterials
     from ..mesh.glb import Textures
     from ..mesh.surfaces import Surface
@@ -43,6 +45,7 @@ class Result:
         normalization: from their world to the normalized frame.
         up: which way is up in that world.
         materials: estimated ones; with them the result is scored under the light of the views.
+        levels: coarser meshes.
     """
 
     surface: Surface
@@ -52,12 +55,11 @@ class Result:
     normalization: Normalization
     up: Up
     materials: SurfaceMaterials | None = None
+    levels: tuple[Level, ...] = ()
 
     def write(self, folder: Path, report: Report, progress: Progress) -> None:
         """Write all files into a result folder, and their counts and scores into the report."""
-        rotation = None if self.up.is_z else self.up.rotation
-        path = folder / "mesh.glb"
-        write_glb(path, self.mesh, self.textures, self.normalization, rotation, report.name)
+        self._write_meshes(folder, report)
         progress.report("write", 0.2, "textures")
         (folder / "textures").mkdir()
         self.textures.base_color_image().save(folder / "textures" / "base_color.png")
@@ -78,6 +80,18 @@ class Result:
         }
         mean = mean_scores(self._score(folder, progress))
         report.metrics |= {key: round(value, 4) for key, value in asdict(mean).items()}
+
+    def _write_meshes(self, folder: Path, report: Report) -> None:
+        """Write the mesh and its coarser levels, and name them in the report."""
+        rotation = None if self.up.is_z else self.up.rotation
+        finest = (MESH, int(report.request["faces"]), self.mesh, self.textures)
+        coarser = (
+            (level_mesh(each.target), each.target, each.mesh, each.textures) for each in self.levels
+        )
+        for name, target, mesh, textures in (finest, *coarser):
+            write_glb(folder / name, mesh, textures, self.normalization, rotation, report.name)
+            faces = len(mesh.mesh.faces)
+            report.levels.append({"file": name, "target": target, "faces": faces})
 
     def _write_coverage(self, folder: Path, report: Report, progress: Progress) -> None:
         """Mark what no view shows: a texture, and its share of the surface."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..shared.atomic_folder import AtomicFolder
 from ..shared.errors import OutputNotWritable
-from ..shared.names.result_names import CONTENT, LITTER, REPORT
+from ..shared.names.result_names import LITTER, REPORT, is_content
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +61,8 @@ class ResultFolder(AtomicFolder):
                 f"{self.destination} is a file.", "Give a folder for the result."
             )
         entries = {entry.name for entry in self.destination.iterdir()} - LITTER
-        foreign = sorted(entries if REPORT not in entries else entries - CONTENT)
+        is_result = REPORT in entries
+        foreign = sorted(name for name in entries if not (is_result and is_content(name)))
         if foreign:
             raise OutputNotWritable(
                 f"{self.destination} holds files that are no result of LSRM: {foreign[0]}.",

@@ -61,6 +61,8 @@ class Report:
         light: of the views: `known`, `estimated`, or `unknown`; then it stays in the color.
         stages: in the order they ran.
         counts: sizes of what came out: views, vertices, faces.
+        levels: file, requested and actual number of triangles of every mesh, the finest first.
+        files: all files of the result, relative to its folder.
         metrics: scores of the result on the input views.
         gains: factors on the linear red, green and blue of views whose exposures differ, by view.
         views: how well cameras and masks agree, `Views.to_dict`.
@@ -76,6 +78,8 @@ class Report:
     light: str = "unknown"
     stages: list[Stage] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
+    levels: list[dict[str, Any]] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
     metrics: dict[str, float] = field(default_factory=dict)
     gains: dict[str, list[float]] = field(default_factory=dict)
     views: dict[str, Any] = field(default_factory=dict)
@@ -115,7 +119,9 @@ class Report:
         }
 
     def write(self, path: Path) -> None:
-        """Write the report as JSON."""
+        """Write the report as JSON, with the names of all files that lie beside it."""
+        beside = {each for each in path.parent.rglob("*") if each.is_file()} | {path}
+        self.files = sorted(each.relative_to(path.parent).as_posix() for each in beside)
         path.write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
 
 

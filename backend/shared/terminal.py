@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from .exit_codes import exit_code
+from .lods.face_targets import REMEDY, parse_face_targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,6 +132,18 @@ def texture_size_setting(text: str) -> str:
     return text
 
 
+def faces_setting(text: str) -> tuple[int, ...]:
+    """The value of `--faces`: triangles of the mesh, and of coarser levels of detail.
+
+    Raises:
+        argparse.ArgumentTypeError: if they are no falling numbers.
+    """
+    try:
+        return parse_face_targets(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error} {REMEDY}") from None
+
+
 def add_reconstruct_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a reconstruction, which `backend reconstruct` and the batch share."""
     add = parser.add_argument
@@ -147,7 +160,13 @@ def add_reconstruct_options(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="side in texels; auto follows the resolution of the views",
     )
-    add("--faces", type=positive_integer, default=50_000, help="approximate number of triangles")
+    add(
+        "--faces",
+        type=faces_setting,
+        default=(50_000,),
+        metavar="N[,N…]",
+        help="triangles of the mesh, about; more numbers, falling, make coarser levels of detail",
+    )
     add("--material", choices=("auto", "rgb", "pbr"), default="auto")
     add_mask_options(parser)
 

@@ -37,10 +37,11 @@ if TYPE_CHECKING:
     from ..jobs.child_process import ChildCommand
 
 CAPTURE_OPTIONS = ("views", "placement", "size", "samples", "seed", "threads", "environment")
-RECONSTRUCT_OPTIONS = ("checkpoint", "refine", "device", "texture_size", "faces", "material")
+RECONSTRUCT_OPTIONS = ("checkpoint", "refine", "device", "texture_size", "material")
 TASK_OPTIONS = (
     *CAPTURE_OPTIONS,
     *RECONSTRUCT_OPTIONS,
+    "faces",
     "retries",
     "retry_failed",
     "time_limit",
@@ -69,7 +70,8 @@ def convert_all(arguments: argparse.Namespace, progress: Progress) -> dict[str, 
         return write_job(arguments, of_tasks, len(items))
     settings = BatchSettings(
         capture={name: options[name] for name in CAPTURE_OPTIONS},
-        reconstruct={name: options[name] for name in RECONSTRUCT_OPTIONS},
+        reconstruct={name: options[name] for name in RECONSTRUCT_OPTIONS}
+        | face_params(arguments.faces),
         retries=arguments.retries,
         retry_failed=arguments.retry_failed,
         force=arguments.force,
@@ -98,6 +100,16 @@ def _merge(output: Path) -> dict[str, Any]:
     for line in report_lines(report):
         say(line)
     return report
+
+
+def face_params(targets: Sequence[int]) -> dict[str, Any]:
+    """The parameters of `reconstruct` for numbers of triangles, the finest mesh first.
+
+    Without levels of detail there is no `lods`, as in earlier versions: what they have finished
+    stays finished.
+    """
+    finest, *lods = targets
+    return {"faces": finest, **({"lods": lods} if lods else {})}
 
 
 def _absolute_paths(arguments: argparse.Namespace) -> dict[str, Any]:

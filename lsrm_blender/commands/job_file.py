@@ -67,5 +67,7 @@ def _as_arguments(options: Mapping[str, Any]) -> Iterator[str]:
         flag = f"--{name.replace('_', '-')}"
         if value is True:
             yield flag
+        elif isinstance(value, tuple | list):
+            yield f"{flag}={','.join(map(str, value))}"
         elif value is not None and value is not False and value != "":
             yield f"{flag}={value}"

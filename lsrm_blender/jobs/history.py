@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...backend.shared.errors import LsrmError, write_failure
-from ...backend.shared.names.result_names import CONTENT, LITTER, MESH, PREVIEW, REPORT
+from ...backend.shared.names.result_names import LITTER, MESH, PREVIEW, REPORT, is_content
 from .job_folders import CAPTURE, RECORD, RESULT, is_busy, numbered
 
 if TYPE_CHECKING:
@@ -152,10 +152,10 @@ def _check_content(folder: Path) -> None:
     Raises:
         LsrmError: naming one.
     """
-    inside = {folder: {CAPTURE, RESULT, RECORD}, folder / RESULT: CONTENT}
-    for place, known in inside.items():
+    known = {folder: {CAPTURE, RESULT, RECORD}.__contains__, folder / RESULT: is_content}
+    for place, is_known in known.items():
         found = {each.name for each in place.iterdir()} if place.is_dir() else set()
-        if foreign := sorted(found - known - LITTER):
+        if foreign := sorted(name for name in found - LITTER if not is_known(name)):
             raise LsrmError(
                 f"{place} holds a file that is no result of LSRM: {foreign[0]}.",
                 "Move it elsewhere, or delete the folder by hand.",

@@ -225,6 +225,24 @@ def test_place_and_scale_of_the_world_are_free(capture, tmp_path, monkeypatch, s
     assert cKDTree(there).query(here)[0].max() <= tolerance
 
 
+def test_levels_of_detail(capture, tmp_path, monkeypatch, validate_glb):
+    """Each level is a file with a normal map; what is finer than the mesh is left out."""
+    monkeypatch.setattr(surfaces, "MESH_RESOLUTION", 48)
+    report = run(capture, tmp_path / "out", faces=10**6, lods=(10**5, 500)).to_dict()
+    finest, coarse = report["levels"]
+    assert finest == {"file": "mesh.glb", "target": 10**6, "faces": report["counts"]["faces"]}
+    assert coarse["file"] == "mesh_500.glb"
+    assert 400 < coarse["faces"] <= 500
+    assert "100000" in report["warnings"][0]
+    assert set(report["files"]) == FILES | {"mesh_500.glb"} == set(files(tmp_path / "out"))
+    found = validate_glb(tmp_path / "out" / "mesh_500.glb")
+    assert found["issues"]["numErrors"] == 0, found["issues"]["messages"]
+    textures = trimesh.load_mesh(tmp_path / "out" / "mesh_500.glb").visual.material
+    assert textures.normalTexture.size == textures.baseColorTexture.size == (256, 256)
+    run(capture, tmp_path / "out", faces=500)
+    assert set(files(tmp_path / "out")) == FILES
+
+
 def test_without_bounding_sphere(capture, tmp_path):
     """A capture that does not say where the object is gives the same object."""
     views = shutil.copytree(capture, tmp_path / "views")

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 REPORT = "report.json"
 """The file that marks a folder as a result."""
 
@@ -29,7 +31,20 @@ CONTENT = frozenset(
         "masks.png",
     }
 )
-"""All files of a result. A folder with anything else in it is never replaced or deleted."""
+"""The files of a result, beside its levels of detail."""
+
+LEVEL = re.compile(r"mesh_[1-9][0-9]*\.glb")
+
+
+def level_mesh(faces: int) -> str:
+    """The file of a coarser level of detail, by the number of triangles requested of it."""
+    return f"mesh_{faces}.glb"
+
+
+def is_content(name: str) -> bool:
+    """Whether a file is of a result. A folder with others in it is never replaced or deleted."""
+    return name in CONTENT or LEVEL.fullmatch(name) is not None
+
 
 LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 """Files that file managers create in any folder."""

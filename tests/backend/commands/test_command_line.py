@@ -132,7 +132,10 @@ def test_benchmarks_need_a_clone(repository, tmp_path, name):
     assert "needs a clone" in done.stderr
 
 
-@pytest.mark.parametrize("wrong", [["--refine", "soon"], ["--faces", "0"], ["--material", "gold"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [["--refine", "soon"], ["--faces", "0"], ["--faces", "500,900"], ["--material", "gold"]],
+)
 def test_reconstruct_rejects_wrong_values(wrong, capsys):
     """Argparse rejects wrong values before anything is loaded."""
     assert main(["reconstruct", "views", "-o", "out", *wrong]) == 2
