@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from .child_commands import backend, program
-from .scenes import capture, is_captured
+from .scenes import capture, is_captured, without_light
 from .scoring import relit_comparison, score_relit, score_views
 
 if TYPE_CHECKING:
@@ -33,6 +33,13 @@ def measure_object(asset: Path, folder: Path, options: argparse.Namespace) -> di
         )
         row["rgb"] |= _scores(views, colors, options)
         shown = {"color with its light": colors, **shown}
+    if options.withhold_light:
+        alone = without_light(views, folder / "light-withheld")
+        unlit, row["light_withheld"] = _reconstruct(
+            alone, alone.parent, ["--refine", options.refine]
+        )
+        row["light_withheld"] |= score_relit(views, unlit, options.relight)
+        shown = {**shown, "light withheld": unlit}
     if options.true_geometry:
         row["true_geometry"] = score_views(views, _true_geometry(views, folder, "rgb"))
     if options.bounds:

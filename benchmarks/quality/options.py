@@ -31,6 +31,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="with --relight: also the result in the asset's own materials, "
         "and the true shape in estimated ones",
     )
+    add(
+        "--withhold-light",
+        action="store_true",
+        help="with --relight: also reconstruct without the light of the views",
+    )
     add("--true-geometry", action="store_true", help="also texture the true meshes: the bound")
     add("--only", default="", help="run the objects whose path holds this text, any case")
     add("--half", choices=("tuning", "reporting"), help="run one half of the objects")
@@ -41,4 +46,6 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.bounds and not options.relight:
         parser.error("--bounds compares under other lights: add --relight")
+    if options.withhold_light and not options.relight:
+        parser.error("--withhold-light compares under other lights: add --relight")
     return options

@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
-from backend.shared.capture.capture import PASSES, relit_folder
+from backend.shared.capture.capture import ENVIRONMENT_NAME, PASSES, relit_folder
 
 from .child_commands import blender, program
 from .object_split import HALVES, MADE
@@ -68,3 +69,11 @@ def capture(asset: Path, views: Path, options: argparse.Namespace) -> None:
         details += ["--passes", "--relight", *options.relight]
     light = ["--environment", str(options.hdri)]
     blender("capture", str(asset), "-o", str(views), *light, "--normalize", *details)
+
+
+def without_light(views: Path, folder: Path) -> Path:
+    """The views in a folder of their own, as if their light were not known; returns it."""
+    alone = folder / views.name
+    shutil.rmtree(alone, ignore_errors=True)
+    shutil.copytree(views, alone, ignore=shutil.ignore_patterns(ENVIRONMENT_NAME, "test"))
+    return alone

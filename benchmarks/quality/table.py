@@ -27,6 +27,8 @@ COLUMNS = {
     "metal": ("metallic_error", ".3f"),
     "unlit dB": ("rgb.psnr", ".2f"),
     "relit gain": ("relit_gain", "+.2f"),
+    "withheld dB": ("light_withheld.relit_psnr", ".2f"),
+    "withheld gain": ("withheld_gain", "+.2f"),
     "true materials dB": ("true_materials.relit_psnr", ".2f"),
     "to it": ("materials_lose", ".2f"),
     "true shape dB": ("true_shape.relit_psnr", ".2f"),
@@ -44,8 +46,8 @@ LESS_IS_BETTER = re.compile(r"error|chamfer|seconds|memory|flip|lose")
 def flat(row: dict[str, Any]) -> dict[str, float]:
     """All numbers of a row by name, those of its parts as "part.name", and their differences.
 
-    Adds `relit_gain`, over the color with its light, and `materials_lose`, to the same shape in the
-    asset's own materials.
+    Adds `relit_gain` and `withheld_gain`, over the color with its light, and `materials_lose`, to
+    the same shape in the asset's own materials.
     """
     numbers: dict[str, float] = {}
     for key, value in row.items():
@@ -55,6 +57,9 @@ def flat(row: dict[str, Any]) -> dict[str, float]:
             numbers[key] = value
     if "relit_psnr" in numbers and "rgb.relit_psnr" in numbers:
         numbers["relit_gain"] = numbers["relit_psnr"] - numbers["rgb.relit_psnr"]
+    if "light_withheld.relit_psnr" in numbers and "rgb.relit_psnr" in numbers:
+        withheld = numbers["light_withheld.relit_psnr"]
+        numbers["withheld_gain"] = withheld - numbers["rgb.relit_psnr"]
     if "relit_psnr" in numbers and "true_materials.relit_psnr" in numbers:
         numbers["materials_lose"] = numbers["true_materials.relit_psnr"] - numbers["relit_psnr"]
     return numbers

@@ -60,6 +60,8 @@ def test_flat_row_has_gain_and_loss_of_materials():
     assert values["relit_gain"] == 5.5
     assert values["materials_lose"] == 0.75
     assert not any("lights" in name for name in values)
+    withheld = {**relit(31.5, 26.0, 32.25), "light_withheld": {"relit_psnr": 28.5}}
+    assert flat(withheld)["withheld_gain"] == 2.5
 
 
 def test_table_has_columns_of_what_was_measured():

@@ -9,7 +9,7 @@ import pytest
 from backend.shared.capture.capture import PASSES
 from benchmarks.quality.object_split import MADE
 from benchmarks.quality.options import parse
-from benchmarks.quality.scenes import find_assets, is_captured
+from benchmarks.quality.scenes import find_assets, is_captured, without_light
 
 LIGHTS = ["lights/studio 1k.hdr", "lights/hall.hdr"]
 
@@ -47,7 +47,19 @@ def test_assets_are_those_of_the_folder_and_the_made_ones(options):
     assert "pbr_WaterBottle" not in find_assets(options("--half", "reporting"))
 
 
-def test_bounds_need_other_lights(options, capsys):
+def test_views_without_their_light_have_all_else_that_is_reconstructed(tmp_path):
+    for name in ("transforms.json", "environment.hdr", "images/0.png", "test/transforms.json"):
+        path = tmp_path / "views" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    for _ in range(2):  # an earlier copy is replaced
+        alone = without_light(tmp_path / "views", tmp_path / "alone")
+    assert {path.name for path in alone.rglob("*")} == {"transforms.json", "images", "0.png"}
+    assert (tmp_path / "views" / "environment.hdr").is_file()
+
+
+@pytest.mark.parametrize("option", ["--bounds", "--withhold-light"])
+def test_bounds_need_other_lights(options, capsys, option):
     with pytest.raises(SystemExit):
-        options("--bounds")
+        options(option)
     assert "add --relight" in capsys.readouterr().err
