@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...backend.shared.errors import LsrmError, write_failure
-from ...backend.shared.names.result_names import LITTER, MESH, PREVIEW, REPORT, is_content
+from ...backend.shared.names.result_names import (
+    LITTER,
+    MESH,
+    PREVIEW,
+    REPORT,
+    is_content,
+    is_level,
+    level_faces,
+)
 from .job_folders import CAPTURE, RECORD, RESULT, is_busy, numbered
 
 if TYPE_CHECKING:
@@ -38,6 +46,7 @@ class Entry:
         settings: of capture and reconstruction, those that are known.
         score: PSNR of the result on its views, in dB; None if it is not known.
         used_views: the capture folder that the result was made of; None if it is not known.
+        levels: the files of its coarser levels of detail by their number of triangles, falling.
     """
 
     folder: Path
@@ -46,6 +55,7 @@ class Entry:
     settings: dict[str, str] = field(default_factory=dict)
     score: float | None = None
     used_views: Path | None = None
+    levels: dict[int, str] = field(default_factory=dict)
 
     @property
     def result(self) -> Path | None:
@@ -106,7 +116,14 @@ def read_entry(folder: Path) -> Entry:
         {key: str(value) for key, value in settings.items()},
         float(score) if isinstance(score, int | float) else None,
         Path(views) if isinstance(views, str) else None,
+        _levels(folder / RESULT),
     )
+
+
+def _levels(result: Path) -> dict[int, str]:
+    """The files of coarser levels of detail in a result folder, by number of triangles."""
+    names = [each.name for each in result.glob("*.glb") if is_level(each.name)]
+    return dict(sorted(((level_faces(name), name) for name in names), reverse=True))
 
 
 def delete_entry(entry: Entry, others: Sequence[Entry]) -> str:

@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
-import bpy
+import os
 
+import bpy
+from bpy.app.translations import pgettext_iface as translate
+
+from ...backend.shared.names.result_names import level_mesh
 from .panel import SidebarPanel
 from .wrapped_text import draw_text
 
@@ -81,11 +85,24 @@ def _draw_entry(
         row.operator(
             "lsrm.import_views", icon="VIEW_CAMERA", text="Use Views"
         ).filepath = entry.views
+    _draw_levels(box, entry)
     if entry.result:
         box.operator("lsrm.compare_with_views", icon="IMAGE_REFERENCE").directory = entry.result
     row = box.row()
     row.operator("lsrm.open_folder", icon="FILE_FOLDER").folder = entry.folder
     row.operator("lsrm.delete_result", icon="TRASH", text="Delete").folder = entry.folder
+
+
+def _draw_levels(box: bpy.types.UILayout, entry: bpy.types.PropertyGroup) -> None:
+    """A button for each coarser level of detail, which imports it."""
+    if not entry.levels:
+        return
+    row = box.row(align=True)
+    row.operator_context = "EXEC_DEFAULT"
+    for faces in entry.levels.split():
+        text = translate("{} faces").format(faces)
+        mesh = os.path.join(entry.result, level_mesh(int(faces)))  # noqa: PTH118 - it is drawn often
+        row.operator("lsrm.import_result", text=text, translate=False).directory = mesh
 
 
 CLASSES = (LSRM_UL_history, LSRM_PT_history)

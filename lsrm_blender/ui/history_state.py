@@ -42,6 +42,7 @@ class LSRM_PG_history_entry(bpy.types.PropertyGroup):
     settings: StringProperty()
     score: StringProperty()
     icon: IntProperty()
+    levels: StringProperty()
 
     def show(self, entry: Entry) -> None:
         """Store what is known of a job."""
@@ -51,6 +52,7 @@ class LSRM_PG_history_entry(bpy.types.PropertyGroup):
         self.settings = describe(entry.settings)
         self.score = "" if entry.score is None else f"PSNR {entry.score:.1f} dB"
         self.icon = _icon(entry)
+        self.levels = " ".join(map(str, entry.levels))
 
 
 class LSRM_PG_history(bpy.types.PropertyGroup):

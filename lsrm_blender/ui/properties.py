@@ -183,6 +183,10 @@ class LSRM_PG_settings(bpy.types.PropertyGroup):
         min=100,
         max=5_000_000,
     )
+    lods: StringProperty(
+        name="Levels of Detail",
+        description="Triangles of coarser meshes, such as 10000, 2000; empty makes none",
+    )
 
 
 class LSRM_PG_run(bpy.types.PropertyGroup):

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ...backend.shared.capture.json_files import read_capture_json
-from ...backend.shared.errors import BadCapture, Cancelled, EnvironmentBroken, LsrmError
+from ...backend.shared.errors import BadCapture, BadRequest, Cancelled, EnvironmentBroken, LsrmError
+from ...backend.shared.lods.face_targets import REMEDY, face_params, parse_face_targets
 from ...backend.shared.names.asset_names import name_of_views
 from .. import preferences
 from ..capture_choices import FILE
@@ -270,7 +271,8 @@ def _reconstruct_params(settings: LSRM_PG_settings, device: str) -> dict[str, An
     """The parameters of `reconstruct` beside its folders.
 
     Raises:
-        LsrmError: if the chosen weights are missing, or their license is not accepted.
+        LsrmError: if the chosen weights are missing, or their license is not accepted, or the
+            levels of detail are no falling numbers.
     """
     folder = Path(bpy.path.abspath(settings.checkpoint_folder))
     accepted = preferences.current().license_accepted
@@ -278,9 +280,22 @@ def _reconstruct_params(settings: LSRM_PG_settings, device: str) -> dict[str, An
         **checkpoint_params(settings, folder, accepted=accepted),
         "refine": settings.refine,
         "texture_size": settings.texture_size,
-        "faces": settings.faces,
+        **face_params(_face_targets(settings)),
         "device": device,
     }
+
+
+def _face_targets(settings: LSRM_PG_settings) -> tuple[int, ...]:
+    """Triangles of the mesh and of its coarser levels of detail.
+
+    Raises:
+        BadRequest: if these are no falling numbers.
+    """
+    lods = settings.lods.strip()
+    try:
+        return parse_face_targets(f"{settings.faces},{lods}" if lods else str(settings.faces))
+    except ValueError as error:
+        raise BadRequest(str(error), REMEDY) from error
 
 
 def with_warnings(sentence: str, answer: dict[str, Any]) -> str:

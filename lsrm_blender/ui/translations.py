@@ -222,6 +222,10 @@ GERMAN = {
     "Side of the textures in pixels": "Seite der Texturen in Pixeln",
     "As fine as the views": "So fein wie die Ansichten",
     "Faces": "Flächen",
+    "Levels of Detail": "Detailstufen",
+    "Triangles of coarser meshes, such as 10000, 2000; empty makes none": (
+        "Dreiecke gröberer Netze, etwa 10000, 2000; leer macht keine"
+    ),
     "Triangles of the mesh, about": "Dreiecke des Netzes, ungefähr",
     # Preferences.
     "Backend Python": "Python des Backends",

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +26,16 @@ def parse_face_targets(text: str) -> tuple[int, ...]:
     targets = tuple(int(part) for part in parts)
     check_face_targets(targets)
     return targets
+
+
+def face_params(targets: Sequence[int]) -> dict[str, Any]:
+    """The parameters of `reconstruct` for numbers of triangles, the finest mesh first.
+
+    Without levels of detail there is no `lods`, as in earlier versions: what batches of these have
+    finished stays finished.
+    """
+    finest, *lods = targets
+    return {"faces": finest, **({"lods": lods} if lods else {})}
 
 
 def check_face_targets(targets: Sequence[int]) -> None:

@@ -33,7 +33,7 @@ CONTENT = frozenset(
 )
 """The files of a result, beside its levels of detail."""
 
-LEVEL = re.compile(r"mesh_[1-9][0-9]*\.glb")
+LEVEL = re.compile(r"mesh_([1-9][0-9]*)\.glb")
 
 
 def level_mesh(faces: int) -> str:
@@ -41,9 +41,19 @@ def level_mesh(faces: int) -> str:
     return f"mesh_{faces}.glb"
 
 
+def is_level(name: str) -> bool:
+    """Whether a file is a coarser level of detail."""
+    return LEVEL.fullmatch(name) is not None
+
+
+def level_faces(name: str) -> int:
+    """The number of triangles requested of the level of detail in a file."""
+    return int(LEVEL.sub(r"\1", name))
+
+
 def is_content(name: str) -> bool:
     """Whether a file is of a result. A folder with others in it is never replaced or deleted."""
-    return name in CONTENT or LEVEL.fullmatch(name) is not None
+    return name in CONTENT or is_level(name)
 
 
 LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})

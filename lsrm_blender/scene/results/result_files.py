@@ -13,7 +13,7 @@ from ....backend.shared.cameras import Normalization
 from ....backend.shared.capture.json_files import read_capture_json
 from ....backend.shared.errors import BadAsset, BadCapture
 from ....backend.shared.names.asset_names import name_of_file
-from ....backend.shared.names.result_names import MESH, REPORT
+from ....backend.shared.names.result_names import MESH, REPORT, is_level
 from ...jobs.job_folders import CAPTURE, RESULT
 
 if TYPE_CHECKING:
@@ -68,6 +68,11 @@ class Result:
         """What the asset is called."""
         name = self.report.get("name") or self.source.get("name")
         return name if isinstance(name, str) else name_of_file(self.mesh)
+
+    @property
+    def level(self) -> str:
+        """What names of coarser levels of detail end with, such as `_2000`; empty for others."""
+        return self.mesh.stem.removeprefix("mesh") if is_level(self.mesh.name) else ""
 
     @property
     def views(self) -> str:

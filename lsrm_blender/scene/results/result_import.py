@@ -105,9 +105,10 @@ def _add_to_scene(
 
 
 def _name_of(result: Result, source: bpy.types.Object | None) -> str:
-    """The name of the source if the result is of it alone, else that of the asset."""
+    """The source's name if the result is of it alone, else that of the asset; and the level."""
     alone = source is not None and source.name == result.source.get("name")
-    return str(source.name) if alone and source is not None else result.name
+    name = str(source.name) if alone and source is not None else result.name
+    return f"{name}{result.level}"
 
 
 def _name(made: bpy.types.Object, name: str) -> None:

@@ -173,6 +173,17 @@ def test_files_of_the_user_are_not_deleted(errors, folders, history, tmp_path, p
     assert (folder / "result" / "mesh.glb").exists()
 
 
+def test_levels_of_detail_are_found_and_deleted(folders, history, tmp_path):
+    """They are listed by their number of faces, falling, and belong to the result."""
+    folder = run_job(folders, tmp_path / "Mug")
+    for name in ("mesh_2000.glb", "mesh_10000.glb"):
+        (folder / "result" / name).touch()
+    entry = history.read_entry(folder)
+    assert list(entry.levels.items()) == [(10000, "mesh_10000.glb"), (2000, "mesh_2000.glb")]
+    history.delete_entry(entry, [])
+    assert not folder.exists()
+
+
 def test_folder_names(folders):
     """Names that no folder can have become ones that it can."""
     assert folders.folder_name("Mug: the 2nd/new") == "Mug_ the 2nd_new"

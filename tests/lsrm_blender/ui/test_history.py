@@ -153,6 +153,28 @@ results["of another file"] = call(bpy.ops.lsrm.import_result, directory=history.
 results["left alone"] = scene.objects["Cube"].hide_get()
 """
 
+LEVELS = """
+kind = module_of("ui.history_panel")
+settings.lods = " 200, 150 "
+params = tasks._reconstruct_params(settings, "cpu")
+results["params"] = [params["faces"], params["lods"]]
+settings.lods = "500"
+try:
+    objects_task(False, "Cube")
+except errors.LsrmError as error:
+    results["refused"] = [error.code, bool(error.remedy)]
+settings.lods = ""
+results["plain"] = "lods" in tasks._reconstruct_params(settings, "cpu")
+made(objects_task(False, "Cube"))
+folder = work / "jobs" / "Cube" / "001" / "result"
+shutil.copy(folder / "mesh.glb", folder / "mesh_200.glb")
+shown()
+results["texts"] = [drawn(kind.LSRM_PT_history).texts, history.chosen().levels]
+answer = call(bpy.ops.lsrm.import_result, directory=str(folder / "mesh_200.glb"))
+visible = [e.name for e in scene.objects if e.type == "MESH" and not e.hide_get()]
+results["import"] = [answer[0], visible]
+"""
+
 UNSAVED = """
 preferences = module_of("preferences")
 settings.output_folder = ""
@@ -226,3 +248,15 @@ def test_results_of_files_that_were_never_saved(run, tmp_path, monkeypatch):
     assert results["unsaved"] == str(tmp_path / "Documents" / "LSRM")
     assert not results["unsaved"].startswith(results["inside"])
     assert results["saved"] == str(tmp_path / "lsrm")
+
+
+def test_levels_of_detail(run):
+    """They are requested in the settings, and imported one instead of the other."""
+    results = run(LEVELS)
+    assert results["params"] == [400, [200, 150]]
+    assert results["refused"] == ["BAD_REQUEST", True]
+    assert not results["plain"]
+    texts, levels = results["texts"]
+    assert "200 faces" in texts
+    assert levels == "200"
+    assert results["import"] == ["FINISHED", ["Ball", "Cube_200"]]
