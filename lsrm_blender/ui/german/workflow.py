@@ -41,6 +41,7 @@ GERMAN = {
         "Die beendeten Aufträge aus der Warteschlange nehmen; was sie gemacht haben, bleibt"
     ),
     "LSRM": "LSRM",
+    "Posed Views (LSRM)": "Ansichten mit Kameras (LSRM)",
     "Posed Views (LSRM)…": "Ansichten mit Kameras (LSRM) …",
     "Reconstruction (LSRM)…": "Rekonstruktion (LSRM) …",
     "{}, {} waiting": "{}, {} warten",
