@@ -42,7 +42,7 @@ MOST_VIEWS, LONGEST_SIDE = 8, 384
 TRUTH, RENDERS = "views", "renders"
 """Folders of the views, and of what Blender renders at their cameras."""
 
-SHOWN_IN_PANEL, SIDE_IN_PANEL = 4, 128
+SHOWN_IN_PANEL, SIDE_IN_PANEL = 3, 128
 """Views on the small picture, those that are least alike, and the side of a cell in pixels."""
 
 WORST_ERROR = 0.35

@@ -49,11 +49,11 @@ def _draw_outcome(
     draw_text(box, context, text)
     draw_text(box, context, translate(light))
     draw_text(box, context, translate("Least alike: view {}").format(state.worst))
-    row = box.row()
+    grid = box.grid_flow(row_major=True, columns=len(COLUMNS), even_columns=True, align=True)
     for name in COLUMNS:
-        column = row.column()
-        column.alignment = "CENTER"
-        column.label(text=name)
+        row = grid.row()
+        row.alignment = "CENTER"
+        row.label(text=name)
     draw_picture(box, context, PICTURE)
 
 

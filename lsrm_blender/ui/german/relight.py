@@ -54,10 +54,10 @@ GERMAN = {
     "As in the final render, with the light of the scene": (
         "Wie im fertigen Bild, mit dem Licht der Szene"
     ),
-    "Turntable and Contact Sheet": "Drehteller und Übersicht",
-    "Turntable": "Drehteller",
-    "What a turntable becomes": "Was aus einem Drehteller wird",
-    "Frames": "Bilder",
+    "Turntable and Contact Sheet": "Drehscheibe und Übersicht",
+    "Turntable": "Drehscheibe",
+    "What a turntable becomes": "Was aus einer Drehscheibe wird",
+    "Frames": "Einzelbilder",
     "A PNG file for every frame": "Eine PNG-Datei je Bild",
     "Video": "Video",
     "A PNG file for every frame, and a video of them": (

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface as translate
 
 from ...scene.relight import relit_scene
 from ..panel import SidebarPanel
 from ..pictures import draw_picture
+from ..wrapped_text import draw_text
 from .relight_operators import SHADING_ITEMS
 from .relight_state import LIGHT_SHEET as LIGHT_SHEET_PICTURE
 from .relight_tasks import LIGHT_SHEET, TURNTABLE
@@ -40,7 +42,7 @@ class LSRM_PT_relight(SidebarPanel, bpy.types.Panel):
             row.operator("lsrm.relight", icon="LIGHT_SUN")
         row.operator("lsrm.restore_light", icon="LOOP_BACK", text="Restore")
         if relit and not shows_light(context.space_data):
-            _draw_offer(layout.box())
+            _draw_offer(layout.box(), context)
 
 
 class LSRM_PT_relit_pictures(SidebarPanel, bpy.types.Panel):
@@ -71,9 +73,9 @@ class LSRM_PT_relit_pictures(SidebarPanel, bpy.types.Panel):
             row.operator("lsrm.open_folder", icon="FILE_FOLDER").folder = made.folder
 
 
-def _draw_offer(box: bpy.types.UILayout) -> None:
+def _draw_offer(box: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The kinds of shading that show the light."""
-    box.label(text="This viewport does not show the light", icon="INFO")
+    draw_text(box, context, translate("This viewport does not show the light"), icon="INFO")
     row = box.row(align=True)
     for kind, label, _ in SHADING_ITEMS:
         row.operator("lsrm.show_light", text=label, icon=f"SHADING_{_icon(kind)}").shading = kind
