@@ -172,7 +172,9 @@ def _captures(folder, lights):
         except LsrmError as error:
             errors[kind.__name__] = error.to_dict()
     settings = RelightSettings(environments[2:], RenderSettings(1, denoise=False), Framing(16))
-    images = relight([bpy.data.objects["Ball"]], Path(folder) / "relight", settings, Progress())
+    images = relight(
+        [bpy.data.objects["Ball"]], Path(folder) / "relight", settings, Progress()
+    ).images
     return {"errors": errors, "relit": [str(image) for image in images]}
 
 

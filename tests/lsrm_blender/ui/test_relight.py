@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from backend.shared.radiance_hdr import write_hdr
@@ -150,6 +151,7 @@ def test_a_scene_is_relit_live_and_put_back(blender, tmp_path):
     assert results["chosen since"] == "WIREFRAME"
 
 
+@pytest.mark.slow
 def test_pictures_are_made_by_the_second_blender(blender, tmp_path):
     """A turntable has frames and a video, a contact sheet all lights; the scene stays as it is."""
     (tmp_path / "hdris").mkdir()
