@@ -121,9 +121,9 @@ class LSRM_PT_result(SidebarPanel, bpy.types.Panel):
         row = self.layout.row()
         row.operator("lsrm.compare", icon="ARROW_LEFTRIGHT")
         row.operator("lsrm.import_result", icon="IMPORT", text="Import")
-        row = self.layout.row()
-        row.operator(EXPORT, icon="EXPORT", text="Export")
-        row.operator(MARK, icon="ASSET_MANAGER")
+        column = self.layout.column(align=True)
+        column.operator(EXPORT, icon="EXPORT", text="Export")
+        column.operator(MARK, icon="ASSET_MANAGER")
 
 
 def _draw_objects(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

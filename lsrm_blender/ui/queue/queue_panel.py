@@ -26,7 +26,7 @@ LABELS = {
     FAILED: "Failed",
     STOPPED: "Stopped",
 }
-TITLE_WIDTH, ROWS = 0.7, 4
+TITLE_WIDTH, ROWS = 0.62, 4
 
 
 class LSRM_UL_queue(bpy.types.UIList):
