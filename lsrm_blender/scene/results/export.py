@@ -54,7 +54,7 @@ def export_results(
         scene: that the window shows.
 
     Raises:
-        BadRequest: if the format does not go with the name of the file.
+        BadRequest: if this Blender does not have the format, or the name does not go with it.
         OutputNotWritable, DiskFull: if it cannot be written.
         LsrmError: if Blender's exporter fails.
     """
@@ -66,8 +66,12 @@ def export_results(
             _export(objects, path, kind)
     except OSError as error:
         raise write_failure(path, error) from error
+    except AttributeError as error:  # some builds have no USD; the glTF add-on may be disabled
+        raise BadRequest(f"This Blender cannot export {kind}.", "Choose another format.") from error
     except RuntimeError as error:
-        raise LsrmError(f"Blender could not export {path.name}: {error}", "See above.") from error
+        raise LsrmError(
+            f"Blender could not export {path.name}: {error}", "Try another format."
+        ) from error
 
 
 def _export(objects: Sequence[bpy.types.Object], path: Path, kind: str) -> None:
@@ -106,7 +110,7 @@ def _textures_beside(objects: Sequence[bpy.types.Object], path: Path) -> Iterato
     images, before = _images_of(objects), {}
     try:
         for index, image in enumerate(images):
-            file = path.with_name(f"{path.stem}_{folder_name(image.name)}{_suffix_of(image)}")
+            file = path.with_name(f"{path.stem}_{_plain(image.name)}{_suffix_of(image)}")
             _store(image, file)
             before[index] = image.filepath_raw
             image.filepath_raw = str(file)
@@ -125,6 +129,11 @@ def _store(image: bpy.types.Image, file: Path) -> None:
             shutil.copyfile(source, file)
     else:
         image.save(filepath=str(file))
+
+
+def _plain(name: str) -> str:
+    """The name of an image as many readers of .mtl files take it: without blanks."""
+    return folder_name(name).replace(" ", "_")
 
 
 def _suffix_of(image: bpy.types.Image) -> str:
