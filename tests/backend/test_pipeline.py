@@ -36,8 +36,8 @@ from backend.views.visual_hull import VisualHull
 
 VIEWS = 12
 SIZE = 96
-STAGES = ("views", "hull", "mesh", "texture", "write")
-LEFT_OUT = {"dense stage", "selection", "routing", "sparse stage", "stereo", "refine", "materials"}
+STAGES = ("views", "hull", "mesh", "materials", "texture", "write")
+LEFT_OUT = {"dense stage", "selection", "routing", "sparse stage", "stereo", "refine"}
 FILES = {
     "coverage.png",
     "log.txt",
@@ -114,6 +114,7 @@ def test_report(result, capture):
     assert set(stages) >= LEFT_OUT
     assert all(stages[name]["seconds"] > 0 for name in STAGES)
     assert all(stages[name]["seconds"] == 0 and stages[name]["note"] for name in LEFT_OUT)
+    assert "light of the views is not known" in stages["materials"]["note"]
     memory = [stage["peak_memory_mb"] for stage in document["stages"]]
     assert memory == sorted(memory)
     assert document["seconds"] == pytest.approx(sum(s["seconds"] for s in stages.values()))
