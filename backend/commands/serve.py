@@ -218,14 +218,12 @@ def _request(params: dict[str, Any]) -> ReconstructRequest:
     wrong = sorted(set(params) - known) + sorted({"views", "output"} - set(params))
     if wrong:
         raise BadRequest(f"Unknown or missing parameters: {', '.join(wrong)}.", remedy)
-    lods = params.get("lods", [])
-    if not (isinstance(lods, list) and all(type(each) is int for each in lods)):
-        raise BadRequest(f"lods cannot be {lods!r}.", remedy)
+    kinds = {"faces": int, "lods": list, "seed": int, "fix_cameras": bool}
     for name, value in params.items():
-        if name == "lods":
-            continue
-        kind = {"faces": int, "seed": int, "fix_cameras": bool}.get(name, str)
-        if type(value) is not kind:
+        if type(value) is not kinds.get(name, str):
             raise BadRequest(f"{name} cannot be {value!r}.", remedy)
+    lods = params.get("lods", [])
+    if any(type(each) is not int for each in lods):
+        raise BadRequest(f"lods cannot be {lods!r}.", remedy)
     paths = {name: Path(params[name]) for name in ("views", "output")}
     return ReconstructRequest(**{**params, **paths, "lods": tuple(lods)})

@@ -114,7 +114,7 @@ def fit_materials(
     shiny = _Fit.of(_respond_to(choice, seen, light, progress), seen)
     specular = _held_out_cost(shiny.response, seen) < _held_out_cost(matt.response, seen)
     if not specular:
-        return fit_matt(graph, seen, light)
+        return _matt_materials(graph, seen, matt)
     return _materials_of(graph, seen, shiny, choice, specular=True)
 
 
@@ -142,9 +142,13 @@ def fit_matt(graph: SurfaceGraph, seen: Observations, light: LightTransport) -> 
         seen: what the views saw.
         light: what reaches the surface.
     """
+    return _matt_materials(graph, seen, _Fit.of(respond(MATT, seen.direction, light), seen))
+
+
+def _matt_materials(graph: SurfaceGraph, seen: Observations, fit: _Fit) -> VertexMaterials:
+    """The materials of a matt fit: roughness and metallic are those of `MATT` everywhere."""
     everywhere = np.ones(len(seen.evidence))
     choice = Choice(MATT.roughness * everywhere, MATT.metallic * everywhere)
-    fit = _Fit.of(respond(MATT, seen.direction, light), seen)
     return _materials_of(graph, seen, fit, choice, specular=False)
 
 
