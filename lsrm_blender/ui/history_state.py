@@ -6,10 +6,9 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import bpy
-import bpy.utils.previews
 from bpy.app.handlers import persistent
 from bpy.app.translations import pgettext_iface as translate
 from bpy.props import CollectionProperty, IntProperty, PointerProperty, StringProperty
@@ -20,6 +19,7 @@ from ..jobs.history import read_history
 from ..jobs.job_folders import RESULT
 from ..scene.results.originals import RESULT_FOLDER, results_in
 from . import session_timer
+from .thumbnails import Thumbnails
 
 if TYPE_CHECKING:
     from ..jobs.history import Entry
@@ -28,7 +28,7 @@ REFINE_OFF, AUTOMATIC = "off", "auto"
 FIRST_LOOK = 0.5
 """Seconds after the registration: files are read then, not before."""
 
-_previews: list[Any] = []
+_thumbnails = Thumbnails()
 
 
 class LSRM_PG_history_entry(bpy.types.PropertyGroup):
@@ -121,11 +121,7 @@ def _icon(entry: Entry) -> int:
         key = f"{picture} {picture.stat().st_mtime}"
     except OSError:  # removed meanwhile
         return 0
-    if not _previews:
-        _previews.append(bpy.utils.previews.new())
-    if key not in _previews[0]:
-        _previews[0].load(key, str(picture), "IMAGE")
-    return int(_previews[0][key].icon_id)
+    return _thumbnails.of_file(picture, key)
 
 
 CLASSES = (LSRM_PG_history_entry, LSRM_PG_history)
@@ -146,5 +142,4 @@ def detach() -> None:
     bpy.app.handlers.save_post.remove(_refresh_for_file)
     bpy.app.handlers.load_post.remove(_refresh_for_file)
     del bpy.types.WindowManager.lsrm_history
-    while _previews:
-        bpy.utils.previews.remove(_previews.pop())
+    _thumbnails.clear()

@@ -6,10 +6,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import bpy
-import bpy.utils.previews
 import numpy as np
 from bpy.app.handlers import persistent
 from bpy.app.translations import pgettext_iface as translate
@@ -18,9 +17,12 @@ from ...capture_choices import BUNDLED, SOFT_BOXES
 from ...scene.lighting import bundled_file, hdr_images
 from ...scene.pixels import to_srgb
 from ...scene.soft_boxes import soft_box_panorama
+from ..thumbnails import Thumbnails
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
 MOST_IMAGES = 64
 """Of a folder, by name."""
@@ -48,7 +50,7 @@ class ListedLight:
 
 
 _lights: list[ListedLight] = []
-_previews: list[Any] = []
+_thumbnails = Thumbnails()
 _items: list[tuple[str, str, str, int, int]] = []
 """Of the property, which needs a reference to their texts."""
 
@@ -64,11 +66,13 @@ def read(folder: str) -> None:
     Args:
         folder: as the user has chosen it; empty for none.
     """
-    _lights[:] = [ListedLight(SOFT_BOXES, "Soft Boxes", _soft_box_icon())]
+    soft_boxes = _thumbnails.of_pixels(SOFT_BOXES, _soft_box_picture)
+    _lights[:] = [ListedLight(SOFT_BOXES, "Soft Boxes", soft_boxes)]
     _lights.extend(_blenders_lights())
     images = hdr_images(Path(bpy.path.abspath(folder))) if folder else []
     _lights.extend(
-        ListedLight(str(path), path.stem, _icon(path), own=True) for path in images[:MOST_IMAGES]
+        ListedLight(str(path), path.stem, _thumbnails.of_file(path), own=True)
+        for path in images[:MOST_IMAGES]
     )
 
 
@@ -116,33 +120,18 @@ def _blenders_lights() -> Iterator[ListedLight]:
     """The lights that come with Blender, then those that the user has added to it."""
     for name in BUNDLED:
         if path := bundled_file(name):
-            yield ListedLight(name, name.capitalize(), _icon(path))
+            yield ListedLight(name, name.capitalize(), _thumbnails.of_file(path))
     for light in bpy.context.preferences.studio_lights:
         if light.type == "WORLD" and light.is_user_defined:
-            yield ListedLight(light.path, Path(light.name).stem, _icon(Path(light.path)))
+            yield ListedLight(
+                light.path, Path(light.name).stem, _thumbnails.of_file(Path(light.path))
+            )
 
 
-def _icon(path: Path) -> int:
-    key = str(path)
-    if key not in _thumbnails():
-        _thumbnails().load(key, key, "IMAGE")
-    return int(_thumbnails()[key].icon_id)
-
-
-def _soft_box_icon() -> int:
-    if SOFT_BOXES not in _thumbnails():
-        pixels = np.ones((THUMBNAIL_HEIGHT, 2 * THUMBNAIL_HEIGHT, 4), np.float32)
-        pixels[..., :3] = to_srgb(soft_box_panorama(THUMBNAIL_HEIGHT)[::-1])
-        preview = _thumbnails().new(SOFT_BOXES)
-        preview.image_size = (2 * THUMBNAIL_HEIGHT, THUMBNAIL_HEIGHT)
-        preview.image_pixels_float.foreach_set(pixels.ravel())
-    return int(_thumbnails()[SOFT_BOXES].icon_id)
-
-
-def _thumbnails() -> Any:
-    if not _previews:
-        _previews.append(bpy.utils.previews.new())
-    return _previews[0]
+def _soft_box_picture() -> NDArray[np.float32]:
+    pixels = np.ones((THUMBNAIL_HEIGHT, 2 * THUMBNAIL_HEIGHT, 4), np.float32)
+    pixels[..., :3] = to_srgb(soft_box_panorama(THUMBNAIL_HEIGHT)[::-1])
+    return pixels
 
 
 def _refresh_for_file(*_: object) -> None:
@@ -163,5 +152,4 @@ def detach() -> None:
         bpy.app.timers.unregister(refresh)
     bpy.app.handlers.load_post.remove(_refresh_for_file)
     _lights.clear()
-    while _previews:
-        bpy.utils.previews.remove(_previews.pop())
+    _thumbnails.clear()
