@@ -20,22 +20,16 @@ from typing import TYPE_CHECKING, Any
 from ...backend.shared.errors import Cancelled, LsrmError
 from ...backend.shared.exit_codes import DONE, INTERRUPTED, USAGE, exit_code
 from ...backend.shared.progress import Progress
-from ...backend.shared.terminal import add_reconstruct_options, field_of_view, positive_integer, say
-from ..capture_choices import PLACEMENTS, SCENE, SOFT_BOXES, SPHERE
-from ..jobs.farm.shards import WHOLE, shard_setting
+from ...backend.shared.terminal import field_of_view, positive_integer, say
+from ..capture_choices import SOFT_BOXES
 from ..jobs.job_files.progress_lines import OpenJdProgress, print_progress
+from .convert_options import add_convert, check_convert
+from .view_options import add_rendering, add_view_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ...backend.shared.progress import ProgressListener
-
-LIGHT_HELP = (
-    f"what lights the asset (default: {SOFT_BOXES}, LSRM's neutral studio); {SCENE}: the world and "
-    "lamps of its file"
-)
-
-PLACEMENT_HELP = "; ".join(f"{name}: {what}" for name, what in PLACEMENTS.items())
 
 
 def main(argv: list[str]) -> int:
@@ -98,7 +92,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     if arguments.handler == "relight":
         _check_relight_options(program, arguments)
     if arguments.handler == "convert":
-        _check_convert_options(program, arguments)
+        check_convert(program, arguments)
     if arguments.handler == "evaluate" and arguments.environment and arguments.shading != "lit":
         program.error("--environment needs a lit result: add --shading lit")
     if arguments.handler == "evaluate" and arguments.flip and arguments.shading == "passes":
@@ -114,20 +108,6 @@ def _check_relight_options(program: argparse.ArgumentParser, arguments: argparse
         program.error("--video needs frames: add --turntable 48, for example")
     if arguments.video and arguments.hidden:
         program.error("--video has no transparency: leave out --hidden")
-
-
-def _check_convert_options(program: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    """End with wrong usage if options of `convert` are missing or do not go together."""
-    if arguments.merge_report is None and not (arguments.input and arguments.output):
-        program.error("convert needs INPUT and -o OUT, or --merge-report OUT")
-    if bool(arguments.write_job) != bool(arguments.job_file):
-        program.error("--write-job needs --job-file FILE, and the other way round")
-    not_for_jobs = ("--force", "--fail-fast", "--dry-run")
-    given = [flag for flag in not_for_jobs if getattr(arguments, flag[2:].replace("-", "_"))]
-    if arguments.shard != WHOLE:
-        given.append("--shard")
-    if arguments.write_job and given:
-        program.error(f"{given[0]} is not for jobs: a farm runs a shard again until all is done")
 
 
 @contextmanager
@@ -185,7 +165,7 @@ def parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     asset = _add_command(commands, "demo-asset", "Make the object that the demo shows.")
     asset.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.blend")
-    _add_convert(commands)
+    add_convert(_add_command(commands, "convert", "Assets to results, many at once."))
     _add_command(commands, "doctor", "Check what this Blender can do.")
     _add_command(commands, "serve", "Serve capture requests of the parent process on stdin.")
     return program
@@ -209,19 +189,16 @@ def _add_capture(commands: Any) -> None:
     chosen.add_argument("--collection", metavar="NAME", help="this collection only")
     add("--up-axis", choices=("auto", "Y", "Z"), default="auto", help="of .obj .ply .stl files")
     add("--normalize", action="store_true", help="write poses for radius 0.5 at the origin")
-    add("--views", type=positive_integer, default=16)
-    add("--placement", choices=tuple(PLACEMENTS), default=SPHERE, help=PLACEMENT_HELP)
+    add_view_options(command)
     add("--test-views", type=int, default=0, metavar="N", help="held-out views for evaluation")
-    add("--size", type=positive_integer, default=256, help="of the square images, in pixels")
     add("--field-of-view", type=field_of_view, default=40.0, metavar="DEGREES")
     add("--distance", type=float, metavar="RADII", help="default: the object fills the frame")
-    add("--environment", default=SOFT_BOXES, metavar="HDRI|NAME", help=LIGHT_HELP)
     add("--environment-strength", type=float, default=1.0)
     add("--environment-rotation", type=float, default=0.0, metavar="DEGREES")
     add("--environment-size", type=positive_integer, default=1024, help="width of environment.hdr")
     add("--relight", nargs="+", default=[], metavar="HDRI", help="other lights for test views")
     add("--passes", action="store_true", help="store the materials of the test views")
-    _add_rendering(command, samples=32)
+    add_rendering(command, samples=32)
 
 
 def _add_import(commands: Any) -> None:
@@ -255,7 +232,7 @@ def _add_relight(commands: Any) -> None:
     add("--scene", type=Path, metavar="SCENE.blend", help="render the result in this scene")
     add("--save", type=Path, metavar="SCENE.blend", help="store the scene, lit by the last light")
     add("--lamps-off", action="store_true", help="of --scene: light it by the environment alone")
-    _add_rendering(command, samples=64)
+    add_rendering(command, samples=64)
 
 
 def _add_evaluate(commands: Any) -> None:
@@ -278,73 +255,3 @@ def _add_evaluate(commands: Any) -> None:
     add("--mesh", type=Path, metavar="FILE", help="score this mesh instead of the result's")
     add("--flip", action="store_true", help="also the FLIP error; needs flip-evaluator")
     add("--write-comparison", type=Path, metavar="FILE.png", help="true views and renders")
-
-
-def _add_convert(commands: Any) -> None:
-    command = _add_command(commands, "convert", "Assets to results, many at once.")
-    add = command.add_argument
-    add("input", nargs="*", help="files, folders, patterns such as 'assets/**/*.glb'")
-    add("-o", "--output", type=Path, metavar="OUT")
-    add(
-        "--merge-report",
-        type=Path,
-        metavar="OUT",
-        help="convert nothing: one table and exit code of all that was converted to OUT",
-    )
-    add("--force", action="store_true", help="do again what is done")
-    add("--retry-failed", action="store_true", help="try again what failed, or was set aside")
-    add("--retries", type=int, default=1, metavar="N", help="of an item after a child process died")
-    add("--time-limit", type=float, default=1800.0, metavar="SECONDS", help="of every stage")
-    add("--fail-fast", action="store_true", help="stop at the first failure")
-    add("--dry-run", action="store_true", help="only list what would be done")
-    add(
-        "--shard",
-        type=shard_setting,
-        default=WHOLE,
-        metavar="i/N",
-        help="only this part of the items: several machines share them by 1/N to N/N",
-    )
-    add("--views", type=positive_integer, default=16)
-    add("--placement", choices=tuple(PLACEMENTS), default=SPHERE, help=PLACEMENT_HELP)
-    add("--size", type=positive_integer, default=256, help="of the square images, in pixels")
-    add("--environment", default=SOFT_BOXES, metavar="HDRI|NAME", help=LIGHT_HELP)
-    add_reconstruct_options(command)
-    add("--backend-python", default="", metavar="PATH", help="default: the installed one")
-    _add_rendering(command, samples=32)
-    _add_job_file(command)
-
-
-def _add_job_file(command: argparse.ArgumentParser) -> None:
-    """The options for farms."""
-    add = command.add_argument_group("for the scheduler of a farm").add_argument
-    add(
-        "--write-job",
-        choices=("openjd", "slurm", "flamenco"),
-        help="convert nothing: write these assets and options as a job to --job-file",
-    )
-    add("--job-file", type=Path, metavar="FILE")
-    add(
-        "--chunk-size",
-        type=positive_integer,
-        metavar="ITEMS",
-        help="of a task; default: 10, or what makes 1,000 tasks",
-    )
-    add(
-        "--task-time-limit",
-        type=positive_integer,
-        metavar="SECONDS",
-        help="after which the scheduler ends a task; default: its own",
-    )
-    add("--exit-zero", action="store_true", help="failed items are no failure: see --merge-report")
-    add(
-        "--progress",
-        choices=("text", "openjd"),
-        default="text",
-        help="openjd: also lines on stdout that engines of Open Job Description read",
-    )
-
-
-def _add_rendering(command: argparse.ArgumentParser, samples: int) -> None:
-    command.add_argument("--samples", type=positive_integer, default=samples)
-    command.add_argument("--seed", type=int, default=0)
-    command.add_argument("--threads", type=int, default=0, help="0 takes all")

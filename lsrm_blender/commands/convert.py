@@ -12,6 +12,7 @@ import bpy
 from ...backend.shared.checkpoint_folders import NAMED_CHECKPOINTS
 from ...backend.shared.errors import write_failure
 from ...backend.shared.exit_codes import USAGE
+from ...backend.shared.lods.face_targets import face_params
 from ...backend.shared.terminal import say
 from .. import child_commands, preferences
 from ..jobs.backend_client import Client
@@ -20,6 +21,7 @@ from ..jobs.batch.conversion import Children
 from ..jobs.batch.items import Item, NoSuchInput, find_items
 from ..jobs.batch.log import BatchLog
 from ..jobs.batch.merged_report import merge_report, report_lines
+from ..jobs.batch.products import Products
 from ..jobs.batch.settings import BatchSettings
 from ..jobs.checkpoints import NONE
 from ..jobs.child_watchdog import BLENDER_FIRST_MESSAGE, TimeLimits
@@ -27,6 +29,8 @@ from ..jobs.farm.plans import PlannedItem, write_plan
 from ..jobs.farm.run_records import LOG
 from ..jobs.farm.runs import Run
 from ..scene.assets.asset_import import SUFFIXES
+from ..scene.lighting import EnvironmentLight, make_world
+from ..scene.scene_state import no_trace
 from .job_file import write_job
 
 if TYPE_CHECKING:
@@ -42,6 +46,9 @@ TASK_OPTIONS = (
     *CAPTURE_OPTIONS,
     *RECONSTRUCT_OPTIONS,
     "faces",
+    "formats",
+    "relight",
+    "quads",
     "retries",
     "retry_failed",
     "time_limit",
@@ -68,16 +75,10 @@ def convert_all(arguments: argparse.Namespace, progress: Progress) -> dict[str, 
     if arguments.write_job:
         of_tasks = {name: options[name] for name in TASK_OPTIONS if name != "device"}
         return write_job(arguments, of_tasks, len(items))
-    settings = BatchSettings(
-        capture={name: options[name] for name in CAPTURE_OPTIONS},
-        reconstruct={name: options[name] for name in RECONSTRUCT_OPTIONS}
-        | face_params(arguments.faces),
-        retries=arguments.retries,
-        retry_failed=arguments.retry_failed,
-        force=arguments.force,
-        fail_fast=arguments.fail_fast,
-        dry_run=arguments.dry_run,
-    )
+    with no_trace():
+        for light in options["relight"]:  # refused now, not after the first reconstruction
+            make_world(EnvironmentLight(light))
+    settings = _settings(arguments, options)
     run = Run(output, arguments.shard)
     shard = [item for item in items if arguments.shard.has(item.name)]
     if settings.dry_run:
@@ -91,6 +92,33 @@ def convert_all(arguments: argparse.Namespace, progress: Progress) -> dict[str, 
         raise write_failure(output, error) from error
 
 
+def _settings(arguments: argparse.Namespace, options: dict[str, Any]) -> BatchSettings:
+    """How the batch of a command line is converted.
+
+    Args:
+        arguments: the command line.
+        options: the same by name, with absolute paths.
+    """
+    reconstruct = {name: options[name] for name in RECONSTRUCT_OPTIONS}
+    return BatchSettings(
+        capture={name: options[name] for name in CAPTURE_OPTIONS},
+        reconstruct=reconstruct | face_params(arguments.faces),
+        products=Products(
+            arguments.formats,
+            tuple(options["relight"]),
+            arguments.quads,
+            arguments.samples,
+            arguments.seed,
+            arguments.threads,
+        ),
+        retries=arguments.retries,
+        retry_failed=arguments.retry_failed,
+        force=arguments.force,
+        fail_fast=arguments.fail_fast,
+        dry_run=arguments.dry_run,
+    )
+
+
 def _merge(output: Path) -> dict[str, Any]:
     """Print and return the report of all batches in an output folder."""
     try:
@@ -102,25 +130,18 @@ def _merge(output: Path) -> dict[str, Any]:
     return report
 
 
-def face_params(targets: Sequence[int]) -> dict[str, Any]:
-    """The parameters of `reconstruct` for numbers of triangles, the finest mesh first.
-
-    Without levels of detail there is no `lods`, as in earlier versions: what they have finished
-    stays finished.
-    """
-    finest, *lods = targets
-    return {"faces": finest, **({"lods": lods} if lods else {})}
-
-
 def _absolute_paths(arguments: argparse.Namespace) -> dict[str, Any]:
     """The options that may be files, as absolute paths: children run in another folder."""
-    environment, checkpoint = arguments.environment, arguments.checkpoint
-    if environment and Path(environment).is_file():
-        environment = str(Path(environment).absolute())
+    checkpoint = arguments.checkpoint
+    environment, *relight = (
+        str(Path(light).absolute()) if light and Path(light).is_file() else light
+        for light in (arguments.environment, *arguments.relight)
+    )
     if checkpoint not in (NONE, *NAMED_CHECKPOINTS) and Path(checkpoint).is_dir():
         checkpoint = str(Path(checkpoint).absolute())
     python = str(Path(arguments.backend_python).absolute()) if arguments.backend_python else ""
-    return {"environment": environment, "checkpoint": checkpoint, "backend_python": python}
+    lights = {"environment": environment, "relight": relight}
+    return {**lights, "checkpoint": checkpoint, "backend_python": python}
 
 
 def run_batch(

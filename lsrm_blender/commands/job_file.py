@@ -67,7 +67,10 @@ def _as_arguments(options: Mapping[str, Any]) -> Iterator[str]:
         flag = f"--{name.replace('_', '-')}"
         if value is True:
             yield flag
-        elif isinstance(value, tuple | list):
-            yield f"{flag}={','.join(map(str, value))}"
+        elif isinstance(value, list):
+            yield from (f"{flag}={each}" for each in value)
+        elif isinstance(value, tuple):
+            if value:
+                yield f"{flag}={','.join(map(str, value))}"
         elif value is not None and value is not False and value != "":
             yield f"{flag}={value}"

@@ -26,6 +26,7 @@ from ..scene.cameras.scene_cameras import Framing, Viewpoint
 from ..scene.capture.capture import capture as capture_asset
 from ..scene.capture.settings import CaptureSettings
 from ..scene.lighting import EnvironmentLight, chosen_light
+from ..scene.products.exports import export_levels, export_quads
 from ..scene.relight import renders
 from ..scene.relight.light_sheet import write_small
 from ..scene.render_settings import RenderSettings
@@ -45,6 +46,8 @@ def serve() -> int:
         "prepare": prepare,
         "relight": relight,
         "render_result": render_at_views,
+        "export": export,
+        "quads": quads,
     }
     return Server(pipe, methods, describe).serve()
 
@@ -177,3 +180,43 @@ def render_at_views(params: dict[str, Any], progress: Progress) -> dict[str, Any
         progress.report("open", 1.0)
         render_result(scene, viewpoints, light, Path(params["output"]), progress)
     return {"lit": light is not None}
+
+
+def export(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Result folder to other formats, and pictures under other lights.
+
+    Args:
+        params: `result` and `output`; `formats` and `relight`, the lights, which may be empty;
+            `samples`, `seed` and `threads` of the pictures.
+        progress: of the job.
+
+    Returns:
+        The `files`, relative to the output.
+
+    Raises:
+        LsrmError: as `export_levels` does.
+    """
+    lights = tuple(EnvironmentLight(source) for source in params["relight"])
+    render = RenderSettings(params["samples"], params["seed"], threads=params["threads"])
+    pictures = renders.RelightSettings(lights, render=render) if lights else None
+    folder, output = Path(params["result"]), Path(params["output"])
+    formats = [each.upper() for each in params["formats"]]
+    return {"files": export_levels(folder, output, formats, pictures, progress)}
+
+
+def quads(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Result folder to a mesh of quads.
+
+    Args:
+        params: `result`, `output` and `formats`.
+        progress: of the job.
+
+    Returns:
+        The `files`, relative to the output.
+
+    Raises:
+        LsrmError: if there are no quads of it.
+    """
+    folder, output = Path(params["result"]), Path(params["output"])
+    formats = [each.upper() for each in params["formats"]]
+    return {"files": export_quads(folder, output, formats, progress)}

@@ -212,7 +212,7 @@ class Batch:
             return False
         if previous.state == DONE:
             unchanged = statuses.digests(previous.files) == previous.files
-            return unchanged and statuses.is_complete(self._run.output / item.name)
+            return unchanged and statuses.is_complete(self._run.output / item.name, previous)
         return previous.state in (FAILED, POISONED) and not self._settings.retry_failed
 
     def _begin_next_capture(self, present: Lease) -> None:

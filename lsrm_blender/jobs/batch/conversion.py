@@ -21,6 +21,7 @@ from ..job_folders import CAPTURE, RESULT
 from ..mesh_check import check_mesh
 from .captures import remove_leftovers
 from .log import outcome_of
+from .products import make_products
 from .statuses import DONE, FAILED, INTERRUPTED, POISONED, Status, digests, write_status
 
 if TYPE_CHECKING:
@@ -181,9 +182,11 @@ class Converter:
         conversion.begin_next()
         report = backend.wait(job, progress, beside=blender)["report"]
         check_mesh(output / "mesh.glb")
+        made, notes = make_products(self._settings.products, folder, blender, progress)
         result = {key: report[key] for key in ("counts", "metrics", "seconds", "warnings")}
         seen = [text for text in captured.get("warnings", ()) if text not in result["warnings"]]
-        return {**result, "warnings": [*seen, *result["warnings"]]}, files
+        result["warnings"] = [*seen, *result["warnings"], *notes]
+        return {**result, **({"products": made} if made else {})}, files
 
 
 def explained(error: Exception, folder: Path) -> LsrmError:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ....backend.shared.errors import BadRequest
+from .products import Products
 from .statuses import digest as digest_of_file
 from .statuses import settings_digest
 
@@ -21,6 +22,7 @@ class BatchSettings:
     Attributes:
         capture: parameters of `capture` that all items share.
         reconstruct: parameters of `reconstruct` that all items share.
+        products: what is made of every result.
         retries: how often an item is tried again after a child process died.
         retry_failed: try items again that failed or were set aside in an earlier run.
         force: convert finished items again.
@@ -30,6 +32,7 @@ class BatchSettings:
 
     capture: dict[str, Any] = field(default_factory=dict)
     reconstruct: dict[str, Any] = field(default_factory=dict)
+    products: Products = field(default_factory=Products)
     retries: int = 1
     retry_failed: bool = False
     force: bool = False
@@ -44,6 +47,7 @@ class BatchSettings:
             BadRequest: if the environment cannot be read.
         """
         found: dict[str, Any] = {"capture": self.capture, "reconstruct": self.reconstruct}
+        found |= self.products.digest()
         environment = Path(self.capture.get("environment") or "")
         try:
             if environment.is_file():

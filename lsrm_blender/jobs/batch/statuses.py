@@ -33,7 +33,8 @@ class Status:
         seconds: that the conversion took, without a capture beside that of another item.
         tries: that the conversion took.
         error: code, message and remedy, if it failed.
-        result: counts, metrics, seconds and warnings of the report, if it is done.
+        result: counts, metrics, seconds and warnings of the report, if it is done, and `products`,
+            what was made of it beside, as paths in the folder of the item.
         files: the digests of the files that the source uses, by path; None for missing ones.
     """
 
@@ -124,6 +125,8 @@ def _in_lines(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def is_complete(folder: Path) -> bool:
-    """Whether an item's folder holds a result."""
-    return all((folder / RESULT / name).is_file() for name in ("mesh.glb", "report.json"))
+def is_complete(folder: Path, status: Status) -> bool:
+    """Whether an item's folder holds a result, and what was made of it by its status."""
+    products = (status.result or {}).get("products", ())
+    wanted = (f"{RESULT}/mesh.glb", f"{RESULT}/report.json", *products)
+    return all((folder / name).is_file() for name in wanted)

@@ -110,7 +110,7 @@ def _textures_beside(objects: Sequence[bpy.types.Object], path: Path) -> Iterato
     images, before = _images_of(objects), {}
     try:
         for index, image in enumerate(images):
-            file = path.with_name(f"{path.stem}_{_plain(image.name)}{_suffix_of(image)}")
+            file = path.with_name(f"{_texture_name(image, path.stem)}{_suffix_of(image)}")
             _store(image, file)
             before[index] = image.filepath_raw
             image.filepath_raw = str(file)
@@ -131,9 +131,14 @@ def _store(image: bpy.types.Image, file: Path) -> None:
         image.save(filepath=str(file))
 
 
-def _plain(name: str) -> str:
-    """The name of an image as many readers of .mtl files take it: without blanks."""
-    return folder_name(name).replace(" ", "_")
+def _texture_name(image: bpy.types.Image, stem: str) -> str:
+    """The name of an image as many readers of .mtl files take it: without blanks.
+
+    It begins with that of the OBJ, so that two exports to one folder have textures of their own.
+    """
+    name = folder_name(image.name)
+    begins = name.lower().startswith(stem.lower())
+    return (name if begins else f"{stem}_{name}").replace(" ", "_")
 
 
 def _suffix_of(image: bpy.types.Image) -> str:

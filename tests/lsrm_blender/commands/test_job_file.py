@@ -13,6 +13,7 @@ from backend.shared.progress import Progress
 NAMES = ('--environment=it\'s a "sky" é', "--checkpoint=none", "--material=rgb")
 NUMBERS = ("--views=7", "--size=99", "--samples=3", "--seed=-5", "--threads=2", "--faces=123")
 OTHERS = ("--refine=90", "--device=cuda:0,1", "--retry-failed", "--retries=3", "--time-limit=60.5")
+PRODUCTS = ("--formats=glb,obj", "--relight=softboxes", "--relight=sky é", "--quads")
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_a_task_of_a_job_has_the_options_of_the_command(lsrm_blender, parse, tmp
     for name in ("a", "b", "c"):
         (tmp_path / "assets" / f"{name}.obj").write_text("v 0 0 0")
     pattern, output = tmp_path / "*ss*" / "*.obj", tmp_path / "it's é"
-    given = [str(pattern), "-o", str(output), *NAMES, *NUMBERS, *OTHERS]
+    given = [str(pattern), "-o", str(output), *NAMES, *NUMBERS, *OTHERS, *PRODUCTS]
     job = ["--write-job", "openjd", "--job-file", tmp_path / "job.json", "--chunk-size", "2"]
     done = lsrm_blender("convert", *given, *job, "--task-time-limit", "77", "--json")
     assert done.returncode == 0, done.stderr
