@@ -21,6 +21,7 @@ MODULES = (
     "addon_preferences",
     "operators",
     "capture.capture_operators",
+    "capture.demo_object",
     "views_operators",
     "setup_operators",
     "history_operators",

@@ -8,6 +8,7 @@ hollow nozzle and sunk windows.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 # Control points (radius, height) of the cubic that the body's outline follows, tail to tip.
 OUTLINE = ((0.27, 0.30), (0.56, 0.62), (0.48, 1.12), (0.0, 1.54))
+RADIUS, HEIGHT = 0.81, 1.84
+"""Of the whole rocket, fins and antenna included, in units of the scene."""
+
 SEGMENTS = 112
 NOSE_HEIGHT, BAND_HEIGHT, BAND_HALF = 1.2, 0.5, 0.07
 WINDOW_HEIGHT, WINDOW_RADIUS = 1.0, 0.115
@@ -40,6 +44,18 @@ def build(scene: bpy.types.Scene) -> bpy.types.Object:
     Returns:
         The empty object that is the parent of all parts.
     """
+    root = add_rocket(scene)
+    scene.world = make_sky()
+    _add_camera(scene)
+    return root
+
+
+def add_rocket(scene: bpy.types.Scene) -> bpy.types.Object:
+    """Put the rocket into a scene, standing on its origin, and leave the rest of it alone.
+
+    Returns:
+        The empty object that is the parent of all parts.
+    """
     palette = make_palette()
     collection = bpy.data.collections.new("Rocket")
     scene.collection.children.link(collection)
@@ -48,8 +64,6 @@ def build(scene: bpy.types.Scene) -> bpy.types.Object:
     for part in _parts(palette):
         collection.objects.link(part)
         part.parent = root
-    scene.world = make_sky()
-    _add_camera(scene)
     return root
 
 
@@ -76,9 +90,15 @@ def _bezier(control: Sequence[tuple[float, float]], count: int) -> np.ndarray:
     return weights @ np.array(control)
 
 
+@functools.cache
+def _fine_outline() -> np.ndarray:
+    """Points of the body's outline, once: the letters look them up thousands of times."""
+    return _bezier(OUTLINE, 400)
+
+
 def _radius_at(height: float | np.ndarray) -> np.ndarray:
     """The body's radius at a height."""
-    outline = _bezier(OUTLINE, 400)
+    outline = _fine_outline()
     return np.interp(height, outline[:, 1], outline[:, 0])
 
 

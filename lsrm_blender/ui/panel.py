@@ -11,6 +11,7 @@ from .. import preferences
 from ..jobs.checkpoints import FOLDER, LICENSE, has_license
 from . import views_tasks
 from .capture.capture_panel import draw_capture_settings, draw_placement, draw_quality
+from .capture.demo_object import ADD_DEMO
 from .capture.readiness import readiness_of, ready_text
 from .menus.result_operators import EXPORT, MARK
 from .views_panel import draw_views
@@ -129,14 +130,17 @@ class LSRM_PT_result(SidebarPanel, bpy.types.Panel):
 def _draw_objects(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The selected objects, and the button that captures them."""
     selected = context.selected_objects
-    if len(selected) == 1:
-        layout.label(text=selected[0].name, icon="OBJECT_DATA", translate=False)
-    elif selected:
-        text = translate("{} objects").format(len(selected))
-        layout.label(text=text, icon="OBJECT_DATA", translate=False)
-        layout.row().prop(context.scene.lsrm, "results", expand=True)
+    row = layout.row(align=True)
+    if selected:
+        one = len(selected) == 1
+        text = selected[0].name if one else translate("{} objects").format(len(selected))
+        row.label(text=text, icon="OBJECT_DATA", translate=False)
+        row.operator(ADD_DEMO, text="", icon="ADD")
+        if not one:
+            layout.row().prop(context.scene.lsrm, "results", expand=True)
     else:
-        layout.label(text="Select what to reconstruct", icon="INFO")
+        row.label(text="Select what to reconstruct", icon="INFO")
+        layout.operator(ADD_DEMO, icon="ADD")
     draw_quality(layout, context)
     draw_placement(layout, context)
     layout.operator("lsrm.capture", icon="CAMERA_DATA")

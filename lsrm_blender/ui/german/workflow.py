@@ -5,6 +5,10 @@
 from __future__ import annotations
 
 GERMAN = {
+    "Add Demo Object": "Demo-Objekt hinzufügen",
+    "Add a toy rocket to try LSRM with, where it touches nothing, and select it": (
+        "Eine Spielzeugrakete zum Ausprobieren hinzufügen, wo sie nichts berührt, und auswählen"
+    ),
     "Queue": "Warteschlange",
     "Waiting": "Wartet",
     "Running": "Läuft",

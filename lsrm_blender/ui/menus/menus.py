@@ -12,6 +12,7 @@ IMPORT_VIEWS, IMPORT_RESULT = "Posed Views (LSRM)…", "Reconstruction (LSRM)…
 EXPORT_RESULT = "Reconstruction (LSRM)…"
 
 GROUPS = (
+    ("lsrm.add_demo_object",),
     ("lsrm.capture", "lsrm.preview_cameras", "lsrm.add_to_queue", "lsrm.run_queue"),
     ("lsrm.pause_queue", "lsrm.cancel"),
     ("lsrm.import_views", "lsrm.check_views", "lsrm.find_cameras", "lsrm.make_masks"),
