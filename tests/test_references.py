@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from backend.shared import errors, exit_codes
+from lsrm_blender.ui.translations import GERMAN
 from tests import test_rooms
 
 ROOMS = ("backend", "benchmarks", "docs", "kernels", "lsrm_blender", "tests")
@@ -39,6 +40,17 @@ ENTRY = re.compile(r"^### (QUIRK|DEFECT) (\d+): ", re.MULTILINE)
 PATH = re.compile(rf"(?<![\w./\-])((?:{'|'.join(ROOMS)})/[\w./\-]*\w/?)")
 MODULE = re.compile(r"`((?:backend|benchmarks|kernels)(?:\.\w+)+)`")
 FILE_NAME = re.compile(r"(?<![\w./\-*])([\w-]+\.(?:py|md|toml))\b")
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+WITH_COMMANDS = (*PRODUCT, "benchmarks/")
+OPTIONS_OF_OTHERS = {"--command", "--help", "--output-dir", "--python-expr"}
+"""Of Blender, and of every command."""
+
+BLENDERS_OWN = {
+    *("Edit", "File", "Preferences", "Add-ons", "Get Extensions", "Install from Disk"),
+    *("System", "Network", "Material Preview", "Rendered"),
+}
+"""Labels of pages that Blender translates itself."""
+
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -238,11 +250,43 @@ def test_commands_of_the_readme(repository, texts, room):
     assert {word for row in rows for word in re.findall(r"`([\w-]+)", row)} == offered
 
 
-def test_error_codes_of_the_conventions(texts):
-    """The table of error codes is that of the code, and so is the table of exit codes."""
+def test_exit_codes_of_the_conventions(texts):
+    """The table of exit codes is that of the code."""
     page = texts["docs/conventions.md"].partition("## Errors")[2]
-    kinds = [each for _, each in inspect.getmembers(errors, inspect.isclass)]
-    codes = {each.code for each in kinds if issubclass(each, errors.LsrmError)}
-    assert set(re.findall(r"^\| `([A-Z_]+)` \|", page, re.MULTILINE)) == codes
     numbers = {value for value in vars(exit_codes).values() if isinstance(value, int)}
     assert {int(n) for n in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)} == numbers
+
+
+def test_troubleshooting_has_every_error_code(texts):
+    """Every error has an entry there, with the sentence of its class, and a remedy."""
+    kinds = [each for _, each in inspect.getmembers(errors, inspect.isclass)]
+    sentences = {
+        each.code: (inspect.getdoc(each) or "").partition("\n")[0]
+        for each in kinds
+        if issubclass(each, errors.LsrmError)
+    }
+    parts = re.split(r"^### `([A-Z_]+)`$", texts["docs/troubleshooting.md"], flags=re.MULTILINE)
+    entries = dict(zip(parts[1::2], parts[2::2], strict=True))
+    assert set(entries) == set(sentences)
+    for code, text in entries.items():
+        sentence, _, remedy = text.partition("**Remedy:**")
+        assert len(remedy.split()) > 5, code
+        assert code == errors.LsrmError.code or sentence.strip() == sentences[code]
+
+
+@pytest.mark.parametrize("page", ["artists", "batch", "troubleshooting"])
+def test_labels_of_pages_for_artists(texts, page):
+    """What a page calls a button, a setting or a panel is called so in the panel."""
+    labels = {each.rstrip(" …") for each in GERMAN} | BLENDERS_OWN
+    text = " ".join(texts[f"docs/{page}.md"].split())
+    named = re.findall(r"(?<![*\w])\*([A-Z][^*]+)\*(?!\*)", text)
+    assert named or page == "batch"
+    assert {part for each in named for part in each.split(" > ")} <= labels
+
+
+def test_options_of_pages(texts):
+    """Every option that a page names is one that some command defines."""
+    pages = [name for name in texts if name.endswith(".md")]
+    named = {each for name in pages for each in OPTION.findall(texts[name])}
+    code = "\n".join(text for name, text in texts.items() if name.startswith(WITH_COMMANDS))
+    assert named - OPTIONS_OF_OTHERS <= set(re.findall(r'"(--[a-z][a-z-]+)"', code))
