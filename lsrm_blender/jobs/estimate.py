@@ -43,6 +43,9 @@ CAPTURED, PRODUCED = 4.0, 300e6
 """Bytes of a pixel of a view on disk; bytes of a result with its textures, and of a copy of the
 scene."""
 
+REMESHING, PER_FACE = 8.0, 0.6e-3
+"""Seconds of a mesh of quads, and of each triangle that it is made of."""
+
 LOADED, WORKING = 16.0, 1.5e9
 """Bytes of a pixel of a view in memory; bytes of all else while a shape is fitted."""
 
@@ -61,10 +64,12 @@ class Workload:
     Attributes:
         quality: of capture and reconstruction.
         checkpoint: the name of the weights.
+        quads: whether a mesh of quads is made of the result.
     """
 
     quality: Quality
     checkpoint: str = NONE
+    quads: bool = False
 
     @property
     def pixels(self) -> float:
@@ -92,6 +97,11 @@ class Workload:
         return f"reconstruct {self.checkpoint} {self.quality.refine}"
 
     @property
+    def quads_kind(self) -> str:
+        """Under which the costs of quads are learned."""
+        return "quads"
+
+    @property
     def capture_seconds(self) -> float:
         """Of the capture, on two cores."""
         per_pixel = PER_SAMPLE * self.quality.samples + PER_PIXEL
@@ -109,6 +119,11 @@ class Workload:
             for stage, seconds in TYPICAL_SECONDS["reconstruct"].items()
             if stage not in left_out
         )
+
+    @property
+    def quads_seconds(self) -> float:
+        """Of the mesh of quads, if it is wanted, on two cores."""
+        return REMESHING + PER_FACE * self.quality.faces if self.quads else 0.0
 
 
 class LearnedCosts:

@@ -17,6 +17,7 @@ from ...backend.shared.names.result_names import (
     LITTER,
     MESH,
     PREVIEW,
+    QUADS,
     REPORT,
     is_content,
     is_level,
@@ -62,6 +63,12 @@ class Entry:
         """The result folder, if there is a result."""
         folder = self.folder / RESULT
         return folder if (folder / MESH).is_file() else None
+
+    @property
+    def quads(self) -> Path | None:
+        """The mesh of quads, if there is one."""
+        file = self.folder / RESULT / QUADS
+        return file if file.is_file() else None
 
     @property
     def views(self) -> Path | None:

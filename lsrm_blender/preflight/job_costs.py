@@ -34,7 +34,7 @@ def workload(settings: bpy.types.PropertyGroup) -> Workload:
     if settings.source == "VIEWS" and checked.is_of(settings) and checked.views:
         size = round(math.sqrt(checked.width * checked.height))
         quality = replace(quality, view_count=checked.views, view_size=size)
-    return Workload(quality, settings.checkpoint)
+    return Workload(quality, settings.checkpoint, settings.quads)
 
 
 def expected_views(settings: bpy.types.PropertyGroup) -> int:
@@ -49,9 +49,10 @@ def expected_views(settings: bpy.types.PropertyGroup) -> int:
 
 
 def expected_seconds(work: Workload, *, capture: bool) -> float:
-    """The seconds that a reconstruction takes, and the capture before it, if there is one."""
+    """The seconds that a reconstruction and its quads take, and a capture before, if there is."""
     known = _costs()
     seconds = known.seconds(work.reconstruct_kind, work.reconstruct_seconds)
+    seconds += known.seconds(work.quads_kind, work.quads_seconds)
     if capture:
         seconds += known.seconds(work.capture_kind, work.capture_seconds)
     return seconds
@@ -65,6 +66,11 @@ def learn_capture(work: Workload, started: float) -> None:
 def learn_reconstruction(work: Workload, started: float) -> None:
     """Remember how long a reconstruction took that has just ended, import included."""
     _costs().learn(work.reconstruct_kind, work.reconstruct_seconds, time.monotonic() - started)
+
+
+def learn_quads(work: Workload, started: float) -> None:
+    """Remember how long the quads took that have just been made."""
+    _costs().learn(work.quads_kind, work.quads_seconds, time.monotonic() - started)
 
 
 def with_views(work: Workload, count: int) -> Workload:

@@ -94,8 +94,8 @@ def _draw_entry(
 
 
 def _draw_levels(box: bpy.types.UILayout, entry: bpy.types.PropertyGroup) -> None:
-    """A button for each coarser level of detail, which imports it."""
-    if not entry.levels:
+    """A button for each coarser level of detail, and one for the quads, which imports them."""
+    if not (entry.levels or entry.quads):
         return
     row = box.row(align=True)
     row.operator_context = "EXEC_DEFAULT"
@@ -103,6 +103,8 @@ def _draw_levels(box: bpy.types.UILayout, entry: bpy.types.PropertyGroup) -> Non
         text = translate("{} faces").format(faces)
         mesh = os.path.join(entry.result, level_mesh(int(faces)))  # noqa: PTH118 - it is drawn often
         row.operator("lsrm.import_result", text=text, translate=False).directory = mesh
+    if entry.quads:
+        row.operator("lsrm.import_result", text="Quads", icon="MESH_GRID").directory = entry.quads
 
 
 CLASSES = (LSRM_UL_history, LSRM_PT_history)

@@ -43,6 +43,7 @@ class LSRM_PG_history_entry(bpy.types.PropertyGroup):
     score: StringProperty()
     icon: IntProperty()
     levels: StringProperty()
+    quads: StringProperty()
 
     def show(self, entry: Entry) -> None:
         """Store what is known of a job."""
@@ -53,6 +54,7 @@ class LSRM_PG_history_entry(bpy.types.PropertyGroup):
         self.score = "" if entry.score is None else f"PSNR {entry.score:.1f} dB"
         self.icon = _icon(entry)
         self.levels = " ".join(map(str, entry.levels))
+        self.quads = str(entry.quads or "")
 
 
 class LSRM_PG_history(bpy.types.PropertyGroup):

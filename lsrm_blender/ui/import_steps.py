@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from ...backend.shared.errors import Cancelled, LsrmError
+from ...backend.shared.errors import Cancelled, LsrmError, write_failure
+from ...backend.shared.names.result_names import QUADS
 from ..jobs.mesh_check import check_mesh
 from ..jobs.session import Outcome, Step
 from ..scene.blend_files import belongs_to_open_file
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 
 IMPORT_WEIGHT = 0.05
-PREPARED = "result.blend"
+QUADS_WEIGHT = 0.4
+PREPARED, REMESHED = "result.blend", "quads"
+"""A file and a folder among the temporary ones of a task."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,40 @@ def import_prepared(
     return Outcome(describe_import(made))
 
 
+def add_quads(folder: Path, temporary: Path) -> Generator[Step, Any, str]:
+    """Have the second Blender make quads of a result, beside its mesh; returns a sentence.
+
+    Args:
+        folder: of the result.
+        temporary: a folder on the same disk.
+
+    Raises:
+        Cancelled: if the user stops it; other failures are in the sentence.
+    """
+    output = temporary / REMESHED
+    params: dict[str, Any] = {"result": str(folder), "output": str(output), "formats": []}
+    try:
+        made = yield Step("blender", "quads", params, "Remeshing to quads", QUADS_WEIGHT)
+        _move(output / made["files"][0], folder / QUADS)
+    except Cancelled:
+        raise
+    except LsrmError as error:
+        return f"There are no quads: {error.message}"
+    return f"The quads of {read_result(folder).name} are in Past Results"
+
+
+def _move(file: Path, target: Path) -> None:
+    """Move a file; what was there is replaced.
+
+    Raises:
+        OutputNotWritable, DiskFull: if that fails.
+    """
+    try:
+        file.replace(target)
+    except OSError as error:
+        raise write_failure(target, error) from error
+
+
 def describe_import(made: Sequence[bpy.types.Object]) -> str:
     """A sentence about imported objects."""
     return f"{', '.join(each.name for each in made)} is in the scene"
@@ -132,7 +169,8 @@ def _append_or_import(
 
 def _import_here(result: Result, scene: bpy.types.Scene) -> list[bpy.types.Object]:
     """Import a result in this process."""
-    check_mesh(result.mesh)
+    if not result.is_quads:
+        check_mesh(result.mesh)
     with _window_of(scene):
         return import_result(result, scene)
 

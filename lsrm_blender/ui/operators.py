@@ -12,6 +12,7 @@ import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from ...backend.shared.errors import BadAsset, LsrmError
+from ...backend.shared.names.result_names import QUADS
 from .. import preferences
 from ..capture_choices import EACH
 from ..preflight.obstacles import check_capture, check_reconstruct
@@ -137,7 +138,8 @@ class LSRM_OT_import_result(bpy.types.Operator):
         except LsrmError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        context.scene.lsrm.result_folder = str(folder)
+        whole = folder.parent if folder.name == QUADS else folder
+        context.scene.lsrm.result_folder = str(whole)
         session_timer.SESSION.imported(folder)
         session_timer.QUEUE.imported(folder)
         session_timer.show()
@@ -241,6 +243,10 @@ class LSRM_OT_convert(bpy.types.Operator):
     checkpoint: StringProperty(default="none", description="Name or folder of the weights")
     refine: StringProperty(default="auto", description="off, auto or seconds")
     material: StringProperty(default="auto", description="auto, rgb or pbr")
+    lods: StringProperty(description="Triangles of coarser meshes, with commas between")
+    formats: StringProperty(description="Of exports: some of glb, usd, obj, with commas between")
+    relight: StringProperty(description="HDR images for pictures, one on each line")
+    quads: BoolProperty(default=False, description="Also make meshes of quads")
     force: BoolProperty(default=False)
     retry_failed: BoolProperty(default=False)
 
@@ -256,12 +262,19 @@ class LSRM_OT_convert(bpy.types.Operator):
 
     def _arguments(self) -> list[str]:
         """The properties as a command line."""
-        names = ("views", "size", "samples", "texture_size", "faces", "refine", "material")
+        names = ("views", "size", "samples", "texture_size", "refine", "material")
         arguments = [bpy.path.abspath(line) for line in self.inputs.splitlines()]
         arguments += ["-o", bpy.path.abspath(self.output)]
         arguments += [f"--{name.replace('_', '-')}={getattr(self, name)}" for name in names]
+        arguments += [f"--faces={self.faces}{',' * bool(self.lods)}{self.lods}"]
+        arguments += [f"--formats={self.formats}"] if self.formats else []
+        arguments += [f"--relight={bpy.path.abspath(line)}" for line in self.relight.splitlines()]
         arguments += [f"--checkpoint={bpy.path.abspath(self.checkpoint)}"]
-        switches = {"--force": self.force, "--retry-failed": self.retry_failed}
+        switches = {
+            "--quads": self.quads,
+            "--force": self.force,
+            "--retry-failed": self.retry_failed,
+        }
         arguments += [switch for switch, chosen in switches.items() if chosen]
         arguments += [f"--device={preferences.current().device}"]
         return [*arguments, f"--backend-python={_backend_python()}"]

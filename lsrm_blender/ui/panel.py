@@ -105,7 +105,7 @@ class LSRM_PT_settings(SidebarPanel, bpy.types.Panel):
                 column.prop(settings, name)
         _draw_weights(layout.column(), context)
         column = layout.column()
-        for name in ("refine", "faces", "lods", "texture_size", "output_folder"):
+        for name in ("refine", "faces", "lods", "quads", "texture_size", "output_folder"):
             column.prop(settings, name)
         row = layout.row()
         row.operator("lsrm.release", icon="MEMORY")

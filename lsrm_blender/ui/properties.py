@@ -187,6 +187,10 @@ class LSRM_PG_settings(bpy.types.PropertyGroup):
         name="Levels of Detail",
         description="Triangles of coarser meshes, such as 10000, 2000; empty makes none",
     )
+    quads: BoolProperty(
+        name="Quads",
+        description="Also make a mesh of quads with textures of its own, to sculpt and animate",
+    )
 
 
 class LSRM_PG_run(bpy.types.PropertyGroup):

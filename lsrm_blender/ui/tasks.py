@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from ...backend.shared.capture.json_files import read_capture_json
 from ...backend.shared.errors import BadCapture, BadRequest, Cancelled, EnvironmentBroken, LsrmError
 from ...backend.shared.lods.face_targets import REMEDY, face_params, parse_face_targets
 from ...backend.shared.names.asset_names import name_of_views
+from ...backend.shared.names.result_names import QUADS
 from .. import preferences
 from ..capture_choices import FILE
 from ..jobs.checkpoints import checkpoint_params
@@ -27,7 +29,7 @@ from ..jobs.session import Outcome, Step, Task
 from ..preflight import job_costs
 from ..scene.blend_files import save_copy
 from .addon_preferences import INSTALL
-from .import_steps import IMPORT_WEIGHT, SceneReference, import_prepared
+from .import_steps import IMPORT_WEIGHT, QUADS_WEIGHT, SceneReference, add_quads, import_prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -100,9 +102,9 @@ def reconstruct_objects(
             outcome = yield from _reconstruct({**request, **folders}, copy.parent, reference)
             taken = job_costs.with_views(expected, captured["views"])
             job_costs.learn_reconstruction(taken, started)
-            return outcome
+            return (yield from _with_quads(outcome, job.result, copy.parent, taken))
 
-    title, weight = f"Reconstruct {_title(targets)}", CAPTURE_WEIGHT + RESULT_WEIGHT
+    title, weight = f"Reconstruct {_title(targets)}", CAPTURE_WEIGHT + _result_weight(expected)
     held, copy = _held_copy(root)
     steps = _for_each(targets, held, copy, one)
     return Task(title, steps, weight * len(targets), RECONSTRUCT, held)
@@ -118,7 +120,7 @@ def reconstruct_views(scene: bpy.types.Scene, views: Path, root: Path, device: s
         device: what the backend computes on.
     """
     reference, settings = SceneReference.to(scene), scene.lsrm
-    jobs = jobs_of_views(root, views)
+    jobs, expected = jobs_of_views(root, views), job_costs.workload(settings)
     request = {
         **_reconstruct_params(settings, device),
         "views": str(views),
@@ -131,9 +133,10 @@ def reconstruct_views(scene: bpy.types.Scene, views: Path, root: Path, device: s
     def work() -> Steps:
         with work_files(root) as temporary, new_job_folder(jobs, record) as job:
             output = {"output": str(job.result)}
-            return (yield from _reconstruct({**request, **output}, temporary, reference))
+            outcome = yield from _reconstruct({**request, **output}, temporary, reference)
+            return (yield from _with_quads(outcome, job.result, temporary, expected))
 
-    return Task(f"Reconstruct {views.name}", work(), RESULT_WEIGHT, RECONSTRUCT)
+    return Task(f"Reconstruct {views.name}", work(), _result_weight(expected), RECONSTRUCT)
 
 
 def install_backend() -> Task:
@@ -244,6 +247,21 @@ def _reconstruct(request: dict[str, Any], temporary: Path, reference: SceneRefer
     answer = yield Step("backend", "reconstruct", request, "Reconstructing", RECONSTRUCT_WEIGHT)
     outcome = yield from import_prepared(Path(request["output"]), temporary, reference)
     return Outcome(with_warnings(outcome.note, answer["report"]), outcome.result)
+
+
+def _with_quads(outcome: Outcome, result: Path, temporary: Path, expected: Workload) -> Steps:
+    """Make quads of a result if they are wanted; what came of them is added to its outcome."""
+    if not expected.quads:
+        return outcome
+    started = time.monotonic()
+    note = yield from add_quads(result, temporary)
+    if (result / QUADS).is_file():
+        job_costs.learn_quads(expected, started)
+    return replace(outcome, note=f"{outcome.note}\n{note}")
+
+
+def _result_weight(expected: Workload) -> float:
+    return RESULT_WEIGHT + (QUADS_WEIGHT if expected.quads else 0.0)
 
 
 def _capture_params(settings: LSRM_PG_settings, target: Target) -> dict[str, Any]:

@@ -29,6 +29,7 @@ GERMAN = {
     "Capturing views": "Ansichten werden aufgenommen",
     "Reconstructing": "Wird rekonstruiert",
     "Importing": "Wird importiert",
+    "Remeshing to quads": "Wird zu Vierecken vernetzt",
     "Checking the views": "Ansichten werden geprüft",
     "Finding cameras": "Kameras werden gesucht",
     "Making masks": "Masken werden gemacht",
@@ -225,6 +226,10 @@ GERMAN = {
     "Levels of Detail": "Detailstufen",
     "Triangles of coarser meshes, such as 10000, 2000; empty makes none": (
         "Dreiecke gröberer Netze, etwa 10000, 2000; leer macht keine"
+    ),
+    "Quads": "Vierecke",
+    "Also make a mesh of quads with textures of its own, to sculpt and animate": (
+        "Auch ein Netz aus Vierecken mit eigenen Texturen machen, zum Formen und Animieren"
     ),
     "Triangles of the mesh, about": "Dreiecke des Netzes, ungefähr",
     # Preferences.

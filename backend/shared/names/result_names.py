@@ -11,6 +11,9 @@ REPORT = "report.json"
 
 MESH, PREVIEW = "mesh.glb", "preview.png"
 
+QUADS = "mesh_quads.blend"
+"""The result as a mesh of quads, if that was wanted: only the side of Blender makes it."""
+
 MASKS = "masks"
 """The folder of masks that were made, in the capture or, if that cannot be written, the result."""
 
@@ -21,6 +24,7 @@ CONTENT = frozenset(
     {
         REPORT,
         MESH,
+        QUADS,
         PREVIEW,
         COMPARISON,
         "textures",

@@ -13,7 +13,7 @@ from ....backend.shared.cameras import Normalization
 from ....backend.shared.capture.json_files import read_capture_json
 from ....backend.shared.errors import BadAsset, BadCapture
 from ....backend.shared.names.asset_names import name_of_file
-from ....backend.shared.names.result_names import MESH, REPORT, is_level
+from ....backend.shared.names.result_names import MESH, QUADS, REPORT, is_level
 from ...jobs.job_folders import CAPTURE, RESULT
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Result:
     """A result folder.
 
     Attributes:
-        mesh: the GLB file.
+        mesh: the GLB file, or the .blend with quads.
         report: report.json; empty for a GLB file alone.
         capture: capture.json of the input views; empty if they are missing.
     """
@@ -71,8 +71,15 @@ class Result:
 
     @property
     def level(self) -> str:
-        """What names of coarser levels of detail end with, such as `_2000`; empty for others."""
-        return self.mesh.stem.removeprefix("mesh") if is_level(self.mesh.name) else ""
+        """What names of other meshes of a result end with: `_2000` or `_quads`; else empty."""
+        return (
+            self.mesh.stem.removeprefix("mesh") if self.is_quads or is_level(self.mesh.name) else ""
+        )
+
+    @property
+    def is_quads(self) -> bool:
+        """Whether the mesh is of quads, in a .blend to append."""
+        return self.mesh.name == QUADS
 
     @property
     def views(self) -> str:
@@ -112,7 +119,7 @@ class Result:
 
 
 def find_result(path: Path) -> Path:
-    """The result folder, or GLB file, that a path of the user means.
+    """The result folder, or file, that a path of the user means.
 
     A folder around a result is taken for it: of a job, or of all jobs of an object, whose last
     result it then is.
@@ -133,7 +140,7 @@ def find_result(path: Path) -> Path:
 
 
 def read_result(path: Path, views: Path | None = None) -> Result:
-    """A result folder, or a GLB file alone.
+    """A result folder, one of its meshes, or a GLB file alone.
 
     Args:
         path: of the folder or file.
@@ -144,7 +151,7 @@ def read_result(path: Path, views: Path | None = None) -> Result:
     """
     found = find_result(path)
     mesh = found / MESH if found.is_dir() else found
-    if not is_gltf(mesh):
+    if not (is_gltf(mesh) or mesh.name == QUADS):
         raise BadAsset(f"{mesh} is no result: it is no GLB file.", HOLDS_A_MESH)
     report_file = mesh.with_name(REPORT)
     try:

@@ -32,6 +32,8 @@ def import_result(result: Result, scene: bpy.types.Scene) -> list[bpy.types.Obje
     Raises:
         BadAsset: if Blender cannot read the mesh.
     """
+    if result.is_quads:
+        return append_result(result, result.mesh, scene)
     before = set(bpy.data.objects)
     try:
         bpy.ops.import_scene.gltf(filepath=str(result.mesh))
@@ -66,7 +68,7 @@ def store_import(result: Result, blend: Path) -> None:
 
 
 def append_result(result: Result, blend: Path, scene: bpy.types.Scene) -> list[bpy.types.Object]:
-    """Append what `store_import` has stored to a scene, with the outcome of `import_result`.
+    """Append what was stored after an import to a scene, with the outcome of `import_result`.
 
     Importing a GLB blocks Blender's window for some tenths of a second, this for hundredths.
 

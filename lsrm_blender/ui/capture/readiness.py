@@ -45,7 +45,7 @@ WATCHED = (
         "placement",
     ),
     *("capture_light", "capture_environment", "checkpoint", "checkpoint_folder", "material"),
-    *("refine", "texture_size", "faces"),
+    *("refine", "texture_size", "faces", "quads"),
 )
 """Settings on which the answer depends."""
 

@@ -116,8 +116,8 @@ def test_real_objects_and_bad_files_survive_a_kill(start, shared, tmp_path):
     process = start(assets, "-o", output)
     finished = 0
     for line in process.stderr:
-        finished += ": done in" in line or " done in " in line
-        if finished == 2 and line.startswith("capture"):
+        finished += " done in " in line
+        if finished >= 2 and line.startswith("export"):
             break
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)

@@ -176,9 +176,11 @@ def test_files_of_the_user_are_not_deleted(errors, folders, history, tmp_path, p
 def test_levels_of_detail_are_found_and_deleted(folders, history, tmp_path):
     """They are listed by their number of faces, falling, and belong to the result."""
     folder = run_job(folders, tmp_path / "Mug")
-    for name in ("mesh_2000.glb", "mesh_10000.glb"):
+    assert history.read_entry(folder).quads is None
+    for name in ("mesh_2000.glb", "mesh_10000.glb", "mesh_quads.blend"):
         (folder / "result" / name).touch()
     entry = history.read_entry(folder)
+    assert entry.quads == folder / "result" / "mesh_quads.blend"
     assert list(entry.levels.items()) == [(10000, "mesh_10000.glb"), (2000, "mesh_2000.glb")]
     history.delete_entry(entry, [])
     assert not folder.exists()

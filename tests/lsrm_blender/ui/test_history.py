@@ -33,6 +33,14 @@ def put_views(folder, source):
     (folder / "transforms.json").write_text("{}")
     (folder / "capture.json").write_text(json.dumps({"source": source}))
 
+def put_quads(result, folder):
+    folder.mkdir(parents=True)
+    stored = module_of("scene.results.result_files").read_result(result).detached()
+    (cube,) = module_of("scene.results.result_import").import_result(stored, scene)
+    bpy.data.libraries.write(str(folder / "quads.blend"), {cube})
+    bpy.data.objects.remove(cube)
+    return {"files": ["quads.blend"]}
+
 def made(task, failing=()):
     try:
         step = task.steps.send(None)
@@ -49,6 +57,11 @@ def made(task, failing=()):
                 last = name
             if step.method == "reconstruct":
                 put_result(Path(params["output"]), params["views"], last)
+            if step.method == "quads" and "quads" in failing:
+                step = task.steps.throw(errors.BackendDied("QuadriFlow crashed.", "Remedy."))
+                continue
+            if step.method == "quads":
+                answer = put_quads(Path(params["result"]), Path(params["output"]))
             step = task.steps.send(answer)
     except StopIteration as end:
         return end.value
@@ -175,6 +188,32 @@ visible = [e.name for e in scene.objects if e.type == "MESH" and not e.hide_get(
 results["import"] = [answer[0], visible]
 """
 
+QUADS = """
+kind = module_of("ui.history_panel")
+settings.quads = True
+cube = scene.objects["Cube"]
+cube.location, cube.rotation_euler = (1, 2, 3), (0.5, 0, 0)
+bpy.context.view_layer.update()
+expected = [list(row) for row in cube.matrix_world]
+note = made(objects_task(False, "Cube")).note
+results["note"] = note.splitlines()
+files = work / "jobs" / "Cube" / "001" / "result"
+results["files"] = sorted(each.name for each in files.iterdir())
+shown()
+results["texts"] = drawn(kind.LSRM_PT_history).texts
+answer = call(bpy.ops.lsrm.import_result, directory=history.chosen().quads)
+(quads,) = [e for e in scene.objects if e.type == "MESH" and not e.hide_get() and e.name != "Ball"]
+bpy.context.view_layer.update()
+matrix = [list(row) for row in quads.matrix_world]
+results["import"] = [answer, quads.name, matrix == expected, quads["lsrm_result"] == str(files)]
+results["last"] = settings.result_folder == str(files)
+results["failed"] = made(objects_task(False, "Cube"), failing=("quads",)).note.splitlines()
+results["weights"] = [objects_task(False, "Cube").weight]
+settings.quads = False
+results["weights"].append(objects_task(False, "Cube").weight)
+results["without"] = made(objects_task(False, "Cube")).note.splitlines()
+"""
+
 UNSAVED = """
 preferences = module_of("preferences")
 settings.output_folder = ""
@@ -260,3 +299,16 @@ def test_levels_of_detail(run):
     assert "200 faces" in texts
     assert levels == "200"
     assert results["import"] == ["FINISHED", ["Ball", "Cube_200"]]
+
+
+def test_quads(run):
+    """They are made after the import, imported in the place of the source, and may fail."""
+    results = run(QUADS)
+    assert results["note"] == ["Cube.001 is in the scene", "The quads of Cube are in Past Results"]
+    assert results["files"] == ["mesh.glb", "mesh_quads.blend", "report.json"]
+    assert "Quads" in results["texts"]
+    assert results["import"] == [["FINISHED", ""], "Cube_quads", True, True]
+    assert results["last"]
+    assert results["failed"][1:] == ["There are no quads: QuadriFlow crashed."]
+    assert results["weights"][0] > results["weights"][1]
+    assert len(results["without"]) == 1

@@ -229,15 +229,17 @@ os.chdir(work)
 bpy.ops.wm.save_as_mainfile(filepath=str(work / "scene.blend"))
 module_of("commands.command_line").main = lambda argv: results.setdefault("arguments", argv) and 0
 names = {"inputs": "//a.glb\\n/b/*.obj", "output": "//out", "checkpoint": "//weights"}
-results["convert"] = call(bpy.ops.lsrm.convert, **names)
+names |= {"lods": "9000,2000", "formats": "glb,usd", "relight": "//sky.hdr\\nsoftboxes"}
+results["convert"] = call(bpy.ops.lsrm.convert, quads=True, **names)
 (work / "city").touch()
 (work / "mine").mkdir()
 (work / "mini").mkdir()
 absolute = module_of("commands.convert")._absolute_paths
 results["found"] = [
-    list(absolute(argparse.Namespace(**dict(zip(files, values)))).values())
+    [found[name] for name in (*files, "relight")]
     for files in [("environment", "checkpoint", "backend_python")]
     for values in ((None, "mini", ""), ("city", "mine", "python"), ("night", "none", "/bin/python"))
+    for found in [absolute(argparse.Namespace(relight=["city", "sky"], **dict(zip(files, values))))]
 ]
 """
 
@@ -374,10 +376,12 @@ def test_paths_reach_children_as_absolute_paths(blender, tmp_path):
     arguments = results["arguments"]
     assert arguments[:5] == ["convert", f"{tmp_path}/a.glb", "/b/*.obj", "-o", f"{tmp_path}/out"]
     assert f"--checkpoint={tmp_path}/weights" in arguments
+    assert {"--faces=50000,9000,2000", "--formats=glb,usd", "--quads"} <= set(arguments)
+    assert {f"--relight={tmp_path}/sky.hdr", "--relight=softboxes"} <= set(arguments)
     assert results["found"] == [
-        [None, "mini", ""],
-        [f"{tmp_path}/city", f"{tmp_path}/mine", f"{tmp_path}/python"],
-        ["night", "none", "/bin/python"],
+        [None, "mini", "", [f"{tmp_path}/city", "sky"]],
+        [f"{tmp_path}/city", f"{tmp_path}/mine", f"{tmp_path}/python", [f"{tmp_path}/city", "sky"]],
+        ["night", "none", "/bin/python", [f"{tmp_path}/city", "sky"]],
     ]  # fmt: skip
 
 
