@@ -25,6 +25,7 @@ from .materials.light_transport import Light
 from .materials.texture import bake_materials
 from .mesh.exposure import estimate_gains
 from .mesh.glb import Textures, plain_dielectric
+from .mesh.live_preview import LivePreview
 from .mesh.surfaces import CarvedSurface, FittedSurface, HullSurface, PredictedSurface
 from .mesh.texture import bake_base_color, decode_textures
 from .mesh.texture_size import choose_texture_size
@@ -87,6 +88,7 @@ class Job:
         light: of the views, if it is known.
         report: receives stages, counts and warnings.
         progress: receives fractions of stages, and is checked for a cancel.
+        preview: shows what there is so far, if somebody watches.
     """
 
     request: ReconstructRequest
@@ -95,14 +97,22 @@ class Job:
     light: Light | None
     report: Report
     progress: Progress
+    preview: LivePreview | None = None
 
     def stage(self, name: str) -> AbstractContextManager[Callable[[float], None]]:
         """Time the body as a stage; it receives a function that reports its fraction."""
         return self.report.stage(name, self.progress)
 
 
-def reconstruct(request: ReconstructRequest, progress: Progress) -> Report:
+def reconstruct(
+    request: ReconstructRequest, progress: Progress, previews: Path | None = None
+) -> Report:
     """Turn posed views into a mesh with textures in the result folder `request.output`.
+
+    Args:
+        request: the options.
+        progress: receives stages and previews, and is checked for a cancel.
+        previews: a folder for previews of what there is so far; without one there are none.
 
     Raises:
         LsrmError: one of its kinds, before anything of a previous result is touched.
@@ -126,10 +136,16 @@ def reconstruct(request: ReconstructRequest, progress: Progress) -> Report:
             report.views = views.to_dict()
             normalization = normalize_scene(views)
             light = None if views.moved else known_light(capture, normalization)
-            job = Job(request, views, normalization, light, report, progress)
+            poses = [view.camera_to_world for view in views.views]
+            up = choose_up(request.up, poses, own=capture.is_own)
+            shown = (views.views, normalization, up)
+            preview = LivePreview(previews, *shown, progress) if previews else None
+            job = Job(request, views, normalization, light, report, progress, preview)
         predicted = checkpoint is not None and checkpoint.config.predicts_materials
         request.check_light(known=predicted or light is not None)
         start = predict(job, checkpoint) if checkpoint else carve(job)
+        if preview:
+            preview.show_surface(start)
         surface = refine(job, start, find_cavities(job, start))
         mesh = extract_mesh(job, surface)
         materials = separate_light(job, mesh, start)
@@ -137,11 +153,7 @@ def reconstruct(request: ReconstructRequest, progress: Progress) -> Report:
         textures = bake_textures(job, mesh, surface, start, materials)
         levels = coarser_levels(job, mesh, textures)
         with job.stage("write"):
-            poses = [view.camera_to_world for view in views.views]
-            up = choose_up(request.up, poses, own=capture.is_own)
-            result = Result(
-                surface, mesh, textures, views, job.normalization, up, materials, levels
-            )
+            result = Result(surface, mesh, textures, views, normalization, up, materials, levels)
             result.write(folder, report, progress)
         report.write(folder / REPORT)
     return report
@@ -272,7 +284,7 @@ def refine(job: Job, start: Surface, cavities: Cavities | None) -> Surface:
     job.report.counts["fit_views"] = len(views)
     with job.stage("refine"):
         refinement = Refinement(views, job.normalization, HALF_SIDE, config, distant)
-        field = refinement.run(initial, job.progress, carve)
+        field = refinement.run(initial, job.progress, carve, job.preview)
     if field is None:
         job.report.warnings.append(
             "Refinement is left out: views held back look no better with it, or are too few."

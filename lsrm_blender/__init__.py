@@ -18,6 +18,7 @@ MODULES = (
     "relight.relight_settings",
     "relight.relight_state",
     "comparison.comparison_state",
+    "live.live_state",
     "addon_preferences",
     "operators",
     "capture.capture_operators",

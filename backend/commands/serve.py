@@ -76,10 +76,22 @@ def version() -> str:
 
 
 def reconstruct(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """The method `reconstruct`: posed views to a result folder; returns its path and report."""
+    """The method `reconstruct`: posed views to a result folder.
+
+    Args:
+        params: those of `ReconstructRequest`; and `previews`, a folder for previews of what there
+            is so far, if they are wanted.
+        progress: receives stages and previews; may cancel.
+
+    Returns:
+        `output`, the path of the result; `report`.
+    """
     from ..pipeline import reconstruct as run_pipeline
 
-    report = run_pipeline(_request(params), progress).to_dict()
+    options = dict(params)
+    previews = options.pop("previews", None)
+    folder = Path(previews) if previews else None
+    report = run_pipeline(_request(options), progress, folder).to_dict()
     return {"output": str(params["output"]), "report": report}
 
 

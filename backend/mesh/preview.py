@@ -15,11 +15,13 @@ from ..shared.srgb import linear_to_srgb, srgb_to_linear
 from .view_geometry import Camera, render_geometry, sample_image
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from ..shared.cameras import Intrinsics
     from .rasterizer import Fragments
-    from .triangle_mesh import UnwrappedMesh
+    from .triangle_mesh import TriangleMesh, UnwrappedMesh
 
 SAMPLES_PER_SIDE = 1024
 """Samples along the longer side, at most 4 x 4 in a pixel."""
@@ -66,19 +68,55 @@ def render_mesh(
     Returns:
         [height, width, 4], straight alpha, 0..1.
     """
+    uv = torch.from_numpy(unwrapped.uv).float()
+    texture = torch.from_numpy(base_color).permute(2, 0, 1)
+
+    def shade(seen: Fragments) -> torch.Tensor:
+        at = seen.interpolate(uv, torch.from_numpy(unwrapped.mesh.faces))
+        texels = torch.stack([at[:, 0], 1 - at[:, 1]], dim=1) * base_color.shape[0]
+        display = sample_image(texture, texels)
+        return response.lit(display, unwrapped.mesh.faces, seen) if response else display
+
     per_pixel = min(4, max(1, SAMPLES_PER_SIDE // max(intrinsics.width, intrinsics.height)))
+    return _render(unwrapped.mesh, intrinsics, camera_to_model, shade, per_pixel)
+
+
+def render_vertex_colors(
+    mesh: TriangleMesh,
+    colors: NDArray[np.float32],
+    intrinsics: Intrinsics,
+    camera_to_model: NDArray[np.float64],
+) -> NDArray[np.float32]:
+    """The colors of vertices [vertices, 3] as a camera sees them, quickly; as `render_mesh`."""
+    values, faces = torch.from_numpy(colors).float(), torch.from_numpy(mesh.faces)
+
+    def shade(seen: Fragments) -> torch.Tensor:
+        return seen.interpolate(values, faces)
+
+    return _render(mesh, intrinsics, camera_to_model, shade, per_pixel=2)
+
+
+def _render(
+    mesh: TriangleMesh,
+    intrinsics: Intrinsics,
+    camera_to_model: NDArray[np.float64],
+    shade: Callable[[Fragments], torch.Tensor],
+    per_pixel: int,
+) -> NDArray[np.float32]:
+    """An image [height, width, 4] of the colors [n, 3] that fragments have.
+
+    Args:
+        mesh: to show.
+        intrinsics: of the image.
+        camera_to_model: pose [4, 4].
+        shade: the colors.
+        per_pixel: samples along either side of a pixel.
+    """
     fine = intrinsics.scaled(intrinsics.width * per_pixel, intrinsics.height * per_pixel)
     camera = Camera.from_pose(fine, camera_to_model, torch.device("cpu"))
-    seen = render_geometry(unwrapped.mesh, camera).fragments
-    uv = torch.from_numpy(unwrapped.uv).float()
-    at = seen.interpolate(uv, torch.from_numpy(unwrapped.mesh.faces))
-    size = base_color.shape[0]
-    texels = torch.stack([at[:, 0], 1 - at[:, 1]], dim=1) * size
-    texture = torch.from_numpy(base_color).permute(2, 0, 1)
+    seen = render_geometry(mesh, camera).fragments
     image = torch.zeros(fine.height * fine.width, 4)
-    image[seen.pixel, :3] = sample_image(texture, texels)
-    if response:
-        image[seen.pixel, :3] = response.lit(image[seen.pixel, :3], unwrapped.mesh.faces, seen)
+    image[seen.pixel, :3] = shade(seen)
     image[seen.pixel, 3] = 1.0
     planes = image.reshape(fine.height, fine.width, 4).permute(2, 0, 1)
     return _straight(F.avg_pool2d(planes[None], per_pixel)[0].permute(1, 2, 0).numpy())

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ..field.field import PointFunction
     from ..field.volumes import SparseVolume
     from ..materials.environment_map import EnvironmentMap
+    from ..mesh.live_preview import LivePreview
     from ..mesh.triangle_mesh import TriangleMesh
     from ..shared.cameras import Normalization
     from ..shared.progress import Progress
@@ -80,7 +81,11 @@ class Refinement:
         self._held_out = self._rays(held_out) if held_out else None
 
     def run(
-        self, start: PointFunction | None, progress: Progress, carve: Carve | None = None
+        self,
+        start: PointFunction | None,
+        progress: Progress,
+        carve: Carve | None = None,
+        preview: LivePreview | None = None,
     ) -> VolumeField[SparseVolume] | None:
         """Fit the field.
 
@@ -89,6 +94,7 @@ class Refinement:
             progress: receives fractions of the stage `refine` and the time left.
             carve: cuts known cavities from the signed distance of the hull. The first level is left
                 out then: it is too coarse for thin walls.
+            preview: shows the start, if cavities are cut from it, and every level.
 
         Returns:
             The field, or nothing if the start explains the held-out views better, if there are too
@@ -97,7 +103,7 @@ class Refinement:
         if self._config.held_out and self._held_out is None:
             return None
         try:
-            field = self._fit(start, progress, carve)
+            field = self._fit(start, progress, carve, preview)
             if field:
                 self._metric.surface_of(field.signed_distance, progress)
         except NoSurface:
@@ -106,7 +112,11 @@ class Refinement:
         return field
 
     def _fit(
-        self, start: PointFunction | None, progress: Progress, carve: Carve | None
+        self,
+        start: PointFunction | None,
+        progress: Progress,
+        carve: Carve | None,
+        preview: LivePreview | None,
     ) -> VolumeField[SparseVolume] | None:
         """All levels; nothing if the held-out views prefer the start."""
         levels = self._config.levels[1:] if carve else self._config.levels
@@ -123,6 +133,8 @@ class Refinement:
         first = levels[0].resolution
         grid = sample_grid(start, grid_points(self._half_side, first, "zyx"), first)
         color_at: PointFunction = self._colors_of(surface, progress)
+        if preview and carve:
+            preview.show_grid(grid, color_at)
         field: VolumeField[SparseVolume] | None = None
         gloss: Gloss | None = None
         for number, level in enumerate(levels):
@@ -151,6 +163,8 @@ class Refinement:
             grid = band.filled(rows.distance)
             field = VolumeField(band.volume(rows.joined()), DirectDecoder(3), level.inverse_std[1])
             color_at = field.appearance
+            if preview:
+                preview.show_grid(grid, color_at)
         return field
 
     def _first_rows(self, run: _Run) -> tuple[Rows, Gloss | None]:

@@ -27,6 +27,18 @@ class ProgressListener(Protocol):
         """
 
 
+class PreviewListener(Protocol):
+    """A function that receives the files of previews."""
+
+    def __call__(self, mesh: str, picture: str) -> None:
+        """Receive one preview.
+
+        Args:
+            mesh: path of a coarse mesh.
+            picture: path of a small picture.
+        """
+
+
 class Progress:
     """Passes on the reports of one job, and cancels it.
 
@@ -34,10 +46,15 @@ class Progress:
 
     Args:
         listener: receives the reports; without one they are dropped.
+        preview_listener: receives previews of what the job makes; without one they are dropped.
     """
 
-    def __init__(self, listener: ProgressListener | None = None) -> None:
-        self._listener = listener
+    def __init__(
+        self,
+        listener: ProgressListener | None = None,
+        preview_listener: PreviewListener | None = None,
+    ) -> None:
+        self._listener, self._preview_listener = listener, preview_listener
         self._cancelled = threading.Event()
 
     def report(self, stage: str, fraction: float, message: str = "") -> None:
@@ -49,6 +66,16 @@ class Progress:
         self.check()
         if self._listener is not None:
             self._listener(stage, min(max(fraction, 0.0), 1.0), message)
+
+    def show_preview(self, mesh: str, picture: str) -> None:
+        """Pass on that the files of a preview have been written.
+
+        Raises:
+            Cancelled: if `cancel` was called.
+        """
+        self.check()
+        if self._preview_listener is not None:
+            self._preview_listener(mesh, picture)
 
     def cancel(self) -> None:
         """Make the next `report` or `check` raise `Cancelled`."""

@@ -29,7 +29,7 @@ INITIALIZE, CANCEL, STATUS, RELEASE, SHUTDOWN = (
     "initialize", "cancel", "status", "release", "shutdown",
 )  # fmt: skip
 # Notifications of a child.
-PROGRESS, HEARTBEAT, LOG = "progress", "heartbeat", "log"
+PROGRESS, PREVIEW, HEARTBEAT, LOG = "progress", "preview", "heartbeat", "log"
 
 # The error codes of JSON-RPC 2.0, and one in its free range for the errors of `errors.py`.
 PARSE_ERROR, INVALID_REQUEST, UNKNOWN_METHOD = -32700, -32600, -32601

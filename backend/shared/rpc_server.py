@@ -213,7 +213,8 @@ class Server:
     def _enqueue(self, request: Request) -> None:
         job = Job(request, Progress())
         job.progress = Progress(
-            lambda stage, fraction, text: self._report(job, stage, fraction, text)
+            lambda stage, fraction, text: self._report(job, stage, fraction, text),
+            lambda mesh, picture: self._send_preview(job, mesh, picture),
         )
         self._jobs[request.id] = job
         self._queue.put(job)
@@ -295,6 +296,10 @@ class Server:
                 },
             )
         )
+
+    def _send_preview(self, job: Job, mesh: str, picture: str) -> None:
+        params = {"id": job.request.id, "mesh": mesh, "picture": picture}
+        self._send(Notification(protocol.PREVIEW, params))
 
     def _send(self, message: Message) -> None:
         try:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...backend.shared import protocol
 from ...backend.shared.errors import BackendDied, Cancelled, EnvironmentBroken, LsrmError
+from ...backend.shared.live.preview_files import PreviewFiles
 from ...backend.shared.protocol import (
     BadMessage,
     ErrorResponse,
@@ -299,7 +300,11 @@ class Client:
         job = self._running
         if message.method == protocol.LOG:
             LOGGER.info("%s", message.params.get("message", ""))
-        elif message.method == protocol.PROGRESS and job and message.params.get("id") == job.id:
+        elif job is None or message.params.get("id") != job.id:
+            return
+        elif message.method == protocol.PREVIEW:
+            job.preview = PreviewFiles.from_params(message.params)
+        elif message.method == protocol.PROGRESS:
             progress = JobProgress.from_params(message.params)
             if progress.stage != job.progress.stage:
                 job.stage_since = self._now
@@ -360,7 +365,7 @@ class Client:
     def _visible_state(self) -> tuple[Any, ...]:
         """What a user of this object can see."""
         job = self._running
-        where = (job.id, job.progress) if job else None
+        where = (job.id, job.progress, job.preview) if job else None
         return where, len(self._queue), self.child is None
 
 

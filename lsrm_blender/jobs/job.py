@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ...backend.shared.errors import LsrmError
+    from ...backend.shared.live.preview_files import PreviewFiles
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Job:
         method: of the request.
         params: of the request.
         progress: how far it is.
+        preview: the last one of what it makes, if there is any.
         result: the child's answer, once it is there.
         error: why there is none.
         finished: whether there is a result or an error.
@@ -66,6 +68,7 @@ class Job:
         self.method = method
         self.params = params
         self.progress = JobProgress()
+        self.preview: PreviewFiles | None = None
         self.result: Any = None
         self.error: LsrmError | None = None
         self.finished = False

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from pathlib import Path
 
+    from ...backend.shared.live.preview_files import PreviewFiles
     from ...backend.shared.progress import Progress
     from .backend_client import Client
     from .job import Job
@@ -37,6 +38,8 @@ class Step:
         params: of the request.
         title: shown in the panel.
         weight: its share of the task's time.
+        preview_in: a reference to the scene that shows what the step makes, before it is done, and
+            what the step before it has made; without one, nothing is shown.
     """
 
     child: str
@@ -44,6 +47,20 @@ class Step:
     params: dict[str, Any]
     title: str
     weight: float = 1.0
+    preview_in: object | None = None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a running step has made so far.
+
+    Attributes:
+        files: that hold it.
+        step: that makes it.
+    """
+
+    files: PreviewFiles
+    step: Step
 
 
 @dataclass(frozen=True)
@@ -96,6 +113,7 @@ class SessionState:
         overall: fraction of the task, 0..1.
         fraction: of the stage, 0..1.
         eta: seconds to the end of the step, or -1.
+        preview: of what the task makes, if there is any.
         stopping: whether a cancel has been requested.
         note: the outcome of the last task.
         result: of the last task, if it was not imported.
@@ -112,6 +130,7 @@ class SessionState:
     overall: float = 0.0
     fraction: float = 0.0
     eta: float = -1.0
+    preview: Preview | None = None
     stopping: bool = False
     note: str = ""
     result: str = ""
@@ -249,6 +268,7 @@ class Session:
         if task is None or step is None:
             return
         weight = self._finished_weight + step.weight * progress.overall
+        shown = Preview(job.preview, step) if job.preview and step.preview_in else None
         self.state = replace(
             self.state,
             stage=progress.stage,
@@ -256,6 +276,7 @@ class Session:
             fraction=progress.fraction,
             overall=min(weight / task.weight, 1.0),
             eta=-1.0 if progress.eta is None else progress.eta,
+            preview=shown or self.state.preview,
             log=self._log_of(step),
         )
 
@@ -288,7 +309,10 @@ class Session:
         if step.child not in self._clients:
             self._clients[step.child] = self._make_client(step.child)
         self._job = self._clients[step.child].submit(step.method, step.params)
-        self.state = replace(self.state, step=step.title, stage="", message="", eta=-1.0)
+        preview = self.state.preview if step.preview_in is not None else None
+        self.state = replace(
+            self.state, step=step.title, stage="", message="", eta=-1.0, preview=preview
+        )
 
     def _finish(self, state: SessionState) -> None:
         self._task = self._step = self._job = None

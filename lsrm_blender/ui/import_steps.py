@@ -16,6 +16,7 @@ from ...backend.shared.names.result_names import QUADS
 from ..jobs.mesh_check import check_mesh
 from ..jobs.session import Outcome, Step
 from ..scene.blend_files import belongs_to_open_file
+from ..scene.live.live_object import remove_live_object
 from ..scene.results.result_files import read_result
 from ..scene.results.result_import import append_result, import_result
 
@@ -100,7 +101,8 @@ def import_prepared(
         reference: to the scene.
     """
     blend = temporary / PREPARED
-    yield from _prepare_import(folder, blend)
+    yield from _prepare_import(folder, blend, reference)
+    remove_live_object()
     scene = reference.find()
     if scene is None:
         return Outcome("Another file is open now: the result is not in it yet.", str(folder))
@@ -175,11 +177,13 @@ def _import_here(result: Result, scene: bpy.types.Scene) -> list[bpy.types.Objec
         return import_result(result, scene)
 
 
-def _prepare_import(folder: Path, blend: Path) -> Generator[Step, Any, None]:
+def _prepare_import(
+    folder: Path, blend: Path, reference: SceneReference
+) -> Generator[Step, Any, None]:
     """Have the second Blender import a result and store it; failures are logged only."""
     params = {"result": str(folder), "output": str(blend)}
     try:
-        yield Step("blender", "prepare", params, "Importing", IMPORT_WEIGHT)
+        yield Step("blender", "prepare", params, "Importing", IMPORT_WEIGHT, reference)
     except Cancelled:
         raise
     except LsrmError as error:

@@ -14,6 +14,7 @@ from .capture.capture_panel import draw_capture_settings, draw_placement, draw_q
 from .capture.demo_object import ADD_DEMO
 from .capture.readiness import readiness_of, ready_text
 from .menus.result_operators import EXPORT, MARK
+from .pictures import icon
 from .views_panel import draw_views
 from .wrapped_text import draw_text
 
@@ -40,6 +41,16 @@ SETTING_OF_ERROR = {
 }
 VIEWS_SETTINGS = ("up", "mask_model")
 """The settings that only views have."""
+
+MESH_SETTINGS = (
+    "refine", "faces", "lods", "quads", "texture_size", "output_folder", "live_preview",
+)  # fmt: skip
+
+LIVE_PICTURE = "live"
+"""The name of the picture of what a running task has made so far."""
+
+LIVE_SCALE = 7.0
+"""Its side, in interface units."""
 
 CANCELLED, LICENSE_NOT_ACCEPTED = "CANCELLED", "LICENSE_NOT_ACCEPTED"
 
@@ -70,7 +81,7 @@ class LSRM_PT_main(SidebarPanel, bpy.types.Panel):
         else:
             draw_views(column, context)
         if state.running:
-            _draw_progress(layout, state)
+            _draw_progress(layout, context)
             layout.operator("lsrm.add_to_queue", icon="PRESET_NEW")
             return
         row = layout.row(align=True)
@@ -105,7 +116,7 @@ class LSRM_PT_settings(SidebarPanel, bpy.types.Panel):
                 column.prop(settings, name)
         _draw_weights(layout.column(), context)
         column = layout.column()
-        for name in ("refine", "faces", "lods", "quads", "texture_size", "output_folder"):
+        for name in MESH_SETTINGS:
             column.prop(settings, name)
         row = layout.row()
         row.operator("lsrm.release", icon="MEMORY")
@@ -193,9 +204,9 @@ def _draw_readiness(layout: bpy.types.UILayout, context: bpy.types.Context) -> N
         draw_text(box, context, translate(state.remedy))
 
 
-def _draw_progress(layout: bpy.types.UILayout, state: bpy.types.PropertyGroup) -> None:
-    """The progress of the task and of its stage, and two ways to stop."""
-    box = layout.box()
+def _draw_progress(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The progress of the task and of its stage, what there is so far, and two ways to stop."""
+    state, box = context.window_manager.lsrm, layout.box()
     box.label(text=state.title, icon="TIME", translate=False)
     text = translate(state.step)
     if state.eta >= 0.0:
@@ -205,6 +216,9 @@ def _draw_progress(layout: bpy.types.UILayout, state: bpy.types.PropertyGroup) -
         text = f"{state.stage.capitalize()} {100.0 * state.fraction:.0f} %"
         box.progress(text=text, factor=state.fraction, translate=False)
     box.label(text=state.message or ("" if state.stage else "Starting…"))
+    if picture := icon(LIVE_PICTURE):
+        box.template_icon(picture, scale=LIVE_SCALE)
+        box.prop(context.scene.lsrm, "live_preview")
     row = box.row()
     if state.stopping:
         row.label(text="Stopping…")

@@ -61,6 +61,11 @@ def _look_at_results(_settings: LSRM_PG_settings, context: bpy.types.Context) ->
     context.window_manager.lsrm_history.read(context.scene)
 
 
+def _show_live(_settings: LSRM_PG_settings, context: bpy.types.Context) -> None:
+    """Show or remove the preview of a running task."""
+    context.window_manager.lsrm_live.refresh()
+
+
 class LSRM_PG_settings(bpy.types.PropertyGroup):
     """The source of a reconstruction, and how it is made."""
 
@@ -166,6 +171,12 @@ class LSRM_PG_settings(bpy.types.PropertyGroup):
             ("auto", "Automatic", "For as long as it gets better"),
         ),
         default="auto",
+    )
+    live_preview: BoolProperty(
+        name="Live Preview",
+        description="Show the shape so far in the viewport while a job runs",
+        default=True,
+        update=_show_live,
     )
     texture_size: EnumProperty(
         name="Texture",

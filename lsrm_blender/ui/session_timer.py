@@ -89,6 +89,7 @@ def show() -> None:
         return
     ended = manager.lsrm.running and not SESSION.state.running
     manager.lsrm.show(SESSION.state)
+    manager.lsrm_live.show(SESSION.state.preview)
     if manager.lsrm_queue.show(QUEUE) or ended:
         _read_history()
     windows.redraw()

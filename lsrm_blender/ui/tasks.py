@@ -47,6 +47,9 @@ RECONSTRUCT = "lsrm.reconstruct"
 COPY = "scene.blend"
 """A copy of the open file, for the second Blender."""
 
+PREVIEWS = "previews"
+"""The folder for previews of the result, below that of temporary files."""
+
 
 def capture(scene: bpy.types.Scene, targets: Sequence[Target], root: Path) -> Task:
     """Capture targets, then use the last views as the source.
@@ -244,7 +247,10 @@ def _capture_copy(
 
 def _reconstruct(request: dict[str, Any], temporary: Path, reference: SceneReference) -> Steps:
     """Have the backend reconstruct views, and import the result into the scene of the task."""
-    answer = yield Step("backend", "reconstruct", request, "Reconstructing", RECONSTRUCT_WEIGHT)
+    if not bpy.app.background:
+        request = {**request, "previews": str(temporary / PREVIEWS)}
+    title = "Reconstructing"
+    answer = yield Step("backend", "reconstruct", request, title, RECONSTRUCT_WEIGHT, reference)
     outcome = yield from import_prepared(Path(request["output"]), temporary, reference)
     return Outcome(with_warnings(outcome.note, answer["report"]), outcome.result)
 

@@ -20,6 +20,10 @@ GERMAN = {
     "{}, {} left": "{}, noch {}",
     "Starting…": "Startet …",
     "Stopping…": "Hält an …",
+    "Live Preview": "Live-Vorschau",
+    "Show the shape so far in the viewport while a job runs": (
+        "Die bisherige Form im Viewport zeigen, während ein Auftrag läuft"
+    ),
     "Stop": "Anhalten",
     "Stop Now": "Sofort anhalten",
     "Try Again": "Noch einmal",

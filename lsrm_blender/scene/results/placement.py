@@ -68,6 +68,25 @@ def take_place(
         _transform(made.data, made.matrix_world.inverted_safe() @ wanted)
 
 
+def matrix_in_scene(
+    normalization: Normalization, anchor: Anchor | None, source: bpy.types.Object | None
+) -> Matrix:
+    """The matrix from the world of the views to the scene, where the source is now.
+
+    Args:
+        normalization: from the captured scene to the world of the views.
+        anchor: where the source was when it was captured, if there is one.
+        source: the object that the views show, if it is still there.
+    """
+    placed = _to_scene_matrix(normalization)
+    if anchor is None or source is None:
+        return placed
+    captured = Matrix(anchor.matrix)
+    if abs(captured.determinant()) < SMALLEST_DETERMINANT:
+        return placed
+    return source.matrix_world @ captured.inverted() @ placed
+
+
 def collections_for(
     source: bpy.types.Object | None, scene: bpy.types.Scene, layer: bpy.types.ViewLayer
 ) -> list[bpy.types.Collection]:

@@ -142,6 +142,15 @@ def test_stopped_in_a_stage(pausing_backend, small, finished, tmp_path, stage):
     assert [path.name for path in (tmp_path / "jobs").iterdir()] == ["result"]
 
 
+def test_previews_are_reported(backend, small, tmp_path):
+    """Previews come from the backend if they are requested."""
+    job = backend.submit("reconstruct", {**small(), "previews": str(tmp_path / "live")})
+    assert pumped(backend, job, 120) == "done"
+    assert job.preview.mesh.is_file()
+    assert job.preview.picture.is_file()
+    assert job.preview.mesh.parent == tmp_path / "live"
+
+
 def test_errors_of_the_backend_have_their_code(backend, make_capture, small, tmp_path):
     """Errors of the views and of the parameters arrive with code and message."""
     views = make_capture(tmp_path / "views", views=6, size=48)

@@ -35,6 +35,10 @@ print("output of a library")
 def work(params, progress):
     what = params["what"]
     progress.report("first", 0.5, "half")
+    if what == "preview":
+        progress.show_preview("/live/preview_1.npz", "/live/preview_1.png")
+    if what == "nameless":
+        progress.show_preview("", "")
     if what == "count":
         for step in range(20):
             time.sleep(0.02)
@@ -98,6 +102,20 @@ def test_default_limits_notice_a_dead_child_in_ten_seconds(lsrm):
     limits = lsrm("lsrm_blender.jobs.child_watchdog").TimeLimits()
     assert max(limits.silence, limits.first_message, limits.kill) <= 10.0
     assert limits.silence > 3 * protocol.HEARTBEAT_SECONDS
+
+
+def test_previews_arrive_while_the_job_runs(make_test_client):
+    """A job knows the files of its last preview; one without files is a broken child."""
+    client = make_test_client()
+    job = client.submit("work", {"what": "preview"})
+    pump_until(client, lambda: job.preview is not None)
+    files = job.preview.mesh.as_posix(), job.preview.picture.as_posix()
+    assert files == ("/live/preview_1.npz", "/live/preview_1.png")
+    assert not job.finished
+    client.cancel(job)
+    assert pumped(client, job) == "CANCELLED"
+    nameless = client.submit("work", {"what": "nameless"})
+    assert pumped(client, nameless) == "BACKEND_DIED"
 
 
 def test_jobs_run_in_order_in_one_process(make_test_client):
