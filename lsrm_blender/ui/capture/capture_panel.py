@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 def draw_quality(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The qualities, with the time that each takes below it; that of the settings is pressed."""
     settings, column = context.scene.lsrm, layout.column(align=True)
-    buttons, times = column.row(align=True), column.row(align=True)
+    buttons = column.row(align=True)
+    # Not a row: there widths follow the texts, which then do not stand below their buttons.
+    times = column.grid_flow(row_major=True, columns=len(QUALITIES), even_columns=True, align=True)
     for name, quality in QUALITIES.items():
         chosen = _is_chosen(settings, quality)
         buttons.operator(USE_QUALITY, text=QUALITY_LABELS[name], depress=chosen).quality = name

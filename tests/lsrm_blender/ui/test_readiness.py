@@ -69,6 +69,8 @@ for quality in ("DRAFT", "BEST", "NORMAL"):
             return self
         def row(self, align=False):
             return self
+        def grid_flow(self, columns, **options):
+            return self
         def operator(self, name, text, depress):
             pressed.append(depress)
             return type("Properties", (), {})()
