@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 
 def say(text: str) -> None:
-    """Print text for people on stderr, unbuffered."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    """Print text for people on stderr, unbuffered; if nobody reads it any more, work goes on."""
+    with contextlib.suppress(BrokenPipeError):
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
 
 
 def print_json(document: Any) -> None:

@@ -16,6 +16,9 @@ from .wrapped_text import draw_text
 THUMBNAIL = 5.0
 """Height of the picture of the chosen result, in lines."""
 
+BUTTONS = 2
+"""Side by side: three German ones are cut off."""
+
 NAME_WIDTH, YEAR = 0.55, len("2026-")
 """Share of a line that the name has; what the date is shown without there."""
 
@@ -97,14 +100,14 @@ def _draw_levels(box: bpy.types.UILayout, entry: bpy.types.PropertyGroup) -> Non
     """A button for each coarser level of detail, and one for the quads, which imports them."""
     if not (entry.levels or entry.quads):
         return
-    row = box.row(align=True)
-    row.operator_context = "EXEC_DEFAULT"
+    grid = box.grid_flow(row_major=True, columns=BUTTONS, even_columns=True, align=True)
+    grid.operator_context = "EXEC_DEFAULT"
     for faces in entry.levels.split():
         text = translate("{} faces").format(faces)
         mesh = os.path.join(entry.result, level_mesh(int(faces)))  # noqa: PTH118 - it is drawn often
-        row.operator("lsrm.import_result", text=text, translate=False).directory = mesh
+        grid.operator("lsrm.import_result", text=text, translate=False).directory = mesh
     if entry.quads:
-        row.operator("lsrm.import_result", text="Quads", icon="MESH_GRID").directory = entry.quads
+        grid.operator("lsrm.import_result", text="Quads", icon="MESH_GRID").directory = entry.quads
 
 
 CLASSES = (LSRM_UL_history, LSRM_PT_history)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import math
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import bmesh
@@ -30,6 +30,9 @@ REACH = 0.02
 
 SAME_SIZE = 0.1
 """How far the size of the quads may be from that of the result, as a share."""
+
+LEAST_QUADS = 0.9
+"""Share of the faces; QuadriFlow leaves some triangles."""
 
 WORK_SIZE = 10.0
 SHORTEST_EDGE = 2e-4
@@ -64,12 +67,11 @@ def make_quads(
         progress.report(STAGE, 0.2, "remeshing a closed surface")
         _close(made)
         if not _remesh(made, faces):
-            raise LsrmError("QuadriFlow failed.", REMEDY)
+            raise LsrmError("QuadriFlow failed, or lost parts of the surface.", REMEDY)
     made.data.transform(to_original)
     made.matrix_world = original.matrix_world
     made.data.shade_smooth()
     bpy.context.view_layer.update()
-    _check(made, original)
     progress.report(STAGE, 0.5, "unwrapping")
     size = max(image.size[0] for image in _images_of(original))
     _unwrap(made, size)
@@ -121,30 +123,26 @@ def _close(made: bpy.types.Object) -> None:
 
 
 def _remesh(made: bpy.types.Object, faces: int) -> bool:
-    """Replace the mesh of an object by about as many quads; whether QuadriFlow takes it."""
+    """Replace the mesh of an object by about as many quads; whether that went well.
+
+    A mesh that QuadriFlow refuses, by an error or by a warning, or spoils, stays as it was.
+    """
+    bpy.context.view_layer.update()
+    before, size = made.data.copy(), np.array(made.dimensions)
     originals.select_only([made], [bpy.context.view_layer])
-    try:
-        outcome = bpy.ops.object.quadriflow_remesh(
+    with suppress(RuntimeError):
+        bpy.ops.object.quadriflow_remesh(
             mode="FACES", target_faces=faces, use_mesh_symmetry=False, use_preserve_sharp=False,
             use_preserve_boundary=False, smooth_normals=False,
         )  # fmt: skip
-    except RuntimeError:  # an error report
-        return False
-    return "FINISHED" in outcome
-
-
-def _check(made: bpy.types.Object, original: bpy.types.Object) -> None:
-    """Refuse what is no remeshed original.
-
-    Raises:
-        LsrmError: if the mesh is not of quads, or of another size.
-    """
+    bpy.context.view_layer.update()
     corners = [polygon.loop_total for polygon in made.data.polygons]
-    if not corners or corners.count(4) < 0.9 * len(corners):
-        raise LsrmError("QuadriFlow made no quads.", REMEDY)
-    sizes = np.array(made.dimensions), np.array(original.dimensions)
-    if np.abs(sizes[0] - sizes[1]).max() > SAME_SIZE * sizes[1].max():
-        raise LsrmError("QuadriFlow made another shape.", REMEDY)
+    change = np.abs(np.array(made.dimensions) - size).max()
+    if corners.count(4) > LEAST_QUADS * len(corners) and change <= SAME_SIZE * size.max():
+        bpy.data.meshes.remove(before)
+        return True
+    made.data = before
+    return False
 
 
 def _unwrap(made: bpy.types.Object, size: int) -> None:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import types
+from unittest.mock import Mock
 
 import pytest
 
@@ -17,7 +18,7 @@ from backend.commands import command_line, demo
 from backend.commands.command_line import main
 from backend.shared import errors
 from backend.shared.progress import Progress
-from backend.shared.terminal import PlainProgress, cancel_on_interrupt
+from backend.shared.terminal import PlainProgress, cancel_on_interrupt, say
 from backend.shared.virtual_environments import child_variables
 
 
@@ -154,6 +155,14 @@ def test_first_interrupt_cancels_and_second_ends():
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_work_goes_on_if_nobody_reads(monkeypatch):
+    """A closed terminal, or the end of a pipe, makes no item of a batch fail."""
+    closed = types.SimpleNamespace(write=Mock(side_effect=BrokenPipeError), flush=Mock())
+    monkeypatch.setattr("sys.stderr", closed)
+    say("Hello?")
+    closed.write.assert_called_once_with("Hello?\n")
 
 
 def test_progress_without_terminal_is_two_lines_per_stage(capsys):

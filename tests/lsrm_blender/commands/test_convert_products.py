@@ -100,6 +100,7 @@ def test_an_unknown_light_is_refused_before_any_work(start, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(5400)
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_real_objects_and_bad_files_survive_a_kill(start, shared, tmp_path):
     """Twelve objects, a huge one, odd and equal names, broken files: killed, and resumed."""
