@@ -16,6 +16,7 @@ from .light_estimate import estimate_light
 from .light_transport import Light, trace_light
 from .observations import observe
 from .ray_caster import RayCaster
+from .shading_detail import without_lumps
 from .surface_graph import SurfaceGraph
 from .surface_materials import SurfaceMaterials
 
@@ -56,9 +57,10 @@ def estimate_materials(
         progress: receives fractions of the stage `materials`.
     """
     surface = _ObservedSurface.of(unwrapped, views, normalization, progress)
-    light = surface.trace(known, progress)
+    light = without_lumps(surface.graph, surface.seen, surface.trace(known, progress))
     progress.report("materials", 0.5, "comparing materials")
-    return surface.with_materials(fit_materials(surface.graph, surface.seen, light, progress))
+    materials = fit_materials(surface.graph, surface.seen, light, progress)
+    return surface.with_materials(materials, light.normals)
 
 
 def estimate_unlit(
@@ -92,7 +94,7 @@ def estimate_unlit(
     materials = fit_matt(surface.graph, seen, light)
     if gains is not None:
         materials = replace(materials, response=materials.response.scaled(1.0 / gains))
-    return replace(surface.with_materials(materials), estimated_light=found)
+    return replace(surface.with_materials(materials, light.normals), estimated_light=found)
 
 
 @dataclass(frozen=True)
@@ -134,9 +136,11 @@ class _ObservedSurface:
         radiance = self.graph.filled(self.seen.mean_radiance, self.seen.seen)
         return trace_light(self.graph, self.rays, light, radiance, progress)
 
-    def with_materials(self, materials: VertexMaterials) -> SurfaceMaterials:
-        """The mesh with materials and shading normals."""
-        shaded = replace(self.unwrapped, normals=self.graph.shading_normals[self.welded])
+    def with_materials(
+        self, materials: VertexMaterials, normals: NDArray[np.float64]
+    ) -> SurfaceMaterials:
+        """The mesh with materials, and shading normals [vertices of the graph, 3]."""
+        shaded = replace(self.unwrapped, normals=normals[self.welded])
         return SurfaceMaterials(shaded, self.welded, materials)
 
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
+CLAMPED_COSINE = np.repeat([np.pi, 2.0 * np.pi / 3.0, np.pi / 4.0, 0.0], [1, 3, 5, 7])
+"""By what each coefficient of radiance shrinks to that of irradiance, [16]."""
+
+
 def basis(directions: Floats) -> Floats:
     """The 16 basis functions at unit directions [..., 3], [..., 16]."""
     x, y, z = np.moveaxis(directions, -1, 0)

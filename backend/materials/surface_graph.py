@@ -68,22 +68,7 @@ class SurfaceGraph:
 
         Small lumps of a fit are noise that light shows; outlines do not depend on normals.
         """
-        normals = self.mesh.vertex_normals
-        first, second = self.edges.T
-        count = len(normals)
-        for _ in range(NORMAL_ROUNDS):
-            distance = ((normals[first] - normals[second]) ** 2).sum(axis=1)
-            weight = np.exp(-distance / (2.0 * NORMAL_TOLERANCE**2))
-            total = [
-                normals[:, axis]
-                + np.bincount(first, weight * normals[second, axis], count)
-                + np.bincount(second, weight * normals[first, axis], count)
-                for axis in range(3)
-            ]
-            summed = np.stack(total, axis=1)
-            length = np.linalg.norm(summed, axis=1, keepdims=True)
-            normals = np.where(length > 0, summed / np.maximum(length, 1e-12), normals)
-        return normals
+        return averaged_normals(self, self.mesh.vertex_normals, NORMAL_ROUNDS)
 
     def smoothed(self, values: Floats, rounds: int) -> Floats:
         """Values [vertices, channels] averaged with their neighbors', half and half."""
@@ -109,3 +94,22 @@ class SurfaceGraph:
             values[new] = (self.neighbors[new] @ values) / count[new, None]
             known |= new
         return values
+
+
+def averaged_normals(graph: SurfaceGraph, normals: Floats, rounds: int) -> Floats:
+    """Unit normals [vertices, 3] averaged with their neighbors', but not across edges."""
+    first, second = graph.edges.T
+    count = len(normals)
+    for _ in range(rounds):
+        distance = ((normals[first] - normals[second]) ** 2).sum(axis=1)
+        weight = np.exp(-distance / (2.0 * NORMAL_TOLERANCE**2))
+        total = [
+            normals[:, axis]
+            + np.bincount(first, weight * normals[second, axis], count)
+            + np.bincount(second, weight * normals[first, axis], count)
+            for axis in range(3)
+        ]
+        summed = np.stack(total, axis=1)
+        length = np.linalg.norm(summed, axis=1, keepdims=True)
+        normals = np.where(length > 0, summed / np.maximum(length, 1e-12), normals)
+    return normals
