@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .ggx import DIELECTRIC_F0, ROUGHNESS, split_sum
-from .material_choice import Choice, choose, log_cost, pool
+from .material_choice import (
+    METAL_TOLERANCE,
+    PAINT_TOLERANCE,
+    Choice,
+    choose,
+    log_cost,
+    pool,
+)
 from .saturation import complete_saturated
 
 if TYPE_CHECKING:
@@ -195,8 +202,11 @@ def _choose_shiny(
             response = respond(Material(roughness, metallic), seen.direction, light)
             costs.append(log_cost(_Fit.of(response, seen).cost))
     progress.check()
-    pooled = pool(graph, np.stack(costs), seen.evidence, color)
-    return choose(pooled[: len(PAINTS)], pooled[len(PAINTS) :], PAINTS, METALS)
+    pooled = pool(graph, np.stack(costs), seen.evidence, color, METAL_TOLERANCE)
+    paint, metal = pooled[: len(PAINTS)], pooled[len(PAINTS) :]
+    progress.check()
+    smooth = pool(graph, np.stack(costs[: len(PAINTS)]), seen.evidence, color, PAINT_TOLERANCE)
+    return choose(paint, metal, smooth, PAINTS, METALS)
 
 
 def _respond_to(
