@@ -39,6 +39,9 @@ GRACE_SECONDS = 2.0
 REPORT_SECONDS = 0.05
 """Between two progress notifications of one stage, at least."""
 
+LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+"""Of the lines in the log of a server."""
+
 TERMINATED_EXIT_CODE, ORPHANED_EXIT_CODE = 143, 1
 
 
@@ -57,8 +60,12 @@ class Pipe:
         self._lines = protocol.LineSplitter()
 
     @classmethod
-    def take_standard_streams(cls) -> Pipe:
-        """Use stdin and stdout for the protocol; whatever libraries print goes to stderr."""
+    def take_standard_streams(cls, *, silent: bool = False) -> Pipe:
+        """Use stdin and stdout for the protocol.
+
+        Args:
+            silent: whether what libraries print is dropped; otherwise it goes to stderr.
+        """
         sys.stdout.flush()
         receiving, sending = os.dup(0), os.dup(1)
         if sys.platform == "win32":
@@ -66,8 +73,8 @@ class Pipe:
 
             for end in (receiving, sending):
                 msvcrt.setmode(end, os.O_BINARY)
-        os.dup2(2, 1)
-        nothing = os.open(os.devnull, os.O_RDONLY)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing if silent else 2, 1)
         os.dup2(nothing, 0)
         os.close(nothing)
         return cls(receiving, sending)
@@ -262,15 +269,18 @@ class Server:
         request = job.request
         estimate = self._estimate_of(request.method)
         estimate.begin()
+        began = time.monotonic()
         try:
             job.progress.check()
             result = self._methods[request.method](request.params, job.progress)
         except LsrmError as error:
+            LOGGER.warning("%s: %s", request.method, error)
             return ErrorResponse(request.id, error)
         except Exception as error:  # noqa: BLE001 - the server must stay alive for the next job
             traceback.print_exc(file=sys.stderr)
             return ErrorResponse(request.id, as_lsrm_error(error), protocol.INTERNAL_ERROR)
         estimate.finish()
+        LOGGER.info("%s: done in %.1f s", request.method, time.monotonic() - began)
         return Response(request.id, result)
 
     def _estimate_of(self, method: str) -> TimeLeft:

@@ -8,6 +8,7 @@ it.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ import numpy as np
 from mathutils import Matrix
 
 from ...backend.shared.cameras import Intrinsics
-from ...backend.shared.rpc_server import Pipe, Server
+from ...backend.shared.rpc_server import LOG_FORMAT, Pipe, Server
 from ..capture_choices import SOFT_BOXES, SPHERE
 from ..jobs.mesh_check import check_mesh
 from ..scene.assets.asset_import import open_asset, open_empty
@@ -40,7 +41,9 @@ if TYPE_CHECKING:
 
 def serve() -> int:
     """Serve one parent until it closes the pipe."""
-    pipe = Pipe.take_standard_streams()
+    # Blender prints thousands of lines about a render on stdout, and errors on stderr.
+    pipe = Pipe.take_standard_streams(silent=True)
+    logging.basicConfig(format=LOG_FORMAT, level=logging.INFO, force=True)
     methods = {
         "capture": capture,
         "prepare": prepare,

@@ -179,6 +179,7 @@ class LSRM_OT_cancel(bpy.types.Operator):
         """Request the child to stop, or kill it."""
         session_timer.SESSION.cancel(now=self.now)
         session_timer.tick()
+        session_timer.show()  # that it stops, too, which may take the child some seconds
         return {"FINISHED"}
 
 

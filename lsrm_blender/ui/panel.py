@@ -209,7 +209,9 @@ def _draw_progress(layout: bpy.types.UILayout, context: bpy.types.Context) -> No
     state, box = context.window_manager.lsrm, layout.box()
     box.label(text=state.title, icon="TIME", translate=False)
     text = translate(state.step)
-    if state.eta >= 0.0:
+    if state.stopping:
+        text = translate("Stopping…")
+    elif state.eta >= 0.0:
         text = translate("{}, {} left").format(text, clock(state.eta))
     box.progress(text=text, factor=state.overall, translate=False)
     if state.stage:
@@ -220,9 +222,7 @@ def _draw_progress(layout: bpy.types.UILayout, context: bpy.types.Context) -> No
         box.template_icon(picture, scale=LIVE_SCALE)
         box.prop(context.scene.lsrm, "live_preview")
     row = box.row()
-    if state.stopping:
-        row.label(text="Stopping…")
-    else:
+    if not state.stopping:
         row.operator("lsrm.cancel", text="Stop", icon="PAUSE").now = False
     row.operator("lsrm.cancel", text="Stop Now", icon="CANCEL").now = True
 
