@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The user's preferences: the backend and its device, the folders, the time limit.
 
-How Blender stores and draws them is in `ui/addon_preferences.py`.
+How Blender stores and draws them is in `ui/setup/addon_preferences.py`.
 """
 
 from __future__ import annotations

@@ -5,27 +5,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..shared.checkpoint_folders import LICENSE_FILE, user_checkpoints
+from ..shared.checkpoint_folders import LICENSE_FILE, RELEASE_LICENSE, user_checkpoints
 from ..shared.exit_codes import DONE, USAGE
 from ..shared.terminal import print_json, say
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
-    from ..model.weights.checkpoint import Checkpoint
+    from torch import Tensor
 
-LICENSE = """\
-The released weights of LSRM are the work of Meta and licensed CC BY-NC 4.0:
-  https://creativecommons.org/licenses/by-nc/4.0/
-You may use and share them, with attribution, for purposes that are not commercial. Checkpoints
-converted from them stay under that license. The image features they need come from DINOv3, which
-has a license of its own: https://ai.meta.com/resources/models-and-libraries/dinov3-license/
-LSRM's own code is GPL-3.0-or-later; that does not change the licenses of the weights.
-"""
+    from ..model.release.checkpoint import ReleasedCheckpoint
+    from ..model.weights.checkpoint import Checkpoint, StageName
+    from ..shared.progress import Progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Convert one checkpoint, or both of a download; 2 if the license is not accepted."""
-    say(LICENSE)
+    say(RELEASE_LICENSE)
     if not (arguments.accept_license or _accept_on_terminal()):
         say("Nothing was written. Accept the license with --accept-license, or by typing yes.")
         return USAGE
@@ -72,13 +69,20 @@ def kind_folders(source: Path) -> list[Path]:
     return inside or [source]
 
 
-def convert(source: Path, destination: Path | None, *, several: bool = False) -> Checkpoint:
+def convert(
+    source: Path,
+    destination: Path | None,
+    *,
+    several: bool = False,
+    progress: Progress | None = None,
+) -> Checkpoint:
     """Convert one released checkpoint.
 
     Args:
         source: folder with `dense/` and `sparse.pth`.
         destination: a new folder; None for the one where `find_checkpoint` looks for the name.
         several: whether the destination contains several checkpoints, each in a folder of its name.
+        progress: of the stage `convert`; may cancel, and then nothing is left.
 
     Raises:
         CheckpointMissing: if a file of the source is missing.
@@ -97,13 +101,27 @@ def convert(source: Path, destination: Path | None, *, several: bool = False) ->
     folder = destination / name if destination and several else destination
     folder = folder or user_checkpoints() / name
     today = dt.datetime.now(dt.UTC).date()
-    accepted = f"{LICENSE}\nAccepted on this computer on {today}.\n"
-    checkpoint = write_checkpoint(
-        folder, release.config, release.tensors(), notices={LICENSE_FILE: accepted}
-    )
+    accepted = f"{RELEASE_LICENSE}\nAccepted on this computer on {today}.\n"
+    tensors = release.tensors() if progress is None else _reported(release, progress)
+    checkpoint = write_checkpoint(folder, release.config, tensors, notices={LICENSE_FILE: accepted})
     checkpoint.check()
     say(f"{folder} is {name}, ready to use.")
     return checkpoint
+
+
+def _reported(
+    release: ReleasedCheckpoint, progress: Progress
+) -> dict[StageName, Iterator[tuple[str, Tensor]]]:
+    """The tensors of a release, one by one, with a report before each."""
+    total = sum(len(stage.tensors) for stage in release.stages.values())
+    count = itertools.count()
+
+    def watched(tensors: Iterator[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]:
+        for name, tensor in tensors:
+            progress.report("convert", next(count) / total, name)
+            yield name, tensor
+
+    return {name: watched(tensors) for name, tensors in release.tensors().items()}
 
 
 def describe(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from ..setup.system_libraries import install_command, missing_libraries
 from ..shared.checkpoint_folders import find_dinov3, installed_checkpoints, license_of, needs_dinov3
 from ..shared.errors import CheckpointMismatch, CheckpointMissing, EnvironmentBroken
 from ..shared.exit_codes import DONE, ENVIRONMENT
-from ..shared.system_memory import available_memory, total_memory
+from ..shared.machine.system_memory import available_memory, total_memory
 from ..shared.terminal import print_json, say
 from ..shared.virtual_environments import (
     ROOT,

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..shared.errors import BadRequest
-from ..shared.rpc_server import LogToParent, Pipe, Server
-from ..shared.system_memory import total_memory
+from ..shared.machine.system_memory import total_memory
+from ..shared.rpc_server import LOG_FORMAT, LogToParent, Pipe, Server
 from ..shared.virtual_environments import ROOT
 
 if TYPE_CHECKING:
@@ -34,9 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(_arguments: argparse.Namespace) -> int:
     """Serve the parent on stdin and stdout until it closes them."""
     pipe = Pipe.take_standard_streams()
-    logging.basicConfig(
-        format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO, force=True
-    )
+    logging.basicConfig(format=LOG_FORMAT, level=logging.INFO, force=True)
     logging.getLogger("backend").addHandler(LogToParent(pipe))
     methods = {
         "reconstruct": reconstruct,
@@ -46,6 +44,7 @@ def run(_arguments: argparse.Namespace) -> int:
         "masks": masks,
         "compared_views": compared_views,
         "compare": compare,
+        "add_checkpoint": add_checkpoint,
     }
     return Server(pipe, methods, describe, release).serve()
 
@@ -204,6 +203,26 @@ def _comparison(params: dict[str, Any]) -> Comparison:
     from ..result.comparison import Comparison
 
     return Comparison(*(Path(params[name]) for name in ("result", "views", "work")))
+
+
+def add_checkpoint(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """The method `add_checkpoint`: make a download, whose license is accepted, usable by name.
+
+    Args:
+        params: `release`, the download, its folder rgb or brdf, or a file of it; `dinov3`, the file
+            of the image features, or nothing.
+        progress: receives stages; may cancel.
+
+    Returns:
+        `names` of the checkpoints.
+
+    Raises:
+        LsrmError: as `add` in `added_checkpoint.py` does.
+    """
+    from .added_checkpoint import add
+
+    dinov3 = params["dinov3"]
+    return {"names": add(Path(params["release"]), Path(dinov3) if dinov3 else None, progress)}
 
 
 def release() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..shared.errors import DeviceUnavailable
-from ..shared.system_memory import available_memory
+from ..shared.machine.system_memory import available_memory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,10 +13,17 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..shared.machine.torch_builds import (
+    BUILDS,
+    fitting_build,
+    nvidia_driver,
+    user_chooses_packages,
+)
 from ..shared.rpc_server import Pipe, Server
 from ..shared.virtual_environments import backend_environment
 
 if TYPE_CHECKING:
+    from ..shared.machine.torch_builds import TorchBuild
     from ..shared.progress import Progress
 
 REPORT_SECONDS = 1.0
@@ -35,7 +42,8 @@ def install(folder: Path, params: dict[str, Any], progress: Progress) -> dict[st
 
     Args:
         folder: of all environments.
-        params: `extras`, names of the extras that it shall have, if any.
+        params: `extras`, names of the extras that it shall have, if any; `build`, the name of the
+            build of PyTorch, "auto" for the one that fits the driver.
         progress: of the stage `install`; may cancel.
 
     Returns:
@@ -51,6 +59,7 @@ def install(folder: Path, params: dict[str, Any], progress: Progress) -> dict[st
     extras = params.get("extras", [])
     environment = backend_environment(folder, extras=extras)
     costs = [EXTRAS[extra] for extra in extras]
+    build = _chosen_build(params.get("build", ""))
     added = sum(cost.download + cost.disk for cost in costs)
     reported = 0.0
 
@@ -62,15 +71,22 @@ def install(folder: Path, params: dict[str, Any], progress: Progress) -> dict[st
             return
         gigabytes = _size(environment.folder) / 1e9
         # Only the size shows which build pip has chosen.
-        builds = [cost.download + cost.disk for cost in possible_costs(environment)]
+        builds = [cost.download + cost.disk for cost in possible_costs(environment, build)]
         totals = sorted(build + added for build in builds)
         expected = next((total for total in totals if total > gigabytes), totals[-1])
         fraction = min(gigabytes / expected, 0.95)
         progress.report("install", fraction, f"{gigabytes:.1f} GB")
         reported = time.monotonic()
 
-    run_installation(environment, poll=report_size)
+    run_installation(environment, poll=report_size, build=build)
     return {"python": str(environment.python)}
+
+
+def _chosen_build(name: str) -> TorchBuild | None:
+    """The build with a name; None if pip shall choose, as the user has set it up."""
+    if name == "auto":
+        return None if user_chooses_packages() else fitting_build(nvidia_driver())
+    return BUILDS.get(name)
 
 
 def _size(folder: Path) -> int:

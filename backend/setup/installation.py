@@ -22,6 +22,7 @@ from importlib import util
 from typing import IO, TYPE_CHECKING
 
 from ..shared.errors import EnvironmentBroken
+from ..shared.machine.torch_builds import CPU, CUDA_13, Cost, index_options, requirement
 from ..shared.terminal import say
 from ..shared.virtual_environments import PYTHON_VERSION, child_variables
 from .system_libraries import install_command, missing_libraries
@@ -30,35 +31,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from ..shared.machine.torch_builds import TorchBuild
     from ..shared.virtual_environments import VirtualEnvironment
 
     Poll = Callable[[], None]
 
 
-@dataclass(frozen=True)
-class Cost:
-    """The size of an installation.
-
-    Attributes:
-        what: is installed.
-        download: in gigabytes.
-        disk: in gigabytes.
-    """
-
-    what: str
-    download: float
-    disk: float
-
-    def __str__(self) -> str:
-        return f"{self.what}: {self.download:.1f} GB to download, {self.disk:.1f} GB on disk"
-
-
 SUPPORTED_PYTHONS = ((3, 11), (3, 13))  # those that the bpy wheels are published for
 
-# Measured on x86-64 Linux with the pins of November 2026, except for the disk space of the CUDA
-# build (estimated from its wheels). Other systems get the CPU build, assumed to be of that size.
-CPU = Cost("torch for the CPU", 0.5, 1.9)
-CUDA = Cost("torch with CUDA, as PyPI offers it for Linux", 2.9, 6.0)
 BPY = Cost("Blender as a Python module", 0.4, 1.0)
 
 # Optional dependencies that users install when they need them, by their names in pyproject.toml.
@@ -92,12 +72,15 @@ def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> None:
         )
 
 
-def install(*environments: VirtualEnvironment, poll: Poll = _do_nothing) -> None:
+def install(
+    *environments: VirtualEnvironment, poll: Poll = _do_nothing, build: TorchBuild | None = None
+) -> None:
     """Install environments completely, whatever state they are in.
 
     Args:
         environments: to install.
         poll: called several times a second; an exception of it stops the installation.
+        build: of PyTorch; None leaves the choice to pip and its settings.
 
     Raises:
         EnvironmentBroken: with what is missing: a supported Python, a system library, disk space,
@@ -105,14 +88,14 @@ def install(*environments: VirtualEnvironment, poll: Poll = _do_nothing) -> None
             first download.
     """
     check_python()
-    _check_system(environments)
-    _announce(environments)
+    _check_system(environments, build)
+    _announce(environments, build)
     for environment in environments:
         try:
             environment.folder.mkdir(parents=True, exist_ok=True)
             with _exclusive_lock(environment.folder.with_suffix(".lock")) as lock:
                 if not environment.ready:  # another process may have finished it meanwhile
-                    _install(environment, lock, poll)
+                    _install(environment, lock, poll, build)
         except OSError as error:
             raise EnvironmentBroken(
                 f"The {environment.name} environment cannot be written: {error}.",
@@ -120,41 +103,57 @@ def install(*environments: VirtualEnvironment, poll: Poll = _do_nothing) -> None
             ) from error
 
 
-def _install(environment: VirtualEnvironment, lock: IO[str], poll: Poll) -> None:
+def _install(
+    environment: VirtualEnvironment, lock: IO[str], poll: Poll, build: TorchBuild | None
+) -> None:
     environment.installation_record.unlink(missing_ok=True)
     _remove_unfinished_packages(environment.folder)
     run = _Runner(environment.folder / "tmp", lock, poll)
     run([sys.executable, "-m", "venv", *_clear_option(environment), str(environment.folder)])
     pip = [str(environment.python), "-m", "pip", "install", "--disable-pip-version-check"]
-    run([*pip, *environment.requirements])
+    run([*pip, *_packages(environment, build)])
     if environment.name == "blender":
         _check_blender(environment)
-    record = {"python": PYTHON_VERSION, "requirements": environment.requirements}
+    record = {
+        "python": PYTHON_VERSION,
+        "requirements": environment.requirements,
+        "build": build.name if build else "",
+    }
     environment.installation_record.write_text(json.dumps(record, indent=2), "utf-8")
     say(f"The {environment.name} environment is ready.\n")
 
 
-def possible_costs(environment: VirtualEnvironment) -> list[Cost]:
+def _packages(environment: VirtualEnvironment, build: TorchBuild | None) -> list[str]:
+    """What pip installs, with the options that it needs to find it."""
+    if build is None:
+        return list(environment.requirements)
+    pins = [requirement(pin, build) for pin in environment.requirements]
+    return pins if pins == list(environment.requirements) else [*index_options(build), *pins]
+
+
+def possible_costs(environment: VirtualEnvironment, build: TorchBuild | None = None) -> list[Cost]:
     """The possible sizes of an environment, largest first: on Linux pip decides for a build."""
     if environment.name == "blender":
         return [BPY]
-    return [CUDA, CPU] if sys.platform.startswith("linux") else [CPU]
+    if build is not None:
+        return [build.cost]
+    return [CUDA_13.cost, CPU.cost] if sys.platform.startswith("linux") else [CPU.cost]
 
 
-def _announce(environments: Sequence[VirtualEnvironment]) -> None:
+def _announce(environments: Sequence[VirtualEnvironment], build: TorchBuild | None) -> None:
     say(f"First use: installing into {environments[0].folder.parent}")
     fresh = [each for each in environments if not each.python.exists()]
     for environment in fresh:
-        largest, *smaller = possible_costs(environment)
+        largest, *smaller = possible_costs(environment, build)
         say(f"  {environment.name:<8} {largest}")
         for cost in smaller:
             say(f"       or  {cost}, if pip finds that build")
-    if fresh and CUDA in possible_costs(fresh[0]):
+    if fresh and build is None and CUDA_13.cost in possible_costs(fresh[0]):
         say("  No NVIDIA card? PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu")
     say("  If this is interrupted, run the same command again: it continues.")
 
 
-def _check_system(environments: Sequence[VirtualEnvironment]) -> None:
+def _check_system(environments: Sequence[VirtualEnvironment], build: TorchBuild | None) -> None:
     """Raise if something is missing that would make the download useless."""
     if util.find_spec("venv") is None or util.find_spec("ensurepip") is None:
         raise EnvironmentBroken(
@@ -162,7 +161,7 @@ def _check_system(environments: Sequence[VirtualEnvironment]) -> None:
             f"Install them, on Debian and Ubuntu with: apt install python{PYTHON_VERSION}-venv",
         )
     fresh = [each for each in environments if not each.python.exists()]
-    needed = sum(min(cost.disk for cost in possible_costs(each)) for each in fresh)
+    needed = sum(min(cost.disk for cost in possible_costs(each, build)) for each in fresh)
     existing = next(folder for folder in environments[0].folder.parents if folder.exists())
     free = shutil.disk_usage(existing).free / 1e9
     if free < needed:

@@ -21,6 +21,16 @@ CONFIG = "config.json"
 LICENSE_FILE = "LICENSE.txt"
 """The license of converted weights, in their folder."""
 
+RELEASE_LICENSE = """\
+The released weights of LSRM are the work of Meta and licensed CC BY-NC 4.0:
+  https://creativecommons.org/licenses/by-nc/4.0/
+You may use and share them, with attribution, for purposes that are not commercial. Checkpoints
+converted from them stay under that license. The image features they need come from DINOv3, which
+has a license of its own: https://ai.meta.com/resources/models-and-libraries/dinov3-license/
+LSRM's own code is GPL-3.0-or-later; that does not change the licenses of the weights.
+"""
+"""What a user accepts before released weights are converted."""
+
 SHIPPED_FOLDER = Path(__file__).resolve().parents[1] / "checkpoints"
 """Of the checkpoints that are part of the repository."""
 

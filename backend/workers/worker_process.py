@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..shared import protocol
 from ..shared.errors import BackendDied, EnvironmentBroken
-from ..shared.process_activity import cpu_seconds, has_children, main_thread_wants_to_run
+from ..shared.machine.process_activity import cpu_seconds, has_children, main_thread_wants_to_run
 from ..shared.protocol import BadMessage, LineSplitter
 
 if TYPE_CHECKING:

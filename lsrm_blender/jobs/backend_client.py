@@ -169,6 +169,17 @@ class Client:
             raise job.error
         return job.result
 
+    def refresh(self) -> None:
+        """End an idle child that would be started by another command now, or by none."""
+        if self.child is None or self.busy:
+            return
+        try:
+            same = self._make_command().arguments == self.child.command.arguments
+        except LsrmError:  # the start of the next child will say why
+            same = False
+        if not same:
+            self.stop_idle()
+
     def stop_idle(self) -> None:
         """Request an idle child to end, without waiting; `pump` kills it if it does not."""
         if self.child is not None and not self.busy:

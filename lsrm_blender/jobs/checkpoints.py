@@ -80,7 +80,7 @@ def checkpoint_params(
             raise BadRequest("No folder of weights is chosen.", "Choose one in the settings.")
         name = str(folder)
     if has_license(name) and not accepted:
-        raise _not_accepted()
+        raise not_accepted()
     if name != NONE:
         _check_available(name, accepted=accepted)
     return {"checkpoint": name, "material": settings.material}
@@ -97,13 +97,14 @@ def _check_available(name: str, *, accepted: bool) -> None:
     except CheckpointMissing as error:
         raise CheckpointMissing(error.message, _remedy(name, error)) from error
     if (found / LICENSE_FILE).is_file() and not accepted:
-        raise _not_accepted()
+        raise not_accepted()
     with suppress(CheckpointMismatch):  # the backend reports what cannot be read
         if needs_dinov3(found):
             find_dinov3()
 
 
-def _not_accepted() -> LicenseNotAccepted:
+def not_accepted() -> LicenseNotAccepted:
+    """The error of a job that uses the released weights."""
     return LicenseNotAccepted(
         f"The license of the weights has not been accepted. {LICENSE}",
         "Read it, then tick the box in the settings; or choose no checkpoint.",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...backend.shared.errors import BackendDied, EnvironmentBroken
 from ...backend.shared.exit_codes import ENVIRONMENT
-from ...backend.shared.process_activity import cpu_seconds, wants_to_run
+from ...backend.shared.machine.process_activity import cpu_seconds, wants_to_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from ...backend.shared.errors import DiskFull, OutOfMemory, OutputNotWritable
-from ...backend.shared.system_memory import available_memory
+from ...backend.shared.machine.system_memory import available_memory
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -308,6 +308,7 @@ class Session:
         self._step = step
         if step.child not in self._clients:
             self._clients[step.child] = self._make_client(step.child)
+        self._clients[step.child].refresh()
         self._job = self._clients[step.child].submit(step.method, step.params)
         preview = self.state.preview if step.preview_in is not None else None
         self.state = replace(

@@ -28,7 +28,6 @@ from ..jobs.job_folders import folder_name, new_job_folder, work_files
 from ..jobs.session import Outcome, Step, Task
 from ..preflight import job_costs
 from ..scene.blend_files import save_copy
-from .addon_preferences import INSTALL
 from .import_steps import IMPORT_WEIGHT, QUADS_WEIGHT, SceneReference, add_quads, import_prepared
 
 if TYPE_CHECKING:
@@ -140,16 +139,6 @@ def reconstruct_views(scene: bpy.types.Scene, views: Path, root: Path, device: s
             return (yield from _with_quads(outcome, job.result, temporary, expected))
 
     return Task(f"Reconstruct {views.name}", work(), _result_weight(expected), RECONSTRUCT)
-
-
-def install_backend() -> Task:
-    """Install the backend's packages."""
-
-    def work() -> Generator[Step, Any, str]:
-        done = yield Step("install", "install", {}, "Installing the backend")
-        return f"The backend is installed: {done['python']}"
-
-    return Task("Install the backend", work(), operator=INSTALL)
 
 
 def views_folder(settings: LSRM_PG_settings) -> Path:

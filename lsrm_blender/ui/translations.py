@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from .german import comparison, relight, workflow
+from .german import comparison, relight, setup, workflow
 
 GERMAN = {
     **relight.GERMAN,
     **comparison.GERMAN,
+    **setup.GERMAN,
     **workflow.GERMAN,
     # The panel.
     "Reconstruct": "Rekonstruieren",
@@ -39,7 +40,6 @@ GERMAN = {
     "Making masks": "Masken werden gemacht",
     "Looking for photograph tools": "Fotowerkzeuge werden gesucht",
     "Installing photograph tools": "Fotowerkzeuge werden installiert",
-    "Installing the backend": "Backend wird installiert",
     # Before a capture.
     "Looking…": "Sieht nach …",
     "Ready: {} views, about {}": "Bereit: {} Ansichten, etwa {}",
@@ -49,7 +49,6 @@ GERMAN = {
     "Select the objects to reconstruct.": "Wähle aus, was rekonstruiert werden soll.",
     "No image lights the capture.": "Kein Bild beleuchtet die Aufnahme.",
     "No views are chosen.": "Keine Ansichten sind gewählt.",
-    "The backend is not installed.": "Das Backend ist nicht installiert.",
     "Draft": "Entwurf",
     "Few small views and no refinement: shows whether it works": (
         "Wenige kleine Ansichten, nicht verfeinert: zeigt, ob es geht"
@@ -236,30 +235,6 @@ GERMAN = {
         "Auch ein Netz aus Vierecken mit eigenen Texturen machen, zum Formen und Animieren"
     ),
     "Triangles of the mesh, about": "Dreiecke des Netzes, ungefähr",
-    # Preferences.
-    "Backend Python": "Python des Backends",
-    "An interpreter that has the backend's packages; empty looks for one": (
-        "Ein Interpreter mit den Paketen des Backends; leer sucht einen"
-    ),
-    "Device": "Gerät",
-    "What the backend computes on": "Womit das Backend rechnet",
-    "The graphics card if there is one that works": "Die Grafikkarte, falls es eine gibt",
-    "Processor": "Prozessor",
-    "Slower, and always available": "Langsamer, aber immer verfügbar",
-    "CUDA": "CUDA",
-    "An NVIDIA graphics card": "Eine NVIDIA-Grafikkarte",
-    "All CUDA Cards": "Alle CUDA-Karten",
-    "The network runs on all NVIDIA graphics cards": (
-        "Das Netz läuft auf allen NVIDIA-Grafikkarten"
-    ),
-    "For results of files that were never saved; empty means in your documents": (
-        "Für Ergebnisse nie gespeicherter Dateien; leer heißt: im Dokumente-Ordner"
-    ),
-    "Time Limit": "Zeitgrenze",
-    "Seconds after which a stage of a job is stopped": (
-        "Sekunden, nach denen eine Stufe abgebrochen wird"
-    ),
-    "Accept License": "Lizenz annehmen",
     # What the buttons do.
     "Photograph the selected objects from all around, with all cameras known": (
         "Die ausgewählten Objekte von allen Seiten fotografieren, mit bekannten Kameras"
@@ -310,18 +285,6 @@ GERMAN = {
     "Convert Files": "Dateien umwandeln",
     "Convert many files; for scripts, because it returns when all is done": (
         "Viele Dateien umwandeln; für Skripte, denn es kehrt erst am Ende zurück"
-    ),
-    "Install Backend": "Backend installieren",
-    "Download and install the backend's packages, once, apart from Blender's own Python": (
-        "Die Pakete des Backends einmal laden und installieren, getrennt von Blenders Python"
-    ),
-    "Find Backend": "Backend suchen",
-    "Look for an installed backend": "Nach einem installierten Backend suchen",
-    "Open Preferences": "Voreinstellungen öffnen",
-    "Show the preferences of LSRM": "Die Voreinstellungen von LSRM zeigen",
-    "Open Log": "Protokoll öffnen",
-    "Show the log of the last job in a text editor": (
-        "Das Protokoll des letzten Auftrags in einem Texteditor zeigen"
     ),
     "Use Less Memory": "Weniger Speicher nutzen",
     "Halve the size of the textures, and of the views where they are still to be taken": (

@@ -30,5 +30,5 @@ def draw_text(
 def draw_wrapped(column: bpy.types.UILayout, text: str, width: int, icon: str = "NONE") -> None:
     """Draw a text as labels of at most `width` characters; the first one has the icon."""
     below = "NONE" if icon == "NONE" else "BLANK1"  # aligned with the text behind the icon
-    for number, line in enumerate(textwrap.wrap(text, width)):
+    for number, line in enumerate(textwrap.wrap(text, width, break_on_hyphens=False)):
         column.label(text=line, icon=icon if number == 0 else below, translate=False)

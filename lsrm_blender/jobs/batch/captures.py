@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....backend.shared.atomic_folder import UNFINISHED_SUFFIX
 from ....backend.shared.errors import BadAsset, LsrmError
-from ....backend.shared.system_memory import available_memory
+from ....backend.shared.machine.system_memory import available_memory
 from ..job_folders import CAPTURE
 
 if TYPE_CHECKING:

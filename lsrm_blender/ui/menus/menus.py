@@ -21,8 +21,8 @@ GROUPS = (
     ("lsrm.relight", "lsrm.restore_light"),
     ("lsrm.compare_with_views", "lsrm.turntable", "lsrm.light_sheet"),
     ("lsrm.use_less", "lsrm.release", "lsrm.open_log", "lsrm.refresh_history"),
-    ("lsrm.install_backend", "lsrm.install_photo_tools", "lsrm.find_backend"),
-    ("lsrm.open_preferences",),
+    ("lsrm.install_backend", "lsrm.install_photo_tools", "lsrm.remove_backend"),
+    ("lsrm.add_checkpoint", "lsrm.allow_online_access", "lsrm.open_preferences"),
 )
 """The operators that need no argument, beside Reconstruct."""
 

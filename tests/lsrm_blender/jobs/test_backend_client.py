@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -268,6 +269,27 @@ def test_an_idle_child_is_ended_without_waiting(make_test_client, what):
     pump_until(client, lambda: not client.has_child)
     assert ends_within(pid)
     assert pumped(client, client.submit("work", {"what": "count"})) == "done"
+
+
+def test_a_child_of_another_command_is_replaced(make_test_client):
+    """A changed path of the backend holds from the next job on, not for a running one."""
+    client = make_test_client()
+    job = client.submit("work", {"what": "count"})
+    pump_until(client, lambda: job.finished)
+    first = client.child.pid
+    client.refresh()
+    assert client.child.pid == first
+    command = client.child.command
+    client._make_command = lambda: replace(command, arguments=(*command.arguments, "more"))
+    job = client.submit("work", {"what": "count"})
+    client.refresh()
+    pump_until(client, lambda: job.finished)
+    assert client.child.pid == first
+    client.refresh()
+    assert client.child is None
+    job = client.submit("work", {"what": "count"})
+    pump_until(client, lambda: job.finished)
+    assert client.child.pid != first
 
 
 def test_wait_reports_progress_and_passes_cancels_on(make_test_client, lsrm):

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import torch
@@ -19,94 +19,24 @@ from torch.nn.utils import parametrize
 from backend.commands import convert_checkpoint
 from backend.model.encoder import EncoderInputs
 from backend.model.release.config import pickled_arguments, read_arguments, released_config
-from backend.model.release.names import MODULES, current_name, from_release, to_release
+from backend.model.release.names import MODULES, current_name, from_release
 from backend.model.stage import Stage, run_dense
 from backend.model.weights.checkpoint import STAGES, empty_stage, open_checkpoint, shapes_of
 from backend.shared.errors import CheckpointMismatch, CheckpointMissing, OutputNotWritable
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from backend.model.config.model_config import ModelConfig
-
-TRAINED = {
-    "embed_dim": 64,
-    "patch_size": 32,
-    "transformer_depth": 2,
-    "skip_links": [1, 0],
-    "mlp_ratio": 0.5,
-    "volume_dim": 4,
-    "mlp_dim": 8,
-    "use_dino": "v3",
-    "use_weight_norm": True,
-    "use_decomposed_embed": True,
-    "batch_size": 1,
-}
-DENSE = {**TRAINED, "volume_res": 3, "volume_upsample_scale": 2, "end_sdf_inv_std": 150.0}
-SPARSE = {**TRAINED, "volume_res": 8, "fuse_all_layers": True, "output_dir": "/nowhere"}
-
-
-def small_config(*, materials: bool) -> ModelConfig:
-    return released_config(DENSE, SPARSE, materials=materials)
-
-
-def stored(stage: Stage) -> dict[str, dict[str, Tensor]]:
-    """The tensors of a stage as its training saved them: wrapper prefixes, released names."""
-    prefixes = {"mvencoder": "module.", "voldecoder": "", "volsdf": "module."}
-    return {
-        released: {
-            prefixes[released] + to_release(module, name): tensor.detach()
-            for name, tensor in getattr(stage, module).state_dict().items()
-        }
-        for released, module in MODULES.items()
-    }
-
-
-def older(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The names of the older layout, one of them misspelt."""
-    return {
-        name.replace("y_2_x_attn_out.gate", "y_2_x_atten.gate")
-        .replace("_attn_in.compression", "_attn.compression")
-        .replace("_attn_out.gate", "_attn.gate"): tensor
-        for name, tensor in tensors.items()
-    }
-
-
-def training_run(arguments: dict[str, Any]) -> dict[str, Any]:
-    """What lies beside the weights in a training checkpoint."""
-    state = {"state": {0: {"step": torch.tensor(7.0), "exp_avg": torch.ones(3)}}}
-    run = argparse.Namespace(**arguments, data=Path("/nowhere"))
-    return {"optimizer_fsdp": state, "epoch": 3, "args": run}
+from tests.small_release import small_stages, write_small_release
 
 
 @pytest.fixture(scope="module")
 def models() -> dict[str, Stage]:
     """Both stages with random weights, weight norm not folded."""
-    torch.manual_seed(5)
-    config = small_config(materials=True)
-    stages = {name: Stage(getattr(config, name)) for name in STAGES}
-    for stage in stages.values():
-        for parameter in stage.parameters():
-            parameter.data.normal_(0.0, 0.2)
-    return stages
+    return small_stages()
 
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory, models: dict[str, Stage]) -> Path:
     """A small checkpoint in the release's layout."""
     folder = tmp_path_factory.mktemp("published")
-    (folder / "dense" / "checkpoints").mkdir(parents=True)
-    (folder / "dense" / "args.txt").write_text(json.dumps(DENSE))
-    torch.save(
-        {**stored(models["dense"]), "pdecoder": {"w": torch.ones(2)}, **training_run(DENSE)},
-        folder / "dense" / "checkpoints" / "last.pth",
-    )
-    sparse = stored(models["sparse"])
-    torch.save(
-        {**sparse, "voldecoder": older(sparse["voldecoder"]), **training_run(SPARSE)},
-        folder / "sparse.pth",
-    )
-    return folder
+    return write_small_release(folder, models)
 
 
 @pytest.fixture

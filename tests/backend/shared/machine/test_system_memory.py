@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from backend.shared.system_memory import available_in_groups, available_memory, total_memory
+from backend.shared.machine.system_memory import available_in_groups, available_memory, total_memory
 
 GIBIBYTE = 1 << 30
 

@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tasks that set LSRM up: install the backend, add a checkpoint."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...jobs.session import Step, Task
+from ..import_steps import SceneReference
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    import bpy
+
+INSTALL, ADD_CHECKPOINT = "lsrm.install_backend", "lsrm.add_checkpoint"
+
+
+def install_backend(build: str) -> Task:
+    """Install the backend's packages.
+
+    Args:
+        build: of PyTorch, or "auto".
+    """
+
+    def work() -> Generator[Step, Any, str]:
+        done = yield Step("install", "install", {"build": build}, "Installing the backend")
+        return f"The backend is installed: {done['python']}"
+
+    return Task("Install the backend", work(), operator=INSTALL)
+
+
+def add_checkpoint(scene: bpy.types.Scene, release: Path, dinov3: Path | None) -> Task:
+    """Convert a downloaded checkpoint, whose license is accepted, check it, and choose it.
+
+    Args:
+        scene: that uses it from now on.
+        release: the download, or a file of it.
+        dinov3: the weights of the image features; None if they are in place.
+    """
+    reference = SceneReference.to(scene)
+    params = {"release": str(release), "dinov3": str(dinov3 or "")}
+
+    def work() -> Generator[Step, Any, str]:
+        added = yield Step("backend", "add_checkpoint", params, "Adding the checkpoint")
+        names = added["names"]
+        if found := reference.find():
+            found.lsrm.checkpoint = names[-1]
+        return f"{' and '.join(names)} can be used; {names[-1]} is chosen"
+
+    return Task(f"Add {release.name}", work(), operator=ADD_CHECKPOINT)

@@ -1,0 +1,113 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The page in the preferences, the removal of the backend, checkpoints, and the log."""
+
+from __future__ import annotations
+
+SETUP = """
+session = module_of("jobs.session")
+state_module = module_of("ui.setup.setup_state")
+page = module_of("ui.setup.addon_preferences")
+preferences = module_of("preferences")
+kind = page.LSRM_AP_preferences
+state = bpy.context.window_manager.lsrm_setup
+run.show(session.SessionState())
+
+def texts(problem="", own=False, driver=0, shown=None, checkpoints="", **fields):
+    state.known, state.problem, state.own, state.driver = True, problem, own, driver
+    state.python = "" if problem else "/somewhere/python"
+    state.checkpoints, state.build = checkpoints, "cu126" if own else ""
+    state_module._driver.version, state.seen_at = driver, time.monotonic()
+    run.show(shown or session.SessionState())
+    values = {**dict.fromkeys(kind.__annotations__, ""), "torch_build": "auto", **fields}
+    layout = drawn(kind, **values)
+    return [" ".join(" ".join(layout.texts).split()), list(layout.drawn)]
+
+missing = "The backend is not installed."
+results["missing"] = texts(missing)
+results["with a card"] = texts(missing, driver=590)[0]
+results["too new"] = texts(missing, driver=530, torch_build="cu130")[0]
+results["own"] = texts(own=True)
+results["other"] = texts(backend_python="/somewhere/python")
+failed = session.SessionState(
+    error=("ENVIRONMENT_BROKEN", "No network.", "Connect."), operator="lsrm.install_backend"
+)
+results["failed"] = texts(missing, shown=failed)[0]
+results["failed, then installed"] = texts(own=True, shown=failed)[0]
+working = session.SessionState(running=True, step="Installing", operator="lsrm.install_backend")
+results["running"] = texts(missing, shown=working)
+results["stopping"] = texts(
+    missing, shown=session.replace(working, stopping=True)
+)
+results["licensed"] = texts(checkpoints="mini, lsrm-pbr")
+results["free"] = texts(checkpoints="mini")
+run.show(session.SessionState())
+
+# What the timer finds.
+state.look()
+results["found"] = [state.known, state.python == os.environ["LSRM_BACKEND"], state.own]
+state.seen_at = time.monotonic()
+state_module.look_again()
+results["looks again"] = state.seen_at
+os.environ["LSRM_BACKEND"] = "/no/such/python"
+state.look()
+results["problem"] = state.problem
+del os.environ["LSRM_BACKEND"]
+
+# Remove.
+folder = preferences.environment_folder()
+(folder / "backend" / "bin").mkdir(parents=True)
+(folder / "backend" / "bin" / "python").touch()
+results["remove"] = call(bpy.ops.lsrm.remove_backend) + [folder.exists()]
+results["nothing to remove"] = call(bpy.ops.lsrm.remove_backend)
+
+# Checkpoints.
+results["no download"] = call(bpy.ops.lsrm.add_checkpoint)
+refused = preferences.Preferences(license_accepted=False)
+current, preferences.current = preferences.current, lambda: refused
+results["no license"] = call(bpy.ops.lsrm.add_checkpoint, release=str(work))
+preferences.current = current
+
+# The log.
+log = work / "log.txt"
+log.write_text("One sentence.\\n")
+timer.SESSION.state = session.SessionState(log=str(log))
+results["log"] = call(bpy.ops.lsrm.open_log) + [bpy.data.texts["LSRM log"].as_string()]
+bpy.ops.wm.save_as_mainfile(filepath=str(work / "saved.blend"))
+bpy.ops.wm.open_mainfile(filepath=str(work / "saved.blend"))
+results["texts in the file"] = len(bpy.data.texts)
+"""
+
+
+def test_preferences_removal_and_log(blender):
+    """One line says how it is; what can be done is offered; the log is not saved in files."""
+    results = blender(SETUP)
+    text, offered = results["missing"]
+    assert "0.5 GB to download" in text
+    assert "lsrm.allow_online_access" in offered
+    assert "lsrm.install_backend" not in offered  # Blender is offline here
+    assert "2.9 GB to download" in results["with a card"]
+    assert "no driver for this build" in results["too new"]
+    text, offered = results["own"]
+    assert "/somewhere/python (torch with CUDA 12)" in text
+    assert "lsrm.remove_backend" in offered
+    assert "torch_build" not in offered
+    assert "lsrm.remove_backend" not in results["other"][1]
+    assert "No network. Connect." in results["failed"]
+    assert "No network" not in results["failed, then installed"]
+    assert "lsrm.cancel" in results["running"][1]
+    assert "not installed" not in results["running"][0]
+    assert "Stopping…" in results["stopping"][0]
+    assert "lsrm.cancel" not in results["stopping"][1]
+    assert "CC BY-NC 4.0" in results["licensed"][0]
+    assert "license_accepted" in results["licensed"][1]
+    assert "CC BY-NC 4.0" not in results["free"][0]
+    assert results["found"] == [True, True, False]
+    assert results["looks again"] < 0.0
+    assert "does not exist" in results["problem"]
+    assert results["remove"] == ["FINISHED", "", False]
+    assert results["nothing to remove"] == ["FINISHED", ""]
+    assert results["no download"][1].startswith("CHECKPOINT_MISSING")
+    assert results["no license"][1].startswith("LICENSE_NOT_ACCEPTED")
+    assert results["log"] == ["FINISHED", "", "One sentence.\n"]
+    assert results["texts in the file"] == 0
