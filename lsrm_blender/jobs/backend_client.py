@@ -15,7 +15,13 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ...backend.shared import protocol
-from ...backend.shared.errors import BackendDied, Cancelled, EnvironmentBroken, LsrmError
+from ...backend.shared.errors import (
+    BackendDied,
+    Cancelled,
+    EnvironmentBroken,
+    LsrmError,
+    as_lsrm_error,
+)
 from ...backend.shared.live.preview_files import PreviewFiles
 from ...backend.shared.protocol import (
     BadMessage,
@@ -209,6 +215,9 @@ class Client:
         except (LsrmError, OSError) as error:
             self._fail_queue(error if isinstance(error, LsrmError) else _log_error(error))
             return
+        except Exception as error:
+            self._fail_queue(as_lsrm_error(error))
+            raise
         atexit.register(self.close)
         self._lines = protocol.LineSplitter()
         self._watchdog = Watchdog(self.limits, self._now)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ...backend.shared.errors import BackendDied, EnvironmentBroken
 from ...backend.shared.exit_codes import ENVIRONMENT
 from ...backend.shared.machine.process_activity import cpu_seconds, wants_to_run
+from ...backend.shared.virtual_environments import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 MOST_UNREAD = 256
 """Unread pieces of output that are kept; the child blocks beyond that."""
+
+ALWAYS_THERE = Path(ROOT.anchor)
+"""The working directory of children. Blender deletes its temporary folder when it loads factory
+settings; in a folder that is gone, every relative path is an error."""
 
 JOIN_SECONDS = 2.0
 TAIL_BYTES = 4000
@@ -43,14 +48,12 @@ class ChildCommand:
         arguments: the program and its arguments; there is no shell.
         log: the file for everything it prints to stderr.
         variables: its environment.
-        folder: its working directory; None takes that of the log.
     """
 
     name: str
     arguments: tuple[str, ...]
     log: Path
     variables: Mapping[str, str] = field(default_factory=dict)
-    folder: Path | None = None
 
 
 class ChildProcess:
@@ -246,7 +249,7 @@ def _start(command: ChildCommand) -> subprocess.Popen[bytes]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            cwd=command.folder or command.log.parent,
+            cwd=ALWAYS_THERE,
             env=dict(command.variables),
             **own_group,
         )

@@ -294,15 +294,14 @@ class Session:
                 step = task.steps.throw(finished.error)
             else:
                 step = task.steps.send(finished.result if finished is not None else None)
+            self._start_step(step)
         except StopIteration as end:
             self._finish(_finished(self.state, end.value))
         except LsrmError as error:
-            self._finish(_failed(self.state, error))
+            self._fail(task, error)
         except Exception as error:
-            self._finish(_failed(self.state, as_lsrm_error(error)))
+            self._fail(task, as_lsrm_error(error))
             raise
-        else:
-            self._start_step(step)
 
     def _start_step(self, step: Step) -> None:
         self._step = step
@@ -314,6 +313,10 @@ class Session:
         self.state = replace(
             self.state, step=step.title, stage="", message="", eta=-1.0, preview=preview
         )
+
+    def _fail(self, task: Task, error: LsrmError) -> None:
+        task.close()  # it goes on if its step could not be started
+        self._finish(_failed(self.state, error))
 
     def _finish(self, state: SessionState) -> None:
         self._task = self._step = self._job = None

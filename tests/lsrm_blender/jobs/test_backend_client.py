@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -45,6 +46,8 @@ def work(params, progress):
             time.sleep(0.02)
             progress.report("second", step / 20)
         return {"done": params.get("number")}
+    if what == "folder":
+        return os.getcwd()
     if what == "fail":
         raise EmptyMask("The mask 3 is empty.", "Remove it.")
     if what == "fault":
@@ -290,6 +293,29 @@ def test_a_child_of_another_command_is_replaced(make_test_client):
     job = client.submit("work", {"what": "count"})
     pump_until(client, lambda: job.finished)
     assert client.child.pid != first
+
+
+def test_a_command_that_cannot_be_made_fails_its_job(make_test_client, lsrm):
+    """An error that nobody expects is raised once, and no job waits for ever."""
+    client = make_test_client()
+    client._make_command = lambda: {}["missing"]
+    job = client.submit("work", {"what": "count"})
+    with pytest.raises(KeyError, match="missing"):
+        client.pump()
+    assert job.finished
+    assert isinstance(job.error, lsrm("backend.shared.errors").LsrmError)
+    client.pump()
+
+
+def test_a_child_outlives_the_folder_of_its_log(make_test_client):
+    """Blender deletes its temporary folder, logs included, when it loads factory settings."""
+    client = make_test_client()
+    job = client.submit("work", {"what": "count"})
+    pump_until(client, lambda: job.finished)
+    shutil.rmtree(client.child.command.log.parent)
+    job = client.submit("work", {"what": "folder"})
+    pump_until(client, lambda: job.finished)
+    assert os.path.isdir(job.result)
 
 
 def test_wait_reports_progress_and_passes_cancels_on(make_test_client, lsrm):

@@ -18,9 +18,15 @@ class Child:
 
     def __init__(self, make_job):
         self.make_job = make_job
+        self.broken = False
+
+    def refresh(self):
+        """There is no other command."""
 
     def submit(self, method, params):
         """The job, which `end` finishes."""
+        if self.broken:
+            raise RuntimeError("something unforeseen")
         self.job = self.make_job(0, method, params)
         return self.job
 
@@ -171,3 +177,18 @@ def test_a_task_waits_for_another_one_of_the_session(session, queue, task, fille
     with pytest.raises(errors.LsrmError, match="still running"):
         session.start(task("refused", ends))
     assert ends == ["refused"]
+
+
+def test_a_step_that_cannot_be_started_ends_its_task(session, queue, child, task, filled):
+    """Nothing stays running for ever, what the task held is released, and others go on."""
+    child.broken, ends = True, []
+    with pytest.raises(RuntimeError, match="unforeseen"):
+        session.start(task("first", ends))
+    assert (session.state.running, ends) == (False, ["first"])
+    assert "something unforeseen" in session.state.error[1]
+    ends = filled("a", "b")
+    with pytest.raises(RuntimeError, match="unforeseen"):
+        queue.pump()
+    child.broken = False
+    queue.pump()
+    assert (states(queue), ends) == ([("a", FAILED), ("b", RUNNING)], ["a"])

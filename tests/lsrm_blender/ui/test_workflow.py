@@ -13,6 +13,7 @@ class Child:
     # Stands for both child processes: captures and reconstructs at once.
     child, has_child, busy = None, False, False
     assets, failing = [], ""
+    def refresh(self): pass
     def submit(self, method, params):
         made = job.Job(0, method, params)
         made.result = {"report": {"warnings": []}, "warnings": [], "views": 4}
