@@ -214,6 +214,7 @@ def predict(job: Job, checkpoint: Checkpoint) -> PredictedSurface:
     report.checkpoint["fingerprint"] = checkpoint.fingerprint()
     dense, selection_name, routing, sparse = STAGES_OF_NETWORK
     weights = find_dinov3() if config.image_features == "dinov3" else None
+    width = config.dense.encoder.feature_width or None
     tensors = from_views(job.views.views, job.normalization, config)
     available = free_per_rank(devices)
     need = plan_memory(
@@ -223,7 +224,7 @@ def predict(job: Job, checkpoint: Checkpoint) -> PredictedSurface:
     need.check(available, [str(each) for each in devices])
     with ranks_on(devices, dtype, in_turn=need.in_turn) as ranks:
         with job.stage(dense) as report_fraction:
-            network = load_dinov3(weights).to(device, dtype) if weights else None
+            network = load_dinov3(weights, width).to(device, dtype) if weights else None
             features = ImageFeatures(network, job.progress.check) if network else None
             stage = checkpoint.load_stage("dense", device, dtype)
             prediction = predict_dense(stage, tensors, features, report_fraction)

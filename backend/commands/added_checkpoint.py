@@ -47,7 +47,8 @@ def add(release: Path, dinov3: Path | None, progress: Progress) -> list[str]:
     configs = [read_release(folder).config for folder in folders]
     if dinov3 is not None:
         progress.report("features", 0.0, dinov3.name)
-        load_dinov3(dinov3)
+        widths = {config.dense.encoder.feature_width for config in configs} - {0}
+        load_dinov3(dinov3, next(iter(widths), None))
         _copy_features(dinov3, progress)
     elif any(config.image_features == "dinov3" for config in configs):
         find_dinov3()

@@ -22,12 +22,13 @@ LICENSE_FILE = "LICENSE.txt"
 """The license of converted weights, in their folder."""
 
 RELEASE_LICENSE = """\
-The released weights of LSRM are the work of Meta and licensed CC BY-NC 4.0:
-  https://creativecommons.org/licenses/by-nc/4.0/
-You may use and share them, with attribution, for purposes that are not commercial. Checkpoints
-converted from them stay under that license. The image features they need come from DINOv3, which
-has a license of its own: https://ai.meta.com/resources/models-and-libraries/dinov3-license/
-LSRM's own code is GPL-3.0-or-later; that does not change the licenses of the weights.
+The released weights of LSRM are the work of Meta, licensed CC BY-NC 4.0:
+https://creativecommons.org/licenses/by-nc/4.0/
+You may use and share them, with attribution, for purposes that are not
+commercial. Checkpoints converted from them stay under that license.
+The image features they need come from DINOv3, with a license of its own:
+https://ai.meta.com/resources/models-and-libraries/dinov3-license/
+LSRM's own code is GPL-3.0-or-later; that does not change these licenses.
 """
 """What a user accepts before released weights are converted."""
 
@@ -104,13 +105,13 @@ def find_checkpoint(name: str) -> Path:
 
 
 def installed_checkpoints() -> dict[str, Path]:
-    """The folders of all installed checkpoints by name."""
+    """The folders of all installed checkpoints by name, without those that are being written."""
     folders = [
         folder
         for root in (SHIPPED_FOLDER, user_checkpoints())
         if root.is_dir()
         for folder in sorted(root.iterdir())
-        if (folder / CONFIG).is_file() and not folder.name.startswith("dinov3")
+        if (folder / CONFIG).is_file() and not folder.name.startswith((".", "dinov3"))
     ]
     return {folder.name: folder for folder in folders}
 

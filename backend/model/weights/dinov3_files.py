@@ -46,21 +46,28 @@ _LAYER = re.compile(r"(?:model\.)?layer\.(\d+)\.(.+)")
 _PROJECTION = re.compile(r"attention\.([qkv])_proj\.(weight|bias)")
 
 
-def load_dinov3(path: Path) -> DinoV3:
+def load_dinov3(path: Path, width: int | None = None) -> DinoV3:
     """The network with the weights of a file, strictly: every tensor used, none left.
 
     Args:
         path: of a `.pth`, or of a folder with `config.json` and `*.safetensors`.
+        width: channels that the checkpoint reads; None takes any.
 
     Raises:
         CheckpointMissing: if there is nothing there.
-        CheckpointMismatch: if it is damaged or not such a network, with every difference.
+        CheckpointMismatch: if it is damaged or not such a network, with every difference, or one of
+            another width.
     """
     if path.is_dir():
         config, tensors = _read_folder(path)
     else:
         tensors = _read_original(path)
         config = _config_of(tensors, path)
+    if width is not None and config.width != width:
+        raise CheckpointMismatch(
+            f"{path} has features of {config.width} channels; the checkpoint reads {width}.",
+            _REMEDY,
+        )
     with torch.device("meta"):
         network = DinoV3(config)
     load_strictly(network, {n: t.float() for n, t in tensors.items()}, path, _REMEDY)

@@ -67,7 +67,7 @@ class TorchBuild:
 # builds (estimated from their wheels). Other systems are assumed to need as much.
 CPU = TorchBuild("cpu", Cost("torch for the CPU", 0.5, 1.9))
 CUDA_12 = TorchBuild("cu126", Cost("torch with CUDA 12", 2.9, 6.0), driver=525)
-CUDA_13 = TorchBuild("cu130", Cost("torch with CUDA, as PyPI offers it for Linux", 2.9, 6.0), 580)
+CUDA_13 = TorchBuild("cu130", Cost("torch with CUDA 13", 2.9, 6.0), 580)
 BUILDS = {build.name: build for build in (CPU, CUDA_12, CUDA_13)}
 
 

@@ -43,6 +43,7 @@ GERMAN = {
     "This computer has no driver for this build": (
         "Dieser Rechner hat keinen Treiber für diese Fassung"
     ),
+    "{}: {} GB to download, {} GB on disk": "{}: {} GB zu laden, {} GB auf der Platte",
     "The backend runs in {}": "Das Backend läuft in {}",
     "Blender may not go online, which this needs": (
         "Blender darf nicht ins Netz, und das ist dafür nötig"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CHARACTERS_PER_LINE = 70
 AUTO = "auto"
+BUILD_NAMES = {"cu130": "CUDA 13", "cu126": "CUDA 12", "cpu": "Processor"}
 
 
 def _changed(_preferences: LSRM_AP_preferences, _context: bpy.types.Context) -> None:
@@ -46,9 +47,9 @@ class LSRM_AP_preferences(bpy.types.AddonPreferences):
         description="The build of PyTorch that is installed with the backend",
         items=(
             (AUTO, "Automatic", "The build that fits the graphics driver"),
-            ("cu130", "CUDA 13", "For NVIDIA drivers from version 580"),
-            ("cu126", "CUDA 12", "For NVIDIA drivers from version 525"),
-            ("cpu", "Processor", "Slower, and always available"),
+            ("cu130", BUILD_NAMES["cu130"], "For NVIDIA drivers from version 580"),
+            ("cu126", BUILD_NAMES["cu126"], "For NVIDIA drivers from version 525"),
+            ("cpu", BUILD_NAMES["cpu"], "Slower, and always available"),
         ),
     )
     device: EnumProperty(
@@ -126,8 +127,8 @@ def _status(setup: LSRM_PG_setup) -> tuple[str, str]:
     if setup.problem:
         return translate(setup.problem), "ERROR"
     text = translate("The backend runs in {}").format(setup.python)
-    if setup.build in BUILDS:
-        text = f"{text} ({BUILDS[setup.build].cost.what})"
+    if setup.build in BUILD_NAMES:
+        text = f"{text} ({translate(BUILD_NAMES[setup.build])})"
     return text, "CHECKMARK"
 
 
@@ -141,7 +142,11 @@ def _draw_offer(
     if setup.driver == UNKNOWN:
         layout.label(text="Looking…", icon="TIME")
     else:
-        draw_wrapped(layout.column(align=True), str(chosen.cost), CHARACTERS_PER_LINE, "INFO")
+        text = translate("{}: {} GB to download, {} GB on disk")
+        size = text.format(
+            translate(BUILD_NAMES[chosen.name]), chosen.cost.download, chosen.cost.disk
+        )
+        draw_wrapped(layout.column(align=True), size, CHARACTERS_PER_LINE, "INFO")
     if chosen not in builds() or (setup.driver != UNKNOWN and chosen.driver > driver):
         layout.label(text="This computer has no driver for this build", icon="ERROR")
     if bpy.app.online_access:
@@ -169,7 +174,9 @@ def _draw_checkpoints(
     layout.prop(stored, "release")
     layout.prop(stored, "dinov3")
     if stored.release or RGB in installed or PBR in installed:
-        draw_wrapped(layout.column(align=True), RELEASE_LICENSE, CHARACTERS_PER_LINE)
+        column = layout.column(align=True)
+        for line in RELEASE_LICENSE.splitlines():
+            column.label(text=line, translate=False)
         layout.prop(stored, "license_accepted")
     layout.operator(ADD_CHECKPOINT, icon="ADD")
     if state.operator == ADD_CHECKPOINT:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...jobs.session import Step, Task
 from ..import_steps import SceneReference
+from .setup_state import look_again
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -27,6 +28,7 @@ def install_backend(build: str) -> Task:
 
     def work() -> Generator[Step, Any, str]:
         done = yield Step("install", "install", {"build": build}, "Installing the backend")
+        look_again()
         return f"The backend is installed: {done['python']}"
 
     return Task("Install the backend", work(), operator=INSTALL)
@@ -48,6 +50,7 @@ def add_checkpoint(scene: bpy.types.Scene, release: Path, dinov3: Path | None) -
         names = added["names"]
         if found := reference.find():
             found.lsrm.checkpoint = names[-1]
-        return f"{' and '.join(names)} can be used; {names[-1]} is chosen"
+        look_again()
+        return f"Installed: {', '.join(names)}. {names[-1]} is chosen."
 
     return Task(f"Add {release.name}", work(), operator=ADD_CHECKPOINT)

@@ -10,7 +10,7 @@ import torch
 from backend.commands.added_checkpoint import _download_of, add
 from backend.commands.convert_checkpoint import kind_folders
 from backend.model.dinov3 import DinoV3, DinoV3Config
-from backend.shared.checkpoint_folders import find_checkpoint, find_dinov3
+from backend.shared.checkpoint_folders import find_checkpoint, find_dinov3, installed_checkpoints
 from backend.shared.errors import Cancelled, CheckpointMismatch, CheckpointMissing
 from backend.shared.progress import Progress
 from tests.small_release import write_small_release
@@ -26,8 +26,14 @@ def download(tmp_path_factory):
 def features(tmp_path_factory):
     """Image features of the original layout, with a name of the user's."""
     path = tmp_path_factory.mktemp("features") / "my features é.pth"
-    torch.save(DinoV3(DinoV3Config(width=48, depth=1, heads=3, hidden=64)).state_dict(), path)
+    save_features(path, 1280)
     return path
+
+
+def save_features(path, width):
+    """A small network of image features with as many channels."""
+    config = DinoV3Config(width=width, depth=1, heads=width // 16, hidden=16)
+    torch.save(DinoV3(config).state_dict(), path)
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +56,10 @@ def test_a_download_becomes_usable_by_name(download, features, home):
     listener = lambda stage, fraction, _text: reported.append((stage, fraction))  # noqa: E731
     assert add(download, features, Progress(listener)) == ["lsrm-pbr"]
     assert find_checkpoint("lsrm-pbr") == home / "lsrm-pbr"
+    (home / ".lsrm-rgb.x.part").mkdir()
+    (home / ".lsrm-rgb.x.part" / "config.json").touch()
+    assert "lsrm-pbr" in installed_checkpoints()
+    assert not any("part" in name for name in installed_checkpoints())
     assert find_dinov3().read_bytes() == features.read_bytes()
     assert "Accepted on this computer" in (home / "lsrm-pbr" / "LICENSE.txt").read_text()
     assert list(dict(reported)) == ["features", "convert"]
@@ -75,6 +85,9 @@ def test_wrong_files_are_refused(download, features, home, tmp_path):
     torch.save({"weight": torch.zeros(2)}, tmp_path / "other.pth")
     with pytest.raises(CheckpointMismatch, match="no DINOv3 network"):
         add(download, tmp_path / "other.pth", Progress())
+    save_features(tmp_path / "smaller.pth", 64)
+    with pytest.raises(CheckpointMismatch, match="64 channels; the checkpoint reads 1280"):
+        add(download, tmp_path / "smaller.pth", Progress())
     with pytest.raises(CheckpointMissing, match="image features"):
         add(download, None, Progress())
     assert not home.exists()

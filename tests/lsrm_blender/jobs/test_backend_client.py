@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -315,7 +316,7 @@ def test_a_child_outlives_the_folder_of_its_log(make_test_client):
     shutil.rmtree(client.child.command.log.parent)
     job = client.submit("work", {"what": "folder"})
     pump_until(client, lambda: job.finished)
-    assert os.path.isdir(job.result)
+    assert Path(job.result).is_dir()
 
 
 def test_wait_reports_progress_and_passes_cancels_on(make_test_client, lsrm):

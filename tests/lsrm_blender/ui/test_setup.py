@@ -83,13 +83,13 @@ def test_preferences_removal_and_log(blender):
     """One line says how it is; what can be done is offered; the log is not saved in files."""
     results = blender(SETUP)
     text, offered = results["missing"]
-    assert "0.5 GB to download" in text
+    assert "Processor: 0.5 GB to download, 1.9 GB on disk" in text
     assert "lsrm.allow_online_access" in offered
     assert "lsrm.install_backend" not in offered  # Blender is offline here
-    assert "2.9 GB to download" in results["with a card"]
+    assert "CUDA 13: 2.9 GB to download" in results["with a card"]
     assert "no driver for this build" in results["too new"]
     text, offered = results["own"]
-    assert "/somewhere/python (torch with CUDA 12)" in text
+    assert "/somewhere/python (CUDA 12)" in text
     assert "lsrm.remove_backend" in offered
     assert "torch_build" not in offered
     assert "lsrm.remove_backend" not in results["other"][1]
