@@ -91,7 +91,7 @@ class Refinement:
 
         Args:
             start: signed distance to begin with; without it, the hull.
-            progress: receives fractions of the stage `refine` and the time left.
+            progress: receives fractions of the stage `refine`.
             carve: cuts known cavities from the signed distance of the hull. The first level is left
                 out then: it is too coarse for thin walls.
             preview: shows the start, if cavities are cut from it, and every level.
@@ -220,7 +220,7 @@ class Refinement:
 
 
 class _Clock:
-    """Shares the seconds among the runs of all levels and reports how many are left."""
+    """Shares the seconds among the runs of all levels and reports how far they are."""
 
     def __init__(self, seconds: float, runs: int, progress: Progress) -> None:
         self._begin, self._seconds = time.perf_counter(), seconds
@@ -235,10 +235,7 @@ class _Clock:
     def report(self, fraction: float) -> None:
         """Report the fraction of all runs together, from that of the present one."""
         done = (self._run + fraction) / self._runs
-        spent = time.perf_counter() - self._begin
-        left = f", {spent / done * (1 - done):.0f} s left" if done > 0.1 else ""
-        message = f"step {self._run + 1} of {self._runs}{left}"
-        self._progress.report("refine", done, message)
+        self._progress.report("refine", done, f"step {self._run + 1} of {self._runs}")
 
 
 @dataclass(frozen=True)

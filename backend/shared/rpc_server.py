@@ -24,7 +24,6 @@ from . import protocol
 from .errors import LsrmError, as_lsrm_error
 from .progress import Progress
 from .protocol import BadMessage, ErrorResponse, Message, Notification, Request, Response
-from .time_left import TimeLeft
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -148,7 +147,6 @@ class Server:
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._jobs: dict[int | str, Job] = {}
         self._running: Job | None = None
-        self._estimates: dict[str, TimeLeft] = {}
         self._parent = os.getppid()
         self._closing = threading.Event()
 
@@ -267,8 +265,6 @@ class Server:
     def _run_job(self, job: Job) -> Response | ErrorResponse:
         """The response to a job's request: its result, or whatever exception it raises."""
         request = job.request
-        estimate = self._estimate_of(request.method)
-        estimate.begin()
         began = time.monotonic()
         try:
             job.progress.check()
@@ -279,12 +275,8 @@ class Server:
         except Exception as error:  # noqa: BLE001 - the server must stay alive for the next job
             traceback.print_exc(file=sys.stderr)
             return ErrorResponse(request.id, as_lsrm_error(error), protocol.INTERNAL_ERROR)
-        estimate.finish()
         LOGGER.info("%s: done in %.1f s", request.method, time.monotonic() - began)
         return Response(request.id, result)
-
-    def _estimate_of(self, method: str) -> TimeLeft:
-        return self._estimates.setdefault(method, TimeLeft(method))
 
     def _report(self, job: Job, stage: str, fraction: float, text: str) -> None:
         """Send the progress of the running job, at most once in REPORT_SECONDS for one stage."""
@@ -292,20 +284,8 @@ class Server:
         if stage == job.stage and fraction < 1.0 and now - job.reported < REPORT_SECONDS:
             return
         job.stage, job.fraction, job.reported = stage, fraction, now
-        whole = self._estimate_of(job.request.method).report(stage, fraction)
-        self._send(
-            Notification(
-                protocol.PROGRESS,
-                {
-                    "id": job.request.id,
-                    "stage": stage,
-                    "fraction": fraction,
-                    "message": text,
-                    "overall": whole.fraction,
-                    "eta": whole.eta,
-                },
-            )
-        )
+        progress = {"id": job.request.id, "stage": stage, "fraction": fraction, "message": text}
+        self._send(Notification(protocol.PROGRESS, progress))
 
     def _send_preview(self, job: Job, mesh: str, picture: str) -> None:
         params = {"id": job.request.id, "mesh": mesh, "picture": picture}

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long a job will take and what room it needs, before it starts.
+"""How long the stages of a job will take and what room it needs, before it starts.
 
 The formulas hold for two cores of a processor; each job that ends corrects them for this computer.
 """
@@ -12,13 +12,38 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ...backend.shared.time_left import TYPICAL_SECONDS
 from .checkpoints import NONE
+from .time_left import STARTING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from .quality import Quality
+
+TYPICAL_SECONDS = {
+    STARTING: 0.5,
+    "masks": 0.5,
+    "views": 0.5,
+    "dense stage": 10.0,
+    "selection": 1.0,
+    "routing": 1.0,
+    "sparse stage": 15.0,
+    "hull": 1.0,
+    "stereo": 15.0,
+    "refine": 35.0,
+    "mesh": 1.5,
+    "materials": 10.0,
+    "texture": 6.0,
+    "write": 3.0,
+}
+"""Of the stages of a reconstruction, in their order."""
+
+CAPTURE, IMPORT, QUADS = "capture", "import", "quads"
+"""Under which the costs of captures, of imports and of quads are learned."""
+
+CAPTURE_START, IMPORTING = 2.0, 1.0
+"""Seconds until the second Blender answers, and in which it prepares a result."""
 
 OPENING = 4.0
 """Seconds until the second Blender has opened a file and measured the object."""
@@ -36,6 +61,10 @@ PER_VIEW_PIXEL = ("views", "texture", "materials")
 """Stages whose time grows with the pixels of the views."""
 
 TYPICAL_PIXELS = 16 * 256**2
+TYPICAL_TEXTURE = 2048
+PER_FACE = 5e-5
+"""Seconds of the mesh for each of its triangles."""
+
 GROWTH = 0.7
 """Exponent of that growth: a part of these stages is the same for all sizes."""
 
@@ -43,7 +72,7 @@ CAPTURED, PRODUCED = 4.0, 300e6
 """Bytes of a pixel of a view on disk; bytes of a result with its textures, and of a copy of the
 scene."""
 
-REMESHING, PER_FACE = 8.0, 0.6e-3
+REMESHING, REMESHING_PER_FACE = 8.0, 0.6e-3
 """Seconds of a mesh of quads, and of each triangle that it is made of."""
 
 LOADED, WORKING = 16.0, 1.5e9
@@ -52,9 +81,14 @@ LOADED, WORKING = 16.0, 1.5e9
 MOST_LOADED = 1e9
 """Bytes of views in memory: of more, each is smaller there."""
 
-TRUSTED = 30.0
-"""Seconds of a job that counts half in what is known of a computer: the start of processes, which
-is slower the first time, is most of a short one."""
+IMPORT_STAGES = {STARTING: IMPORTING}
+"""Seconds of the import of a result, on two cores."""
+
+TRUSTED = 3.0
+"""Seconds of a stage that counts half in what is known of a computer: a short one says little."""
+
+SHORTEST = 0.05
+"""Seconds of a stage that are told apart: progress is looked at ten times a second."""
 
 
 @dataclass(frozen=True)
@@ -87,47 +121,44 @@ class Workload:
         return WORKING + min(LOADED * self.pixels, MOST_LOADED)
 
     @property
-    def capture_kind(self) -> str:
-        """Under which the costs of captures are learned."""
-        return "capture"
-
-    @property
     def reconstruct_kind(self) -> str:
         """Under which the costs of such reconstructions are learned."""
-        return f"reconstruct {self.checkpoint} {self.quality.refine}"
+        return f"reconstruct {self.checkpoint}"
 
     @property
-    def quads_kind(self) -> str:
-        """Under which the costs of quads are learned."""
-        return "quads"
-
-    @property
-    def capture_seconds(self) -> float:
-        """Of the capture, on two cores."""
+    def capture_stages(self) -> dict[str, float]:
+        """Seconds of the stages of the capture, on two cores."""
         per_pixel = PER_SAMPLE * self.quality.samples + PER_PIXEL
-        return OPENING + PER_VIEW * self.quality.view_count + per_pixel * self.pixels
+        capture = OPENING + PER_VIEW * self.quality.view_count + per_pixel * self.pixels
+        return {STARTING: CAPTURE_START, "capture": capture}
 
     @property
-    def reconstruct_seconds(self) -> float:
-        """Of the reconstruction, on two cores."""
+    def reconstruct_stages(self) -> dict[str, float]:
+        """Seconds of the stages of the reconstruction in their order, on two cores."""
         left_out = set(NETWORK_STAGES if self.checkpoint == NONE else WITHOUT_NETWORK)
         if self.quality.refine == "off":
             left_out.update(FITTING)
         growth = max(self.pixels / TYPICAL_PIXELS, 1e-3) ** GROWTH
-        return sum(
-            seconds * (growth if stage in PER_VIEW_PIXEL else 1.0)
-            for stage, seconds in TYPICAL_SECONDS["reconstruct"].items()
+        stages = {
+            stage: seconds * (growth if stage in PER_VIEW_PIXEL else 1.0)
+            for stage, seconds in TYPICAL_SECONDS.items()
             if stage not in left_out
-        )
+        }
+        stages["mesh"] += PER_FACE * self.quality.faces
+        if self.quality.texture_size != "auto":
+            stages["write"] *= (int(self.quality.texture_size) / TYPICAL_TEXTURE) ** GROWTH
+        return stages
 
     @property
-    def quads_seconds(self) -> float:
-        """Of the mesh of quads, if it is wanted, on two cores."""
-        return REMESHING + PER_FACE * self.quality.faces if self.quads else 0.0
+    def quads_stages(self) -> dict[str, float]:
+        """Seconds of the stages of the mesh of quads, if it is wanted, on two cores."""
+        if not self.quads:
+            return {}
+        return {QUADS: REMESHING + REMESHING_PER_FACE * self.quality.faces}
 
 
 class LearnedCosts:
-    """How much slower or faster this computer is than the formulas say, by the kind of job.
+    """How much slower or faster this computer is than the formulas say, by the stage of a job.
 
     Args:
         path: of a JSON file, which need not be there.
@@ -137,20 +168,41 @@ class LearnedCosts:
         self._path = path
         self._factors = _read(path)
 
-    def seconds(self, kind: str, formula: float) -> float:
-        """The seconds to expect of a job."""
-        return formula * self._factors.get(kind, 1.0)
+    def seconds(self, kind: str, formula: Mapping[str, float]) -> dict[str, float]:
+        """The seconds to expect of the stages of a step.
 
-    def learn(self, kind: str, formula: float, spent: float) -> None:
-        """Store what a job has taken; a folder that cannot be written is no error."""
-        weight = formula / (formula + TRUSTED)
-        known, found = self._factors.get(kind, 1.0), spent / max(formula, 1e-3)
-        self._factors[kind] = known ** (1.0 - weight) * found**weight
+        Args:
+            kind: of the step.
+            formula: seconds of its stages on two cores.
+        """
+        return {
+            stage: seconds * self._factors.get(_key(kind, stage), 1.0)
+            for stage, seconds in formula.items()
+        }
+
+    def learn(self, kind: str, formula: Mapping[str, float], spent: Mapping[str, float]) -> None:
+        """Store what the stages of a step have taken; a folder that cannot be written is no error.
+
+        Args:
+            kind: of the step.
+            formula: seconds of its stages on two cores; others are not stored.
+            spent: seconds that its stages have taken.
+        """
+        for stage in formula.keys() & spent.keys():
+            key, expected = _key(kind, stage), max(formula[stage], SHORTEST)
+            weight = expected / (expected + TRUSTED)
+            known, found = self._factors.get(key, 1.0), max(spent[stage], SHORTEST) / expected
+            self._factors[key] = known ** (1.0 - weight) * found**weight
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._path.write_text(json.dumps(self._factors), "utf-8")
         except OSError:
             return
+
+
+def _key(kind: str, stage: str) -> str:
+    """The name of a stage's factor in the file."""
+    return f"{kind}/{stage}"
 
 
 def _read(path: Path) -> dict[str, float]:

@@ -20,15 +20,11 @@ class JobProgress:
         stage: its name.
         fraction: of the stage, 0..1.
         message: a detail of the stage.
-        overall: fraction of the job, 0..1.
-        eta: seconds to the end of the job, if known.
     """
 
     stage: str = ""
     fraction: float = 0.0
     message: str = ""
-    overall: float = 0.0
-    eta: float | None = None
 
     @classmethod
     def from_params(cls, params: dict[str, Any]) -> JobProgress:
@@ -37,13 +33,10 @@ class JobProgress:
         Raises:
             ValueError, TypeError: if one of them has another type.
         """
-        eta = params.get("eta")
         return cls(
             str(params.get("stage", "")),
             float(params.get("fraction", 0.0)),
             str(params.get("message", "")),
-            float(params.get("overall", 0.0)),
-            None if eta is None else float(eta),
         )
 
 

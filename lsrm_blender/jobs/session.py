@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ...backend.shared.errors import LsrmError, as_lsrm_error
+from .time_left import StepTime
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Mapping
     from pathlib import Path
 
     from ...backend.shared.live.preview_files import PreviewFiles
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 BUSY_INTERVAL, IDLE_INTERVAL = 0.1, 1.0
 """Seconds between two pumps by the timer."""
+
+MIN_SECONDS, MIN_FRACTION = 1.5, 0.01
+"""Of a task before its remaining time is estimated from its pace."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,11 @@ class Step:
         method: of the request.
         params: of the request.
         title: shown in the panel.
-        weight: its share of the task's time.
+        weight: its share of the task's time, if its seconds are not known.
+        expected: seconds of its stages, in their order, if they are known.
         preview_in: a reference to the scene that shows what the step makes, before it is done, and
             what the step before it has made; without one, nothing is shown.
+        spent: seconds that its stages have taken, once it has ended.
     """
 
     child: str
@@ -47,7 +53,14 @@ class Step:
     params: dict[str, Any]
     title: str
     weight: float = 1.0
+    expected: Mapping[str, float] = field(default_factory=dict)
     preview_in: object | None = None
+    spent: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def share(self) -> float:
+        """Of the task's time: in seconds, if they are known."""
+        return sum(self.expected.values()) or self.weight
 
 
 @dataclass(frozen=True)
@@ -83,7 +96,7 @@ class Task:
     Attributes:
         title: shown in the panel.
         steps: yields steps, is sent their results, returns the outcome or a sentence about it.
-        weight: the sum of the weights of all its steps.
+        weight: the sum of the shares of all its steps.
         operator: the `bl_idname` of the operator that starts it.
         held: what was made for the steps beforehand; they release it at their end.
     """
@@ -112,7 +125,7 @@ class SessionState:
         message: a detail of the stage.
         overall: fraction of the task, 0..1.
         fraction: of the stage, 0..1.
-        eta: seconds to the end of the step, or -1.
+        eta: seconds to the end of the task, or -1.
         preview: of what the task makes, if there is any.
         stopping: whether a cancel has been requested.
         note: the outcome of the last task.
@@ -144,19 +157,26 @@ class Session:
 
     Args:
         make_client: makes the client of a child process from its name.
+        clock: monotonic, in seconds.
 
     Attributes:
         state: what the panel shows.
     """
 
-    def __init__(self, make_client: Callable[[str], Client]) -> None:
+    def __init__(
+        self,
+        make_client: Callable[[str], Client],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.state = SessionState()
         self._make_client = make_client
+        self._clock = clock
         self._clients: dict[str, Client] = {}
         self._task: Task | None = None
         self._step: Step | None = None
         self._job: Job | None = None
-        self._finished_weight = 0.0
+        self._finished = self._began = 0.0
+        self._step_time = StepTime({}, clock)
 
     def start(self, task: Task) -> None:
         """Start a task; `pump` advances it.
@@ -167,7 +187,7 @@ class Session:
         if self._task is not None:
             task.close()
             raise LsrmError(f"{self._task.title} is still running.", "Wait for it, or cancel it.")
-        self._task, self._finished_weight = task, 0.0
+        self._task, self._finished, self._began = task, 0.0, self._clock()
         self.state = SessionState(running=True, title=task.title, operator=task.operator)
         self._advance(None)
         if self.state.error is not None:
@@ -259,7 +279,9 @@ class Session:
             self._show_progress(job)
             return
         if self._step is not None:
-            self._finished_weight += self._step.weight
+            self._finished += self._step.share
+            self._step_time.finish()
+            self._step.spent.update(self._step_time.spent)
         self._job = None
         self._advance(job)
 
@@ -267,18 +289,31 @@ class Session:
         task, step, progress = self._task, self._step, job.progress
         if task is None or step is None:
             return
-        weight = self._finished_weight + step.weight * progress.overall
+        self._step_time.report(progress.stage, progress.fraction)
+        overall, left = self._estimate(task, step, progress.fraction)
         shown = Preview(job.preview, step) if job.preview and step.preview_in else None
         self.state = replace(
             self.state,
             stage=progress.stage,
             message=progress.message,
             fraction=progress.fraction,
-            overall=min(weight / task.weight, 1.0),
-            eta=-1.0 if progress.eta is None else progress.eta,
+            overall=overall,
+            eta=left,
             preview=shown or self.state.preview,
             log=self._log_of(step),
         )
+
+    def _estimate(self, task: Task, step: Step, fraction: float) -> tuple[float, float]:
+        """The fraction of the task that is done, and whole seconds to its end, or -1."""
+        spent = self._clock() - self._began
+        if step.expected:
+            after = max(task.weight - self._finished - step.share, 0.0)
+            left = self._step_time.left + after
+            return max(self.state.overall, round(spent / (spent + left), 3)), round(left)
+        done = min((self._finished + step.share * fraction) / task.weight, 1.0)
+        if spent < MIN_SECONDS or done < MIN_FRACTION:
+            return done, -1.0
+        return done, round(spent * (1.0 - done) / done)
 
     def _log_of(self, step: Step) -> str:
         child = self._clients[step.child].child
@@ -309,9 +344,10 @@ class Session:
             self._clients[step.child] = self._make_client(step.child)
         self._clients[step.child].refresh()
         self._job = self._clients[step.child].submit(step.method, step.params)
+        self._step_time = StepTime(step.expected, self._clock)
         preview = self.state.preview if step.preview_in is not None else None
         self.state = replace(
-            self.state, step=step.title, stage="", message="", eta=-1.0, preview=preview
+            self.state, step=step.title, stage="", message="", fraction=0.0, preview=preview
         )
 
     def _fail(self, task: Task, error: LsrmError) -> None:

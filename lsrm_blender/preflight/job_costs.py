@@ -5,16 +5,19 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import bpy
 
 from .. import preferences
 from ..capture_choices import ANIMATION, CAMERAS, COVERAGE
-from ..jobs.estimate import LearnedCosts, Workload
+from ..jobs.estimate import CAPTURE, IMPORT, IMPORT_STAGES, QUADS, LearnedCosts, Workload
 from ..jobs.quality import Quality
 from ..scene.cameras.existing_cameras import own_cameras
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 EXTRA_VIEWS = 1.3
 """Times the views that were chosen, which coverage takes of a usual object."""
@@ -48,29 +51,52 @@ def expected_views(settings: bpy.types.PropertyGroup) -> int:
     return round(extra * settings.view_count)
 
 
+def capture_stages(work: Workload) -> dict[str, float]:
+    """The seconds to expect of the stages of a capture."""
+    return _costs().seconds(CAPTURE, work.capture_stages)
+
+
+def reconstruct_stages(work: Workload) -> dict[str, float]:
+    """The seconds to expect of the stages of a reconstruction, in their order."""
+    return _costs().seconds(work.reconstruct_kind, work.reconstruct_stages)
+
+
+def import_stages() -> dict[str, float]:
+    """The seconds to expect of the stages of an import."""
+    return _costs().seconds(IMPORT, IMPORT_STAGES)
+
+
+def quads_stages(work: Workload) -> dict[str, float]:
+    """The seconds to expect of the stages of a mesh of quads; none if it is not wanted."""
+    return _costs().seconds(QUADS, work.quads_stages)
+
+
 def expected_seconds(work: Workload, *, capture: bool) -> float:
     """The seconds that a reconstruction and its quads take, and a capture before, if there is."""
-    known = _costs()
-    seconds = known.seconds(work.reconstruct_kind, work.reconstruct_seconds)
-    seconds += known.seconds(work.quads_kind, work.quads_seconds)
+    parts = [reconstruct_stages(work), import_stages(), quads_stages(work)]
     if capture:
-        seconds += known.seconds(work.capture_kind, work.capture_seconds)
-    return seconds
+        parts.append(capture_stages(work))
+    return sum(sum(part.values()) for part in parts)
 
 
-def learn_capture(work: Workload, started: float) -> None:
-    """Remember how long a capture took that has just ended; `started` is of time.monotonic."""
-    _costs().learn(work.capture_kind, work.capture_seconds, time.monotonic() - started)
+def learn_capture(work: Workload, spent: Mapping[str, float]) -> None:
+    """Remember how many seconds the stages of a capture have taken."""
+    _costs().learn(CAPTURE, work.capture_stages, spent)
 
 
-def learn_reconstruction(work: Workload, started: float) -> None:
-    """Remember how long a reconstruction took that has just ended, import included."""
-    _costs().learn(work.reconstruct_kind, work.reconstruct_seconds, time.monotonic() - started)
+def learn_reconstruction(work: Workload, spent: Mapping[str, float]) -> None:
+    """Remember how many seconds the stages of a reconstruction have taken."""
+    _costs().learn(work.reconstruct_kind, work.reconstruct_stages, spent)
 
 
-def learn_quads(work: Workload, started: float) -> None:
-    """Remember how long the quads took that have just been made."""
-    _costs().learn(work.quads_kind, work.quads_seconds, time.monotonic() - started)
+def learn_import(spent: Mapping[str, float]) -> None:
+    """Remember how many seconds an import has taken."""
+    _costs().learn(IMPORT, IMPORT_STAGES, spent)
+
+
+def learn_quads(work: Workload, spent: Mapping[str, float]) -> None:
+    """Remember how many seconds the stages of the quads have taken."""
+    _costs().learn(QUADS, work.quads_stages, spent)
 
 
 def with_views(work: Workload, count: int) -> Workload:

@@ -15,6 +15,7 @@ from ...backend.shared.errors import Cancelled, LsrmError, write_failure
 from ...backend.shared.names.result_names import QUADS
 from ..jobs.mesh_check import check_mesh
 from ..jobs.session import Outcome, Step
+from ..preflight import job_costs
 from ..scene.blend_files import belongs_to_open_file
 from ..scene.live.live_object import remove_live_object
 from ..scene.results.result_files import read_result
@@ -24,12 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
     from pathlib import Path
 
+    from ..jobs.estimate import Workload
     from ..scene.results.result_files import Result
 
 LOGGER = logging.getLogger(__name__)
 
-IMPORT_WEIGHT = 0.05
-QUADS_WEIGHT = 0.4
 PREPARED, REMESHED = "result.blend", "quads"
 """A file and a folder among the temporary ones of a task."""
 
@@ -118,25 +118,29 @@ def import_prepared(
     return Outcome(describe_import(made))
 
 
-def add_quads(folder: Path, temporary: Path) -> Generator[Step, Any, str]:
+def add_quads(folder: Path, temporary: Path, expected: Workload) -> Generator[Step, Any, str]:
     """Have the second Blender make quads of a result, beside its mesh; returns a sentence.
 
     Args:
         folder: of the result.
         temporary: a folder on the same disk.
+        expected: the job that has made the result.
 
     Raises:
         Cancelled: if the user stops it; other failures are in the sentence.
     """
     output = temporary / REMESHED
     params: dict[str, Any] = {"result": str(folder), "output": str(output), "formats": []}
+    stages = job_costs.quads_stages(expected)
+    step = Step("blender", "quads", params, "Remeshing to quads", expected=stages)
     try:
-        made = yield Step("blender", "quads", params, "Remeshing to quads", QUADS_WEIGHT)
+        made = yield step
         _move(output / made["files"][0], folder / QUADS)
     except Cancelled:
         raise
     except LsrmError as error:
         return f"There are no quads: {error.message}"
+    job_costs.learn_quads(expected, step.spent)
     return f"The quads of {read_result(folder).name} are in Past Results"
 
 
@@ -182,12 +186,16 @@ def _prepare_import(
 ) -> Generator[Step, Any, None]:
     """Have the second Blender import a result and store it; failures are logged only."""
     params = {"result": str(folder), "output": str(blend)}
+    stages = job_costs.import_stages()
+    step = Step("blender", "prepare", params, "Importing", expected=stages, preview_in=reference)
     try:
-        yield Step("blender", "prepare", params, "Importing", IMPORT_WEIGHT, reference)
+        yield step
     except Cancelled:
         raise
     except LsrmError as error:
         LOGGER.warning("%s", error)
+    else:
+        job_costs.learn_import(step.spent)
 
 
 @contextmanager

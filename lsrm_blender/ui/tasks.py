@@ -8,7 +8,6 @@ in the queue while other files are opened.
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,6 @@ from ...backend.shared.capture.json_files import read_capture_json
 from ...backend.shared.errors import BadCapture, BadRequest, Cancelled, EnvironmentBroken, LsrmError
 from ...backend.shared.lods.face_targets import REMEDY, face_params, parse_face_targets
 from ...backend.shared.names.asset_names import name_of_views
-from ...backend.shared.names.result_names import QUADS
 from .. import preferences
 from ..capture_choices import FILE
 from ..jobs.checkpoints import checkpoint_params
@@ -28,7 +26,7 @@ from ..jobs.job_folders import folder_name, new_job_folder, work_files
 from ..jobs.session import Outcome, Step, Task
 from ..preflight import job_costs
 from ..scene.blend_files import save_copy
-from .import_steps import IMPORT_WEIGHT, QUADS_WEIGHT, SceneReference, add_quads, import_prepared
+from .import_steps import SceneReference, add_quads, import_prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -40,8 +38,6 @@ if TYPE_CHECKING:
 
     Steps = Generator[Step, Any, Outcome]
 
-CAPTURE_WEIGHT, RECONSTRUCT_WEIGHT = 0.3, 0.65
-RESULT_WEIGHT = RECONSTRUCT_WEIGHT + IMPORT_WEIGHT
 RECONSTRUCT = "lsrm.reconstruct"
 COPY = "scene.blend"
 """A copy of the open file, for the second Blender."""
@@ -72,7 +68,8 @@ def capture(scene: bpy.types.Scene, targets: Sequence[Target], root: Path) -> Ta
         note = f"{captured['views']} views are in {job.views}"
         return Outcome(with_warnings(note, captured))
 
-    title, weight = f"Capture {_title(targets)}", CAPTURE_WEIGHT * len(targets)
+    title = f"Capture {_title(targets)}"
+    weight = len(targets) * sum(job_costs.capture_stages(expected).values())
     held, copy = _held_copy(root)
     return Task(title, _for_each(targets, held, copy, one), weight, "lsrm.capture", held)
 
@@ -100,16 +97,17 @@ def reconstruct_objects(
             yield Step("backend", "extras", {}, "Starting the backend", 0.0)
             captured = yield from _capture_copy(copy, job, params[target], expected)
             folders = {"views": str(job.views), "output": str(job.result)}
-            started = time.monotonic()
-            outcome = yield from _reconstruct({**request, **folders}, copy.parent, reference)
             taken = job_costs.with_views(expected, captured["views"])
-            job_costs.learn_reconstruction(taken, started)
+            step = _reconstruction({**request, **folders}, copy.parent, reference, taken)
+            outcome = yield from _reconstruct(step, copy.parent, reference)
+            job_costs.learn_reconstruction(taken, step.spent)
             return (yield from _with_quads(outcome, job.result, copy.parent, taken))
 
-    title, weight = f"Reconstruct {_title(targets)}", CAPTURE_WEIGHT + _result_weight(expected)
+    title = f"Reconstruct {_title(targets)}"
+    weight = len(targets) * job_costs.expected_seconds(expected, capture=True)
     held, copy = _held_copy(root)
     steps = _for_each(targets, held, copy, one)
-    return Task(title, steps, weight * len(targets), RECONSTRUCT, held)
+    return Task(title, steps, weight, RECONSTRUCT, held)
 
 
 def reconstruct_views(scene: bpy.types.Scene, views: Path, root: Path, device: str) -> Task:
@@ -135,10 +133,12 @@ def reconstruct_views(scene: bpy.types.Scene, views: Path, root: Path, device: s
     def work() -> Steps:
         with work_files(root) as temporary, new_job_folder(jobs, record) as job:
             output = {"output": str(job.result)}
-            outcome = yield from _reconstruct({**request, **output}, temporary, reference)
+            step = _reconstruction({**request, **output}, temporary, reference, expected)
+            outcome = yield from _reconstruct(step, temporary, reference)
             return (yield from _with_quads(outcome, job.result, temporary, expected))
 
-    return Task(f"Reconstruct {views.name}", work(), _result_weight(expected), RECONSTRUCT)
+    weight = job_costs.expected_seconds(expected, capture=False)
+    return Task(f"Reconstruct {views.name}", work(), weight, RECONSTRUCT)
 
 
 def views_folder(settings: LSRM_PG_settings) -> Path:
@@ -226,21 +226,28 @@ def _capture_copy(
     copy: Path, job: JobFolder, params: dict[str, Any], expected: Workload
 ) -> Generator[Step, Any, dict[str, Any]]:
     """Have the second Blender capture a copy of the open file; how long that takes is learned."""
-    started = time.monotonic()
     params = {**params, "asset": str(copy), "output": str(job.views)}
-    step = Step("blender", "capture", params, "Capturing views", CAPTURE_WEIGHT)
+    stages = job_costs.capture_stages(expected)
+    step = Step("blender", "capture", params, "Capturing views", expected=stages)
     info: dict[str, Any] = yield step
-    job_costs.learn_capture(job_costs.with_views(expected, info["views"]), started)
+    job_costs.learn_capture(job_costs.with_views(expected, info["views"]), step.spent)
     return info
 
 
-def _reconstruct(request: dict[str, Any], temporary: Path, reference: SceneReference) -> Steps:
-    """Have the backend reconstruct views, and import the result into the scene of the task."""
+def _reconstruction(
+    request: dict[str, Any], temporary: Path, reference: SceneReference, expected: Workload
+) -> Step:
+    """The step in which the backend reconstructs views."""
     if not bpy.app.background:
         request = {**request, "previews": str(temporary / PREVIEWS)}
-    title = "Reconstructing"
-    answer = yield Step("backend", "reconstruct", request, title, RECONSTRUCT_WEIGHT, reference)
-    outcome = yield from import_prepared(Path(request["output"]), temporary, reference)
+    stages, title = job_costs.reconstruct_stages(expected), "Reconstructing"
+    return Step("backend", "reconstruct", request, title, expected=stages, preview_in=reference)
+
+
+def _reconstruct(step: Step, temporary: Path, reference: SceneReference) -> Steps:
+    """Have the backend reconstruct views, and import the result into the scene of the task."""
+    answer = yield step
+    outcome = yield from import_prepared(Path(step.params["output"]), temporary, reference)
     return Outcome(with_warnings(outcome.note, answer["report"]), outcome.result)
 
 
@@ -248,15 +255,8 @@ def _with_quads(outcome: Outcome, result: Path, temporary: Path, expected: Workl
     """Make quads of a result if they are wanted; what came of them is added to its outcome."""
     if not expected.quads:
         return outcome
-    started = time.monotonic()
-    note = yield from add_quads(result, temporary)
-    if (result / QUADS).is_file():
-        job_costs.learn_quads(expected, started)
+    note = yield from add_quads(result, temporary, expected)
     return replace(outcome, note=f"{outcome.note}\n{note}")
-
-
-def _result_weight(expected: Workload) -> float:
-    return RESULT_WEIGHT + (QUADS_WEIGHT if expected.quads else 0.0)
 
 
 def _capture_params(settings: LSRM_PG_settings, target: Target) -> dict[str, Any]:
