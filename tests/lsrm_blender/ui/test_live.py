@@ -16,6 +16,7 @@ make_targets = module_of("scene.assets.targets").make_targets
 class Child:
     # Stands for both child processes: captures at once, reconstructs when `finish` is called.
     child, has_child, busy, running = None, False, False, None
+    def refresh(self): pass
     def submit(self, method, params):
         made = job.Job(0, method, params)
         made.result = {"report": {"warnings": []}, "warnings": [], "views": 4}
