@@ -127,7 +127,10 @@ EVERY_STAGE = [
 
 @pytest.mark.parametrize("stage", EVERY_STAGE)
 def test_stopped_in_a_stage(pausing_backend, small, finished, tmp_path, stage):
-    """Cancel and kill are reported in time and keep the previous result; the next job works."""
+    """Cancel and kill are reported in time and keep the previous result.
+
+    The next job works, and its previews are those that are requested.
+    """
     shutil.copytree(finished, tmp_path / "jobs" / "result")
     code, seconds = stop_in(pausing_backend, stage, small(stage), "cancel")
     assert (code, seconds < STOP_SECONDS) == ("CANCELLED", True)
@@ -136,19 +139,15 @@ def test_stopped_in_a_stage(pausing_backend, small, finished, tmp_path, stage):
     assert (code, seconds < STOP_SECONDS) == ("BACKEND_DIED", True)
     assert pausing_backend.child is None
     assert files_of(tmp_path / "jobs" / "result") == files_of(finished)
-    again = pausing_backend.submit("reconstruct", {**small(), "pause_in": ""})
+    previews = tmp_path / "previews"
+    params = {**small(), "pause_in": "", "previews": str(previews)}
+    again = pausing_backend.submit("reconstruct", params)
     assert pumped(pausing_backend, again, 120) == "done"
+    assert again.preview.mesh.parent == previews
+    assert again.preview.mesh.is_file()
+    assert again.preview.picture.is_file()
     # The unfinished folder of the killed job is removed as well.
     assert [path.name for path in (tmp_path / "jobs").iterdir()] == ["result"]
-
-
-def test_previews_are_reported(backend, small, tmp_path):
-    """Previews come from the backend if they are requested."""
-    job = backend.submit("reconstruct", {**small(), "previews": str(tmp_path / "live")})
-    assert pumped(backend, job, 120) == "done"
-    assert job.preview.mesh.is_file()
-    assert job.preview.picture.is_file()
-    assert job.preview.mesh.parent == tmp_path / "live"
 
 
 def test_errors_of_the_backend_have_their_code(backend, make_capture, small, tmp_path):
