@@ -34,6 +34,9 @@ SAME_SIZE = 0.1
 LEAST_QUADS = 0.9
 """Share of the faces; QuadriFlow leaves some triangles."""
 
+FACES_FACTOR = 4.0
+"""How far the number of faces may be from the wanted one: a closed surface is of quads already."""
+
 WORK_SIZE = 10.0
 SHORTEST_EDGE = 2e-4
 """QuadriFlow refuses meshes with edges of 1e-4, whatever their size."""
@@ -137,8 +140,9 @@ def _remesh(made: bpy.types.Object, faces: int) -> bool:
         )  # fmt: skip
     bpy.context.view_layer.update()
     corners = [polygon.loop_total for polygon in made.data.polygons]
-    change = np.abs(np.array(made.dimensions) - size).max()
-    if corners.count(4) > LEAST_QUADS * len(corners) and change <= SAME_SIZE * size.max():
+    is_new = faces / FACES_FACTOR < len(corners) < faces * FACES_FACTOR
+    is_whole = np.abs(np.array(made.dimensions) - size).max() <= SAME_SIZE * size.max()
+    if is_new and is_whole and corners.count(4) > LEAST_QUADS * len(corners):
         bpy.data.meshes.remove(before)
         return True
     made.data = before

@@ -7,8 +7,8 @@ from __future__ import annotations
 import pytest
 
 
-def _remeshed(fin, lost):
-    """Remesh a ball, with a fin that makes it no manifold, or with a QuadriFlow that loses it."""
+def _remeshed(fin, setting=None, value=None):
+    """Remesh a ball, with a fin that makes it no manifold, or by another limit of the module."""
     import bpy
     import numpy as np
     from lsrm.backend.shared.errors import LsrmError
@@ -35,8 +35,8 @@ def _remeshed(fin, lost):
     ball.data.materials.append(material)
     ball.data.uv_layers.new()
     quads.VOXELS, reports = 24, []
-    if lost:
-        quads.SAME_SIZE = -1.0
+    if setting:
+        setattr(quads, setting, value)
     before = [made.name for made in bpy.data.objects]
     try:
         made = quads.make_quads(
@@ -64,7 +64,7 @@ def _remeshed(fin, lost):
 @pytest.mark.parametrize("fin", [False, True])
 def test_quads_lie_where_the_result_lies(in_blender, fin):
     """Also those of a mesh that QuadriFlow refuses, which a closed surface replaces."""
-    seen = in_blender(_remeshed, fin=fin, lost=False)
+    seen = in_blender(_remeshed, fin=fin)
     assert seen["quads"] > 0.9
     assert seen["faces"][0] == pytest.approx(seen["faces"][1] / 2, rel=0.3)
     assert seen["center"] < 0.1
@@ -75,8 +75,8 @@ def test_quads_lie_where_the_result_lies(in_blender, fin):
     assert ("remeshing a closed surface" in seen["reports"]) == fin
 
 
-def test_a_spoiled_surface_is_no_result(in_blender):
-    """If parts are lost both times, the error says so, before anything is baked."""
-    seen = in_blender(_remeshed, fin=False, lost=True)
+def test_another_surface_is_no_result(in_blender):
+    """If the number of faces is far from the wanted one, nothing is baked."""
+    seen = in_blender(_remeshed, fin=False, setting="FACES_FACTOR", value=1.0)
     assert "lost parts" in seen["error"]
     assert seen["reports"] == ["remeshing", "remeshing a closed surface"]
