@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ...backend.shared.errors import LsrmError, as_lsrm_error
-from .time_left import StepTime
+from .time_left import TaskTime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 BUSY_INTERVAL, IDLE_INTERVAL = 0.1, 1.0
 """Seconds between two pumps by the timer."""
-
-MIN_SECONDS, MIN_FRACTION = 1.5, 0.01
-"""Of a task before its remaining time is estimated from its pace."""
 
 
 @dataclass(frozen=True)
@@ -175,8 +172,7 @@ class Session:
         self._task: Task | None = None
         self._step: Step | None = None
         self._job: Job | None = None
-        self._finished = self._began = 0.0
-        self._step_time = StepTime({}, clock)
+        self._time = TaskTime(1.0, clock)
 
     def start(self, task: Task) -> None:
         """Start a task; `pump` advances it.
@@ -187,7 +183,7 @@ class Session:
         if self._task is not None:
             task.close()
             raise LsrmError(f"{self._task.title} is still running.", "Wait for it, or cancel it.")
-        self._task, self._finished, self._began = task, 0.0, self._clock()
+        self._task, self._time = task, TaskTime(task.weight, self._clock)
         self.state = SessionState(running=True, title=task.title, operator=task.operator)
         self._advance(None)
         if self.state.error is not None:
@@ -279,18 +275,15 @@ class Session:
             self._show_progress(job)
             return
         if self._step is not None:
-            self._finished += self._step.share
-            self._step_time.finish()
-            self._step.spent.update(self._step_time.spent)
+            self._step.spent.update(self._time.finish())
         self._job = None
         self._advance(job)
 
     def _show_progress(self, job: Job) -> None:
-        task, step, progress = self._task, self._step, job.progress
-        if task is None or step is None:
+        step, progress = self._step, job.progress
+        if step is None:
             return
-        self._step_time.report(progress.stage, progress.fraction)
-        overall, left = self._estimate(task, step, progress.fraction)
+        overall, left = self._time.report(progress.stage, progress.fraction)
         shown = Preview(job.preview, step) if job.preview and step.preview_in else None
         self.state = replace(
             self.state,
@@ -302,18 +295,6 @@ class Session:
             preview=shown or self.state.preview,
             log=self._log_of(step),
         )
-
-    def _estimate(self, task: Task, step: Step, fraction: float) -> tuple[float, float]:
-        """The fraction of the task that is done, and whole seconds to its end, or -1."""
-        spent = self._clock() - self._began
-        if step.expected:
-            after = max(task.weight - self._finished - step.share, 0.0)
-            left = self._step_time.left + after
-            return max(self.state.overall, round(spent / (spent + left), 3)), round(left)
-        done = min((self._finished + step.share * fraction) / task.weight, 1.0)
-        if spent < MIN_SECONDS or done < MIN_FRACTION:
-            return done, -1.0
-        return done, round(spent * (1.0 - done) / done)
 
     def _log_of(self, step: Step) -> str:
         child = self._clients[step.child].child
@@ -344,7 +325,7 @@ class Session:
             self._clients[step.child] = self._make_client(step.child)
         self._clients[step.child].refresh()
         self._job = self._clients[step.child].submit(step.method, step.params)
-        self._step_time = StepTime(step.expected, self._clock)
+        self._time.begin(step.expected, step.share)
         preview = self.state.preview if step.preview_in is not None else None
         self.state = replace(
             self.state, step=step.title, stage="", message="", fraction=0.0, preview=preview

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many seconds a step has left, from what its stages are expected to take."""
+"""How many seconds a task has left, from what the stages of its steps are expected to take."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ LEAST_SHARE = 0.1
 
 TRUST = 1.5
 """Exponent of a stage's fraction: how far the pace so far counts, against what was expected."""
+
+
+MIN_SECONDS, MIN_FRACTION = 1.5, 0.01
+"""Of a task before its remaining time is estimated from its pace."""
 
 
 class StepTime:
@@ -71,3 +75,55 @@ class StepTime:
         by_pace = spent * (1.0 - fraction) / fraction if fraction > 0.0 else 0.0
         trust = fraction**TRUST
         return (1.0 - trust) * by_expectation + trust * by_pace
+
+
+class TaskTime:
+    """How far a task is, and how many seconds it has left.
+
+    Args:
+        weight: the sum of the shares of its steps.
+        clock: monotonic, in seconds.
+    """
+
+    def __init__(self, weight: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._weight, self._clock = weight, clock
+        self._began = clock()
+        self._finished = self._share = self._done = 0.0
+        self._step, self._known = StepTime({}, clock), False
+
+    def begin(self, expected: Mapping[str, float], share: float) -> None:
+        """Start a step.
+
+        Args:
+            expected: seconds of its stages; empty if they are not known.
+            share: of the time of the task: in seconds, if they are known.
+        """
+        self._step, self._share, self._known = (
+            StepTime(expected, self._clock),
+            share,
+            bool(expected),
+        )
+
+    def finish(self) -> dict[str, float]:
+        """End the step; returns the seconds of its stages."""
+        self._finished += self._share
+        self._step.finish()
+        return self._step.spent
+
+    def report(self, stage: str, fraction: float) -> tuple[float, float]:
+        """Note how far the step is.
+
+        Returns:
+            The fraction of the task that is done, and whole seconds to its end, or -1.
+        """
+        self._step.report(stage, fraction)
+        spent = self._clock() - self._began
+        if self._known:
+            after = max(self._weight - self._finished - self._share, 0.0)
+            left = self._step.left + after
+            self._done = max(self._done, round(spent / (spent + left), 3))
+            return self._done, round(left)
+        done = min((self._finished + self._share * fraction) / self._weight, 1.0)
+        if spent < MIN_SECONDS or done < MIN_FRACTION:
+            return done, -1.0
+        return done, round(spent * (1.0 - done) / done)
