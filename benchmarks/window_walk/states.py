@@ -1,0 +1,155 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the walk does, state by state, as an artist would."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import bpy
+
+from .walk_tools import Walk, WrongState, wait, wait_for
+from .window import EDGE, LEFT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .window import Steps
+
+EXTENSION = "bl_ext.user_default.lsrm"
+SMALL = {
+    "view_count": 8, "view_size": 128, "samples": 4, "refine": "off", "texture_size": "512",
+    "faces": 4000,
+}  # fmt: skip
+"""The settings of a walk whose pictures are only looked at."""
+
+RUNNING_SHARE = 0.03
+"""Of a job, after which it is stopped."""
+
+MANY_VIEWS = 200
+"""Of that job, so that it does not end before."""
+
+
+def start(_walk: Walk) -> Steps:
+    """Blender as it starts."""
+    yield 1.0
+
+
+def install(walk: Walk) -> Steps:
+    """The zip from disk, and the panel without a backend."""
+    bpy.ops.extensions.package_install_files(
+        filepath=walk.options["extension"], repo="user_default", enable_on_install=True
+    )
+    # Nothing tells where the header of a closed panel is, to click it.
+    pictures = bpy.types.LSRM_PT_relit_pictures
+    bpy.utils.unregister_class(pictures)
+    pictures.bl_options = set()
+    bpy.utils.register_class(pictures)
+    yield from walk.window.show_panel()
+
+
+def preferences(walk: Walk) -> Steps:
+    """The preferences of the extension, where the backend is chosen."""
+    yield from walk.window.rest()  # the new window opens around the mouse
+    bpy.ops.lsrm.open_preferences()
+    yield 1.0
+    windows = bpy.context.window_manager.windows
+    if len(windows) != 2:
+        raise WrongState("The preferences have no window.")
+    yield from walk.window.picture("preferences_window")
+    walk.timer.forget()
+    with bpy.context.temp_override(window=windows[1]):
+        bpy.ops.wm.window_close()
+    bpy.context.preferences.addons[EXTENSION].preferences.backend_python = walk.options["python"]
+    yield 1.0
+
+
+def ready(walk: Walk) -> Steps:
+    """The panel with all that a job needs."""
+    bpy.context.scene.lsrm.output_folder = walk.options["output"]
+    yield from wait_for(lambda: bpy.context.window_manager.lsrm_readiness.ready, 60.0)
+
+
+def demo(walk: Walk) -> Steps:
+    """The demo's object, by typing its name into Blender's search."""
+    yield from walk.window.type_search("Add Demo Object")
+    rocket = bpy.context.view_layer.objects.active
+    if rocket is None or not rocket.name.startswith("Rocket"):
+        raise WrongState("The search has not added the demo's object.")
+    walk.rocket = rocket.name
+    if walk.options["quality"] == "small":
+        for name, value in SMALL.items():
+            setattr(bpy.context.scene.lsrm, name, value)
+    else:
+        yield from _use_quality(walk, walk.options["quality"].upper())
+    walk.look_at(rocket)
+    yield 1.0
+
+
+def cameras(walk: Walk) -> Steps:
+    """The cameras before a capture."""
+    yield from walk.window.click("lsrm.preview_cameras", EDGE)
+    yield 1.0
+
+
+def capture(walk: Walk) -> Steps:
+    """Views only."""
+    yield from walk.window.click("lsrm.capture")
+    yield from wait(walk)
+    walk.look_at(bpy.data.objects[walk.rocket])
+
+
+def running(walk: Walk) -> Steps:
+    """A job under way."""
+    settings = bpy.context.scene.lsrm
+    settings.source = "OBJECTS"
+    walk.select(walk.rocket)
+    walk.view_count, settings.view_count = settings.view_count, MANY_VIEWS
+    yield from walk.window.click("lsrm.reconstruct")
+    run = bpy.context.window_manager.lsrm
+    yield from wait_for(lambda: run.overall > RUNNING_SHARE or not run.running)
+    if not run.running:
+        raise WrongState(f"The job ended early: {run.error_message}")
+
+
+def stopping(walk: Walk) -> Steps:
+    """The panel right after Stop."""
+    yield from walk.window.click("lsrm.cancel", LEFT)
+    walk.begin = time.monotonic()
+    yield 0.1
+
+
+def stopped(walk: Walk) -> Steps:
+    """The job has ended."""
+    run = bpy.context.window_manager.lsrm
+    yield from wait_for(lambda: not run.running, 60.0)
+    bpy.context.scene.lsrm.view_count = walk.view_count
+    walk.found["seconds_to_stop"] = round(time.monotonic() - walk.begin, 1)
+    if run.error_code != "CANCELLED":
+        raise WrongState(f"Stop has led to {run.error_code}: {run.error_message}")
+
+
+def _use_quality(walk: Walk, name: str) -> Steps:
+    """Press one of the three buttons."""
+    across = {"DRAFT": 0.2, "NORMAL": 0.5, "BEST": 0.8}[name]
+    yield from walk.window.click(f"lsrm.use_quality(quality='{name}'", across)
+
+
+STATES = (
+    start, install, preferences, ready, demo, cameras, capture, running, stopping, stopped,
+)  # fmt: skip
+
+
+def states_of(options: dict[str, Any]) -> list[tuple[str, Callable[[Walk], Steps]]]:
+    """The states by name, numbered in the order of the walk.
+
+    Raises:
+        WrongState: if the last one that is wanted is none of them.
+    """
+    names = [each.__name__ for each in STATES]
+    last = options["until"] or names[-1]
+    if last not in names:
+        raise WrongState(f"The states are {', '.join(names)}.")
+    wanted = STATES[: names.index(last) + 1]
+    return [(f"{number:02d}_{each.__name__}", each) for number, each in enumerate(wanted)]

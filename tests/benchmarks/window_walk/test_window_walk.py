@@ -1,0 +1,87 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the walk through the window measures and reads, without a window."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from benchmarks.window_walk import pictures, stalls
+from benchmarks.window_walk.display import read_screenshot
+
+
+def test_the_longest_stall_of_each_state(monkeypatch):
+    """Stalls count for the state they began in; what is forgotten counts for none."""
+    times = iter([(0.0, 0.0), (0.1, 0.1), (0.5, 0.2), (0.6, 0.3), (9.0, 8.0), (9.2, 8.1)])
+    monkeypatch.setattr(stalls, "now", lambda: next(times))
+    timer = stalls.StallTimer(last=stalls.now())
+    timer.tick()  # before the first state
+    timer.state = "one"
+    timer.tick()
+    timer.tick()
+    timer.forget()
+    timer.state = "two"
+    timer.tick()
+    assert set(timer.longest) == {"one", "two"}
+    assert timer.longest["one"].wall == pytest.approx(0.4)
+    assert timer.longest["one"].cpu == pytest.approx(0.1)
+    assert timer.longest["two"].wall == pytest.approx(0.2)
+
+
+def test_a_screenshot_is_read(tmp_path):
+    """Size, lines and colors are those of the display's memory."""
+    width, height, stride = 3, 2, 16
+    header = [108, 7, 2, 24, width, height, 0, 0, 32, 0, 32, 32, stride, *([0] * 6), 1, *([0] * 5)]
+    line = bytes([30, 20, 10, 0]) * width + bytes(stride - 4 * width)
+    content = struct.pack(">25I", *header) + bytes(8 + 12) + line * height
+    (tmp_path / "shot.xwd").write_bytes(content)
+    picture = read_screenshot(tmp_path / "shot.xwd")
+    assert picture.size == (width, height)
+    assert {picture.getpixel((x, y)) for x in range(width) for y in range(height)} == {(10, 20, 30)}
+    assert isinstance(picture, Image.Image)
+
+
+@pytest.mark.parametrize(("blender", "missing"), [("no-such", "no-such"), ("python", "Xvfb")])
+def test_without_blender_or_display_it_says_so(repository, tmp_path, blender, missing):
+    """The walk is skipped with the reason, and the exit code of a machine that lacks something."""
+    (tmp_path / "python").symlink_to(sys.executable)
+    command = [sys.executable, "-m", "benchmarks.window_walk", "-o", str(tmp_path / "out")]
+    done = subprocess.run(
+        [*command, "--blender", blender], cwd=repository, env={**os.environ, "PATH": str(tmp_path)},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert f"Skipped: there is no {missing}" in done.stdout + done.stderr
+
+
+def test_pictures_of_the_window_are_cut_from_the_walk(tmp_path):
+    """A picture ends at the right side of the sidebar, and begins at its upper side."""
+    shown = [(each.state, each.file) for each in pictures.PICTURES]
+    states = []
+    for number, (state, _) in enumerate(shown):
+        name = f"{number:02d}_{state}"
+        states.append({"state": name, "sidebar": [800, 40, 1000, 900]})
+        shot = Image.new("RGB", (1200, 1000), (200, 0, 0))
+        shot.paste((0, 0, 200), (0, 0, 1000, 40))
+        shot.paste((0, 0, 200), (1000, 0, 1200, 1000))
+        shot.save(tmp_path / f"{name}.png")
+    (tmp_path / "walk.json").write_text(json.dumps({"states": states}))
+    pictures.cut(tmp_path, tmp_path)
+    for each in pictures.PICTURES:
+        with Image.open(tmp_path / each.file) as made:
+            assert made.size == (each.width, each.height)
+            assert made.convert("RGB").getcolors() == [(each.width * each.height, (200, 0, 0))]
+
+
+def test_all_pictures_of_the_pages_can_be_made_again(repository):
+    """The command that makes pictures anew knows every one, and they stay small."""
+    files = list((repository / "docs").glob("*.png"))
+    assert {each.name for each in files} == {pictures.DEMO, *(p.file for p in pictures.PICTURES)}
+    assert sum(each.stat().st_size for each in files) < 1_500_000
