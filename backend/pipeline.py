@@ -8,28 +8,19 @@ Both stages of the network attend as `backend/model/attention.py` says, eqs. (1)
 from __future__ import annotations
 
 import gc
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from .field.config import HALF_SIDE
 from .field.density import render_step
-from .lods.levels import STAGE as LEVELS
-from .lods.levels import Level, make_levels
+from .job import Job
 from .materials.environment_map import EnvironmentMap
-from .materials.estimate import estimate_materials, estimate_unlit
 from .materials.light_transport import Light
-from .materials.texture import bake_materials
-from .mesh.exposure import estimate_gains
-from .mesh.glb import Textures, plain_dielectric
 from .mesh.live_preview import LivePreview
 from .mesh.surfaces import CarvedSurface, FittedSurface, HullSurface, PredictedSurface
-from .mesh.texture import bake_base_color, decode_textures
-from .mesh.texture_size import choose_texture_size
-from .mesh.unwrap import unwrap
 from .model.dinov3 import ImageFeatures
 from .model.inference import (
     SparseStageInputs,
@@ -57,51 +48,21 @@ from .shared.names.result_names import REPORT
 from .shared.radiance_hdr import read_hdr
 from .shared.up_axis import choose_up
 from .stereo.stereo_start import find_stereo_start
+from .texturing import bake_textures, coarser_levels, separate_light, unwrap_mesh
 from .views.selection import MAX_FIT_VIEWS, size_in_memory, spread_views
 from .views.views import Views, load_views
 from .views.visual_hull import VisualHull, estimate_bounding_sphere
 from .workers.ranks import ranks_on
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
-
-    from .materials.surface_materials import SurfaceMaterials
     from .mesh.surfaces import Surface
-    from .mesh.triangle_mesh import TriangleMesh, UnwrappedMesh
+    from .mesh.triangle_mesh import UnwrappedMesh
     from .request import ReconstructRequest
     from .shared.capture.capture import Capture
     from .shared.progress import Progress
     from .stereo.cavities import Cavities
 
 STAGES_OF_NETWORK = ("dense stage", "selection", "routing", "sparse stage")
-
-
-@dataclass(frozen=True)
-class Job:
-    """What all stages of a reconstruction share.
-
-    Attributes:
-        request: the options.
-        views: the checked views.
-        normalization: from the world of the views into the sphere of radius 0.5.
-        light: of the views, if it is known.
-        report: receives stages, counts and warnings.
-        progress: receives fractions of stages, and is checked for a cancel.
-        preview: shows what there is so far, if somebody watches.
-    """
-
-    request: ReconstructRequest
-    views: Views
-    normalization: Normalization
-    light: Light | None
-    report: Report
-    progress: Progress
-    preview: LivePreview | None = None
-
-    def stage(self, name: str) -> AbstractContextManager[Callable[[float], None]]:
-        """Time the body as a stage; it receives a function that reports its fraction."""
-        return self.report.stage(name, self.progress)
 
 
 def reconstruct(
@@ -300,106 +261,3 @@ def extract_mesh(job: Job, surface: Surface) -> UnwrappedMesh:
         mesh = surface.extract_mesh(job.request.faces, job.progress)
         job.progress.report("mesh", 0.5, "unwrapping")
         return unwrap_mesh(job, mesh)
-
-
-def unwrap_mesh(job: Job, mesh: TriangleMesh) -> UnwrappedMesh:
-    """Texture coordinates, for a texture of the requested size or as fine as the views."""
-    if job.request.texture_size == "auto":
-        size = choose_texture_size(mesh, job.views.views, job.normalization)
-    else:
-        size = int(job.request.texture_size)
-    job.report.counts["texture_size"] = size
-    return unwrap(mesh, size, job.progress)
-
-
-def separate_light(job: Job, mesh: UnwrappedMesh, start: Surface) -> SurfaceMaterials | None:
-    """Base color, roughness and metallic from the views, where their light is known."""
-    reason = ""
-    if job.request.material == "rgb":
-        reason = "colors with their light were requested"
-    elif start.materials:
-        reason = "predicted by the network"
-    if reason:
-        job.report.leave_out("materials", reason)
-        return None
-    if job.light is None:
-        return estimate_light(job, mesh)
-    with job.stage("materials"):
-        found = estimate_materials(
-            mesh, job.views.views, job.normalization, job.light, job.progress
-        )
-    job.report.light = "known"
-    if job.request.material == "auto" and not found.materials.plausible:
-        job.report.note("materials", "the views contradict their light, which stays in the color")
-        return None
-    if not found.materials.specular:
-        job.report.note("materials", "no reflections: roughness and metallic are constant")
-    job.report.metrics["material_residual"] = round(found.materials.residual, 6)
-    return found
-
-
-def estimate_light(job: Job, mesh: UnwrappedMesh) -> SurfaceMaterials | None:
-    """Base color from views whose light is not known, where they show what light it was."""
-    with job.stage("materials"):
-        found = estimate_unlit(mesh, job.views.views, job.normalization, job.progress)
-    light = found.estimated_light if found else None
-    if found is None or light is None or not found.materials.plausible:
-        job.report.note(
-            "materials",
-            "the light of the views is not known, and no estimate of it explains more of their "
-            "shading than none: it stays in the color",
-        )
-        return None
-    job.report.light = "estimated"
-    job.report.metrics["unexplained_shading"] = round(light.unexplained, 4)
-    job.report.note(
-        "materials", "the light of the views is estimated: roughness and metallic are constant"
-    )
-    return found
-
-
-def bake_textures(
-    job: Job,
-    mesh: UnwrappedMesh,
-    surface: Surface,
-    start: Surface,
-    materials: SurfaceMaterials | None,
-) -> Textures:
-    """Estimated or predicted materials; else the colors of the views, with their light.
-
-    A fit changes shape and color only: predicted materials are those of the surface it starts from.
-    """
-    views, progress = job.views.views, job.progress
-    with job.stage("texture"):
-        if materials:
-            job.report.material = "pbr"
-            return bake_materials(materials, views, job.normalization, progress)
-        if job.request.material != "rgb" and start.materials:
-            job.report.material = "pbr"
-            return decode_textures(mesh, start.materials, progress)
-        gains = estimate_gains(mesh.mesh, views, job.normalization, progress)
-        if gains is not None:
-            job.report.gains = {
-                view.name: np.round(gain, 4).tolist()
-                for view, gain in zip(views, gains, strict=True)
-            }
-        colors = bake_base_color(
-            mesh, views, job.normalization, progress, surface.appearance, gains
-        )
-        return plain_dielectric(colors)
-
-
-def coarser_levels(job: Job, mesh: UnwrappedMesh, textures: Textures) -> tuple[Level, ...]:
-    """The levels of detail that were requested, as far as they are coarser than the mesh."""
-    targets = job.request.lods
-    if not targets:
-        return ()
-    with job.stage(LEVELS):
-        levels = tuple(make_levels(mesh, textures, targets, job.progress))
-    made = {level.target for level in levels}
-    for target in (each for each in targets if each not in made):
-        faces = len(mesh.mesh.faces)
-        job.report.warnings.append(
-            f"The level of {target} faces is left out: the mesh has {faces} faces only."
-        )
-    return levels

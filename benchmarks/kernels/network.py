@@ -20,10 +20,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from backend.field.decoders import Decoder
+from backend.job import Job
 from backend.model.config.presets import preset
 from backend.model.stage import Stage
 from backend.model.weights.checkpoint import Checkpoint, StageName
-from backend.pipeline import Job, normalize_scene, predict
+from backend.pipeline import normalize_scene, predict
 from backend.request import ReconstructRequest
 from backend.result.report import Report
 from backend.shared.progress import Progress

@@ -18,23 +18,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import trimesh
 
+from backend.job import Job
 from backend.mesh.glb import write_glb
 from backend.mesh.surfaces import Surface
 from backend.mesh.triangle_mesh import TriangleMesh
-from backend.pipeline import (
-    Job,
-    bake_textures,
-    known_light,
-    normalize_scene,
-    separate_light,
-    unwrap_mesh,
-)
+from backend.pipeline import known_light, normalize_scene
 from backend.request import ReconstructRequest
 from backend.result.folder import ResultFolder
 from backend.result.report import Report
 from backend.shared.capture.reader import read_capture
 from backend.shared.names.result_names import REPORT
 from backend.shared.progress import Progress
+from backend.texturing import bake_textures, separate_light, unwrap_mesh
 from backend.views.views import load_views
 
 if TYPE_CHECKING:

@@ -15,13 +15,14 @@ import torch
 
 from backend import pipeline
 from backend.field.field_file import PosedField
+from backend.job import Job
 from backend.mesh import surfaces
 from backend.mesh.network_surface import SurfaceSettings, extract_network_surface
 from backend.mesh.surfaces import FittedSurface, PredictedSurface
 from backend.model.dinov3 import DinoV3, DinoV3Config
 from backend.model.transformer import Block
 from backend.model.weights.dinov3_files import loaded_size
-from backend.pipeline import STAGES_OF_NETWORK, Job, bake_textures, reconstruct, refine
+from backend.pipeline import STAGES_OF_NETWORK, reconstruct, refine
 from backend.request import ReconstructRequest
 from backend.result.report import Report
 from backend.shared.cameras import fibonacci_sphere, intrinsics_from_fov, look_at
@@ -30,6 +31,7 @@ from backend.shared.capture.json_files import write_capture_json
 from backend.shared.capture.writer import write_transforms
 from backend.shared.errors import BadRequest, Cancelled, CheckpointMissing, OutOfMemory
 from backend.shared.progress import Progress
+from backend.texturing import bake_textures
 from backend.views.views import Views
 from kernels.core.dispatch import forced
 from tests.kernels.gpu.simulated_gpu import simulated_gpu
@@ -223,7 +225,7 @@ def test_refinement_keeps_the_materials(monkeypatch, tmp_path):
     run = SimpleNamespace(run=lambda *_: fitted)
     monkeypatch.setattr("backend.pipeline.Refinement", lambda *_: run)
     decoded = []
-    monkeypatch.setattr("backend.pipeline.decode_textures", lambda *given: decoded.append(given))
+    monkeypatch.setattr("backend.texturing.decode_textures", lambda *given: decoded.append(given))
     request = ReconstructRequest(tmp_path, tmp_path, checkpoint="x", material="pbr", refine="auto")
     report = Report(request={}, device="cpu", checkpoint={})
     job = Job(request, Views((), None, ()), None, None, report, Progress())

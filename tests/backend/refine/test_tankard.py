@@ -7,20 +7,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backend.pipeline import (
-    Job,
-    bake_textures,
-    carve,
-    extract_mesh,
-    find_cavities,
-    normalize_scene,
-    refine,
-)
+from backend.job import Job
+from backend.pipeline import carve, extract_mesh, find_cavities, normalize_scene, refine
 from backend.request import ReconstructRequest
 from backend.result.report import Report
 from backend.shared.capture.reader import read_capture
 from backend.shared.capture.writer import write_transforms
 from backend.shared.progress import Progress
+from backend.texturing import bake_textures
 from backend.views.selection import MAX_IMAGE_SIZE
 from backend.views.views import load_views, read_view
 from tests.unused_views import score_unused

@@ -11,13 +11,15 @@ import pytest
 from PIL import Image
 from scipy.ndimage import map_coordinates
 
-from backend.pipeline import Job, bake_textures, carve, extract_mesh, normalize_scene
+from backend.job import Job
+from backend.pipeline import carve, extract_mesh, normalize_scene
 from backend.request import ReconstructRequest
 from backend.result.report import Report
 from backend.shared.capture.reader import read_capture
 from backend.shared.capture.writer import write_transforms
 from backend.shared.lenses import Distortion, Lens
 from backend.shared.progress import Progress
+from backend.texturing import bake_textures
 from backend.views.views import load_views, read_view
 from tests.unused_views import score_unused
 
