@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 from dataclasses import asdict
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import torch
@@ -34,6 +35,7 @@ from .model.weights.dinov3_files import load_dinov3, loaded_size
 from .model.weights.memory import plan_memory
 from .photographs.missing_masks import add_missing_masks, have_masks
 from .refine.config import SECONDS, RefineConfig
+from .refine.fit import prepare_optimizer
 from .refine.refine import Refinement
 from .result.files import Result
 from .result.folder import ResultFolder
@@ -79,6 +81,8 @@ def reconstruct(
         LsrmError: one of its kinds, before anything of a previous result is touched.
     """
     request.check()
+    if request.refine != "off":
+        Thread(target=prepare_optimizer).start()
     device = name_of(choose_devices(request.device))
     checkpoint = open_checkpoint(request.checkpoint) if request.uses_network else None
     options = {key: str(value) for key, value in asdict(request).items()}

@@ -202,10 +202,15 @@ def _choose_shiny(
             response = respond(Material(roughness, metallic), seen.direction, light)
             costs.append(log_cost(_Fit.of(response, seen).cost))
     progress.check()
-    pooled = pool(graph, np.stack(costs), seen.evidence, color, METAL_TOLERANCE)
-    paint, metal = pooled[: len(PAINTS)], pooled[len(PAINTS) :]
+    of_vertices = np.stack(costs)
+
+    def pooled(count: int, tolerance: float) -> Floats:
+        return pool(graph, of_vertices[:count], seen.evidence, color, tolerance, progress)
+
+    candidates = pooled(len(costs), METAL_TOLERANCE)
+    paint, metal = candidates[: len(PAINTS)], candidates[len(PAINTS) :]
     progress.check()
-    smooth = pool(graph, np.stack(costs[: len(PAINTS)]), seen.evidence, color, PAINT_TOLERANCE)
+    smooth = pooled(len(PAINTS), PAINT_TOLERANCE)
     return choose(paint, metal, smooth, PAINTS, METALS)
 
 

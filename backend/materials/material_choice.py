@@ -23,6 +23,7 @@ from scipy.sparse.linalg import splu
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..shared.progress import Progress
     from .surface_graph import SurfaceGraph
 
     Floats = NDArray[np.float64]
@@ -68,7 +69,12 @@ def log_cost(cost: Floats) -> Floats:
 
 
 def pool(
-    graph: SurfaceGraph, costs: Floats, evidence: Floats, color: Floats, tolerance: float
+    graph: SurfaceGraph,
+    costs: Floats,
+    evidence: Floats,
+    color: Floats,
+    tolerance: float,
+    progress: Progress,
 ) -> Floats:
     """Costs that vary little along the surface where its color does not, [candidates, vertices].
 
@@ -81,6 +87,7 @@ def pool(
         evidence: how much a vertex has been seen, mean 1, [vertices].
         color: linear base color that separates the parts of the object, [vertices, 3].
         tolerance: difference of displayed color beyond which neighbors are different parts.
+        progress: checked for cancel.
     """
     shown = np.clip(color, 0.0, 1.0) ** (1 / 2.2)
     first, second = graph.edges.T
@@ -95,6 +102,7 @@ def pool(
     trust = evidence + 1e-4
     degree = np.asarray(links.sum(axis=1))[:, 0]
     solver = splu((diags(trust + degree) - links).tocsc())
+    progress.check()
     pooled: Floats = solver.solve((evidence * costs + 1e-4 * mean).T).T
     return (pooled + OBJECT_SHARE * mean) / (1.0 + OBJECT_SHARE)
 

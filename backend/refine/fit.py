@@ -289,6 +289,14 @@ class LevelFit:
         return stopping.record(loss, self.rows)
 
 
+def prepare_optimizer() -> None:
+    """Import what the first optimizer of a process needs.
+
+    That takes a second, in which no cancel is noticed: in a thread of its own it costs nothing.
+    """
+    torch.optim.Adam([torch.zeros(1, requires_grad=True)], fused=True)
+
+
 class _EarlyStopping:
     """Keeps the rows with the least loss of the held-out rays."""
 
