@@ -163,7 +163,8 @@ def carve(job: Job) -> HullSurface:
         job.report.leave_out(stage, "no checkpoint")
     with job.stage("hull"):
         device, *_ = choose_devices(job.report.device)
-        return HullSurface(VisualHull.from_views(job.views.views, job.normalization, device))
+        views = job.views.views
+        return HullSurface(VisualHull.from_views(views, job.normalization, device, job.progress))
 
 
 def predict(job: Job, checkpoint: Checkpoint) -> PredictedSurface:

@@ -197,7 +197,7 @@ class Refinement:
         """The signed distance of the hull of some views, its surface, and its outer bound."""
         progress.check()
         device = torch.device("cpu")
-        hull = VisualHull.from_views(views, self._normalization, device).signed_distance
+        hull = VisualHull.from_views(views, self._normalization, device, progress).signed_distance
         surface = self._metric.surface_of(hull, progress)
         progress.check()
         return hull, surface, outer_bound(hull, surface, views, self._normalization)

@@ -70,6 +70,7 @@ class Result:
             write_hdr(folder / ENVIRONMENT_NAME, environment.radiance)
         if posed := self.surface.posed_field(self.normalization):
             posed.write(folder / "field.safetensors")
+        progress.check()
         self._write_coverage(folder, report, progress)
         report.warnings.extend([*self.views.warnings, *self.up.warnings()])
         report.up = self.up.to_dict()

@@ -86,7 +86,8 @@ def find_stereo_start(
     """
     if len(views) < MIN_VIEWS:
         return StereoStart(None, "too few views")
-    hull = VisualHull.from_views(views, normalization, torch.device("cpu")).signed_distance
+    device = torch.device("cpu")
+    hull = VisualHull.from_views(views, normalization, device, progress).signed_distance
     views = spread_views(views, MAX_VIEWS)
     judged = [view.shrunk(JUDGE_SIZE) for view in views]
     try:

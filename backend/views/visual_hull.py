@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..shared.cameras import Intrinsics
+    from ..shared.progress import Progress
     from .views import View
 
 UNCONSTRAINED = -1e3
@@ -104,17 +105,27 @@ class VisualHull:
 
     @classmethod
     def from_views(
-        cls, views: Sequence[View], normalization: Normalization, device: torch.device
+        cls,
+        views: Sequence[View],
+        normalization: Normalization,
+        device: torch.device,
+        progress: Progress | None = None,
     ) -> VisualHull:
-        """The hull of `views` in model space."""
-        return cls(
-            [
-                Silhouette.from_view(
-                    view, normalization.apply_to_pose(view.camera_to_world), device
-                )
-                for view in views
-            ]
-        )
+        """The hull of `views` in model space.
+
+        Args:
+            views: with their masks.
+            normalization: from their world.
+            device: of the silhouettes.
+            progress: checked for cancel at every view, if there is one.
+        """
+        silhouettes = []
+        for view in views:
+            if progress:
+                progress.check()
+            pose = normalization.apply_to_pose(view.camera_to_world)
+            silhouettes.append(Silhouette.from_view(view, pose, device))
+        return cls(silhouettes)
 
     def signed_distance(self, points: torch.Tensor) -> torch.Tensor:
         """Signed distance [n] of points [n, 3] to the hull, negative inside.
