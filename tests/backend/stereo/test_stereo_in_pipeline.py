@@ -51,7 +51,7 @@ def test_the_fit_begins_where_stereo_ends(views, tmp_path, monkeypatch) -> None:
     """It receives the cavities; if it is refused, they stay in the result."""
     received = []
 
-    def refused(self, start, progress, carve=None):
+    def refused(self, start, progress, carve=None, preview=None):
         received.append((start, carve))
 
     monkeypatch.setattr(Refinement, "run", refused)
@@ -70,7 +70,7 @@ def test_without_cavities_the_fit_begins_with_the_hull(views, tmp_path, monkeypa
     """As if there were no stereo; the report has the reason in numbers."""
     received = []
 
-    def refused(self, start, progress, carve=None):
+    def refused(self, start, progress, carve=None, preview=None):
         received.append((start, carve))
 
     monkeypatch.setattr(Refinement, "run", refused)
