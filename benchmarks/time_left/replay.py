@@ -74,16 +74,16 @@ def _replay_one(job: dict[str, Any], module: Callable[[str], Any], learned: Any)
         "Reconstructing": (work.reconstruct_kind, work.reconstruct_stages),
         "Importing": (estimate.IMPORT, estimate.IMPORT_STAGES),
     }
-    session_module = module("lsrm_blender.jobs.session")
+    tasks = module("lsrm_blender.jobs.task")
     now = [0.0]
     child = _Child(module("lsrm_blender.jobs.job"))
-    session = session_module.Session(lambda _: child, lambda: now[0])
+    session = module("lsrm_blender.jobs.session").Session(lambda _: child, lambda: now[0])
     steps = [
-        session_module.Step("backend", "", {}, title, expected=learned.seconds(*formula))
+        tasks.Step("backend", "", {}, title, expected=learned.seconds(*formula))
         for title, formula in formulas.items()
     ]
-    starting = session_module.Step("backend", "", {}, "Starting the backend", 0.0)
-    task = session_module.Task("", _yielded([starting, *steps]), sum(each.share for each in steps))
+    starting = tasks.Step("backend", "", {}, "Starting the backend", 0.0)
+    task = tasks.Task("", _yielded([starting, *steps]), sum(each.share for each in steps))
     session.start(task)
     shown, end = [], job["events"][-1][0]
     for at, title, stage, fraction in _looks(job["events"]):

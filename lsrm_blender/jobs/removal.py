@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ...backend.shared.errors import OutputNotWritable
@@ -40,13 +41,14 @@ def remove_in_background(folder: Path) -> None:
             "Close other windows of Blender that use it, and try again.",
         ) from error
     left = sorted(folder.parent.glob(f"{folder.name}{REMOVED}*"))
-    subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", DELETE, *map(str, left)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        **_detached(sys.platform),
-    )
+    with suppress(OSError):  # the next removal deletes what is left
+        subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", DELETE, *map(str, left)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            **_detached(sys.platform),
+        )
 
 
 def _detached(platform: str) -> dict[str, Any]:

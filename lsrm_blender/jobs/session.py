@@ -9,105 +9,24 @@ in this process. In a window a timer advances it; a script runs it to the end.
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from ...backend.shared.errors import LsrmError, as_lsrm_error
+from ...backend.shared.errors import Cancelled, LsrmError, as_lsrm_error
+from .task import Outcome, Preview
 from .time_left import TaskTime
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
-    from ...backend.shared.live.preview_files import PreviewFiles
     from ...backend.shared.progress import Progress
     from .backend_client import Client
     from .job import Job
+    from .task import Step, Task
 
 BUSY_INTERVAL, IDLE_INTERVAL = 0.1, 1.0
 """Seconds between two pumps by the timer."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """A request of a task to a child process.
-
-    Attributes:
-        child: "blender", "backend" or "install".
-        method: of the request.
-        params: of the request.
-        title: shown in the panel.
-        weight: its share of the task's time, if its seconds are not known.
-        expected: seconds of its stages, in their order, if they are known.
-        preview_in: a reference to the scene that shows what the step makes, before it is done, and
-            what the step before it has made; without one, nothing is shown.
-        spent: seconds that its stages have taken, once it has ended.
-    """
-
-    child: str
-    method: str
-    params: dict[str, Any]
-    title: str
-    weight: float = 1.0
-    expected: Mapping[str, float] = field(default_factory=dict)
-    preview_in: object | None = None
-    spent: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def share(self) -> float:
-        """Of the task's time: in seconds, if they are known."""
-        return sum(self.expected.values()) or self.weight
-
-
-@dataclass(frozen=True)
-class Preview:
-    """What a running step has made so far.
-
-    Attributes:
-        files: that hold it.
-        step: that makes it.
-    """
-
-    files: PreviewFiles
-    step: Step
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a task has come to.
-
-    Attributes:
-        note: a sentence about it, and warnings on lines of their own.
-        result: a result folder that could not be imported, for the user to import.
-    """
-
-    note: str
-    result: str = ""
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a button starts.
-
-    Attributes:
-        title: shown in the panel.
-        steps: yields steps, is sent their results, returns the outcome or a sentence about it.
-        weight: the sum of the shares of all its steps.
-        operator: the `bl_idname` of the operator that starts it.
-        held: what was made for the steps beforehand; they release it at their end.
-    """
-
-    title: str
-    steps: Generator[Step, Any, Outcome | str]
-    weight: float = 1.0
-    operator: str = ""
-    held: ExitStack = field(default_factory=ExitStack)
-
-    def close(self) -> None:
-        """End the task, or never start it."""
-        self.steps.close()
-        self.held.close()
 
 
 @dataclass(frozen=True)
@@ -310,6 +229,8 @@ class Session:
                 step = task.steps.throw(finished.error)
             else:
                 step = task.steps.send(finished.result if finished is not None else None)
+                if self.state.stopping:  # the child was done before the request reached it
+                    step = task.steps.throw(Cancelled("The job was stopped.", "Start it again."))
             self._start_step(step)
         except StopIteration as end:
             self._finish(_finished(self.state, end.value))
@@ -332,8 +253,10 @@ class Session:
         )
 
     def _fail(self, task: Task, error: LsrmError) -> None:
-        task.close()  # it goes on if its step could not be started
-        self._finish(_failed(self.state, error))
+        try:
+            task.close()  # it goes on if its step could not be started
+        finally:
+            self._finish(_failed(self.state, error))
 
     def _finish(self, state: SessionState) -> None:
         self._task = self._step = self._job = None

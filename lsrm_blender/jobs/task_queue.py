@@ -12,7 +12,8 @@ from ...backend.shared.errors import Cancelled, EnvironmentBroken, LsrmError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .session import Session, Task
+    from .session import Session
+    from .task import Task
 
 WAITING, RUNNING, DONE, FAILED, STOPPED = "WAITING", "RUNNING", "DONE", "FAILED", "STOPPED"
 """The states of an item."""

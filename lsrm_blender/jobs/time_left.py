@@ -22,7 +22,6 @@ LEAST_SHARE = 0.1
 TRUST = 1.5
 """Exponent of a stage's fraction: how far the pace so far counts, against what was expected."""
 
-
 MIN_SECONDS, MIN_FRACTION = 1.5, 0.01
 """Of a task before its remaining time is estimated from its pace."""
 
@@ -124,6 +123,7 @@ class TaskTime:
             self._done = max(self._done, round(spent / (spent + left), 3))
             return self._done, round(left)
         done = min((self._finished + self._share * fraction) / self._weight, 1.0)
+        done = self._done = max(self._done, done)
         if spent < MIN_SECONDS or done < MIN_FRACTION:
             return done, -1.0
         return done, round(spent * (1.0 - done) / done)

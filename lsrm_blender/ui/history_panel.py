@@ -80,12 +80,14 @@ def _draw_entry(
     else:
         column.label(text="Views only")
     draw_text(box, context, entry.settings)
-    row = box.row()
-    row.operator_context = "EXEC_DEFAULT"
+    buttons = box.column(align=True)
+    buttons.operator_context = "EXEC_DEFAULT"
     if entry.result:
-        row.operator("lsrm.import_result", icon="IMPORT", text="Import").directory = entry.result
+        buttons.operator(
+            "lsrm.import_result", icon="IMPORT", text="Import"
+        ).directory = entry.result
     if entry.views:
-        row.operator(
+        buttons.operator(
             "lsrm.import_views", icon="VIEW_CAMERA", text="Use Views"
         ).filepath = entry.views
     _draw_levels(box, entry)

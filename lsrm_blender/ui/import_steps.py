@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as translate
 
 from ...backend.shared.errors import Cancelled, LsrmError, write_failure
 from ...backend.shared.names.result_names import QUADS
 from ..jobs.mesh_check import check_mesh
-from ..jobs.session import Outcome, Step
+from ..jobs.task import Outcome, Step
 from ..preflight import job_costs
 from ..scene.blend_files import belongs_to_open_file
 from ..scene.live.live_object import remove_live_object
@@ -105,7 +106,8 @@ def import_prepared(
     remove_live_object()
     scene = reference.find()
     if scene is None:
-        return Outcome("Another file is open now: the result is not in it yet.", str(folder))
+        note = translate("Another file is open now: the result is not in it yet.")
+        return Outcome(note, str(folder))
     scene.lsrm.result_folder = str(folder)
     try:
         result = read_result(folder).renamed(reference.present_names())
@@ -141,7 +143,7 @@ def add_quads(folder: Path, temporary: Path, expected: Workload) -> Generator[St
     except LsrmError as error:
         return f"There are no quads: {error.message}"
     job_costs.learn_quads(expected, step.spent)
-    return f"The quads of {read_result(folder).name} are in Past Results"
+    return translate("The quads of {} are in Past Results").format(read_result(folder).name)
 
 
 def _move(file: Path, target: Path) -> None:
@@ -158,7 +160,7 @@ def _move(file: Path, target: Path) -> None:
 
 def describe_import(made: Sequence[bpy.types.Object]) -> str:
     """A sentence about imported objects."""
-    return f"{', '.join(each.name for each in made)} is in the scene"
+    return translate("{} is in the scene").format(", ".join(each.name for each in made))
 
 
 def _append_or_import(

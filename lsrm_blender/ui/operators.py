@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 import bpy
+from bpy.app.translations import pgettext_tip as translate_tip
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from ...backend.shared.errors import BadAsset, LsrmError
@@ -25,7 +26,7 @@ from . import import_steps, session_timer, tasks
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..jobs.session import Task
+    from ..jobs.task import Task
     from ..scene.assets.targets import Target
 
 
@@ -172,8 +173,10 @@ class LSRM_OT_cancel(bpy.types.Operator):
     def description(cls, _context: bpy.types.Context, properties: LSRM_OT_cancel) -> str:
         """A tooltip for each way of stopping."""
         if properties.now:
-            return "End the process at once; its memory is free then, and the next job starts anew"
-        return "Stop at the next opportunity; the backend stays ready for the next job"
+            text = "End the process at once; its memory is free then, and the next job starts anew"
+            return translate_tip(text)
+        text = "Stop at the next opportunity; the backend stays ready for the next job"
+        return translate_tip(text)
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """Request the child to stop, or kill it."""

@@ -130,10 +130,9 @@ class LSRM_PT_result(SidebarPanel, bpy.types.Panel):
 
     def draw(self, _context: bpy.types.Context) -> None:
         """Comparison and import."""
-        row = self.layout.row()
-        row.operator("lsrm.compare", icon="ARROW_LEFTRIGHT")
-        row.operator("lsrm.import_result", icon="IMPORT", text="Import")
         column = self.layout.column(align=True)
+        column.operator("lsrm.compare", icon="ARROW_LEFTRIGHT")
+        column.operator("lsrm.import_result", icon="IMPORT", text="Import")
         column.operator(EXPORT, icon="EXPORT", text="Export")
         column.operator(MARK, icon="ASSET_MANAGER")
 
@@ -215,9 +214,10 @@ def _draw_progress(layout: bpy.types.UILayout, context: bpy.types.Context) -> No
         text = translate("{}, {} left").format(text, clock(state.eta))
     box.progress(text=text, factor=state.overall, translate=False)
     if state.stage:
-        text = f"{state.stage.capitalize()} {100.0 * state.fraction:.0f} %"
+        text = f"{translate(state.stage.capitalize())} {100.0 * state.fraction:.0f} %"
         box.progress(text=text, factor=state.fraction, translate=False)
-    box.label(text=state.message or ("" if state.stage else "Starting…"))
+    begun = state.stage or state.overall
+    box.label(text=state.message or ("" if begun else "Starting…"))
     if picture := icon(LIVE_PICTURE):
         box.template_icon(picture, scale=LIVE_SCALE)
         box.prop(context.scene.lsrm, "live_preview")

@@ -15,11 +15,13 @@ from ...backend.shared.errors import LsrmError
 from .. import preferences, windows
 from ..jobs.backend_client import Client
 from ..jobs.child_watchdog import BLENDER_FIRST_MESSAGE, TimeLimits
-from ..jobs.session import BUSY_INTERVAL, Session, Task
+from ..jobs.session import BUSY_INTERVAL, Session
 from ..jobs.task_queue import TaskQueue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from ..jobs.task import Task
 
 LOGGER = logging.getLogger(__name__)
 INSTALLATION_SECONDS = 7.0 * 24 * 3600

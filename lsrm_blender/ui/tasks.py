@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as translate
 
 from ...backend.shared.capture.json_files import read_capture_json
 from ...backend.shared.errors import BadCapture, BadRequest, Cancelled, EnvironmentBroken, LsrmError
@@ -23,7 +24,7 @@ from .. import preferences
 from ..capture_choices import FILE
 from ..jobs.checkpoints import checkpoint_params
 from ..jobs.job_folders import folder_name, new_job_folder, work_files
-from ..jobs.session import Outcome, Step, Task
+from ..jobs.task import Outcome, Step, Task
 from ..preflight import job_costs
 from ..scene.blend_files import save_copy
 from .import_steps import SceneReference, add_quads, import_prepared
@@ -65,10 +66,12 @@ def capture(scene: bpy.types.Scene, targets: Sequence[Target], root: Path) -> Ta
         if found := reference.find():
             found.lsrm.views_folder = str(job.views)
             found.lsrm.source = "VIEWS"
-        note = f"{captured['views']} views are in {job.views}"
+        note = translate("{} views of {} are in Past Results").format(
+            captured["views"], target.name
+        )
         return Outcome(with_warnings(note, captured))
 
-    title = f"Capture {_title(targets)}"
+    title = translate("Capture {}").format(_title(targets))
     weight = len(targets) * sum(job_costs.capture_stages(expected).values())
     held, copy = _held_copy(root)
     return Task(title, _for_each(targets, held, copy, one), weight, "lsrm.capture", held)
@@ -103,7 +106,7 @@ def reconstruct_objects(
             job_costs.learn_reconstruction(taken, step.spent)
             return (yield from _with_quads(outcome, job.result, copy.parent, taken))
 
-    title = f"Reconstruct {_title(targets)}"
+    title = translate("Reconstruct {}").format(_title(targets))
     weight = len(targets) * job_costs.expected_seconds(expected, capture=True)
     held, copy = _held_copy(root)
     steps = _for_each(targets, held, copy, one)
@@ -138,7 +141,7 @@ def reconstruct_views(scene: bpy.types.Scene, views: Path, root: Path, device: s
             return (yield from _with_quads(outcome, job.result, temporary, expected))
 
     weight = job_costs.expected_seconds(expected, capture=False)
-    return Task(f"Reconstruct {views.name}", work(), weight, RECONSTRUCT)
+    return Task(translate("Reconstruct {}").format(views.name), work(), weight, RECONSTRUCT)
 
 
 def views_folder(settings: LSRM_PG_settings) -> Path:
@@ -213,7 +216,7 @@ def _together(outcomes: Sequence[Outcome], failures: Sequence[LsrmError]) -> Out
 
 
 def _title(targets: Sequence[Target]) -> str:
-    return targets[0].name if len(targets) == 1 else f"{len(targets)} objects"
+    return targets[0].name if len(targets) == 1 else translate("{} objects").format(len(targets))
 
 
 def _record_of(target: Target, params: dict[str, Any]) -> dict[str, Any]:

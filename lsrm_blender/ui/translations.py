@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-from .german import comparison, relight, setup, workflow
+from .german import comparison, relight, setup, tasks, workflow
 
 GERMAN = {
     **relight.GERMAN,
     **comparison.GERMAN,
     **setup.GERMAN,
     **workflow.GERMAN,
+    **tasks.GERMAN,
     # The panel.
     "Reconstruct": "Rekonstruieren",
     "Settings": "Einstellungen",

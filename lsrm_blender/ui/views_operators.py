@@ -19,7 +19,7 @@ from . import tasks, views_tasks
 from .operators import TaskOperator
 
 if TYPE_CHECKING:
-    from ..jobs.session import Task
+    from ..jobs.task import Task
 
 
 class LSRM_OT_check_views(TaskOperator, bpy.types.Operator):

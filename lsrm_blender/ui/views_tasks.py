@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as translate
 
 from ...backend.shared.errors import EnvironmentBroken
 from ..jobs.job_folders import new_job_folder
-from ..jobs.session import Step, Task
+from ..jobs.task import Step, Task
 from ..scene.import_views import show_views
 from .import_steps import SceneReference
 from .tasks import jobs_of_views, with_warnings
@@ -42,7 +43,7 @@ def check_views(scene: bpy.types.Scene, views: Path) -> Task:
     def work() -> Generator[Step, Any, str]:
         return (yield from _check(reference, views))
 
-    return Task(f"Check {views.name}", work(), operator=CHECK)
+    return Task(translate("Check {}").format(views.name), work(), operator=CHECK)
 
 
 def find_cameras(scene: bpy.types.Scene, photographs: Path, root: Path) -> Task:
@@ -65,7 +66,7 @@ def find_cameras(scene: bpy.types.Scene, photographs: Path, root: Path) -> Task:
             scene.lsrm.views_folder = str(job.views)
         return (yield from _check(reference, job.views))
 
-    title = f"Find cameras of {photographs.name}"
+    title = translate("Find cameras of {}").format(photographs.name)
     return Task(title, work(), FIND_WEIGHT + 1.0, FIND_CAMERAS)
 
 
@@ -85,7 +86,9 @@ def make_masks(scene: bpy.types.Scene, views: Path, output: Path) -> Task:
         made = yield Step("backend", "masks", params, "Making masks", MASKS_WEIGHT)
         return (yield from _check(reference, views, made["warnings"]))
 
-    return Task(f"Make masks of {views.name}", work(), MASKS_WEIGHT + 1.0, MAKE_MASKS)
+    return Task(
+        translate("Make masks of {}").format(views.name), work(), MASKS_WEIGHT + 1.0, MAKE_MASKS
+    )
 
 
 def install_photo_tools() -> Task:
@@ -94,9 +97,9 @@ def install_photo_tools() -> Task:
     def work() -> Generator[Step, Any, str]:
         yield Step("install", "install", {"extras": [PHOTOS]}, "Installing photograph tools")
         _state().tools_missing = False
-        return "The photograph tools are installed"
+        return translate("The photograph tools are installed")
 
-    return Task("Install photograph tools", work(), operator=INSTALL_TOOLS)
+    return Task(translate("Install photograph tools"), work(), operator=INSTALL_TOOLS)
 
 
 def _check(

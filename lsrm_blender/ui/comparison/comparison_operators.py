@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as translate
 from bpy.props import StringProperty
 
 from ....backend.shared.errors import BadAsset
 from ... import preferences
 from ...jobs.job_folders import work_files
-from ...jobs.session import Step, Task
+from ...jobs.task import Step, Task
 from ...scene.results.originals import RESULT_FOLDER, results_in
 from ...scene.results.result_files import find_result, find_views, read_result
 from ..operators import TaskOperator
@@ -87,7 +88,7 @@ def compare_with_views(result: Path, root: Path) -> Task:
         return f"{name} is compared with {len(cameras)} views: PSNR {state.psnr:.1f} dB"
 
     weight = VIEWS_WEIGHT + RENDER_WEIGHT + SCORE_WEIGHT
-    return Task(f"Compare {name}", work(), weight, COMPARE)
+    return Task(translate("Compare {}").format(name), work(), weight, COMPARE)
 
 
 def _active_result(context: bpy.types.Context) -> str:

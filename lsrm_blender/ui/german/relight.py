@@ -5,6 +5,10 @@
 from __future__ import annotations
 
 GERMAN = {
+    "Image": "Bild",
+    "An equirectangular HDR image that lights the scene; empty for other lights": (
+        "Ein HDR-Rundbild, das die Szene beleuchtet; leer für andere Lichter"
+    ),
     "What lights the scene": "Was die Szene beleuchtet",
     "Forest": "Wald",
     "City": "Stadt",

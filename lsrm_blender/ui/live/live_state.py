@@ -22,7 +22,7 @@ from ..import_steps import SceneReference
 from ..panel import LIVE_PICTURE
 
 if TYPE_CHECKING:
-    from ...jobs.session import Preview
+    from ...jobs.task import Preview
 
 LOGGER = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from . import relight_tasks, viewport_shading
 from .relight_tasks import LIGHT_SHEET, TURNTABLE
 
 if TYPE_CHECKING:
-    from ...jobs.session import Task
+    from ...jobs.task import Task
     from ...scene.assets.targets import Target
 
 SHADING_ITEMS = (

@@ -35,7 +35,7 @@ class LSRM_PT_relight(SidebarPanel, bpy.types.Panel):
             settings, "thumbnail", show_labels=True, scale=THUMBNAIL, scale_popup=THUMBNAIL_IN_LIST
         )
         column = layout.column()
-        for name in ("light", "folder", "strength", "rotation", "lamps_off"):
+        for name in ("file", "folder", "strength", "rotation", "lamps_off"):
             column.prop(settings, name)
         row = layout.row()
         if not relit:

@@ -19,7 +19,7 @@ from bpy.props import (
 )
 
 from ....backend.shared.errors import LsrmError
-from ...capture_choices import SOFT_BOXES
+from ...capture_choices import BUNDLED, SOFT_BOXES
 from ...scene.lighting import EnvironmentLight
 from ...scene.relight import relit_scene
 from . import light_list
@@ -59,6 +59,14 @@ def _choose(settings: LSRM_PG_relight_settings, number: int) -> None:
     settings.light = light_list.items(settings.light)[number][0]
 
 
+def _file(settings: LSRM_PG_relight_settings) -> str:
+    return "" if settings.light in (SOFT_BOXES, *BUNDLED) else settings.light
+
+
+def _choose_file(settings: LSRM_PG_relight_settings, path: str) -> None:
+    settings.light = path or SOFT_BOXES
+
+
 def _are_lamps_off(settings: LSRM_PG_relight_settings) -> bool:
     return relit_scene.are_lamps_off(settings.id_data)
 
@@ -79,6 +87,13 @@ class LSRM_PG_relight_settings(bpy.types.PropertyGroup):
     )
     thumbnail: EnumProperty(
         name="Light", description="What lights the scene", items=_items, get=_chosen, set=_choose
+    )
+    file: StringProperty(
+        name="Image",
+        description="An equirectangular HDR image that lights the scene; empty for other lights",
+        subtype="FILE_PATH",
+        get=_file,
+        set=_choose_file,
     )
     folder: StringProperty(
         name="Folder",

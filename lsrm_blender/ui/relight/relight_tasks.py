@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as translate
 
 from ....backend.shared.errors import BadAsset
 from ...jobs.job_folders import folder_name, new_job_folder, work_files
-from ...jobs.session import Step, Task
+from ...jobs.task import Step, Task
 from ...scene.blend_files import save_copy
 from . import light_list
 
@@ -48,9 +49,9 @@ def turntable(scene: bpy.types.Scene, target: Target, root: Path) -> Task:
 
     def work() -> Generator[Step, Any, str]:
         made = yield from _render(target, root, params)
-        return f"The turntable is in {(made['videos'] or made['images'])[0]}"
+        return translate("The turntable is in {}").format((made["videos"] or made["images"])[0])
 
-    return Task(f"Turntable of {target.name}", work(), operator=TURNTABLE)
+    return Task(translate("Turntable of {}").format(target.name), work(), operator=TURNTABLE)
 
 
 def contact_sheet(scene: bpy.types.Scene, target: Target, root: Path) -> Task:
@@ -72,9 +73,9 @@ def contact_sheet(scene: bpy.types.Scene, target: Target, root: Path) -> Task:
 
     def work() -> Generator[Step, Any, str]:
         made = yield from _render(target, root, params)
-        return f"The contact sheet is {made['sheet']}"
+        return translate("The contact sheet is {}").format(made["sheet"])
 
-    return Task(f"Contact sheet of {target.name}", work(), operator=LIGHT_SHEET)
+    return Task(translate("Contact sheet of {}").format(target.name), work(), operator=LIGHT_SHEET)
 
 
 def _params(

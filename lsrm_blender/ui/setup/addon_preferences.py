@@ -11,6 +11,7 @@ from bpy.app.translations import pgettext_iface as translate
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 
 from ....backend.shared.checkpoint_folders import RELEASE_LICENSE
+from ....backend.shared.errors import EnvironmentBroken
 from ....backend.shared.machine.torch_builds import BUILDS, builds, fitting_build
 from ...jobs.checkpoints import LICENSE, PBR, RGB
 from ...preferences import PACKAGE
@@ -114,7 +115,8 @@ def _draw_backend(
     draw_wrapped(layout.column(align=True), text, CHARACTERS_PER_LINE, icon)
     if setup.own:
         layout.operator("lsrm.remove_backend", icon="TRASH")
-    elif setup.known and not setup.python and not stored.backend_python:
+    missing = setup.known and not setup.python and not stored.backend_python
+    if missing or (setup.own and state.error_code == EnvironmentBroken.code):
         _draw_offer(layout, stored, setup)
     if state.operator == INSTALL and not setup.own:
         _draw_error(layout, state)

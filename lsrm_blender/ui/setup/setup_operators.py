@@ -21,7 +21,7 @@ from .setup_state import look_again
 from .setup_tasks import ADD_CHECKPOINT, INSTALL, add_checkpoint, install_backend
 
 if TYPE_CHECKING:
-    from ...jobs.session import Task
+    from ...jobs.task import Task
 
 
 class LSRM_OT_install_backend(TaskOperator, bpy.types.Operator):

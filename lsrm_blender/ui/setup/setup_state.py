@@ -25,6 +25,9 @@ from ...windows import redraw
 FRESH_SECONDS = 4.0
 """How long an answer is drawn before files are looked at again."""
 
+LOOK_SECONDS = 0.5
+"""Between two looks for the answer about the driver."""
+
 UNKNOWN = -1
 
 
@@ -94,12 +97,14 @@ def look_again() -> None:
     redraw()
 
 
-def _look() -> None:
-    """Look; the callback of a timer that runs once."""
+def _look() -> float | None:
+    """Look; the callback of a timer that goes on until the driver has answered."""
     manager = bpy.context.window_manager
-    if manager is not None and hasattr(manager, "lsrm_setup"):
-        manager.lsrm_setup.look()
-        redraw()
+    if manager is None or not hasattr(manager, "lsrm_setup"):
+        return None
+    manager.lsrm_setup.look()
+    redraw()
+    return LOOK_SECONDS if _driver.version == UNKNOWN else None
 
 
 def _installed_build(folder: Path) -> str:

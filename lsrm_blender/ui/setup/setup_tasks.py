@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...jobs.session import Step, Task
+from ...jobs.task import Step, Task
 from ..import_steps import SceneReference
 from .setup_state import look_again
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import bpy
+from bpy.app.translations import pgettext_iface as translate
 
 INSTALL, ADD_CHECKPOINT = "lsrm.install_backend", "lsrm.add_checkpoint"
 
@@ -29,9 +30,9 @@ def install_backend(build: str) -> Task:
     def work() -> Generator[Step, Any, str]:
         done = yield Step("install", "install", {"build": build}, "Installing the backend")
         look_again()
-        return f"The backend is installed: {done['python']}"
+        return translate("The backend is installed: {}").format(done["python"])
 
-    return Task("Install the backend", work(), operator=INSTALL)
+    return Task(translate("Install the backend"), work(), operator=INSTALL)
 
 
 def add_checkpoint(scene: bpy.types.Scene, release: Path, dinov3: Path | None) -> Task:
@@ -51,6 +52,6 @@ def add_checkpoint(scene: bpy.types.Scene, release: Path, dinov3: Path | None) -
         if found := reference.find():
             found.lsrm.checkpoint = names[-1]
         look_again()
-        return f"Installed: {', '.join(names)}. {names[-1]} is chosen."
+        return translate("Installed: {}. {} is chosen.").format(", ".join(names), names[-1])
 
-    return Task(f"Add {release.name}", work(), operator=ADD_CHECKPOINT)
+    return Task(translate("Add {}").format(release.name), work(), operator=ADD_CHECKPOINT)

@@ -32,7 +32,7 @@ def test_unexpected_exceptions_in_blender_reach_the_panel(lsrm, error, code):
 
     current = session.Session(lambda _: None)
     with pytest.raises(type(error)):
-        current.start(session.Task("T", work()))
+        current.start(lsrm("lsrm_blender.jobs.task").Task("T", work()))
     assert current.state.error[0] == code
     assert not current.state.running
 

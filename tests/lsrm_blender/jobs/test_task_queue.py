@@ -37,6 +37,9 @@ class Child:
     def pump(self):
         """Nothing is to be pumped."""
 
+    def cancel(self, job, *, now):
+        """A job that is done cannot be stopped."""
+
     def close(self):
         """Nothing is to be ended."""
 
@@ -66,7 +69,7 @@ def queue(lsrm, session, child):
 @pytest.fixture
 def task(lsrm):
     """Makes a task of one step; a list gets its title when what it holds is released."""
-    module = lsrm("lsrm_blender.jobs.session")
+    module = lsrm("lsrm_blender.jobs.task")
 
     def make(title, ends):
         def steps():
@@ -192,3 +195,14 @@ def test_a_step_that_cannot_be_started_ends_its_task(session, queue, child, task
     child.broken = False
     queue.pump()
     assert (states(queue), ends) == ([("a", FAILED), ("b", RUNNING)], ["a"])
+
+
+def test_a_stop_that_reaches_a_step_at_its_end_stops_the_task(session, child, lsrm):
+    """The next step is not begun, although the one before has an answer."""
+    tasks = lsrm("lsrm_blender.jobs.task")
+    session.start(tasks.Task("T", (tasks.Step("backend", title, {}, title) for title in "ab")))
+    child.end()
+    session.cancel()
+    session.pump()
+    assert (session.state.running, session.state.error[0]) == (False, "CANCELLED")
+    assert child.job.method == "a"
