@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,7 +58,8 @@ def estimate_materials(
         progress: receives fractions of the stage `materials`.
     """
     surface = _ObservedSurface.of(unwrapped, views, normalization, progress)
-    light = without_lumps(surface.graph, surface.seen, surface.trace(known, progress))
+    traced = surface.trace(known, progress)
+    light = without_lumps(surface.graph, surface.seen, surface.radiance, traced)
     progress.report("materials", 0.5, "comparing materials")
     materials = fit_materials(surface.graph, surface.seen, light, progress)
     return surface.with_materials(materials, light.normals)
@@ -130,11 +132,15 @@ class _ObservedSurface:
         seen = observe(graph, rays, views, normalization, progress)
         return cls(unwrapped, welded, graph, rays, seen)
 
+    @cached_property
+    def radiance(self) -> NDArray[np.float64]:
+        """What the views show, filled in where none looks, [vertices, 3]."""
+        return self.graph.filled(self.seen.mean_radiance, self.seen.seen)
+
     def trace(self, light: Light, progress: Progress) -> LightTransport:
         """The light that reaches every vertex."""
         progress.report("materials", 0.3, "tracing the light")
-        radiance = self.graph.filled(self.seen.mean_radiance, self.seen.seen)
-        return trace_light(self.graph, self.rays, light, radiance, progress)
+        return trace_light(self.graph, self.rays, light, self.radiance, progress)
 
     def with_materials(
         self, materials: VertexMaterials, normals: NDArray[np.float64]

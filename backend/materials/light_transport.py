@@ -143,7 +143,8 @@ def trace_light(
     """
     cells = light.environment.cells(CELLS)
     normals, count = graph.shading_normals, len(graph.mesh.vertices)
-    functions = basis(cells.directions) * cells.solid_angles[:, None]
+    shapes = basis(cells.directions)
+    functions = shapes * cells.solid_angles[:, None]
     irradiance = np.zeros((count, 3))
     arriving = np.zeros((count, functions.shape[1], 3))
     openness = np.zeros((count, functions.shape[1]))
@@ -158,7 +159,7 @@ def trace_light(
         visible[blocked], bounced[blocked] = False, seen
         flux = visible[:, None] * cells.flux[cell] + cells.solid_angles[cell] * bounced
         irradiance += cosine.clip(0.0)[:, None] * flux
-        arriving += basis(direction)[None, :, None] * flux[:, None]
+        arriving += shapes[cell][None, :, None] * flux[:, None]
         openness += visible[:, None] * functions[cell]
         bounce += functions[cell][None, :, None] * bounced[:, None]
     lamps = trace_lamps(graph, rays, light.lamps, light.normalization, progress)

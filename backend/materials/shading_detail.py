@@ -58,15 +58,17 @@ LEAST_RADIANCE = 2e-3
 LEAST_EVIDENCE = 0.05
 
 
-def without_lumps(graph: SurfaceGraph, seen: Observations, light: LightTransport) -> LightTransport:
+def without_lumps(
+    graph: SurfaceGraph, seen: Observations, radiance: Floats, light: LightTransport
+) -> LightTransport:
     """The light on the same surface with shading normals as even as the views show it.
 
     Args:
         graph: of the surface.
         seen: what the views saw.
+        radiance: of the surface as the views show it, [vertices, 3].
         light: what reaches the surface, for the normals of the graph.
     """
-    radiance = graph.filled(seen.mean_radiance, seen.seen)
     shown = np.log(radiance.clip(LEAST_RADIANCE))
     evidence = (seen.evidence.clip(max=1.0) * (radiance.mean(axis=1) > DARK))[:, None]
     levels = [light.normals]

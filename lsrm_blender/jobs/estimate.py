@@ -88,7 +88,7 @@ TRUSTED = 3.0
 """Seconds of a stage that counts half in what is known of a computer: a short one says little."""
 
 SHORTEST = 0.05
-"""Seconds of a stage that are told apart: progress is looked at ten times a second."""
+"""The least seconds of a stage that are measured: progress is looked at ten times a second."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import bpy
 from mathutils import Vector
 
+from ...object_mode import ObjectModeOperator
 from ...scene import demo_asset
 from ...scene.assets.asset_objects import SHOWN_TYPES
 from ...scene.results.originals import select_only
@@ -21,21 +22,13 @@ GAP = 0.3
 """Between the object and what stands beside it, in units of the scene."""
 
 
-class LSRM_OT_add_demo_object(bpy.types.Operator):
+class LSRM_OT_add_demo_object(ObjectModeOperator, bpy.types.Operator):
     """Add a toy rocket to try LSRM with, where it touches nothing, and select it."""
 
     bl_idname = ADD_DEMO
     bl_label = "Add Demo Object"
     bl_description = "Add a toy rocket to try LSRM with, where it touches nothing, and select it"
     bl_options = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only in object mode, as for all of Blender's own objects that are made of parts."""
-        if context.mode == "OBJECT":
-            return True
-        cls.poll_message_set("Leave the edit mode first")
-        return False
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Add it at the 3D cursor, or beside what stands there."""

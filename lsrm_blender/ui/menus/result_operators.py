@@ -13,6 +13,7 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 from ....backend.shared.errors import LsrmError
 from ... import preferences
 from ...jobs.job_folders import folder_name
+from ...object_mode import ObjectModeOperator
 from ...scene.asset_marks import mark_as_asset
 from ...scene.results.export import GLB, OBJ, SUFFIXES, USD, chosen_results, export_results
 
@@ -28,7 +29,7 @@ FORMATS = (
 TAGS = "LSRM, reconstruction"
 
 
-class LSRM_OT_export_result(bpy.types.Operator):
+class LSRM_OT_export_result(ObjectModeOperator, bpy.types.Operator):
     """Export the selected results with their textures."""
 
     bl_idname = EXPORT
@@ -39,14 +40,6 @@ class LSRM_OT_export_result(bpy.types.Operator):
     filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     check_existing: BoolProperty(default=True, options={"HIDDEN"})
     file_format: EnumProperty(name="Format", description="Of the file", items=FORMATS)
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only in object mode: exporters take what is stored."""
-        if context.mode == "OBJECT":
-            return True
-        cls.poll_message_set("Leave the edit mode first")
-        return False
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Write the file."""

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bpy.app.translations import pgettext_iface as translate
+
 from ...jobs.task import Step, Task
 from ..import_steps import SceneReference
 from .setup_state import look_again
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import bpy
-from bpy.app.translations import pgettext_iface as translate
+
 
 INSTALL, ADD_CHECKPOINT = "lsrm.install_backend", "lsrm.add_checkpoint"
 
