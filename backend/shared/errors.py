@@ -66,6 +66,12 @@ class BadImage(LsrmError):
     code = "BAD_IMAGE"
 
 
+class BadDataset(LsrmError):
+    """A data set for training, or a sample of it, is damaged."""
+
+    code = "BAD_DATASET"
+
+
 class BadAsset(LsrmError):
     """Blender cannot open a 3D file, or it contains nothing to capture."""
 
