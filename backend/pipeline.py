@@ -114,7 +114,7 @@ def reconstruct(
         surface = refine(job, start, find_cavities(job, start))
         mesh = extract_mesh(job, surface)
         materials = separate_light(job, mesh, start)
-        mesh = materials.mesh if materials else mesh
+        mesh = materials.shade(mesh) if materials else mesh
         textures = bake_textures(job, mesh, surface, start, materials)
         levels = coarser_levels(job, mesh, textures)
         with job.stage("write"):

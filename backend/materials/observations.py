@@ -112,9 +112,7 @@ def observe(
 
 def above(graph: SurfaceGraph, directions: Floats) -> Floats:
     """Origins of rays from all vertices that do not hit the faces around them, [vertices, 3]."""
-    return graph.mesh.vertices + graph.edge_length * (
-        0.5 * graph.mesh.vertex_normals + 0.3 * directions
-    )
+    return graph.mesh.vertices + graph.edge_length * (0.5 * graph.normals + 0.3 * directions)
 
 
 def _sampled(view: View, pose: Floats, points: Floats) -> tuple[Floats, Floats]:

@@ -32,9 +32,16 @@ class SurfaceGraph:
 
     Attributes:
         mesh: every position is one vertex.
+        given_normals: unit normals, [vertices, 3]; none for those of the mesh.
     """
 
     mesh: TriangleMesh
+    given_normals: Floats | None = None
+
+    @property
+    def normals(self) -> Floats:
+        """Unit normals, as rough as the surface, [vertices, 3]."""
+        return self.mesh.vertex_normals if self.given_normals is None else self.given_normals
 
     @cached_property
     def edges(self) -> NDArray[np.int64]:
@@ -68,7 +75,7 @@ class SurfaceGraph:
 
         Small lumps of a fit are noise that light shows; outlines do not depend on normals.
         """
-        return averaged_normals(self, self.mesh.vertex_normals, NORMAL_ROUNDS)
+        return averaged_normals(self, self.normals, NORMAL_ROUNDS)
 
     def smoothed(self, values: Floats, rounds: int) -> Floats:
         """Values [vertices, channels] averaged with their neighbors', half and half."""

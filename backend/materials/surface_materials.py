@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,7 +25,8 @@ class SurfaceMaterials:
     """The materials of an unwrapped mesh.
 
     Attributes:
-        mesh: with shading normals.
+        mesh: with shading normals. It is finer than the mesh it is made from where that has long
+            edges, whose vertices come first.
         welded: the vertex of `materials` of every vertex of the mesh, [vertices].
         materials: per welded vertex.
         estimated_light: of the views, where it was not known and was separated as well.
@@ -35,6 +36,10 @@ class SurfaceMaterials:
     welded: NDArray[np.int64]
     materials: VertexMaterials
     estimated_light: EstimatedLight | None = None
+
+    def shade(self, unwrapped: UnwrappedMesh) -> UnwrappedMesh:
+        """The mesh that the materials are made from, with shading normals."""
+        return replace(unwrapped, normals=self.mesh.normals[: len(unwrapped.normals)])
 
     def response_in(self, view: int) -> LinearResponse:
         """How the mesh answers to its light in an input view."""

@@ -103,13 +103,12 @@ class Result:
     def _score(self, folder: Path, progress: Progress) -> list[ImageScores]:
         """Render the result from its input views: the scores, and the first as preview.png."""
         scores: list[ImageScores] = []
+        mesh = self.materials.mesh if self.materials else self.mesh
         for number, view in enumerate(self.views.views):
             progress.report("write", 0.4 + 0.6 * number / len(self.views.views), "scores")
             pose = self.normalization.apply_to_pose(view.camera_to_world)
             response = self.materials.response_in(number) if self.materials else None
-            render = render_mesh(
-                self.mesh, self.textures.base_color, view.intrinsics, pose, response
-            )
+            render = render_mesh(mesh, self.textures.base_color, view.intrinsics, pose, response)
             if number == 0:
                 Image.fromarray(np.rint(render * 255).astype(np.uint8)).save(folder / "preview.png")
             truth = np.concatenate([view.image, view.mask[..., None]], axis=2)

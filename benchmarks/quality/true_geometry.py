@@ -56,7 +56,7 @@ def main(views_folder: Path, output: Path, material: str) -> None:
     mesh = unwrap_mesh(job, TriangleMesh(vertices, np.asarray(true.faces, np.int64)))
     surface = TrueSurface()
     materials = separate_light(job, mesh, surface)
-    mesh = materials.mesh if materials else mesh
+    mesh = materials.shade(mesh) if materials else mesh
     textures = bake_textures(job, mesh, surface, surface, materials)
     with ResultFolder(output) as folder:
         write_glb(folder / "mesh.glb", mesh, textures, job.normalization)

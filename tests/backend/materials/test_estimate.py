@@ -13,7 +13,7 @@ from backend.materials.environment_map import (
     fibonacci_directions,
     pixel_directions,
 )
-from backend.materials.estimate import estimate_materials, weld
+from backend.materials.estimate import LONGEST_EDGE, estimate_materials, weld
 from backend.materials.fitting import MATT, Material, fit_materials, respond
 from backend.materials.light_transport import Light, trace_light
 from backend.materials.observations import Observations, observe
@@ -132,7 +132,7 @@ def test_uniform_light_leaves_the_color_of_a_convex_body(painted):
     surface = estimate_materials(mesh, views.views, normalization, Light(UNIFORM), Progress())
     assert not surface.materials.specular
     textures = bake_materials(surface, views.views, normalization, Progress())
-    graph = SurfaceGraph(weld(mesh)[0])
+    graph = SurfaceGraph(weld(surface.mesh)[0])
     seen = observe(graph, RayCaster(graph.mesh), views.views, normalization, Progress())
     difference = surface.materials.base_color - seen.mean_radiance
     assert np.abs(difference[seen.seen]).mean() < 0.02
@@ -140,6 +140,24 @@ def test_uniform_light_leaves_the_color_of_a_convex_body(painted):
     assert textures.specular == 0.0
     np.testing.assert_allclose(textures.roughness, 1.0, atol=1e-5)
     np.testing.assert_allclose(textures.metallic, 0.0, atol=1e-5)
+
+
+def test_a_mesh_of_few_faces_has_materials_between_its_corners(painted):
+    """The texture of a coarse mesh shows detail that its corners alone could not."""
+    views, normalization, _ = painted
+    coarse = unwrap(ball(subdivisions=2), 256, Progress())
+    surface = estimate_materials(coarse, views.views, normalization, Light(UNIFORM), Progress())
+    corners = surface.mesh.mesh.vertices[surface.mesh.mesh.faces]
+    edges = np.linalg.norm(corners - np.roll(corners, -1, axis=1), axis=2)
+    assert edges.max() <= LONGEST_EDGE
+    assert len(surface.materials.base_color) > 10 * len(weld(coarse)[0].vertices)
+    shaded = surface.shade(coarse)
+    assert shaded.mesh is coarse.mesh
+    assert shaded.normals.shape == coarse.normals.shape
+    # A sphere's normals are its directions also where the coarse faces are flat.
+    outward = surface.mesh.mesh.vertices
+    outward = outward / np.linalg.norm(outward, axis=1, keepdims=True)
+    assert (surface.mesh.normals * outward).sum(axis=1).min() > np.cos(np.radians(3.0))
 
 
 def test_twice_the_light_is_half_the_base_color(painted):
