@@ -202,16 +202,15 @@ def _choose_shiny(
             response = respond(Material(roughness, metallic), seen.direction, light)
             costs.append(log_cost(_Fit.of(response, seen).cost))
     progress.check()
-    of_vertices = np.stack(costs)
+    paint, metal = np.stack(costs[: len(PAINTS)]), np.stack(costs[len(PAINTS) :])
 
-    def pooled(count: int, tolerance: float) -> Floats:
-        return pool(graph, of_vertices[:count], seen.evidence, color, tolerance, progress)
+    def pooled(each: Floats, tolerance: float) -> Floats:
+        return pool(graph, each, seen.evidence, color, tolerance, progress)
 
-    candidates = pooled(len(costs), METAL_TOLERANCE)
-    paint, metal = candidates[: len(PAINTS)], candidates[len(PAINTS) :]
+    best = np.stack([paint.min(axis=0), metal.min(axis=0)])
+    narrow = pooled(np.concatenate([best, metal]), METAL_TOLERANCE)
     progress.check()
-    smooth = pooled(len(PAINTS), PAINT_TOLERANCE)
-    return choose(paint, metal, smooth, PAINTS, METALS)
+    return choose(narrow[:2], pooled(paint, PAINT_TOLERANCE), narrow[2:], PAINTS, METALS)
 
 
 def _respond_to(

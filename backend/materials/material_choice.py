@@ -7,8 +7,9 @@ Neighbors of like color are mostly of one material and say it together. Costs co
 logarithm, as if the noise of every vertex were unknown: where the normal is wrong no candidate
 fits and all are about alike, where it is right one of them fits much better.
 
-Metal is pooled over less than the roughness of paint: metal parts are often thin rings and edges,
-which the paint beside them would outvote.
+Whether a part is metal is pooled over less than the roughness of paint: metal parts are often thin
+rings and edges, which the paint beside them would outvote. Every vertex brings its own best
+roughness to that vote: where normals are inexact, as on thin parts, no single roughness fits all.
 """
 
 from __future__ import annotations
@@ -36,13 +37,13 @@ POOLING_LENGTH = 0.08
 PAINT_TOLERANCE = 0.06
 """Difference of displayed base color beyond which the roughness of neighbors differs."""
 
-METAL_TOLERANCE = 0.02
-"""The same for whether they are metal."""
+METAL_TOLERANCE = 0.03
+"""The same for whether they are metal, and for the roughness of metal."""
 
 OBJECT_SHARE = 0.1
 """How much the mean cost over the object counts beside that of a region."""
 
-METAL_MARGIN = 0.18
+METAL_MARGIN = 0.15
 """By how much the logarithm of a metal's cost must be lower: a rough metal looks like paint."""
 
 NOISE = 1e-4
@@ -108,22 +109,20 @@ def pool(
 
 
 def choose(
-    paint: Floats, metal: Floats, smooth_paint: Floats, paint_levels: Floats, metal_levels: Floats
+    kinds: Floats, paint: Floats, metal: Floats, paint_levels: Floats, metal_levels: Floats
 ) -> Choice:
     """The cheaper of paint and metal at every vertex, each at its best roughness.
 
     Args:
-        paint: costs of paint, pooled with the tolerance of metal, [roughness levels, vertices].
+        kinds: pooled costs of the best paint and of the best metal of every vertex, [2, vertices].
+        paint: pooled costs of paint, [roughness levels, vertices].
         metal: the same of metals, whose levels may be fewer.
-        smooth_paint: costs of paint, pooled with its own tolerance.
         paint_levels: ascending.
         metal_levels: ascending.
     """
-    metallic = metal.min(axis=0) + METAL_MARGIN < paint.min(axis=0)
+    metallic = kinds[1] + METAL_MARGIN < kinds[0]
     roughness = np.where(
-        metallic,
-        best_roughness(metal_levels, metal),
-        best_roughness(paint_levels, smooth_paint),
+        metallic, best_roughness(metal_levels, metal), best_roughness(paint_levels, paint)
     )
     return Choice(roughness, metallic.astype(np.float64))
 
