@@ -90,9 +90,10 @@ class Report:
     def stage(self, name: str, progress: Progress) -> Iterator[Callable[[float], None]]:
         """Time the body as the stage `name`; it receives a function that reports a fraction."""
         progress.report(name, 0.0)
-        card = CardMemory(self.device)
+        card = Card(self.device)
         start = time.perf_counter()
         yield partial(progress.report, name)
+        card.wait()
         seconds = round(time.perf_counter() - start, 3)
         self.stages.append(Stage(name, seconds, peak_memory_mb(), card.peak_mb()))
         LOGGER.info("%s: %.1f s", name, seconds)
@@ -136,8 +137,11 @@ def versions() -> dict[str, str]:
     return found
 
 
-class CardMemory:
-    """The most memory of a card that was held since this was made; nothing on a CPU."""
+class Card:
+    """A graphics card: the work it still has, and the most memory held since this was made.
+
+    On a CPU there is neither.
+    """
 
     def __init__(self, device: str) -> None:
         self._device = device.partition(",")[0] if device.startswith("cuda") else None
@@ -147,8 +151,17 @@ class CardMemory:
             if torch.cuda.is_initialized():  # else it has held nothing yet
                 torch.cuda.reset_peak_memory_stats(self._device)
 
+    def wait(self) -> None:
+        """Return when the card has done all it was given: it works behind the program."""
+        if self._device is None:
+            return
+        import torch
+
+        if torch.cuda.is_initialized():
+            torch.cuda.synchronize(self._device)
+
     def peak_mb(self) -> int | None:
-        """In MiB."""
+        """The most memory held, in MiB; nothing on a CPU."""
         if self._device is None:
             return None
         import torch

@@ -8,7 +8,6 @@ files, so that one can be released before the other is needed.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from ...shared.checkpoint_folders import CONFIG, find_checkpoint
 from ...shared.errors import CheckpointMismatch, DiskFull, OutputNotWritable
 from ..config.model_config import ModelConfig, StageConfig
 from ..stage import Stage
+from .fingerprint import fingerprint_of
 from .tensor_files import (
     Differences,
     load_strictly,
@@ -103,11 +103,7 @@ class Checkpoint:
 
     def fingerprint(self) -> str:
         """A hash of the content, for reports."""
-        digest = hashlib.sha256()
-        for path in (self.folder / CONFIG, *map(self._file, STAGES)):
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-        return digest.hexdigest()
+        return fingerprint_of(self.folder, (CONFIG, *(self._file(name).name for name in STAGES)))
 
     def _check_stage(self, name: StageName) -> None:
         found = safetensors_shapes(self._file(name))

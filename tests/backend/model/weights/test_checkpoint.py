@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import shutil
 from collections import namedtuple
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 import torch
@@ -17,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from backend.model.config.presets import preset
 from backend.model.stage import Stage
 from backend.model.weights.checkpoint import STAGES, open_checkpoint, write_checkpoint
+from backend.model.weights.fingerprint import CACHE
 from backend.model.weights.tensor_files import fold_numbers, write_safetensors
 from backend.shared.checkpoint_folders import (
     NAMED_CHECKPOINTS,
@@ -28,8 +32,6 @@ from backend.shared.checkpoint_folders import (
 from backend.shared.errors import CheckpointMismatch, CheckpointMissing, DiskFull, OutputNotWritable
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from backend.model.config.model_config import ModelConfig
 
 
@@ -102,6 +104,35 @@ def test_the_fingerprint_follows_the_content(tmp_path: Path, stages: dict[str, S
     content[-1] ^= 1
     path.write_bytes(content)
     assert open_checkpoint(str(tmp_path / "b")).fingerprint() != first
+
+
+def test_a_file_is_read_for_its_fingerprint_only_when_it_changes(
+    tmp_path: Path, stages: dict[str, Stage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hash is kept with size and time; what cannot be used of it is made again."""
+    write(tmp_path / "a", stages)
+    checkpoint = open_checkpoint(str(tmp_path / "a"))
+    read, digest = [], hashlib.file_digest
+
+    def counted(file: BinaryIO, kind: str) -> object:
+        read.append(Path(file.name).name)
+        return digest(file, kind)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    first = checkpoint.fingerprint()
+    assert len(read) == 3
+    assert checkpoint.fingerprint() == first
+    assert len(read) == 3
+    os.utime(checkpoint.folder / "dense.safetensors", ns=(1, 1))
+    assert checkpoint.fingerprint() == first
+    assert read[3:] == ["dense.safetensors"]
+    kept = json.loads((checkpoint.folder / CACHE).read_text(encoding="utf-8"))
+    kept["dense.safetensors"]["sha256"] = "12"
+    for damaged in ("[", "[1]", '{"config.json": 1}', json.dumps(kept)):
+        (checkpoint.folder / CACHE).write_text(damaged, encoding="utf-8")
+        read.clear()
+        assert checkpoint.fingerprint() == first
+        assert len(read) == 3, damaged
 
 
 def test_every_difference_is_listed(tmp_path: Path, stages: dict[str, Stage]) -> None:
