@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .implicit_shapes import ellipsoid, limb, ring, rounded_profile, smooth_union, turned
+from backend.training.synthetic.shapes.solids import (
+    ellipsoid,
+    limb,
+    ring,
+    rounded_profile,
+    smooth_union,
+    turned,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,32 +8,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from benchmarks.quality.implicit_shapes import ellipsoid, limb, ring, smooth_union, turned
 from benchmarks.quality.made_shapes import MADE_OBJECTS
 from benchmarks.quality.object_split import MADE
-
-CYLINDER = [(-0.5, 0.0), (0.5, 0.0), (0.5, 1.0), (-0.5, 1.0)]
-
-
-def points(*rows):
-    return torch.tensor(rows, dtype=torch.float64)
-
-
-def test_distances_of_simple_solids():
-    at = points((2.0, 0.0, 0.0), (0.0, 0.0, 0.5), (0.0, 3.0, 0.5))
-    assert ellipsoid(at, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)).tolist()[:2] == [1.0, -0.5]
-    expected = [2.0 - 0.1, 0.5 - 0.1, (9 + 0.25) ** 0.5 - 0.1]
-    found = limb(at, (0.0, 0.0, 0.0), (0.0, 0.0, -1.0), (0.1, 0.1))
-    assert found.tolist() == pytest.approx(expected)
-    assert ring(at, (0.0, 0.0, 0.0), 2, (1.0, 0.25)).tolist()[0] == 0.75
-    assert turned(at, CYLINDER, 0.0).tolist() == pytest.approx([1.5, -0.5, 2.5])
-    assert turned(at, CYLINDER, 0.25).tolist() == pytest.approx([1.25, -0.75, 2.25])
-
-
-def test_a_smooth_union_only_adds():
-    a, b = torch.tensor([0.3, 0.1, -0.2]), torch.tensor([0.9, 0.1, 0.5])
-    joined = smooth_union([a, b], 0.2)
-    assert joined.tolist() == pytest.approx([0.3, 0.05, -0.2])
 
 
 @pytest.mark.parametrize("name", ["made_plain_cup", "made_patterned_bowl"])
