@@ -13,12 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...backend.shared.capture.capture import ENVIRONMENT_NAME, PASSES, Capture, relit_folder
+from ...backend.shared.capture.capture import (
+    ENVIRONMENT_NAME,
+    PASSES,
+    REFERENCE_MESH,
+    Capture,
+    relit_folder,
+)
 from ...backend.shared.capture.reader import read_capture
 from ...backend.shared.errors import BackendDied, BadCapture
 from ...backend.shared.virtual_environments import ROOT, backend_command, child_variables
 from ..scene.cameras.scene_cameras import Viewpoint
-from ..scene.capture.held_out import REFERENCE_MESH
 from ..scene.lighting import EnvironmentLight
 from ..scene.passes import write_passes
 from ..scene.pixels import read_stored, to_srgb, write_png

@@ -99,6 +99,30 @@ def read_rig(folder: Path, settings: ReleaseSettings) -> ReleaseCapture:
     return ReleaseCapture(inputs, tuple(crops), (rig.frame.height, rig.frame.width), targets)
 
 
+def rig_views(folder: Path) -> list[SourceView]:
+    """All views of a scene as they are stored: on white, at the mean exposure of the scene.
+
+    Raises:
+        BadCapture: if a description is missing or lacks a value.
+        BadImage: if an image or mask is missing or broken.
+    """
+    with described_by(folder):
+        rig = _read_description(folder)
+        return [_whole_view(rig, index) for index in range(len(rig.poses))]
+
+
+def _whole_view(rig: _Rig, index: int) -> SourceView:
+    """A view at the size of its file, with the intrinsics of that."""
+    color, mask = _stored(rig, index)
+    height, width = mask.shape
+    lens = rig.frame
+    if rig.crop_areas is not None:
+        area = rig.crop_areas[index]
+        lens = lens.cropped(area.left, area.top, area.right - area.left, area.bottom - area.top)
+    image = _exposed(rig, index, as_floats(color))
+    return SourceView(image, as_floats(mask), lens.scaled(width, height), rig.poses[index])
+
+
 def _read_description(folder: Path) -> _Rig:
     images = folder / "images"
     rig = read_json(images / "CameraRig.json")

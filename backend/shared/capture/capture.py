@@ -23,6 +23,9 @@ ENVIRONMENT_NAME = "environment.hdr"
 WORLD_NAME = "world.hdr"
 """The environment without the lamps, where there are lamps; they stand in capture.json."""
 
+REFERENCE_MESH = "reference_mesh.ply"
+"""The true mesh of the object, in the folder of the test views and in their world."""
+
 LONGEST_NAME = 100
 """Of an environment light, in bytes of UTF-8: it names folders and files."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ....backend.shared.capture.capture import environment_names
+from ....backend.shared.capture.capture import REFERENCE_MESH, environment_names
 from ....backend.shared.capture.writer import write_transforms
 from .. import lighting, passes
 from ..pixels import srgb_with_alpha, write_png
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from ..cameras.scene_cameras import Viewpoint
     from .settings import CaptureSettings
     from .studio import Studio
-
-REFERENCE_MESH = "reference_mesh.ply"
 
 
 def render_test_views(
