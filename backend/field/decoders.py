@@ -47,6 +47,11 @@ class Decoder(ABC):
         """The appearance that a volume's features decode to, [points, 3] to [points, channels]."""
         return self.appearance(volume.sample(points))
 
+    def sample_both(self, volume: FeatureVolume, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Distance and appearance, of features that are sampled once."""
+        feature = volume.sample(points)
+        return self.signed_distance(feature, points), self.appearance(feature)
+
 
 class MlpDecoder(nn.Module, Decoder):
     """Bias-free MLPs; appearance is rgb, or base color, roughness and metallic, or all of them.
@@ -87,6 +92,11 @@ class MlpDecoder(nn.Module, Decoder):
     def sample_appearance(self, volume: FeatureVolume, points: Tensor) -> Tensor:
         """The appearance that a volume's features decode to, [points, 3] to [points, channels]."""
         return torch.sigmoid(volume.decode(points, self._appearance_networks()))
+
+    def sample_both(self, volume: FeatureVolume, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Distance and appearance, of features that are sampled once."""
+        decoded = volume.decode(points, [_matrices(self.sdf), *self._appearance_networks()])
+        return self._distance(decoded[:, :1], points), torch.sigmoid(decoded[:, 1:])
 
     def _distance(self, decoded: Tensor, points: Tensor) -> Tensor:
         """Eq. (11) from the output [points, 1] of its MLP."""

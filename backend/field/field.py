@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
@@ -43,6 +43,9 @@ class Field(Protocol):
     def density(self, points: Tensor) -> Tensor:
         """[points] 1 / world units."""
 
+    def radiance(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Density [points] and appearance [points, channels], for less than one by one."""
+
 
 @dataclass(frozen=True)
 class VolumeField(Generic[Volume_co]):
@@ -69,6 +72,11 @@ class VolumeField(Generic[Volume_co]):
     def density(self, points: Tensor) -> Tensor:
         """[points, 3] to [points]."""
         return density(self.signed_distance(points), self.inverse_std)
+
+    def radiance(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Density [points] and appearance [points, channels], of features sampled once."""
+        distance, appearance = self.decoder.sample_both(self.volume, points)
+        return density(distance, self.inverse_std), appearance
 
 
 @dataclass(frozen=True)
@@ -99,12 +107,22 @@ class TwoLevelField:
         """[points, 3] to [points]; each level has its own sharpness."""
         return self._evaluate("density", points)
 
+    def radiance(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Density [points] and appearance [points, channels], of features sampled once."""
+        values, order = self._by_level("radiance", points)
+        density, appearance = (torch.cat(each)[order] for each in zip(*values, strict=True))
+        return density, appearance
+
     def _evaluate(self, quantity: str, points: Tensor) -> Tensor:
-        """Evaluate each level at its own points only, and restore the order of the points."""
+        values, order = self._by_level(quantity, points)
+        return torch.cat(values)[order]
+
+    def _by_level(self, quantity: str, points: Tensor) -> tuple[list[Any], Tensor]:
+        """What each level has at its own points only, and the order that puts these in order."""
         sparse = self.in_sparse_volume(points)
         order = torch.cat([torch.nonzero(~sparse), torch.nonzero(sparse)]).flatten()
         values = [
             getattr(level, quantity)(points[rows])
             for level, rows in ((self.coarse, ~sparse), (self.sparse, sparse))
         ]
-        return torch.cat(values)[torch.argsort(order)]
+        return values, torch.argsort(order)

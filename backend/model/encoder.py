@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,8 @@ from torch.nn import functional as F
 from .layers import LayerNorm
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .config.model_config import EncoderConfig
 
 
@@ -51,6 +53,13 @@ class EncoderInputs:
             pictures if config.background else None,
             like.new_zeros(0, patches, config.feature_width) if config.feature_width else None,
         )
+
+    @classmethod
+    def joined(cls, parts: Sequence[EncoderInputs]) -> EncoderInputs:
+        """The views of some instances with equally many views, one instance after the other."""
+        columns = zip(*(vars(part).values() for part in parts), strict=True)
+        joined: list[Any] = [None if each[0] is None else torch.cat(each) for each in columns]
+        return cls(*joined)
 
     @property
     def instances(self) -> int:

@@ -140,8 +140,17 @@ def select_tokens(
     views: ViewTensors,
     config: ModelConfig,
     report: Callable[[float], None] = ignore_progress,
+    adapt: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> Selection:
     """Informative tokens: patches on the object, volume tokens at the coarse surface, eq. (13).
+
+    Args:
+        prediction: of the dense stage.
+        views: at the image size of the sparse stage.
+        config: of the model.
+        report: called with the fraction done.
+        adapt: given the volume tokens [1, n, n, n] bool and the opacity [1, N, N, N] at samples of
+            them, which ones are kept after all.
 
     Raises:
         EmptyMask: if no view shows the object.
@@ -167,6 +176,8 @@ def select_tokens(
     distance, alpha = distance.view(cube), alpha.view(cube)
     near = surface_tokens(distance, alpha, resolution)
     near = grow_tokens(near, alpha, limits.volume_dilation)
+    if adapt is not None:
+        near = adapt(near, alpha)
     tokens = SparseTokens(
         image_tokens(kept[:, :used], limits.block_size).to(device),
         volume_tokens(near, limits.block_size),
@@ -195,10 +206,13 @@ def route_tokens(
     if not config.routing.geometric:
         return plan_by_score(selection.tokens, config)
     maps = surface_maps(prediction, views, selection.tokens, config, report)
-    cameras = Cameras(
-        *(t.to(maps.points) for t in (views.cameras, views.windows, views.frame_sizes))
-    )
+    cameras = release_cameras(views, maps.points)
     return plan_by_geometry(selection.tokens, maps, (cameras,), config)
+
+
+def release_cameras(views: ViewTensors, like: Tensor) -> Cameras:
+    """The cameras of some views, on the device and in the type of a tensor."""
+    return Cameras(*(t.to(like) for t in (views.cameras, views.windows, views.frame_sizes)))
 
 
 @torch.no_grad()

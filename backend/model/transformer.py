@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from kernels.layer_norm import layer_norm
 
@@ -116,11 +117,17 @@ def _position_table(rows: int, channels: int, width: int) -> nn.Parameter:
 
 
 class ReconstructionTransformer(nn.Module):
-    """Blocks, one-sided blocks that read earlier image tokens again, and the voxel features."""
+    """Blocks, one-sided blocks that read earlier image tokens again, and the voxel features.
+
+    Attributes:
+        checkpointing: whether a backward computes each block once more, instead of the forward
+            keeping what it has computed: less memory for a third more time.
+    """
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.config = config
+        self.checkpointing = False
         self.positions = AxisPositions(config) if config.axis_positions else JointPositions(config)
         self.blocks = nn.ModuleList(Block(config, two_sided=True) for _ in range(config.depth))
         self.skip_blocks = nn.ModuleList(Block(config, two_sided=False) for _ in config.skip_links)
@@ -157,15 +164,24 @@ class ReconstructionTransformer(nn.Module):
         for number, block in enumerate(self.blocks):
             report(number / count)
             volume, image = self.stage_fusion.before_block(number, volume, image, features)
-            volume, image = block(volume, image, plan)
+            volume, image = self._run(block, volume, image, plan)
             if number in self.config.skip_links:
                 image_maps.insert(0, image)
         image_maps.insert(0, image)
         for number, block in enumerate(self.skip_blocks):
             report((len(self.blocks) + number) / count)
             volume, image = self.stage_fusion.before_skip(number, volume, image_maps, features)
-            volume, _ = block(volume, image, plan)
+            volume, _ = self._run(block, volume, image, plan)
         return Reconstruction(self._voxels(volume, features), volume, tuple(image_maps))
+
+    def _run(
+        self, block: nn.Module, volume: Tensor, image: Tensor, plan: Plan
+    ) -> tuple[Tensor, Tensor]:
+        if self.checkpointing and torch.is_grad_enabled():
+            volume, image = checkpoint(block, volume, image, plan, use_reentrant=False)
+        else:
+            volume, image = block(volume, image, plan)
+        return volume, image
 
     def _voxels(self, volume: Tensor, features: DenseFeatures | None) -> Tensor:
         """Eq. (9): one linear map to the channels of all voxels of a token."""

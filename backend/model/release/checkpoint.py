@@ -12,8 +12,9 @@ import torch
 from ...shared.errors import CheckpointMismatch, CheckpointMissing
 from ..weights.checkpoint import STAGES, StageName, empty_stage, shapes_of
 from ..weights.tensor_files import Differences, read_pickle
+from ..weights.weight_norm import WEIGHT_NORM, fold_weight
 from .config import pickled_arguments, read_arguments, released_config
-from .names import MODULES, WEIGHT_NORM, current_name, to_release
+from .names import MODULES, current_name, to_release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,9 +64,7 @@ class ReleasedStage:
                 yield name, self.tensors[released]
             else:
                 stem = released.removesuffix("weight")
-                gain, direction = (self.tensors[stem + part].float() for part in WEIGHT_NORM)
-                # The very operation of the layer that was trained, so that no digit changes.
-                yield name, torch._weight_norm(direction, gain, 0)  # noqa: SLF001
+                yield name, fold_weight(*(self.tensors[stem + part] for part in WEIGHT_NORM))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 
+from ..weights.weight_norm import WEIGHT_NORM
+
 MODULES = {"mvencoder": "encoder", "voldecoder": "transformer", "volsdf": "decoder"}
 """The modules of a stage: in the release's file, and in `backend.model`."""
 
@@ -93,8 +95,7 @@ _OLDER = (
 # What wrappers of distributed training leave in front of names.
 _WRAPPERS = ("module.", "_fsdp_wrapped_module.")
 
-# torch's names for weight = g v / |v|, and the one that replaces both when it is folded.
-WEIGHT_NORM = ("parametrizations.weight.original0", "parametrizations.weight.original1")
+# What a name ends with; the pair of weight norm is replaced by `weight` when it is folded.
 _LEAVES = {"weight", "bias", *WEIGHT_NORM}
 
 

@@ -15,6 +15,8 @@ from .routing import SurfaceMaps, image_points, image_router, nearest_volume_blo
 from .tokens import Stream, blocks_of, instance_offsets, tile_order
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..config.model_config import ModelConfig
     from .release_cameras import Cameras
 
@@ -38,6 +40,19 @@ class SparseTokens:
         """No tokens of no instance."""
         nothing = torch.zeros(0, 4, dtype=torch.int64, device=device)
         return cls(nothing, nothing, 0)
+
+    @classmethod
+    def joined(cls, parts: Sequence[SparseTokens]) -> SparseTokens:
+        """The tokens of some instances, each given alone."""
+
+        def numbered(rows: Tensor, number: int) -> Tensor:
+            return torch.cat([torch.full_like(rows[:, :1], number), rows[:, 1:]], 1)
+
+        return cls(
+            torch.cat([numbered(part.image, number) for number, part in enumerate(parts)]),
+            torch.cat([numbered(part.volume, number) for number, part in enumerate(parts)]),
+            len(parts),
+        )
 
     def of(self, instance: int) -> SparseTokens:
         """The tokens of one instance alone, renumbered to 0."""

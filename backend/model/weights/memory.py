@@ -179,11 +179,15 @@ def rank_share(
 def expected_volume_tokens(config: ModelConfig) -> int:
     """The number of volume tokens of a usual object: a shell around its surface."""
     resolution = config.sparse.transformer.volume_resolution
-    token = 2 * config.half_side / resolution
+    return min(resolution**3, round(_SURFACE_SQUARES * shell_layers(config) * resolution**2))
+
+
+def shell_layers(config: ModelConfig) -> float:
+    """The thickness of that shell, in volume tokens."""
+    token = 2 * config.half_side / config.sparse.transformer.volume_resolution
     sharp, step = config.dense.inverse_std, render_step(config.radius, config.dense.samples_per_ray)
     margin = math.log(max(1.0, 0.5 * step * sharp / ALPHA_MARGIN)) / sharp
-    layers = 1 + 2 * config.selection.volume_dilation + 2 * margin / token
-    return min(resolution**3, round(_SURFACE_SQUARES * layers * resolution**2))
+    return 1 + 2 * config.selection.volume_dilation + 2 * margin / token
 
 
 def _weights(config: StageConfig, size: int) -> int:
