@@ -64,9 +64,7 @@ DENSE = PhaseConfig(
     inverse_std=InverseStd(20, 20, 40),
     precision="float32",
 )
-SPARSE = replace(
-    DENSE, name="sparse", stage="sparse", start="dense", coarse="dense", occupancy=16
-)
+SPARSE = replace(DENSE, name="sparse", stage="sparse", start="dense", coarse="dense", occupancy=16)
 
 
 def tiny_training(*phases: PhaseConfig, **changes) -> TrainingConfig:

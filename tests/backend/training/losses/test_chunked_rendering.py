@@ -112,9 +112,9 @@ def test_gradients_are_those_of_finite_differences(kind):
         sides = []
         with torch.no_grad():
             for step in (1e-6, -1e-6):
-                leaf += step * direction
+                leaf.add_(direction, alpha=step)
                 sides.append(float(loss_of(field, 0.08)))
-                leaf -= step * direction
+                leaf.sub_(direction, alpha=step)
         slope = (sides[0] - sides[1]) / 2e-6
         assert slope == pytest.approx(float((grad * direction).sum()), rel=1e-5, abs=1e-8)
 
