@@ -9,6 +9,7 @@ import logging
 import os
 import platform
 import sys
+import time
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -45,6 +46,7 @@ def run(_arguments: argparse.Namespace) -> int:
         "compared_views": compared_views,
         "compare": compare,
         "add_checkpoint": add_checkpoint,
+        "pack": pack,
     }
     return Server(pipe, methods, describe, release).serve()
 
@@ -223,6 +225,36 @@ def add_checkpoint(params: dict[str, Any], progress: Progress) -> dict[str, Any]
 
     dinov3 = params["dinov3"]
     return {"names": add(Path(params["release"]), Path(dinov3) if dinov3 else None, progress)}
+
+
+def pack(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """The method `pack`: the test views of a capture to one file of a data set.
+
+    Args:
+        params: `views`, the capture folder; `output`, the file; `name`, of the sample.
+        progress: receives the stage; may cancel.
+
+    Returns:
+        `report`: the `counts` of views and pixels per side, `metrics`, `seconds` and `warnings`.
+
+    Raises:
+        LsrmError: if the capture lacks something, or the file cannot be written.
+    """
+    from ..shared.errors import write_failure
+    from ..training.datasets.captures import sample_of_capture
+    from ..training.datasets.shards import write_sample
+
+    output, start = Path(params["output"]), time.monotonic()
+    progress.report("pack", 0.0, output.name)
+    sample = sample_of_capture(Path(params["views"]), params["name"])
+    try:
+        write_sample(output, sample)
+    except OSError as error:
+        raise write_failure(output, error) from error
+    counts = {"views": len(sample), "pixels": sample.images.shape[-1]}
+    seconds = time.monotonic() - start
+    report = {"counts": counts, "metrics": {}, "seconds": seconds, "warnings": []}
+    return {"report": report}
 
 
 def release() -> dict[str, Any]:

@@ -210,6 +210,13 @@ def doctor(_arguments: argparse.Namespace, _progress: Progress) -> dict[str, Any
     }
 
 
+def render_dataset(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+    """Assets to a data set."""
+    from .render_dataset import render_dataset as render
+
+    return render(arguments, progress)
+
+
 def convert(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     """Assets to results."""
     from .convert import convert_all

@@ -23,7 +23,7 @@ from ...backend.shared.progress import Progress
 from ...backend.shared.terminal import field_of_view, positive_integer, say
 from ..capture_choices import SOFT_BOXES
 from ..jobs.job_files.progress_lines import OpenJdProgress, print_progress
-from .convert_options import add_convert, check_convert
+from .convert_options import add_convert, add_render_dataset, check_convert
 from .view_options import add_rendering, add_view_options
 
 if TYPE_CHECKING:
@@ -166,6 +166,8 @@ def parser() -> argparse.ArgumentParser:
     asset = _add_command(commands, "demo-asset", "Make the object that the demo shows.")
     asset.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.blend")
     add_convert(_add_command(commands, "convert", "Assets to results, many at once."))
+    dataset = _add_command(commands, "render-dataset", "Assets to a data set for training.")
+    add_render_dataset(dataset)
     _add_command(commands, "doctor", "Check what this Blender can do.")
     _add_command(commands, "serve", "Serve capture requests of the parent process on stdin.")
     return program

@@ -78,7 +78,28 @@ def convert_all(arguments: argparse.Namespace, progress: Progress) -> dict[str, 
     with no_trace():
         for light in options["relight"]:  # refused now, not after the first reconstruction
             make_world(EnvironmentLight(light))
-    settings = _settings(arguments, options)
+    return run_planned(items, _settings(arguments, options), arguments, progress)
+
+
+def run_planned(
+    items: Sequence[Item],
+    settings: BatchSettings,
+    arguments: argparse.Namespace,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Convert the items of a shard, and store which ones the batch has; returns its summary.
+
+    Args:
+        items: of all shards.
+        settings: how they are converted.
+        arguments: the command line, with `input`, `output`, `shard`, `time_limit` and
+            `backend_python`.
+        progress: of the batch.
+
+    Raises:
+        OutputNotWritable, DiskFull: if the output folder cannot be written.
+    """
+    output: Path = arguments.output.absolute()
     run = Run(output, arguments.shard)
     shard = [item for item in items if arguments.shard.has(item.name)]
     if settings.dry_run:

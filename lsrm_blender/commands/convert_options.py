@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The grammar of the command `convert`."""
+"""The grammar of the commands `convert` and `render-dataset`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from ...backend.shared.terminal import add_reconstruct_options, positive_integer
+from ..capture_choices import SOFT_BOXES
 from ..jobs.farm.shards import WHOLE, shard_setting
 from .view_options import add_rendering, add_view_options
 
@@ -25,19 +26,7 @@ def add_convert(command: argparse.ArgumentParser) -> None:
         metavar="OUT",
         help="convert nothing: one table and exit code of all that was converted to OUT",
     )
-    add("--force", action="store_true", help="do again what is done")
-    add("--retry-failed", action="store_true", help="try again what failed, or was set aside")
-    add("--retries", type=int, default=1, metavar="N", help="of an item after a child process died")
-    add("--time-limit", type=float, default=1800.0, metavar="SECONDS", help="of every stage")
-    add("--fail-fast", action="store_true", help="stop at the first failure")
-    add("--dry-run", action="store_true", help="only list what would be done")
-    add(
-        "--shard",
-        type=shard_setting,
-        default=WHOLE,
-        metavar="i/N",
-        help="only this part of the items: several machines share them by 1/N to N/N",
-    )
+    _add_batch(command)
     add_view_options(command)
     add_reconstruct_options(command)
     add(
@@ -56,9 +45,46 @@ def add_convert(command: argparse.ArgumentParser) -> None:
         help="also render every result under these lights",
     )
     add("--quads", action="store_true", help="also remesh every result to quads, by QuadriFlow")
-    add("--backend-python", default="", metavar="PATH", help="default: the installed one")
     add_rendering(command, samples=32)
     _add_job_file(command)
+
+
+def add_render_dataset(command: argparse.ArgumentParser) -> None:
+    """Add the options of `render-dataset`."""
+    add = command.add_argument
+    add("input", nargs="+", help="files, folders, patterns such as 'assets/**/*.glb'")
+    add("-o", "--output", type=Path, required=True, metavar="DIR")
+    _add_batch(command)
+    add("--views", type=positive_integer, default=16, help="of every asset")
+    add("--size", type=positive_integer, default=256, help="of the square images, in pixels")
+    add(
+        "--environment",
+        nargs="+",
+        action="extend",
+        metavar="HDRI|NAME",
+        help="lights: each asset has one of them, turned and dimmed or brightened at random "
+        f"(default: {SOFT_BOXES})",
+    )
+    add_rendering(command, samples=32)
+
+
+def _add_batch(command: argparse.ArgumentParser) -> None:
+    """Add the options of any batch."""
+    add = command.add_argument
+    add("--force", action="store_true", help="do again what is done")
+    add("--retry-failed", action="store_true", help="try again what failed, or was set aside")
+    add("--retries", type=int, default=1, metavar="N", help="of an item after a child process died")
+    add("--time-limit", type=float, default=1800.0, metavar="SECONDS", help="of every stage")
+    add("--fail-fast", action="store_true", help="stop at the first failure")
+    add("--dry-run", action="store_true", help="only list what would be done")
+    add(
+        "--shard",
+        type=shard_setting,
+        default=WHOLE,
+        metavar="i/N",
+        help="only this part of the items: several machines share them by 1/N to N/N",
+    )
+    add("--backend-python", default="", metavar="PATH", help="default: the installed one")
 
 
 def formats_setting(text: str) -> tuple[str, ...]:

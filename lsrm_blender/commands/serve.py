@@ -67,7 +67,8 @@ def capture(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
         params: `asset` and `output`; `objects` limits the capture to these names; `source`
             replaces entries of `source` in capture.json; `poses` has world matrices of objects by
             name, as rows, that replace those of the file; `views`, `placement`, `size`, `samples`,
-            `seed`, `environment` as in the command `capture`.
+            `seed`, `environment`, `environment_strength`, `environment_rotation`,
+            `field_of_view`, `test_views`, `passes` as in the command `capture`.
         progress: of the job.
 
     Returns:
@@ -89,11 +90,17 @@ def capture(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
     settings = CaptureSettings(
         views=params.get("views", 16),
         placement=params.get("placement", SPHERE),
-        framing=Framing(params.get("size", 256)),
+        test_views=params.get("test_views", 0),
+        framing=Framing(params.get("size", 256), params.get("field_of_view", 40.0)),
         render=RenderSettings(
             params.get("samples", 32), params.get("seed", 0), threads=params.get("threads", 0)
         ),
-        environment=chosen_light(params.get("environment") or SOFT_BOXES),
+        environment=chosen_light(
+            params.get("environment") or SOFT_BOXES,
+            params.get("environment_strength", 1.0),
+            params.get("environment_rotation", 0.0),
+        ),
+        passes=params.get("passes", False),
     )
     return capture_asset(opened, Path(params["output"]), settings, progress)
 

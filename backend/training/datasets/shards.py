@@ -7,9 +7,6 @@ Images and masks take 8 bits, normals and base color 16, cameras and depth 32.
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,31 +15,19 @@ from safetensors.torch import load_file, save
 from torch.utils.data import Dataset
 
 from ...shared.atomic_folder import write_file_atomically
+from ...shared.dataset_index import read_index
 from ...shared.errors import BadDataset
 from .sample import Sample
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from pathlib import Path
 
-INDEX = "index.json"
+    from torch import Tensor
 
 EIGHT_BITS = ("images", "masks", "roughness", "metallic")
 HALF_FLOATS = ("normals", "base_color")
 REQUIRED = ("images", "masks", "camera_to_world", "intrinsics")
 TARGETS = ("depth", "normals", "base_color", "roughness", "metallic")
-
-
-@dataclass(frozen=True)
-class IndexEntry:
-    """An object of a stored data set.
-
-    Attributes:
-        name: of the object.
-        file: relative to the index, with slashes.
-    """
-
-    name: str
-    file: str
 
 
 def write_sample(path: Path, sample: Sample) -> None:
@@ -82,38 +67,6 @@ def read_sample(path: Path, name: str) -> Sample:
     return Sample(name, **read)
 
 
-def write_index(folder: Path, entries: list[IndexEntry]) -> None:
-    """Store the index of a data set, sorted by name.
-
-    Raises:
-        OSError: if it cannot be written.
-    """
-    objects = [vars(entry) for entry in sorted(entries, key=lambda entry: entry.name)]
-    text = json.dumps({"objects": objects}, indent=1, ensure_ascii=False)
-    write_file_atomically(folder / INDEX, text.encode())
-
-
-def read_index(folder: Path) -> list[IndexEntry]:
-    """The objects of a stored data set.
-
-    Raises:
-        BadDataset: if the index is missing or damaged, or names files outside of the folder.
-    """
-    path = folder / INDEX
-    try:
-        entries = [IndexEntry(**each) for each in json.loads(path.read_text("utf-8"))["objects"]]
-        outside = [entry.file for entry in entries if not _is_inside(entry.file)]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise BadDataset(
-            f"The index {path} cannot be read: {error!r}.",
-            "Give a folder that render-dataset has written, and run that command again.",
-        ) from error
-    if outside or not entries:
-        reason = f"names {outside[0]}, outside of its folder" if outside else "has no objects"
-        raise BadDataset(f"The index {path} {reason}.", "Run render-dataset again.")
-    return entries
-
-
 class StoredDataset(Dataset[Sample]):
     """The samples of a folder with an index.
 
@@ -140,11 +93,6 @@ class StoredDataset(Dataset[Sample]):
         """
         entry = self._entries[index]
         return read_sample(self._folder / entry.file, entry.name)
-
-
-def _is_inside(file: str) -> bool:
-    path = PurePosixPath(file)
-    return not path.is_absolute() and ".." not in path.parts
 
 
 def _stored(name: str, tensor: Tensor) -> Tensor:

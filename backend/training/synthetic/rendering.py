@@ -37,7 +37,7 @@ COARSE = 2e-3
 """The same for the cones around the rays of a block, in model units."""
 
 LAST_STEPS = 3
-"""Towards the surface after that."""
+"""Towards the surface after that, back or forth."""
 
 NORMAL_STEP = 1.5e-3
 """Of the differences that normals are taken from, in model units."""
@@ -142,11 +142,19 @@ def _traced(scene: Scene, device: torch.device) -> _Lattice:
     pixel = float(scene.cameras.intrinsics[:, 0].max()) ** -1
     distance = trace(scene.shape.distance, rays, max(FINEST, TOLERANCE * pixel))
     hit = torch.nonzero(distance.isfinite())[:, 0]
-    chosen, met = rays.choose(hit), distance[hit]
-    for _ in range(LAST_STEPS):
-        met = met + scene.shape.distance(chosen.at(met))
-    distance[hit] = met
+    distance[hit] = _approached(scene, rays.choose(hit), distance[hit])
     return _Lattice((views, rows, columns), origins, flat, distance)
+
+
+def _approached(scene: Scene, rays: Rays, met: Tensor) -> Tensor:
+    """Where rays are nearest to the surface that they have met, [n]: some only graze it."""
+    gap = scene.shape.distance(rays.at(met))
+    for _ in range(LAST_STEPS):
+        further = scene.shape.distance(rays.at(met + gap))
+        nearer = further.abs() < gap.abs()
+        met = torch.where(nearer, met + gap, met)
+        gap = torch.where(nearer, further, 0.5 * gap)
+    return met
 
 
 def _filled(directions: Tensor) -> Tensor:

@@ -61,7 +61,7 @@ class Batch:
         self._log = log
         self._next: Item | None = None
         self._fingerprints: dict[Item, str] = {}
-        self._captures = Captures(children.blender, settings.capture, run.output)
+        self._captures = Captures(children.blender, settings.capture_of, run.output)
         self._converter = Converter(settings, children, self._captures, log)
 
     def run(self, progress: Progress) -> dict[str, Any]:
@@ -212,7 +212,8 @@ class Batch:
             return False
         if previous.state == DONE:
             unchanged = statuses.digests(previous.files) == previous.files
-            return unchanged and statuses.is_complete(self._run.output / item.name, previous)
+            folder = self._run.output / item.name
+            return unchanged and statuses.is_complete(folder, previous, self._settings.files)
         return previous.state in (FAILED, POISONED) and not self._settings.retry_failed
 
     def _begin_next_capture(self, present: Lease) -> None:

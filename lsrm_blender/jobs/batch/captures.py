@@ -16,7 +16,7 @@ from ....backend.shared.machine.system_memory import available_memory
 from ..job_folders import CAPTURE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ....backend.shared.progress import Progress
     from ..backend_client import Client
@@ -36,11 +36,13 @@ class Captures:
 
     Args:
         blender: the child process that captures.
-        params: of `capture`, which all items share.
+        params: of `capture`, by item.
         output: the folder in which each item has a folder.
     """
 
-    def __init__(self, blender: Client, params: Mapping[str, Any], output: Path) -> None:
+    def __init__(
+        self, blender: Client, params: Callable[[Item], Mapping[str, Any]], output: Path
+    ) -> None:
         self._blender = blender
         self._params = params
         self._output = output
@@ -102,7 +104,7 @@ class Captures:
         if item.source.stat().st_size == 0:
             raise BadAsset(f"{item.source.name} is empty.", "Check the file.")
         paths = {"asset": str(item.source), "output": str(folder / CAPTURE)}
-        return self._blender.submit("capture", {**self._params, **paths})
+        return self._blender.submit("capture", {**self._params(item), **paths})
 
 
 def fit_at_once(*clients: Client) -> bool:

@@ -17,12 +17,20 @@ from ....backend.shared.errors import (
     write_failure,
 )
 from ..farm.leases import ItemHeld
-from ..job_folders import CAPTURE, RESULT
 from ..mesh_check import check_mesh
 from .captures import remove_leftovers
 from .log import outcome_of
 from .products import make_products
-from .statuses import DONE, FAILED, INTERRUPTED, POISONED, Status, digests, write_status
+from .statuses import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    MESH,
+    POISONED,
+    Status,
+    digests,
+    write_status,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,20 +180,20 @@ class Converter:
         """Capture and reconstruct one item: its result, and the digests of the files it uses."""
         folder = conversion.lease.folder
         blender, backend = self._children.blender, self._children.backend
-        views, output = folder / CAPTURE, folder / RESULT
         captured = self._captures.wait(conversion.item, progress)
         files = digests(captured.get("source", {}).get("files", ()))
         conversion.lease.check()
-        params = {**self._settings.reconstruct, "views": str(views), "output": str(output)}
-        job = backend.submit("reconstruct", params)
+        job = backend.submit(*self._settings.backend_job(folder))
         backend.pump()
         conversion.begin_next()
         report = backend.wait(job, progress, beside=blender)["report"]
-        check_mesh(output / "mesh.glb")
+        if MESH in self._settings.files:
+            check_mesh(folder / MESH)
         made, notes = make_products(self._settings.products, folder, blender, progress)
         result = {key: report[key] for key in ("counts", "metrics", "seconds", "warnings")}
         seen = [text for text in captured.get("warnings", ()) if text not in result["warnings"]]
         result["warnings"] = [*seen, *result["warnings"], *notes]
+        self._settings.clean_up(folder)
         return {**result, **({"products": made} if made else {})}, files
 
 

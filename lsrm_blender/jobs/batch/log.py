@@ -73,8 +73,9 @@ def entry_of(item: Item, status: Status) -> dict[str, Any]:
 def outcome_of(status: Status) -> str:
     """The outcome of an item, for people."""
     if status.state == DONE and status.result is not None:
-        faces = status.result["counts"].get("faces", 0)
-        text = f"done in {status.seconds:.0f} s: {faces} faces"
+        counts = status.result["counts"]
+        unit = "faces" if "faces" in counts else "views"
+        text = f"done in {status.seconds:.0f} s: {counts.get(unit, 0)} {unit}"
         return "\n".join([text, *(f"  Warning: {each}" for each in status.result["warnings"])])
     if status.state == HELD and status.error is not None:
         return f"is not converted: {status.error['message']}"

@@ -7,12 +7,18 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ....backend.shared.errors import BadRequest
+from ..job_folders import CAPTURE, RESULT
 from .products import Products
+from .statuses import RESULT_FILES, settings_digest
 from .statuses import digest as digest_of_file
-from .statuses import settings_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .items import Item
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,27 @@ class BatchSettings:
     force: bool = False
     fail_fast: bool = False
     dry_run: bool = False
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What a finished item has, relative to its folder."""
+        return RESULT_FILES
+
+    def capture_of(self, _item: Item) -> Mapping[str, Any]:
+        """The parameters of `capture` for an item."""
+        return self.capture
+
+    def backend_job(self, folder: Path) -> tuple[str, dict[str, Any]]:
+        """The method of the backend that takes the capture of an item, and its parameters.
+
+        Args:
+            folder: of the item.
+        """
+        paths = {"views": str(folder / CAPTURE), "output": str(folder / RESULT)}
+        return "reconstruct", {**self.reconstruct, **paths}
+
+    def clean_up(self, folder: Path) -> None:
+        """Remove what a finished item does not need any more."""
 
     @functools.cached_property
     def digest(self) -> str:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 STATUS = "status.json"
+MESH = f"{RESULT}/mesh.glb"
+RESULT_FILES = (MESH, f"{RESULT}/report.json")
 DONE, FAILED, POISONED, INTERRUPTED = "done", "failed", "poisoned", "interrupted"
 
 
@@ -125,8 +127,13 @@ def _in_lines(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def is_complete(folder: Path, status: Status) -> bool:
-    """Whether an item's folder holds a result, and what was made of it by its status."""
+def is_complete(folder: Path, status: Status, files: Iterable[str] = RESULT_FILES) -> bool:
+    """Whether an item's folder holds its files, and what was made of them by its status.
+
+    Args:
+        folder: of the item.
+        status: of the item.
+        files: relative to the folder; by default those of a result.
+    """
     products = (status.result or {}).get("products", ())
-    wanted = (f"{RESULT}/mesh.glb", f"{RESULT}/report.json", *products)
-    return all((folder / name).is_file() for name in wanted)
+    return all((folder / name).is_file() for name in (*files, *products))

@@ -18,17 +18,12 @@ from PIL import Image
 from backend.shared.cameras import fibonacci_sphere, intrinsics_from_fov, look_at
 from backend.shared.capture.capture import REFERENCE_MESH, Frame
 from backend.shared.capture.writer import write_transforms
+from backend.shared.dataset_index import IndexEntry, write_index
 from backend.shared.errors import BadCapture, BadDataset, BadImage
 from backend.training.datasets.captures import sample_of_capture
 from backend.training.datasets.damaged import SkipDamaged
 from backend.training.datasets.rigs import RigDataset
-from backend.training.datasets.shards import (
-    IndexEntry,
-    StoredDataset,
-    read_sample,
-    write_index,
-    write_sample,
-)
+from backend.training.datasets.shards import StoredDataset, read_sample, write_sample
 from tests.backend.training.datasets.test_damaged import plain_sample
 
 if TYPE_CHECKING:

@@ -59,7 +59,7 @@ def errors_by_rays(sample: Sample, shape: Shape) -> Tensor:
     cameras, errors = cameras_of(sample), []
     for first, camera in enumerate(cameras):
         points, pixels, normals = points_of(sample, first)
-        tolerance = 0.03 / float(sample.intrinsics[first, 0])
+        tolerance = 0.05 / float(sample.intrinsics[first, 0])
         for other in cameras[:first] + cameras[first + 1 :]:
             away = points - other.position
             length = away.norm(dim=1)
