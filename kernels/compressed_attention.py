@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from .attention import attention, group_heads, query_chunks
 from .core.dispatch import uses_triton
+from .core.score_bound import check_bounded
 from .tile_attention import tile_attention
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from .core.routing_plan import RoutingPlan
 
 
-def compressed_attention(query: Tensor, key: Tensor, value: Tensor, plan: RoutingPlan) -> Tensor:
+def compressed_attention(
+    query: Tensor, key: Tensor, value: Tensor, plan: RoutingPlan, *, bounded_scores: bool = False
+) -> Tensor:
     """CmpAttn of eqs. (1) and (2): every query sees every block of its instance.
 
     Args:
@@ -29,12 +32,18 @@ def compressed_attention(query: Tensor, key: Tensor, value: Tensor, plan: Routin
         key: [blocks, key/value heads, D], one per block.
         value: like key.
         plan: with these blocks.
+        bounded_scores: as for `selected_attention`.
 
     Returns:
         [queries, query heads, D].
+
+    Raises:
+        ValueError: if scores are not bounded as stated.
     """
     if uses_triton(query):
-        return tile_attention(query, key, value, plan.compressed)[0]
+        return tile_attention(query, key, value, plan.compressed, bounded_scores=bounded_scores)[0]
+    if bounded_scores:
+        check_bounded(query, key)
     return attention(query, key, value, plan.query_offsets, plan.blocks.instance_offsets)
 
 

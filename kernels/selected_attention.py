@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def selected_attention(
-    query: Tensor, key: Tensor, value: Tensor, plan: RoutingPlan
+    query: Tensor, key: Tensor, value: Tensor, plan: RoutingPlan, *, bounded_scores: bool = False
 ) -> tuple[Tensor, Tensor]:
     """SelAttn of eqs. (1) and (2): one softmax over all tokens of the selected blocks.
 
@@ -29,21 +29,29 @@ def selected_attention(
             h // group.
         value: like key.
         plan: with the block table.
+        bounded_scores: queries and keys are layer-normed, so that kernels need no maximum of the
+            scores; the result is the same. See `core.score_bound`.
 
     Returns:
         The attended values [queries, query heads, D], and the log-sum-exp in base 2
         [query heads, queries] float32 or better, -inf for a query without blocks.
 
     Raises:
-        ValueError: if the tensors are not those of the plan.
+        ValueError: if the tensors are not those of the plan, or scores not bounded as stated.
     """
     if len(plan.selected) == 1:
-        return tile_attention(query, key, value, plan.selected[0])
+        return tile_attention(query, key, value, plan.selected[0], bounded_scores=bounded_scores)
     if len(plan.selected) != key.shape[1]:
         raise ValueError(f"{len(plan.selected)} block tables for {key.shape[1]} key/value heads")
     group = query.shape[1] // key.shape[1]
     parts = [
-        tile_attention(query_heads, key[:, head, None], value[:, head, None], plan.selected[head])
+        tile_attention(
+            query_heads,
+            key[:, head, None],
+            value[:, head, None],
+            plan.selected[head],
+            bounded_scores=bounded_scores,
+        )
         for head, query_heads in enumerate(query.split(group, 1))
     ]
     outputs, sums = zip(*parts, strict=True)

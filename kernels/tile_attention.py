@@ -22,6 +22,7 @@ from torch.autograd.function import once_differentiable
 from .attention import group_heads
 from .core.dispatch import run_triton, uses_triton
 from .core.precision import wide_type, widened
+from .core.score_bound import check_bounded
 from .core.segments import ranges
 from .core.workers import run_in_parts
 
@@ -34,18 +35,20 @@ if TYPE_CHECKING:
 
 
 def tile_attention(
-    query: Tensor, key: Tensor, value: Tensor, tiles: QueryTiles
+    query: Tensor, key: Tensor, value: Tensor, tiles: QueryTiles, *, bounded_scores: bool = False
 ) -> tuple[Tensor, Tensor]:
     """Attention of every query to the runs of keys that its tile reads for it.
 
     Arguments, results and errors as for `selected_attention`; all heads share the tiles.
     """
     _check(query, key, value, tiles)
+    if bounded_scores:
+        check_bounded(query, key)
     found: tuple[Tensor, Tensor]
     if uses_triton(query):
         from .gpu.tile_attention import FusedTileAttention
 
-        found = run_triton(FusedTileAttention.apply, query, key, value, tiles)
+        found = run_triton(FusedTileAttention.apply, query, key, value, tiles, bounded_scores)
     else:
         found = _TileAttention.apply(query, key, value, tiles)  # type: ignore[no-untyped-call]
     return found

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .attention import batched_attention
 from .core.dispatch import uses_triton
+from .core.score_bound import check_bounded
 from .tile_attention import tile_attention
 
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from .core.routing_plan import RoutingPlan
 
 
-def window_attention(query: Tensor, key: Tensor, value: Tensor, plan: RoutingPlan) -> Tensor:
+def window_attention(
+    query: Tensor, key: Tensor, value: Tensor, plan: RoutingPlan, *, bounded_scores: bool = False
+) -> Tensor:
     """WinAttn of eqs. (1) and (2), where queries and keys are one stream.
 
     Args:
@@ -26,12 +29,18 @@ def window_attention(query: Tensor, key: Tensor, value: Tensor, plan: RoutingPla
         key: [tokens, key/value heads, D].
         value: like key.
         plan: of the stream to itself.
+        bounded_scores: as for `selected_attention`.
 
     Returns:
         [tokens, query heads, D].
+
+    Raises:
+        ValueError: if scores are not bounded as stated.
     """
     if uses_triton(query):
-        return tile_attention(query, key, value, plan.window)[0]
+        return tile_attention(query, key, value, plan.window, bounded_scores=bounded_scores)[0]
+    if bounded_scores:
+        check_bounded(query, key)
     return _batched_by_size(query, key, value, plan.blocks)
 
 

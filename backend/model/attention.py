@@ -133,8 +133,8 @@ class Context:
         own = self._keys[direction]
         if self._group.in_turn and own.layout.spreads:
             pair, spread = (own.key, own.value), own.layout.spreads.tokens
-            return selected_in_turn(query, pair, plan, spread, self._group)
-        found, _ = selected_attention(query, *self.tokens(direction), plan)
+            return selected_in_turn(query, pair, plan, spread, self._group, bounded_scores=True)
+        found, _ = selected_attention(query, *self.tokens(direction), plan, bounded_scores=True)
         return found
 
     def saving(self) -> AbstractContextManager[Any]:
@@ -233,10 +233,12 @@ class SparseAttention(nn.Module):
         query, own = queries.query, context.own(self)
         block_key, block_value = context.blocks(self)
         plan = route.plan_for(query, block_key)
-        compressed = compressed_attention(query, block_key, block_value, plan)
+        # Queries and keys are layer-normed, those of blocks as well.
+        compressed = compressed_attention(query, block_key, block_value, plan, bounded_scores=True)
         window = []
         if self.window:
-            window.append(window_attention(query, own.key, own.value, queries.layout.window))
+            streams = query, own.key, own.value
+            window.append(window_attention(*streams, queries.layout.window, bounded_scores=True))
         selected = context.attend_to_selected(self, query, plan)
         return tuple(branch.flatten(1) for branch in (compressed, selected, *window))
 

@@ -29,7 +29,13 @@ if TYPE_CHECKING:
 
 
 def selected_in_turn(
-    query: Tensor, own: tuple[Tensor, Tensor], plan: RoutingPlan, spread: Spread, group: Group
+    query: Tensor,
+    own: tuple[Tensor, Tensor],
+    plan: RoutingPlan,
+    spread: Spread,
+    group: Group,
+    *,
+    bounded_scores: bool = False,
 ) -> Tensor:
     """Selected attention to the keys and values of all ranks; all of them call it.
 
@@ -39,17 +45,21 @@ def selected_in_turn(
         plan: of these queries, to the blocks of all ranks, whose holders are the ranks.
         spread: of the tokens of all ranks.
         group: of several ranks.
+        bounded_scores: as for `selected_attention`.
 
     Returns:
         [queries, query heads, D].
 
     Raises:
-        ValueError: if a gradient is wanted.
+        ValueError: if a gradient is wanted, or scores are not bounded as stated.
     """
     if torch.is_grad_enabled() and query.requires_grad:
         raise ValueError("attention to one rank after the other has no gradient")
     ranks = keys_in_turn(torch.stack(own), spread, group)
-    parts = (selected_attention(query, keys[0], keys[1], plan.parts[rank]) for rank, keys in ranks)
+    parts = (
+        selected_attention(query, keys[0], keys[1], plan.parts[rank], bounded_scores=bounded_scores)
+        for rank, keys in ranks
+    )
     return merged(query, parts)
 
 

@@ -136,6 +136,10 @@ def layers(device: torch.device) -> dict[str, tuple[Function, list[Tensor]]]:
     pair = [_random(device, 301, 1024, seed=seed) for seed in (5, 6)]
     return {
         "selected": (lambda q, k, v: selected_attention(q, k, v, plan)[0], [query, *seen]),
+        "selected, bounded scores": (
+            lambda q, k, v: selected_attention(q, k, v, plan, bounded_scores=True)[0],
+            [*(F.layer_norm(each, (WIDTH,)) for each in (query, seen[0])), seen[1]],
+        ),
         "selected, one by one": (
             lambda q, k, v: selected_attention(q, k, v, plan.tiled(1))[0],
             [query, *seen],

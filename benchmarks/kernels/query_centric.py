@@ -32,7 +32,7 @@ def query_centric_forward(
     query: Tensor, key: Tensor, value: Tensor, plan: RoutingPlan
 ) -> tuple[Tensor, Tensor]:
     """Output and log-sum-exp; arguments as for `selected_attention`, one table for all heads."""
-    return forward(query, key, value, one_by_one(plan))
+    return forward(query, key, value, one_by_one(plan), bounded_scores=False)
 
 
 def query_centric_backward(
@@ -40,7 +40,7 @@ def query_centric_backward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of query, key and value; `saved` are these, the output and the log-sum-exp."""
     tiles = one_by_one(plan)
-    query_grad, delta = query_gradient(grad, saved, tiles)
+    query_grad, delta = query_gradient(grad, saved, tiles, bounded_scores=False)
     return query_grad, *key_gradients(grad, saved, delta, gathered(tiles))
 
 

@@ -3,7 +3,7 @@
 """Which implementation runs: Triton on CUDA, the PyTorch reference everywhere else.
 
 `auto` decides per call and logs each decision once, with its reason. `forced("reference")` decides
-for every call inside its `with`, the variable LSRM_KERNELS for a whole process.
+for every call during its `with`, the variable LSRM_KERNELS for a whole process.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import importlib.util
 import logging
 import os
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
@@ -31,12 +30,14 @@ CHOICES = ("auto", "triton", "reference")
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 _OLDEST = (8, 0)  # compute capability: asynchronous copies and bfloat16 begin with Ampere
 
-_FORCED: ContextVar[str | None] = ContextVar("forced", default=None)
+_FORCED: list[list[str]] = []
+"""The choices in force, the innermost last. They hold in all threads: on a GPU autograd computes
+gradients on threads of its own, into which neither context variables nor thread-locals travel."""
 
 
 @contextmanager
 def forced(choice: str) -> Iterator[None]:
-    """Run one implementation inside this context, whatever the value of LSRM_KERNELS.
+    """Run one implementation during this context, in all threads, whatever LSRM_KERNELS says.
 
     Args:
         choice: "triton", "reference", or "auto".
@@ -44,17 +45,19 @@ def forced(choice: str) -> Iterator[None]:
     Raises:
         ValueError: for any other string.
     """
-    token = _FORCED.set(_checked(choice, "forced()"))
+    own = [_checked(choice, "forced()")]
+    _FORCED.append(own)
     try:
         yield
     finally:
-        _FORCED.reset(token)
+        _FORCED[:] = [each for each in _FORCED if each is not own]
 
 
 def choice() -> str:
     """The choice in force here: "auto", "triton" or "reference"."""
-    inside = _FORCED.get()
-    return inside or _checked(os.environ.get("LSRM_KERNELS", "auto"), "LSRM_KERNELS")
+    if _FORCED:
+        return _FORCED[-1][0]
+    return _checked(os.environ.get("LSRM_KERNELS", "auto"), "LSRM_KERNELS")
 
 
 def uses_triton(tensor: Tensor) -> bool:

@@ -34,6 +34,7 @@ a CPU gathering and starting weigh more than scores that are masked away."""
 
 _INCOHERENT = 3.0  # union of a tile over blocks of a query, above which single queries are faster
 _LIST_TILES = 256  # most tiles of one program of the backward
+_MOST_KEYS = 1 << 25  # of a key stream on a GPU
 
 
 @dataclass(frozen=True)
@@ -234,6 +235,20 @@ class KeyRuns:
     start: Tensor
     length: Tensor
     mask: Tensor
+
+    @cached_property
+    def packed(self) -> Tensor:
+        """Start, length and mask of each run in 8 bytes, which a kernel carries through its loop.
+
+        [runs] int64: mask in bits 0 to 31, length - 1 in 32 to 37, start in 38 to 62.
+
+        Raises:
+            ValueError: if a start does not fit.
+        """
+        if len(self.start) and int(self.start.max()) >= _MOST_KEYS:
+            raise ValueError(f"a run of keys begins behind row {_MOST_KEYS}: split the plan")
+        place = self.start.long() << 6 | self.length.long() - 1
+        return place << 32 | self.mask.long() & 0xFFFFFFFF
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ..core.segments import offsets_of_sizes
-from .tile_attention import load_rows, store_rows
+from .tile_memory import load_rows, store_rows
 
 POINTS = 64  # of a program
 ENTRIES = 16  # uses of a row in one step

@@ -14,7 +14,7 @@ from torch.autograd.function import once_differentiable
 
 from ..reference.definitions import LAYER_NORM_EPS, Perceptron
 from .launch import LEAST_ROWS
-from .tile_attention import load_rows
+from .tile_memory import load_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable

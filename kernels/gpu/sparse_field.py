@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from ..core.sparse_grid import corners
 from .blending import spread_rows
 from .launch import LEAST_ROWS
-from .tile_attention import load_rows, store_rows
+from .tile_memory import load_rows, store_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

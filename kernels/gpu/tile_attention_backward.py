@@ -20,28 +20,30 @@ import triton.language as tl
 
 from ..core.routing_plan import RUN_TOKENS
 from .launch import launch_of
-from .tile_attention import (
+from .tile_attention import probabilities, scores
+from .tile_memory import (
     Streams,
-    counts,
     load_queries,
     load_rows,
     load_run,
     load_tokens,
     own_rows,
-    probabilities,
-    repeats_keys,
+    rows_of,
+    rows_seeing,
     runs_of,
-    scores,
     sizes_of,
+    span_of,
     store_queries,
     store_rows,
-    tile_rows,
+    tile_queries,
+    unpacked,
 )
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ..core.routing_plan import QueryTiles
+    from .launch import Launch
 
 LN_2 = tl.constexpr(0.6931471805599453)  # back from base 2
 
@@ -91,33 +93,39 @@ def query_kernel(
     TILE: tl.constexpr,
     GROUP: tl.constexpr,
     PARTS: tl.constexpr,
+    HEAD: tl.constexpr,
     WIDTH: tl.constexpr,
     RUN: tl.constexpr,
     PRECISION: tl.constexpr,
+    BOUNDED: tl.constexpr,
 ):
-    """The gradient of the queries of one tile; stores delta for `key_kernel`."""
-    repeat: tl.constexpr = repeats_keys(TILE * GROUP, WIDTH)
+    """The gradient of the queries of one tile; stores delta for `key_kernel`.
+
+    Behind the keys of a run stand zeros, and so no mask is needed where a score of 0 is in bounds:
+    whatever its probability, it moves nothing.
+    """
     tile, key_head, rows = own_rows(runs, sizes, TILE, GROUP, PARTS)
-    query = load_queries(streams.query, rows, sizes, WIDTH)
-    grad = load_queries(saved.grad, rows, sizes, WIDTH)
-    out = load_queries(saved.out, rows, sizes, WIDTH)
+    query = load_queries(streams.query, rows, sizes, HEAD, WIDTH)
+    grad = load_queries(saved.grad, rows, sizes, HEAD, WIDTH)
+    out = load_queries(saved.out, rows, sizes, HEAD, WIDTH)
     delta = tl.sum(out.to(tl.float32) * grad.to(tl.float32), 1)
     offset = rows.head.to(tl.int64) * sizes.queries + rows.query
     tl.store(delta_ptr + offset, delta, mask=rows.valid)
     lse = tl.load(saved.lse + offset, mask=rows.valid, other=float("inf"))
     slope_sum = tl.zeros([TILE * GROUP, WIDTH], tl.float32)
-    for run in range(tl.load(runs.offsets + tile), tl.load(runs.offsets + tile + 1)):
-        key, value, length, sees = load_run(
-            streams, runs, run, rows, key_head, sizes, WIDTH, RUN, repeat
-        )
-        score = scores(query, key, length, repeat, PRECISION)
-        shift = tl.where(sees, lse, float("inf"))
+    first, stop, packed = span_of(runs, tile)
+    for number in range(first, stop):
+        following = tl.load(runs.packed + tl.minimum(number + 1, stop - 1))
+        run = unpacked(packed)
+        key, value = load_run(streams, run, key_head, sizes, HEAD, WIDTH, RUN, REPEAT=False)
+        score = scores(query, key, run.length, BOUNDED, PRECISION)
+        shift = tl.where(rows_seeing(run, rows), lse, float("inf"))
         weight = probabilities(score, shift[:, None], sizes.scale)
-        real = counts(length, RUN, repeat)[None, :]
         slope = tl.dot(grad, value.T, input_precision=PRECISION)
-        slope = weight * tl.fma(-delta[:, None], real, slope)
+        slope = weight * (slope - delta[:, None])
         slope_sum = tl.dot(slope.to(key.dtype), key, slope_sum, input_precision=PRECISION)
-    store_queries(query_grad_ptr, rows, slope_sum * (sizes.scale * LN_2), sizes, WIDTH)
+        packed = following
+    store_queries(query_grad_ptr, rows, slope_sum * (sizes.scale * LN_2), sizes, HEAD, WIDTH)
 
 
 @triton.jit
@@ -132,6 +140,7 @@ def key_kernel(
     TILE: tl.constexpr,
     GROUP: tl.constexpr,
     PARTS: tl.constexpr,
+    HEAD: tl.constexpr,
     WIDTH: tl.constexpr,
     RUN: tl.constexpr,
     KEYS: tl.constexpr,
@@ -142,25 +151,24 @@ def key_kernel(
     key_head = tl.program_id(0) % sizes.key_heads
     piece = tl.load(readers.piece + number)
     column = tl.program_id(1) * KEYS + tl.arange(0, KEYS)
-    token = tl.load(readers.start + piece) + column
-    filled = column < tl.load(readers.length + piece)
-    key = load_tokens(streams.key, token, key_head, filled, sizes, WIDTH)
-    value = load_tokens(streams.value, token, key_head, filled, sizes, WIDTH)
+    start, filled = tl.load(readers.start + piece), column < tl.load(readers.length + piece)
+    key = load_tokens(streams.key, start, column, key_head, filled, sizes, HEAD, WIDTH)
+    value = load_tokens(streams.value, start, column, key_head, filled, sizes, HEAD, WIDTH)
     key_grad = tl.zeros([KEYS, WIDTH], tl.float32)
     value_grad = tl.zeros([KEYS, WIDTH], tl.float32)
     begin = tl.load(readers.begin + number) * PARTS
     end = tl.load(readers.end + number) * PARTS
-    rows = tile_rows(readers.queries, begin // PARTS, key_head, 0, sizes, TILE, GROUP)
+    present = tile_queries(readers.queries, begin // PARTS, TILE)
     for step in range(begin, end):
-        # The rows of the next step are loaded one step ahead, or its loads would wait for them.
-        after = tl.minimum(step + 1, end - 1)
-        following = tile_rows(
-            readers.queries, after // PARTS, key_head, after % PARTS, sizes, TILE, GROUP
-        )
-        query = load_queries(streams.query, rows, sizes, WIDTH)
-        grad = load_queries(saved.grad, rows, sizes, WIDTH)
+        # The next step's queries are loaded one step ahead, or its loads would wait for them.
+        after = tl.minimum(step + 1, end - 1) // PARTS
+        following = tile_queries(readers.queries, after, TILE)
+        rows = rows_of(present, key_head, step % PARTS, sizes, TILE, GROUP)
+        query = load_queries(streams.query, rows, sizes, HEAD, WIDTH)
+        grad = load_queries(saved.grad, rows, sizes, HEAD, WIDTH)
         offset = rows.head.to(tl.int64) * sizes.queries + rows.query
-        lse = tl.load(saved.lse + offset, mask=rows.valid, other=float("inf"))
+        # Where no query is, all are zero: its probabilities are finite, and move nothing.
+        lse = tl.load(saved.lse + offset, mask=rows.valid, other=0.0)
         delta = tl.load(delta_ptr + offset, mask=rows.valid, other=0.0)
         # Transposed, keys by queries: both sums then take their left operand as it was computed.
         score = tl.dot(key, query.T, input_precision=PRECISION)
@@ -168,11 +176,11 @@ def key_kernel(
         value_grad = tl.dot(weight.to(grad.dtype), grad, value_grad, input_precision=PRECISION)
         slope = weight * (tl.dot(value, grad.T, input_precision=PRECISION) - delta[None, :])
         key_grad = tl.dot(slope.to(query.dtype), query, key_grad, input_precision=PRECISION)
-        rows = following
+        present = following
     key_grad *= sizes.scale * LN_2
-    row, width = (number * sizes.key_heads + key_head) * RUN + column, sizes.width
-    store_rows(key_part_ptr, row, width, 0, filled, key_grad, width, WIDTH)
-    store_rows(value_part_ptr, row, width, 0, filled, value_grad, width, WIDTH)
+    row = (number * sizes.key_heads + key_head) * RUN + column
+    store_rows(key_part_ptr, row, HEAD, 0, filled, key_grad, HEAD, WIDTH)
+    store_rows(value_part_ptr, row, HEAD, 0, filled, value_grad, HEAD, WIDTH)
 
 
 @triton.jit
@@ -202,7 +210,7 @@ def sum_kernel(
 
 
 def backward(
-    grad: Tensor, saved: tuple[Tensor, ...], tiles: QueryTiles
+    grad: Tensor, saved: tuple[Tensor, ...], tiles: QueryTiles, *, bounded_scores: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of query, key and value.
 
@@ -210,32 +218,50 @@ def backward(
         grad: of the output, [queries, query heads, D].
         saved: query, key, value, output and log-sum-exp of the forward.
         tiles: as in the forward.
+        bounded_scores: as in the forward.
     """
-    query_grad, delta = query_gradient(grad, saved, tiles)
+    query_grad, delta = query_gradient(grad, saved, tiles, bounded_scores=bounded_scores)
     return query_grad, *key_gradients(grad, saved, delta, tiles)
 
 
 def query_gradient(
-    grad: Tensor, saved: tuple[Tensor, ...], tiles: QueryTiles
+    grad: Tensor,
+    saved: tuple[Tensor, ...],
+    tiles: QueryTiles,
+    *,
+    bounded_scores: bool,
+    launch: Launch | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """The gradient of the queries, and delta [query heads, queries] for `key_gradients`."""
+    """The gradient of the queries, and delta [query heads, queries] for `key_gradients`.
+
+    Arguments as for `backward`; `launch` is another than that of the table.
+    """
     query, key, value, out, lse = saved
     query_grad, delta = torch.empty_like(query), torch.empty_like(lse)
-    launch = launch_of("query", query, key, tiles.queries.shape[1])
+    launch = launch or launch_of("query", query, key, tiles.queries.shape[1])
     if tiles.count:
         query_kernel[(tiles.count * key.shape[1] * launch.parts,)](
             Streams(query, key, value), Saved(out, grad, lse), query_grad, delta,
-            runs_of(tiles), sizes_of(query, key), **launch.options,
+            runs_of(tiles), sizes_of(query, key), **launch.options, BOUNDED=bounded_scores,
         )  # fmt: skip
     return query_grad, delta
 
 
 def key_gradients(
-    grad: Tensor, saved: tuple[Tensor, ...], delta: Tensor, tiles: QueryTiles
+    grad: Tensor,
+    saved: tuple[Tensor, ...],
+    delta: Tensor,
+    tiles: QueryTiles,
+    *,
+    launch: Launch | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """The gradients of keys and values; of the tiles, only the blocks that they read matter."""
+    """The gradients of keys and values; of the tiles, only the blocks that they read matter.
+
+    Arguments as for `backward`; `delta` is that of `query_gradient`, `launch` is another than that
+    of the table.
+    """
     query, key, value, out, lse = saved
-    launch = launch_of("key", query, key, tiles.queries.shape[1])
+    launch = launch or launch_of("key", query, key, tiles.queries.shape[1])
     inverse, heads, width = tiles.inverse, key.shape[1], key.shape[2]
     lists = inverse.list_piece.shape[0]
     parts = key.new_empty((2, lists, heads, RUN_TOKENS, width), dtype=torch.float32)

@@ -37,20 +37,29 @@ LAYER_NORM_EPS = 1e-5
 # ------ Equation (1): attention, and its three branches ------
 
 
-def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+def attention(query: Tensor, key: Tensor, value: Tensor, *, bounded_scores: bool = False) -> Tensor:
     """Attn of eq. (1): softmax(q k^T / sqrt(D)) v over all keys; zeros where there is no key.
 
     With every token of an instance as a key, this is CrossAttn of eqs. (5) and (6).
+    A softmax subtracts the largest score from all, since exp would overflow. Queries and keys that
+    are layer-normed have norms of at most sqrt(D) and scores of at most sqrt(D), so that exp of
+    the scores themselves, over its sum, is the same: that is `bounded_scores`.
 
     Args:
         query: [N, H, D].
         key: [M, G, D].
         value: [M, G, D].
+        bounded_scores: see above.
 
     Returns:
         [N, H, D].
     """
-    probabilities = attention_scores(query, key).softmax(-1)
+    scores = attention_scores(query, key)
+    if bounded_scores:
+        weights = scores.exp()
+        probabilities = weights / weights.sum(-1, keepdim=True)
+    else:
+        probabilities = scores.softmax(-1)
     return torch.einsum("hnm,mhd->nhd", probabilities, _for_query_heads(value, query))
 
 

@@ -262,11 +262,20 @@ def with_gradients(function, tensors):
     return [value.detach(), *grads]
 
 
-def attend(case: Case, tensors: tuple[Tensor, ...], tile: int = 0) -> dict[str, Tensor]:
+def normed(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """The same with queries and keys layer-normed, so that scores are bounded."""
+    query, key, *others = tensors
+    rows = (definitions.layer_norm(each.double()).to(each.dtype) for each in (query, key))
+    return (*rows, *others)
+
+
+def attend(
+    case: Case, tensors: tuple[Tensor, ...], tile: int = 0, *, bounded_scores: bool = False
+) -> dict[str, Tensor]:
     """What `selected_attention` makes of a case: values and gradients, named as in `truth`."""
     query, key, value = (tensor.clone().requires_grad_() for tensor in tensors[:3])
     plan = RoutingPlan(case.query_offsets, case.blocks, case.table, tile)
-    out, lse = selected_attention(query, key, value, plan)
+    out, lse = selected_attention(query, key, value, plan, bounded_scores=bounded_scores)
     out.backward(tensors[3])
     return {"out": out, "lse": lse, "query": query.grad, "key": key.grad, "value": value.grad}
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+import threading
 
 import pytest
 import torch
@@ -40,6 +41,46 @@ def test_the_variable_is_a_default_and_the_context_decides(monkeypatch):
             assert choice() == "auto"
         assert choice() == "reference"
     assert choice() == "triton"
+
+
+class _Nested(torch.autograd.Function):
+    """Computes gradients in its backward, so many levels deep that autograd changes threads."""
+
+    @staticmethod
+    def forward(ctx, value, level, seen):
+        ctx.level, ctx.seen = level, seen
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx, grad):
+        ctx.seen[threading.get_ident()] = choice()
+        if ctx.level:
+            with torch.enable_grad():
+                inner = torch.zeros(1, requires_grad=True)
+                _Nested.apply(inner, ctx.level - 1, ctx.seen).backward()
+        return grad, None, None
+
+
+def test_a_forced_choice_holds_in_the_threads_of_autograd():
+    """On a GPU every backward runs in a thread of autograd; on a CPU the deeply nested ones do."""
+    seen = {}
+    with forced("reference"):
+        _Nested.apply(torch.zeros(1, requires_grad=True), 100, seen).backward()
+    assert threading.get_ident() in seen
+    assert len(seen) > 1
+    assert set(seen.values()) == {"reference"}
+    assert choice() == "auto"
+
+
+def test_contexts_of_two_threads_end_in_any_order():
+    """The choice of a context that ends first does not end that of another one."""
+    first, second = forced("reference"), forced("auto")
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert choice() == "auto"
+    second.__exit__(None, None, None)
+    assert not dispatch._FORCED
 
 
 def test_unknown_choices_are_errors(monkeypatch):

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from backend.model.routing.tokens import all_tokens, tile_order
-from kernels.core.routing_plan import RUN_TOKENS, RoutingPlan
+from kernels.core.routing_plan import RUN_TOKENS, KeyRuns, RoutingPlan
 from kernels.selected_attention import selected_attention
 from tests.kernels.sparse_cases import adversarial_cases, multiplicity
 
@@ -63,6 +65,24 @@ def test_inverse_covers_the_table(name, longest, monkeypatch):
                 numbers = (int(t[piece]) for t in (inverse.start, inverse.length))
                 add(times, inverse.queries[reader], -1, *numbers)
         assert torch.equal(times, wanted)
+
+
+def test_runs_are_packed_in_eight_bytes():
+    """Start, length and mask come back, also the mask of 32 queries and the last start."""
+    mask = torch.tensor([-1, 1 << 31, 0b101, 1]).int()
+    runs = KeyRuns(
+        torch.tensor([0, 4]),
+        torch.tensor([0, 70, (1 << 25) - 1, 5]).int(),
+        torch.tensor([1, RUN_TOKENS, 7, 63]).int(),
+        mask,
+    )
+    place = runs.packed >> 32
+    assert torch.equal(place >> 6, runs.start.long())
+    assert torch.equal((place & 63) + 1, runs.length.long())
+    assert torch.equal(runs.packed.int(), mask)
+    beyond = replace(runs, start=runs.start + 1)
+    with pytest.raises(ValueError, match="behind row 33554432"):
+        beyond.packed  # noqa: B018 - computed when it is read
 
 
 def test_every_query_is_in_one_tile():

@@ -5,17 +5,18 @@
 from __future__ import annotations
 
 import re
-import subprocess
-from pathlib import Path
 
 import pytest
 import torch
 
 triton = pytest.importorskip("triton", reason="Triton is made for Linux and Windows")
 
-from triton.backends.compiler import GPUTarget  # noqa: E402 - only where Triton is
-from triton.compiler import ASTSource  # noqa: E402
-
+from benchmarks.kernels.ahead_of_time import (  # noqa: E402 - only where Triton is
+    NAMES,
+    compile_attention,
+    compile_for,
+)
+from benchmarks.kernels.sass import listing, spills  # noqa: E402
 from kernels.gpu import (  # noqa: E402
     blending,
     block_mean,
@@ -26,21 +27,21 @@ from kernels.gpu import (  # noqa: E402
     layer_norm,
     nearest,
     sparse_field,
-    tile_attention,
     tile_attention_backward,
 )
 from kernels.gpu.launch import launch  # noqa: E402
 from kernels.reference.definitions import Perceptron  # noqa: E402
 
 SHARED_KIB = {80: 163, 89: 99, 90: 227, 100: 227, 120: 99}  # of one program, by compute capability
-OPTIONS = ("num_warps", "num_stages", "enable_fp_fusion")
-NAMES = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
-ATTENTION = {
-    "forward": tile_attention.forward_kernel,
-    "query": tile_attention_backward.query_kernel,
-    "key": tile_attention_backward.key_kernel,
+VARIANTS = {
+    "forward": ("forward", False),
+    "forward, bounded scores": ("forward", True),
+    "query": ("query", False),
+    "query, bounded scores": ("query", True),
+    "key": ("key", False),
 }
-FLOAT32 = {"lse_ptr", "delta_ptr", "key_part_ptr", "value_part_ptr", "part_ptr", "deviation_ptr"}
+RUN_MOST = ("forward, bounded scores", "query, bounded scores", "key")
+FLOAT32 = {"part_ptr", "deviation_ptr"}
 FLOAT32 |= {"points_ptr", "distance_ptr", "weights_ptr", "layers_ptr", "thickness_ptr"}
 FLOAT32 |= {"thickness_grad_ptr", "rows_ptr", "rows_grad_ptr"}
 FLOAT32 |= {"features_ptr", "layers_grad_ptr"}
@@ -98,40 +99,13 @@ def _fresh_cache(tmp_path, monkeypatch):
 
 def compiled(kernel, constants, dtype, capability):
     """The kernel as launched with these constants, for this capability."""
-    options = {name: constants[name] for name in OPTIONS if name in constants}
-    constants = {name: constants[name] for name in kernel.arg_names if name in constants}
-    signature = {
-        name: "constexpr" if name in constants else argument_type(name, dtype)
-        for name in kernel.arg_names
-    }
-    aligned = {}
-    for position, (name, kind) in enumerate(signature.items()):
-        if isinstance(kind, tuple):
-            for inner, (field, part) in enumerate(kind._asdict().items()):
-                aligned |= divisible((position, inner), field, part)
-        else:
-            aligned |= divisible((position,), name, kind)
-    source = ASTSource(kernel, signature, constants, aligned)
-    return triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
-
-
-def divisible(path, name, kind):
-    """What the launcher would detect: aligned tensors, and sizes that are multiples of 16."""
-    divides = kind.startswith("*") or name in ("width", "group", "channels")
-    return {path: [["tt.divisibility", 16]]} if divides else {}
+    return compile_for(kernel, constants, capability, lambda name: argument_type(name, dtype))
 
 
 def argument_type(name, dtype):
     """The type of an argument in Triton's signature, which follows from its name."""
     values, floats, integers = f"*{NAMES[dtype]}", "*fp32", "*i32"
-    groups = {
-        "streams": tile_attention.Streams(values, values, values),
-        "runs": tile_attention.TileRuns(integers, "*i64", *[integers] * 3),
-        "sizes": tile_attention.Sizes("fp32", *["i32"] * 4),
-        "saved": tile_attention_backward.Saved(values, values, floats),
-        "readers": tile_attention_backward.Readers(*[integers] * 6),
-    }
-    groups["network"] = Perceptron(*[values] * 4)
+    groups = {"network": Perceptron(*[values] * 4)}
     groups["volume"] = sparse_field.Volume(floats, integers, floats)
     groups["extent"] = sparse_field.Extent("fp32", *["i32"] * 3)
     gates, branches = (gated_merge.Gates, 3), (gated_merge.Branches, 5)
@@ -154,50 +128,42 @@ def argument_type(name, dtype):
     return "*i64" if name in INT64 else integers
 
 
-def spilled(kernel, folder: Path) -> int:
-    """Instructions that move registers to or from local memory."""
-    cubin = folder / "kernel.cubin"
-    cubin.write_bytes(kernel.asm["cubin"])
-    tool = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "nvdisasm"
-    listing = subprocess.run([tool, "-c", cubin], capture_output=True, text=True, check=True)
-    return len(re.findall(r"\b(?:LDL|STL)\b", listing.stdout))
-
-
-def check(kernel, capability, folder):
+def check(kernel, capability):
     """No spills, shared memory within the GPU's limit."""
     assert kernel.metadata.shared <= SHARED_KIB[capability] * 1024
-    assert spilled(kernel, folder) == 0
+    assert spills(listing(kernel.asm["cubin"])) == 0
 
 
 def attention_kernel(name, dtype, shape, capability):
     """One attention kernel for (queries of a tile, heads, width)."""
-    found = launch(name, dtype, shape, capability // 10)
-    return compiled(ATTENTION[name], found.options | {"KEYS": found.keys}, dtype, capability)
+    kernel, bounded = VARIANTS[name]
+    found = launch(kernel, dtype, shape, capability // 10)
+    return compile_attention(kernel, found, dtype, capability, bounded=bounded)
 
 
 @pytest.mark.parametrize("capability", SHARED_KIB)
-@pytest.mark.parametrize("name", ATTENTION)
-def test_tuned_attention(name, capability, tmp_path):
+@pytest.mark.parametrize("name", RUN_MOST)
+def test_tuned_attention(name, capability):
     """The paper's shape: 8 queries of 16 heads, width 32, bfloat16; warpgroup MMA on Hopper."""
     kernel = attention_kernel(name, torch.bfloat16, (8, 16, 32), capability)
-    check(kernel, capability, tmp_path)
+    check(kernel, capability)
     if capability == 90:
         assert "wgmma.mma_async" in kernel.asm["ptx"]
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_layers(name, tmp_path):
+def test_layers(name):
     """Everything around attention, on the oldest GPU."""
     kernel, constants = LAYERS[name]
-    check(compiled(kernel, constants, torch.bfloat16, 80), 80, tmp_path)
+    check(compiled(kernel, constants, torch.bfloat16, 80), 80)
 
 
 @pytest.mark.parametrize("name", GEOMETRY)
-def test_geometry(name, tmp_path):
+def test_geometry(name):
     """Routing and the field, on the oldest GPU; products that must round are not fused."""
     kernel, constants = GEOMETRY[name]
     found = compiled(kernel, constants, torch.float32, 80)
-    check(found, 80, tmp_path)
+    check(found, 80)
     if not constants.get("enable_fp_fusion", True):
         assert "fma.rn.f32" not in found.asm["ptx"]
 
@@ -206,29 +172,29 @@ def test_geometry(name, tmp_path):
 @pytest.mark.parametrize("capability", SHARED_KIB)
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("dtype", list(NAMES), ids=list(NAMES.values()))
-def test_layers_everywhere(name, dtype, capability, tmp_path):
+def test_layers_everywhere(name, dtype, capability):
     """Everything around attention, on all GPUs."""
     kernel, constants = LAYERS[name]
-    check(compiled(kernel, constants, dtype, capability), capability, tmp_path)
+    check(compiled(kernel, constants, dtype, capability), capability)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("capability", SHARED_KIB)
 @pytest.mark.parametrize("name", GEOMETRY)
-def test_geometry_everywhere(name, capability, tmp_path):
+def test_geometry_everywhere(name, capability):
     """Routing and the field, on all GPUs."""
     kernel, constants = GEOMETRY[name]
-    check(compiled(kernel, constants, torch.float32, capability), capability, tmp_path)
+    check(compiled(kernel, constants, torch.float32, capability), capability)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("capability", SHARED_KIB)
-@pytest.mark.parametrize("name", ATTENTION)
+@pytest.mark.parametrize("name", VARIANTS)
 @pytest.mark.parametrize("dtype", list(NAMES), ids=list(NAMES.values()))
 @pytest.mark.parametrize("tile", [8, 1])
 @pytest.mark.parametrize("width", [4, 32, 64, 128])
-def test_every_shape(name, dtype, tile, width, capability, tmp_path):
+def test_every_shape(name, dtype, tile, width, capability):
     """All types and widths, and the query-centric fallback, without spills."""
     kernel = attention_kernel(name, dtype, (tile, 16, width), capability)
-    check(kernel, capability, tmp_path)
+    check(kernel, capability)

@@ -140,7 +140,7 @@ def test_the_routing_of_a_scene_is_made_on_the_gpu(gpu):
     assert set(bench.routing(scene)) == set(DIRECTIONS)
     scaled = scene.repeated(2 * scene.plans["volume_to_volume"].queries)
     for plan in scaled.plans.values():
-        query, key, value = timings._streams(plan, HEADS, torch.bfloat16)
+        query, key, value = timings.streams_of(plan, HEADS, torch.bfloat16)
         wanted, _ = selected_attention(query, key, value, plan.tiled(8))
         offsets = plan.blocks.token_offsets[plan.blocks.instance_offsets.long()]
         assert attention(query, key, value, plan.query_offsets, offsets).is_cuda
