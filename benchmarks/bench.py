@@ -33,7 +33,7 @@ DILATION = 1
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `bench`."""
-    parser.add_argument("what", choices=[*PARTS, "all"], help="part to run")
+    parser.add_argument("what", choices=[*PARTS, *ON_REQUEST, "all"], help="part to run")
     parser.add_argument("--out", type=Path, help="file to write the report to, as JSON")
     parser.add_argument("--views", type=Path, help="capture folder; without one, a toy object")
     parser.add_argument(
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
         say("GPU: not measured on a GPU.")
     report = _earlier(arguments.out, report) | report
     for part in parts:
-        report |= PARTS[part](arguments)
+        report |= (PARTS | ON_REQUEST)[part](arguments)
         if arguments.out:
             arguments.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     if not all(check["ok"] for check in report.get("checks", [])):
@@ -178,6 +178,23 @@ def _captures(arguments: argparse.Namespace) -> list[Path | None]:
     return arguments.captures or [arguments.views]
 
 
+def sweep(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The fastest launch of each attention kernel, into the table that launches read."""
+    import torch
+
+    from kernels.gpu.launch_table import FILE
+
+    from .kernels.scene import scene_of, views_of
+    from .kernels.sweep import run_sweep
+
+    if not torch.cuda.is_available():
+        raise LsrmError("Launches are timed on a card; there is none.", "Run this on a GPU.")
+    views, name = views_of(arguments.views)
+    scene = scene_of(views, name, arguments.resolution or 96, torch.device("cuda"))
+    scaled = scene.repeated(arguments.queries or PAPER_TOKENS)
+    return {"sweep": run_sweep(scaled, FILE)}
+
+
 PARTS = {
     "checks": checks,
     "kernels": kernels,
@@ -186,6 +203,8 @@ PARTS = {
     "scaling": scaling,
 }
 """The parts of `bench`, in the order of `all`."""
+ON_REQUEST = {"sweep": sweep}
+"""The parts that `all` leaves out: this one writes into the repository."""
 
 
 def machine() -> dict[str, str]:

@@ -18,6 +18,7 @@ from kernels.attention import attention, group_heads
 from kernels.core.plan_statistics import statistics
 from kernels.core.routing_plan import TILE_QUERIES
 from kernels.core.segments import ranges
+from kernels.layer_norm import layer_norm
 from kernels.selected_attention import selected_attention
 
 if TYPE_CHECKING:
@@ -64,10 +65,13 @@ class Row:
 def against_loop(scene: Scene) -> list[Row]:
     """The reference implementation, and a plain loop over the queries."""
     plan = first_queries(scene.plans["volume_to_volume"], _LOOP_QUERIES)
-    query, key, value = _streams(plan, CPU_HEADS, torch.float32)
+    query, key, value = streams_of(plan, CPU_HEADS, torch.float32)
     plan.selected  # noqa: B018 - made once per object, so not on the clock
     rows = []
-    ways = {"reference": selected_attention, "loop over queries": loop}
+    ways: dict[str, Callable[..., object]] = {
+        "reference": selected_attention,
+        "loop over queries": loop,
+    }
     for name, way in ways.items():
         seconds = clock(partial(way, query, key, value, plan))
         rows.append(_row(f"selected, {name}, forward", plan, CPU_HEADS, seconds))
@@ -80,7 +84,7 @@ def against_dense(scene: Scene) -> list[Row]:
     rows, tokens = [], _DENSE_FROM
     while True:
         plan = first_queries(whole, tokens, keys_too=True)
-        query, key, value = _streams(plan, CPU_HEADS, torch.float32)
+        query, key, value = streams_of(plan, CPU_HEADS, torch.float32)
         plan.selected  # noqa: B018 - made once per object, so not on the clock
         sparse = clock(partial(selected_attention, query, key, value, plan))
         dense = clock(partial(attention, query, key, value, *_as_one(plan)))
@@ -111,15 +115,18 @@ def against_baselines(direction: str, plan: RoutingPlan) -> list[Row]:
     from .flex import FlexAttention
     from .query_centric import query_centric_backward, query_centric_forward
 
-    streams = _streams(plan, GPU_HEADS, torch.bfloat16)
+    streams = streams_of(plan, GPU_HEADS, torch.bfloat16)
     tiled, single = plan.tiled(TILE_QUERIES["cuda"]), plan.tiled(1)
+    attend = partial(selected_attention, bounded_scores=True)
     with torch.no_grad():
-        out, lse = selected_attention(*streams, tiled)
+        out, lse = attend(*streams, tiled)
         grad, saved = torch.randn_like(out), (*streams, out, lse)
         ways: dict[str, Callable[[], Callable[[], object]]] = {
-            "tiles, forward": lambda: partial(selected_attention, *streams, tiled),
+            "tiles, forward": lambda: partial(attend, *streams, tiled),
             "query-centric, forward": lambda: partial(query_centric_forward, *streams, single),
-            "tiles, backward": lambda: partial(backward, grad, saved, tiled.selected[0]),
+            "tiles, backward": lambda: partial(
+                backward, grad, saved, tiled.selected[0], bounded_scores=True
+            ),
             "query-centric, backward": lambda: partial(query_centric_backward, grad, saved, single),
             "flex_attention, forward": lambda: partial(
                 FlexAttention.of(plan, compiled=True), *streams
@@ -223,10 +230,16 @@ def _as_one(plan: RoutingPlan) -> tuple[Tensor, Tensor]:
     return queries[[0, -1]], keys[[0, -1]]
 
 
-def _streams(
+def streams_of(
     plan: RoutingPlan, heads: tuple[int, int], dtype: torch.dtype
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Random queries, keys and values for a plan."""
+    """Random queries, keys and values for a plan; queries and keys layer-normed, as the network's.
+
+    Args:
+        plan: of the streams.
+        heads: of queries, and of keys and values.
+        dtype: of the streams.
+    """
     generator = torch.Generator().manual_seed(0)
     keys = int(plan.blocks.token_offsets[-1])
     device = plan.query_offsets.device
@@ -234,7 +247,8 @@ def _streams(
     def random(count: int, heads: int) -> Tensor:
         return torch.randn(count, heads, WIDTH, generator=generator).to(device, dtype)
 
-    return random(plan.queries, heads[0]), random(keys, heads[1]), random(keys, heads[1])
+    query, key = layer_norm(random(plan.queries, heads[0])), layer_norm(random(keys, heads[1]))
+    return query, key, random(keys, heads[1])
 
 
 def _row(

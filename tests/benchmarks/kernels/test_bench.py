@@ -31,7 +31,7 @@ def scene():
 def test_the_loop_and_the_reference_do_the_same(scene):
     """Both sides of the comparison compute one thing: float32 sums of about 1000 keys."""
     plan = timings.first_queries(scene.plans["volume_to_image"], 20)
-    query, key, value = timings._streams(plan, (4, 2), torch.float32)
+    query, key, value = timings.streams_of(plan, (4, 2), torch.float32)
     found, _ = selected_attention(query, key, value, plan)
     torch.testing.assert_close(found, timings.loop(query, key, value, plan))
 
@@ -40,7 +40,7 @@ def test_the_loop_and_the_reference_do_the_same(scene):
 def test_flex_attention_does_the_same(scene):
     """The block mask agrees with the table."""
     plan = scene.plans["image_to_volume"]
-    query, key, value = timings._streams(plan, (4, 2), torch.float32)
+    query, key, value = timings.streams_of(plan, (4, 2), torch.float32)
     wanted, _ = selected_attention(query, key, value, plan)
     found = FlexAttention.of(plan, compiled=False)(query, key, value)
     torch.testing.assert_close(found, wanted)
