@@ -75,6 +75,7 @@ def _before(thickness: Tensor, ray: Tensor, rays: int) -> Tensor:
     """The optical thickness in front of each sample of its ray, [samples]."""
     offsets = ray_offsets(ray, rays)
     sample = positions(ray, offsets)
-    padded = thickness.new_zeros(rays, int(offsets.diff().max()) if rays else 0)
-    padded = padded.index_put((ray, sample), thickness)
-    return padded.cumsum(1)[ray, sample] - thickness
+    width = int(offsets.diff().max()) if rays else 0
+    slot = ray * width + sample
+    padded = thickness.new_zeros(rays * width).index_copy(0, slot, thickness)
+    return padded.view(rays, width).cumsum(1).flatten().index_select(0, slot) - thickness

@@ -53,7 +53,7 @@ class Occupancy:
         count = self.cells.shape[0]
         position = (points + self.half_side) / (2 * self.half_side) * count
         x, y, z = position.long().clamp(0, count - 1).unbind(1)
-        return self.cells[z, y, x]
+        return self.cells.flatten().index_select(0, (z * count + y) * count + x)
 
     def neighborhood(self, reach: float) -> Occupancy:
         """A coarser grid whose cell is occupied if any cell within `reach` of its points is."""
@@ -100,12 +100,15 @@ class RaySampler:
         enter, leave = self._crossing(origins, directions)
         lattice = self._lattice(float(leave.max()) if leave.numel() else 0.0, origins)
         ray, number = self._candidates(origins, directions, lattice, enter, leave)
-        middle = (lattice[number] + lattice[number + 1]) / 2
-        inside = (middle >= enter[ray]) & (middle < leave[ray])
-        ray, number, middle = ray[inside], number[inside], middle[inside]
-        points = origins[ray] + directions[ray] * middle[:, None]
-        samples = Samples(ray, lattice[number], lattice[number + 1], points)
-        return samples if self.occupancy is None else _occupied(samples, self.occupancy)
+        start, end = lattice.index_select(0, number), lattice.index_select(0, number + 1)
+        middle = (start + end) / 2
+        inside = (middle >= enter.index_select(0, ray)) & (middle < leave.index_select(0, ray))
+        ray, start, end, middle = _chosen(inside, ray, start, end, middle)
+        samples = Samples(ray, start, end, _points(origins, directions, ray, middle))
+        if self.occupancy is None:
+            return samples
+        kept = self.occupancy.contains(samples.points)
+        return Samples(*_chosen(kept, ray, start, end, samples.points))
 
     @cached_property
     def _neighborhoods(self) -> list[Occupancy | None]:
@@ -127,17 +130,21 @@ class RaySampler:
         ray = torch.arange(len(origins), device=lattice.device).repeat_interleave(len(starts))
         number = starts.repeat(len(origins))
         for run, part, near in zip(RUNS, (*RUNS[1:], 1), self._neighborhoods, strict=True):
-            begin, end = lattice[number], lattice[(number + run).clamp(max=last)]
-            kept = (end >= enter[ray]) & (begin <= leave[ray])
-            ray, number, middle = ray[kept], number[kept], 0.5 * (begin + end)[kept, None]
+            begin, end = (
+                lattice.index_select(0, number),
+                lattice.index_select(0, (number + run).clamp(max=last)),
+            )
+            kept = (end >= enter.index_select(0, ray)) & (begin <= leave.index_select(0, ray))
+            ray, number, middle = _chosen(kept, ray, number, 0.5 * (begin + end))
             if near is not None:
-                kept = near.contains(origins[ray] + directions[ray] * middle)
-                ray, number = ray[kept], number[kept]
+                kept = near.contains(
+                    origins.index_select(0, ray) + directions.index_select(0, ray) * middle[:, None]
+                )
+                ray, number = _chosen(kept, ray, number)
             parts = torch.arange(0, run, part, device=lattice.device)
             ray = ray.repeat_interleave(len(parts))
             number = (number[:, None] + parts).flatten()
-            exists = number < last
-            ray, number = ray[exists], number[exists]
+            ray, number = _chosen(number < last, ray, number)
         return ray, number
 
     def _crossing(self, origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
@@ -157,6 +164,12 @@ class RaySampler:
         return torch.from_numpy(np.cumsum(steps, dtype=np.float32)).to(like)
 
 
-def _occupied(samples: Samples, occupancy: Occupancy) -> Samples:
-    kept = occupancy.contains(samples.points)
-    return Samples(samples.ray[kept], samples.start[kept], samples.end[kept], samples.points[kept])
+def _points(origins: Tensor, directions: Tensor, ray: Tensor, distance: Tensor) -> Tensor:
+    """Points at distances [n] along some of the rays [n], [n, 3]."""
+    return origins.index_select(0, ray) + directions.index_select(0, ray) * distance[:, None]
+
+
+def _chosen(kept: Tensor, *columns: Tensor) -> tuple[Tensor, ...]:
+    """The rows of columns [n, ...] that are kept [n] bool, which are looked up once for all."""
+    rows = torch.nonzero(kept)[:, 0]
+    return tuple(column.index_select(0, rows) for column in columns)

@@ -13,21 +13,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from kernels.compositing import ray_sums, ray_weights
+
 from ..field.density import density, section_thickness
 from ..field.gather import RowBlend
-from ..field.renderer import composite
-from .training_rays import continues, sample_rays
+from .training_rays import sample_rays
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..field.ray_sampling import Samples
-    from ..field.renderer import Absorption
     from ..shared.progress import Progress
     from .config import Level, RefineConfig
     from .gloss import Gloss
     from .narrow_band import NarrowBand
-    from .training_rays import RaySamples, TrainingRays
+    from .training_rays import BandSamples, RaySamples, TrainingRays
 
 FULL_COVERAGE = 0.99  # coverage above which a pixel shows nothing but the object
 CHECK_EVERY = 30  # steps between two evaluations of the held-out rays
@@ -108,7 +107,7 @@ class Batch:
     """
 
     rays: TrainingRays
-    along: Samples
+    along: BandSamples
 
 
 @dataclass(frozen=True)
@@ -239,29 +238,34 @@ class LevelFit:
             fraction: of the level that is done.
             gradients: of the distance at the inner rows, [3, inner].
         """
-        along = batch.along
-        row, weights = self._band.corners(along.points)
-        gather = RowBlend(row, weights, len(self.rows.distance))
-        distance = gather(self.rows.distance[:, None])[:, 0]
-        thickness = self._thickness(distance, along, fraction)
-        light: Absorption = composite(along, thickness, len(batch.rays))
-        color = torch.sigmoid(gather(self.rows.color))
+        along, count = batch.along, len(batch.rays)
+        rows = [self.rows.joined()]
+        if self._gloss:
+            rows.append(self._band.normals(gradients))
+        blend = RowBlend(
+            self._band.corner_rows(along.cells), along.weights, len(self.rows.distance)
+        )
+        values = blend(torch.cat(rows, 1))
+        weights = ray_weights(self._thickness(values[:, 0], along, fraction), along.ray, count)
+        opacity = ray_sums(weights[:, None], along.ray, count)[:, 0]
+        shown = [torch.sigmoid(values[:, 1:4])]
+        if self._gloss:
+            shown += [values[:, 4:], along.points]
+        found = ray_sums(weights[:, None] * torch.cat(shown, 1), along.ray, count)
         if not self._gloss:
-            return light.gather(color), light.opacity
-        normals = gather(self._band.normals(gradients))
-        found = light.gather(torch.cat([color, normals, along.points], 1))
-        found = found / light.opacity.clamp(min=1e-4)[:, None]
+            return found, opacity
+        found = found / opacity.clamp(min=1e-4)[:, None]
         normals = F.normalize(found[:, 3:6], dim=1, eps=1e-6)
-        shown = self._gloss.added_to(found[:, :3], found[:, 6:], normals, batch.rays.directions)
-        return shown * light.opacity[:, None], light.opacity
+        color = self._gloss.added_to(found[:, :3], found[:, 6:], normals, batch.rays.directions)
+        return color * opacity[:, None], opacity
 
-    def _thickness(self, distance: Tensor, along: Samples, fraction: float) -> Tensor:
+    def _thickness(self, distance: Tensor, along: BandSamples, fraction: float) -> Tensor:
         """Optical thickness of samples, blurred or exact at the silhouette."""
         first, last = self._level.inverse_std
         inverse_std = first * (last / first) ** fraction
         if self._level.opacity == "volsdf":
             return density(distance, inverse_std) * self._band.spacing
-        return section_thickness(distance, continues(along), inverse_std)
+        return section_thickness(distance, along.follows, inverse_std)
 
     def _prior_loss(self, gradients: Tensor) -> Tensor:
         """A distance grows by one per unit (eikonal), and a surface is smooth.

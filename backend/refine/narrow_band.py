@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kernels.core.sparse_grid import Bricks, corners
+from kernels.core.sparse_grid import Bricks, lower_corners
 
 from ..field.gather import RowBlend
 from ..field.grids import evaluate
@@ -95,7 +95,7 @@ class NarrowBand:
     def laplacian(self, values: Tensor) -> Tensor:
         """How far the neighbors' mean lies above each inner row, in voxels, [inner]."""
         mean = self._means(values[:, None])[:, 0]
-        return mean - values[self.inner] / self.spacing
+        return mean - values.index_select(0, self.inner) / self.spacing
 
     @cached_property
     def _differences(self) -> RowBlend:
@@ -119,16 +119,18 @@ class NarrowBand:
         kept = (self.index >= 0).float()[None, None]
         return Occupancy(-F.max_pool3d(-kept, 2, stride=1)[0, 0] > 0, self.half_side)
 
-    def corners(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """The rows around points in occupied cells, [points, 8] int32, and their trilinear weights.
+    def cells(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """The occupied cells around points, [points] int32, and trilinear weights, [points, 8].
 
-        One look into the grid finds all eight. Outside of the occupied cells all are missing: -1.
+        The weights belong to `corner_rows`. Outside of the occupied cells there is none: 0.
         """
-        voxels, weights = corners(points, len(self.index), self.half_side)
-        x, y, z = voxels[:, :, 0].unbind(1)
+        (x, y, z), weights = lower_corners(points, len(self.index), self.half_side)
         side = len(self.occupancy.cells)
-        cell = self._cells.index_select(0, (z * side + y) * side + x)
-        return self._cell_corners.index_select(0, cell), weights
+        return self._cells.index_select(0, (z * side + y) * side + x), weights
+
+    def corner_rows(self, cells: Tensor) -> Tensor:
+        """The rows at the corners of cells, x fastest, [cells, 8] int32; all -1 for cell 0."""
+        return self._cell_corners.index_select(0, cells)
 
     @cached_property
     def _cells(self) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 from scipy.ndimage import binary_dilation
 from torch import Tensor
 
-from kernels.core.segments import enumerate_segments
+from kernels.core.segments import owners_of_sizes, ranges
 
 from ..field.ray_sampling import RaySampler, Samples
 from ..mesh.view_colors import without_background
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..views.views import View
     from .narrow_band import NarrowBand
 
-RAYS_PER_CHUNK = 1 << 15
+RAYS_PER_CHUNK = 1 << 12
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,8 @@ class TrainingRays:
 
     def choose(self, index: Tensor) -> TrainingRays:
         """Some of the rays."""
-        return TrainingRays(
-            self.origins[index], self.directions[index], self.colors[index], self.coverage[index]
-        )
+        columns = (self.origins, self.directions, self.colors, self.coverage)
+        return TrainingRays(*(column.index_select(0, index) for column in columns))
 
     def joined(self, other: TrainingRays) -> TrainingRays:
         """These rays and others."""
@@ -88,23 +87,44 @@ class TrainingRays:
 
 
 @dataclass(frozen=True)
+class BandSamples:
+    """Samples inside a narrow band, ray after ray, near to far.
+
+    Attributes:
+        ray: of each sample, [samples] int64, ascending.
+        follows: whether the next sample continues this one, [samples] bool.
+        points: [samples, 3].
+        cells: of the band, [samples] int32.
+        weights: trilinear, of the corners of these cells, [samples, 8].
+    """
+
+    ray: Tensor
+    follows: Tensor
+    points: Tensor
+    cells: Tensor
+    weights: Tensor
+
+
+@dataclass(frozen=True)
 class RaySamples:
-    """Samples of rays inside a narrow band, ray after ray.
+    """The samples of many rays, from which some are chosen at every step.
 
     Attributes:
         samples: along all rays.
         first: the first sample of every ray, and the end of the last, [rays + 1].
     """
 
-    samples: Samples
+    samples: BandSamples
     first: Tensor
 
-    def of(self, rays: Tensor) -> Samples:
+    def of(self, rays: Tensor) -> BandSamples:
         """The samples of chosen rays, numbered in the order chosen."""
-        owner, sample = enumerate_segments(self.first[rays + 1] - self.first[rays])
-        chosen = self.first[rays][owner] + sample
-        samples = self.samples
-        return Samples(owner, samples.start[chosen], samples.end[chosen], samples.points[chosen])
+        first = self.first[rays]
+        sizes = self.first[rays + 1] - first
+        chosen, all_of_it = ranges(first, sizes), self.samples
+        columns = (all_of_it.follows, all_of_it.points, all_of_it.cells, all_of_it.weights)
+        found = (column.index_select(0, chosen) for column in columns)
+        return BandSamples(owners_of_sizes(sizes), *found)
 
 
 def _grown(mask: np.ndarray, pixels: int) -> np.ndarray:
@@ -134,17 +154,18 @@ def sample_rays(rays: TrainingRays, band: NarrowBand, seed: int, progress: Progr
     sampler = RaySampler(band.half_side, band.spacing, band.occupancy)
     generator = torch.Generator().manual_seed(seed)
     shift = band.spacing * torch.rand(len(rays), 1, generator=generator).to(rays.origins)
-    origins = rays.origins + shift * rays.directions
+    origins, directions = rays.origins + shift * rays.directions, rays.directions
     chunks = []
     for start in range(0, max(1, len(rays)), RAYS_PER_CHUNK):
         progress.check()
         part = slice(start, start + RAYS_PER_CHUNK)
-        found = sampler.sample(origins[part], rays.directions[part])
-        kept = ~_hidden(found, band)
-        chunks.append(
-            (found.ray[kept] + start, found.start[kept], found.end[kept], found.points[kept])
-        )
-    samples = Samples(*(torch.cat(column) for column in zip(*chunks, strict=True)))
+        found = sampler.sample(origins[part], directions[part])
+        kept = torch.nonzero(~_hidden(found, band))[:, 0]
+        ray, points = (column.index_select(0, kept) for column in (found.ray, found.points))
+        # What is hidden ends where its ray left the band: what is kept continues as before.
+        follows = continues(found).index_select(0, kept)
+        chunks.append((ray + start, follows, points, *band.cells(points)))
+    samples = BandSamples(*(torch.cat(column) for column in zip(*chunks, strict=True)))
     edges = torch.arange(len(rays) + 1, device=samples.ray.device)
     return RaySamples(samples, torch.searchsorted(samples.ray, edges))
 

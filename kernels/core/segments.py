@@ -44,7 +44,7 @@ def positions(owner: Tensor, starts: Tensor) -> Tensor:
         owner: [elements] int64, ascending.
         starts: [segments] int64, or offsets [segments + 1].
     """
-    return torch.arange(len(owner), device=owner.device) - starts[owner]
+    return torch.arange(len(owner), device=owner.device) - starts.index_select(0, owner)
 
 
 def enumerate_segments(sizes: Tensor) -> tuple[Tensor, Tensor]:

@@ -85,18 +85,26 @@ def corners(points: Tensor, resolution: int, half_side: float) -> tuple[Tensor, 
         The lower and the upper voxel along x, y and z, int32 [points, 3, 2], and the weights of
         the eight corners, [points, 8], x fastest.
     """
-    position = (0.5 * (points / half_side + 1)).clamp(0, 1) * (resolution - 1)
+    lower, weights = lower_corners(points, resolution, half_side)
+    return torch.stack([lower, lower + 1], 2).movedim(1, 0), weights
+
+
+def lower_corners(points: Tensor, resolution: int, half_side: float) -> tuple[Tensor, Tensor]:
+    """The lowest of the eight voxels around points, int32 [3, points], and weights; see `corners`.
+
+    On a CPU long rows of one axis are several times as fast as rows of three or eight numbers.
+    """
+    position = (0.5 * (points.T / half_side + 1)).clamp(0, 1) * (resolution - 1)
     low = position.floor().clamp(max=resolution - 2)
-    fraction = position - low
-    x_weight, y_weight, z_weight = torch.stack([1 - fraction, fraction], 2).unbind(1)
-    plane = (y_weight[:, :, None] * x_weight[:, None]).flatten(1)
-    weights = (z_weight[:, :, None] * plane[:, None]).flatten(1)
-    lower = low.int()
-    return torch.stack([lower, lower + 1], 2), weights
+    x, y, z = position - low
+    planes = [y_weight * x_weight for y_weight in (1 - y, y) for x_weight in (1 - x, x)]
+    weights = [z_weight * plane for z_weight in (1 - z, z) for plane in planes]
+    return low.int(), torch.stack(weights, 1)
 
 
 def _combined(voxels: Tensor, side: int) -> Tensor:
     """Flat indices [points, n^3] into a cubic grid, of voxels [points, 3, n] along x, y and z."""
-    x, y, z = voxels.unbind(1)
-    plane = (y[:, :, None] * side + x[:, None]).flatten(1)
-    return ((z * side**2)[:, :, None] + plane[:, None]).flatten(1)
+    x, y, z = voxels.permute(1, 2, 0)
+    plane = (y[:, None] * side + x).flatten(0, 1)
+    cells: Tensor = (z * side**2)[:, None] + plane
+    return cells.flatten(0, 1).T.contiguous()

@@ -106,7 +106,8 @@ def test_a_volume_interpolates_the_rows(band: NarrowBand) -> None:
     sampled = band.volume(rows).sample(points)
     # A position on the grid is rounded to 2^-24 of its 18 cells; rows differ by a few units there.
     torch.testing.assert_close(sampled[:, :1], grid.sample(points), atol=2e-5, rtol=0)
-    corners, weights = band.corners(points)
+    cells, weights = band.cells(points)
+    corners = band.corner_rows(cells)
     assert (corners >= 0)[weights > 0].all()
     blended = (rows[corners] * weights[..., None]).sum(1)
     torch.testing.assert_close(blended, sampled, atol=2e-5, rtol=0)
@@ -230,12 +231,26 @@ def test_samples_of_chosen_rays() -> None:
     along = found.of(chosen)
     for number, ray in enumerate(chosen.tolist()):
         own, all_of_it = along.ray == number, found.samples.ray == ray
-        assert torch.equal(along.start[own], found.samples.start[all_of_it])
-        assert torch.equal(along.end[own], found.samples.end[all_of_it])
-        assert torch.equal(along.points[own], found.samples.points[all_of_it])
+        for name in ("follows", "points", "cells", "weights"):
+            taken, of_all = getattr(along, name), getattr(found.samples, name)
+            assert torch.equal(taken[own], of_all[all_of_it]), name
     assert (along.ray[1:] >= along.ray[:-1]).all()
     assert not (found.samples.ray == 1).any()
     assert len(found.of(chosen[:0]).ray) == 0
+
+
+def test_samples_of_a_band_continue_where_the_next_is_a_step_away() -> None:
+    """Also where a ray leaves the band and enters it again, and at its end."""
+    band = _band(_ball, 41)
+    grazing = RADIUS - 0.5 * band.spacing
+    rays = _parallel(torch.tensor([0.01, 0.1, 0.2, grazing]))
+    samples = sample_rays(rays, band, 0, Progress()).samples
+    step = samples.points[:, 0].diff()
+    next_to = (samples.ray.diff() == 0) & ((step - band.spacing).abs() < 1e-5)
+    assert torch.equal(samples.follows[:-1], next_to)
+    assert not samples.follows[-1]
+    assert next_to.any()
+    assert not next_to.all()
 
 
 def test_what_follows_what() -> None:
