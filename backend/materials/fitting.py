@@ -241,7 +241,7 @@ def respond(material: Material, direction: Floats, light: LightTransport) -> Res
     diffuse = np.broadcast_to(light.irradiance[:, None] / np.pi, direction.shape)
     if not material.specular:
         return Response(diffuse, np.zeros_like(diffuse))
-    cosine = (direction * light.normals[:, None]).sum(axis=-1).clip(1e-3, 1.0)
+    cosine = np.einsum("nvc,nc->nv", direction, light.normals).clip(1e-3, 1.0)
     lobe = split_sum(material.roughness, cosine)
     mirrored = light.reflected(direction, material.roughness)
     if material.metallic:
@@ -268,7 +268,8 @@ def _cost(response: Response, base: Floats, seen: Observations) -> Floats:
     predicted = np.clip(base[:, None] * response.gain + response.offset, 0.0, 1.0)
     shown = np.clip(seen.radiance, 0.0, 1.0)
     difference = predicted ** (1 / DISPLAY_GAMMA) - shown ** (1 / DISPLAY_GAMMA)
-    bounded = np.minimum((difference**2).sum(axis=-1), LARGEST_COST)
+    squared = np.einsum("nvc,nvc->nv", difference, difference)
+    bounded = np.minimum(squared, LARGEST_COST)
     total = (seen.weight * bounded).mean(axis=1)
     mean: Floats = total / np.maximum(seen.evidence, 1e-9)
     return mean

@@ -139,6 +139,7 @@ class _Points:
         usable = np.flatnonzero((seen.evidence > 0.3) & (radiance.mean(axis=1) > DARK))
         generator = np.random.default_rng(SEED)
         chosen = np.sort(generator.permutation(usable)[:POINTS])
+        of_faces = radiance[graph.mesh.faces].mean(axis=1)
         directions = fibonacci_directions(CELLS)
         share = 4.0 / CELLS  # solid angle of a cell over pi
         reach, bounce = np.zeros((len(chosen), CELLS)), np.zeros((len(chosen), 3))
@@ -146,7 +147,7 @@ class _Points:
             progress.check()
             cosine = graph.shading_normals[chosen] @ direction
             facing = np.flatnonzero(cosine > 0)
-            blocked, light = blocking_radiance(graph, rays, direction, chosen[facing], radiance)
+            blocked, light = blocking_radiance(graph, rays, direction, chosen[facing], of_faces)
             reach[facing, cell] = share * cosine[facing]
             hit = facing[np.isin(chosen[facing], blocked)]
             reach[hit, cell] = 0.0

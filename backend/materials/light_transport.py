@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 CELLS = 256
+CELLS_PER_PRODUCT = 16
+"""Whose light is multiplied with the basis functions together; memory grows with it."""
+
 UNCHANGED = Normalization((0.0, 0.0, 0.0), 1.0)
 SMOOTHING_ROUNDS = 2
 
@@ -113,15 +116,19 @@ class LightTransport:
             roughness: of the lobe.
         """
         normals = self.normals[:, None]
-        mirrored = 2.0 * (direction * normals).sum(axis=-1, keepdims=True) * normals - direction
+        cosine = np.einsum("nvc,nc->nv", direction, self.normals)
+        mirrored = 2.0 * cosine[..., None] * normals - direction
         peak = peak_direction(roughness, normals, mirrored)
-        peak /= np.linalg.norm(peak, axis=-1, keepdims=True)
-        functions = basis(peak) * gaussian_attenuation(lobe_sharpness(roughness))
-        open_share = np.einsum("nvs,ns->nv", functions, self.openness).clip(0.0, 1.0)
-        bounced = np.einsum("nvs,nsc->nvc", functions, self.bounce).clip(0.0)
+        peak /= np.sqrt(np.einsum("nvc,nvc->nv", peak, peak))[..., None]
+        attenuation = gaussian_attenuation(lobe_sharpness(roughness))
+        # Functions in front of views: products and copies then run along the views.
+        functions = basis(peak, axis=1)
+        seen = np.concatenate([self.openness[:, None], self.bounce.swapaxes(1, 2)], axis=1)
+        open_share, *bounced = np.moveaxis((seen * attenuation) @ functions, 1, 0).clip(0.0)
+        open_share = open_share.clip(max=1.0)
         light = self.environment.prefiltered(roughness).sample(peak)
         lamps = self.lamps.reflected(peak, roughness)
-        reflected: Floats = light * open_share[..., None] + bounced + lamps
+        reflected: Floats = light * open_share[..., None] + np.stack(bounced, axis=-1) + lamps
         return reflected
 
 
@@ -145,26 +152,35 @@ def trace_light(
     normals, count = graph.shading_normals, len(graph.mesh.vertices)
     shapes = basis(cells.directions)
     functions = shapes * cells.solid_angles[:, None]
+    of_faces = radiance[graph.mesh.faces].mean(axis=1)
     irradiance = np.zeros((count, 3))
-    arriving = np.zeros((count, functions.shape[1], 3))
-    openness = np.zeros((count, functions.shape[1]))
-    bounce = np.zeros((count, functions.shape[1], 3))
-    for cell, direction in enumerate(cells.directions):
-        progress.check()
-        cosine = normals @ direction
-        facing = np.flatnonzero(cosine > 0)
-        visible = np.ones(count, dtype=bool)  # below the horizon as above: a lobe ends there
-        bounced = np.zeros((count, 3))
-        blocked, seen = blocking_radiance(graph, rays, direction, facing, radiance)
-        visible[blocked], bounced[blocked] = False, seen
-        flux = visible[:, None] * cells.flux[cell] + cells.solid_angles[cell] * bounced
-        irradiance += cosine.clip(0.0)[:, None] * flux
-        arriving += shapes[cell][None, :, None] * flux[:, None]
-        openness += visible[:, None] * functions[cell]
-        bounce += functions[cell][None, :, None] * bounced[:, None]
+    arriving, bounce = np.zeros((2, shapes.shape[1], count * 3))
+    openness = np.zeros((shapes.shape[1], count))
+    for first in range(0, CELLS, CELLS_PER_PRODUCT):
+        group = slice(first, first + CELLS_PER_PRODUCT)
+        size = len(shapes[group])
+        cosines = cells.directions[group] @ normals.T
+        visible = np.ones((size, count))  # below the horizon as above: a lobe ends there
+        bounced = np.zeros((size, count, 3))
+        for number, direction in enumerate(cells.directions[group]):
+            progress.check()
+            facing = np.flatnonzero(cosines[number] > 0)
+            blocked, seen = blocking_radiance(graph, rays, direction, facing, of_faces)
+            visible[number, blocked], bounced[number, blocked] = 0.0, seen
+        solid_angles = cells.solid_angles[group, None, None]
+        flux = visible[..., None] * cells.flux[group, None] + solid_angles * bounced
+        irradiance += np.einsum("kn,knc->nc", cosines.clip(0.0), flux)
+        arriving += shapes[group].T @ flux.reshape(size, -1)
+        openness += functions[group].T @ visible
+        bounce += functions[group].T @ bounced.reshape(size, -1)
+    arriving, bounce = (
+        each.reshape(-1, count, 3).swapaxes(0, 1).copy() for each in (arriving, bounce)
+    )
     lamps = trace_lamps(graph, rays, light.lamps, light.normalization, progress)
     smooth = graph.smoothed(irradiance + lamps.irradiance_on(normals), SMOOTHING_ROUNDS)
-    return LightTransport(light.environment, normals, smooth, arriving, openness, bounce, lamps)
+    return LightTransport(
+        light.environment, normals, smooth, arriving, openness.T.copy(), bounce, lamps
+    )
 
 
 def blocking_radiance(
@@ -181,7 +197,7 @@ def blocking_radiance(
         rays: against the same mesh.
         direction: unit.
         facing: vertices whose normals are on its side.
-        radiance: of the surface, [vertices, 3].
+        radiance: of the surface, [faces, 3].
 
     Returns:
         Those of the facing vertices that the surface blocks, [n], and the radiance [n, 3] there.
@@ -189,7 +205,7 @@ def blocking_radiance(
     origins = above(graph, direction)[facing]
     face = rays.first_hit(origins, np.broadcast_to(direction, origins.shape))
     hit = face != NO_HIT
-    seen = radiance[graph.mesh.faces[face[hit]]].mean(axis=1)
+    seen = radiance[face[hit]]
     from_behind = graph.mesh.face_cross[face[hit]] @ direction > 0
     seen[from_behind] = 0.0
     return facing[hit], seen

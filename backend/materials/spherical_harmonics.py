@@ -18,8 +18,13 @@ CLAMPED_COSINE = np.repeat([np.pi, 2.0 * np.pi / 3.0, np.pi / 4.0, 0.0], [1, 3, 
 """By what each coefficient of radiance shrinks to that of irradiance, [16]."""
 
 
-def basis(directions: Floats) -> Floats:
-    """The 16 basis functions at unit directions [..., 3], [..., 16]."""
+def basis(directions: Floats, axis: int = -1) -> Floats:
+    """The 16 basis functions at unit directions [..., 3], [..., 16].
+
+    Args:
+        directions: unit.
+        axis: of the result that counts the functions.
+    """
     x, y, z = np.moveaxis(directions, -1, 0)
     functions = (
         np.full_like(x, 0.282095),
@@ -39,7 +44,7 @@ def basis(directions: Floats) -> Floats:
         1.445306 * z * (x * x - y * y),
         0.590044 * x * (x * x - 3.0 * y * y),
     )
-    return np.stack(functions, axis=-1)
+    return np.stack(functions, axis=axis)
 
 
 def gaussian_attenuation(sharpness: float) -> Floats:

@@ -96,8 +96,11 @@ def sample_panorama(
     across, down = (column - left)[..., None], (row - top)[..., None]
     columns = left % width, (left + 1) % width
     rows = np.clip(top, 0, height - 1), np.clip(top + 1, 0, height - 1)
+    pixels = panorama.reshape(-1, 3)
     upper, lower = (
-        panorama[r, columns[0]] * (1 - across) + panorama[r, columns[1]] * across for r in rows
+        pixels.take(r * width + columns[0], axis=0) * (1 - across)
+        + pixels.take(r * width + columns[1], axis=0) * across
+        for r in rows
     )
     sampled: NDArray[np.float64] = upper * (1 - down) + lower * down
     return sampled
