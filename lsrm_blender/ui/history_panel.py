@@ -79,7 +79,7 @@ def _draw_entry(
         column.label(text=entry.score, translate=False)
     else:
         column.label(text="Views only")
-    draw_text(box, context, entry.settings)
+    draw_text(box, context, entry.description())
     buttons = box.column(align=True)
     buttons.operator_context = "EXEC_DEFAULT"
     if entry.result:

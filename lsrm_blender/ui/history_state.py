@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ _thumbnails = Thumbnails()
 
 
 class LSRM_PG_history_entry(bpy.types.PropertyGroup):
-    """What one job has made; its `name` is that of the asset."""
+    """What one job has made; its `name` is that of the asset, its settings are JSON."""
 
     number: StringProperty()
     folder: StringProperty()
@@ -50,11 +51,15 @@ class LSRM_PG_history_entry(bpy.types.PropertyGroup):
         self.name, self.number, self.folder = entry.name, entry.folder.name, str(entry.folder)
         self.result, self.views = str(entry.result or ""), str(entry.views or "")
         self.date = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.made))
-        self.settings = describe(entry.settings)
+        self.settings = json.dumps(entry.settings)
         self.score = "" if entry.score is None else f"PSNR {entry.score:.1f} dB"
         self.icon = _icon(entry)
         self.levels = " ".join(map(str, entry.levels))
         self.quads = str(entry.quads or "")
+
+    def description(self) -> str:
+        """The settings in a line, in the language that Blender has now."""
+        return _describe(json.loads(self.settings))
 
 
 class LSRM_PG_history(bpy.types.PropertyGroup):
@@ -81,7 +86,7 @@ class LSRM_PG_history(bpy.types.PropertyGroup):
         return self.entries[self.active] if 0 <= self.active < len(self.entries) else None
 
 
-def describe(settings: dict[str, str]) -> str:
+def _describe(settings: dict[str, str]) -> str:
     """The settings of a job in a line."""
     parts = []
     if {"view_count", "size"} <= set(settings):

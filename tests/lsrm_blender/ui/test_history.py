@@ -126,7 +126,11 @@ made(objects_task(False, "Cube"))
 (work / "jobs" / "Cube" / "001" / "result" / "preview.png").write_bytes(b"no picture")
 results["two"] = shown()
 entry = history.chosen()
-results["entry"] = [entry.settings, entry.score, len(entry.date), entry.number]
+results["entry"] = [entry.description(), entry.score, len(entry.date), entry.number]
+state = module_of("ui.history_state")
+translate, state.translate = state.translate, {"no weights": "ohne Gewichte"}.get
+results["german"] = state._describe({"checkpoint": "none"}), json.loads(entry.settings)["size"]
+state.translate = translate
 results["texts"] = [drawn(kind.LSRM_PT_history).drawn, Layout.texts]
 history.active = 1
 shown()
@@ -258,6 +262,7 @@ def test_history_in_the_panel(run):
     assert results["two"] == [["Cube", "002", True], ["Cube", "001", True]]
     settings, score, length, number = results["entry"]
     assert settings == "4 views of 48 px, no weights, not refined, 400 faces"
+    assert results["german"] == ["ohne Gewichte", "48"], "of another language since"
     assert (score, length, number) == ("PSNR 30.2 dB", len("2026-11-29 01:02"), "002")
     operators, texts = results["texts"]
     wanted = {"import_result", "import_views", "open_folder", "delete_result", "refresh_history"}
