@@ -21,6 +21,7 @@ from ..scene.blend_files import belongs_to_open_file
 from ..scene.live.live_object import remove_live_object
 from ..scene.results.result_files import read_result
 from ..scene.results.result_import import append_result, import_result
+from .undo import push_undo
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -115,8 +116,7 @@ def import_prepared(
     except LsrmError as error:
         LOGGER.warning("%s", error)
         return Outcome(f"The result is not in the scene yet. {error.message}", str(folder))
-    if not bpy.app.background:
-        bpy.ops.ed.undo_push(message="LSRM: import result")
+    push_undo("import result")
     return Outcome(describe_import(made))
 
 

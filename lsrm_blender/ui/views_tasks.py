@@ -16,6 +16,7 @@ from ..jobs.task import Step, Task
 from ..scene.import_views import show_views
 from .import_steps import SceneReference
 from .tasks import jobs_of_views, with_warnings
+from .undo import push_undo
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -120,6 +121,7 @@ def _check(
         yield from _look_for_tools()
         return f"{_state().photographs} photographs without cameras"
     show_views(views, scene)
+    push_undo("show views")
     params = {
         "views": str(views),
         "fix_cameras": scene.lsrm.fix_cameras,
@@ -141,6 +143,7 @@ def _store(found: dict[str, Any], scene: bpy.types.Scene, views: Path) -> None:
     _state().show_check(found, scene.lsrm, _contact_sheet())
     if found["cameras"]:
         show_views(views, scene, found["cameras"])
+        push_undo("show corrected views")
 
 
 def _contact_sheet() -> Path:

@@ -57,6 +57,8 @@ GERMAN = {
     "Remove the backend that LSRM has installed; results and checkpoints stay": (
         "Das von LSRM installierte Backend entfernen; Ergebnisse und Gewichte bleiben"
     ),
+    "Remove": "Entfernen",
+    "To install it again takes a download": "Neu zu installieren braucht einen Download",
     # Checkpoints.
     "Checkpoints: {}": "Gewichte: {}",
     "Add Checkpoint": "Gewichte hinzufügen",

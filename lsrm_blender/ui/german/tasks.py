@@ -18,6 +18,7 @@ GERMAN = {
     "Install photograph tools": "Fotowerkzeuge installieren",
     # Stages.
     "Open": "Öffnen",
+    "Measure": "Messen",
     "Masks": "Masken",
     "Dense stage": "Dichte Stufe",
     "Selection": "Auswahl",
@@ -36,7 +37,7 @@ GERMAN = {
     "Another file is open now: the result is not in it yet.": (
         "Jetzt ist eine andere Datei offen: Das Ergebnis ist noch nicht darin."
     ),
-    "The backend is installed: {}": "Das Backend ist installiert: {}",
+    "The backend is installed": "Das Backend ist installiert",
     "Installed: {}. {} is chosen.": "Installiert: {}. {} ist gewählt.",
     "The photograph tools are installed": "Die Fotowerkzeuge sind installiert",
     "The turntable is in {}": "Der Drehteller ist in {}",

@@ -23,6 +23,8 @@ from .setup_tasks import ADD_CHECKPOINT, INSTALL, add_checkpoint, install_backen
 if TYPE_CHECKING:
     from ...jobs.task import Task
 
+REMOVAL_MESSAGE = "To install it again takes a download"
+
 
 class LSRM_OT_install_backend(TaskOperator, bpy.types.Operator):
     """Download and install the backend's packages, once, apart from Blender's own Python."""
@@ -101,7 +103,9 @@ class LSRM_OT_remove_backend(TaskOperator, bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Ask first: installing again takes a download."""
-        asked: set[str] = context.window_manager.invoke_confirm(self, event)
+        asked: set[str] = context.window_manager.invoke_confirm(
+            self, event, title=self.bl_label, message=REMOVAL_MESSAGE, confirm_text="Remove"
+        )
         return asked
 
 

@@ -10,6 +10,7 @@ from bpy.app.translations import pgettext_iface as translate
 
 from ...jobs.task import Step, Task
 from ..import_steps import SceneReference
+from ..undo import push_undo
 from .setup_state import look_again
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ def install_backend(build: str) -> Task:
     """
 
     def work() -> Generator[Step, Any, str]:
-        done = yield Step("install", "install", {"build": build}, "Installing the backend")
+        yield Step("install", "install", {"build": build}, "Installing the backend")
         look_again()
-        return translate("The backend is installed: {}").format(done["python"])
+        return translate("The backend is installed")
 
     return Task(translate("Install the backend"), work(), operator=INSTALL)
 
@@ -53,6 +54,7 @@ def add_checkpoint(scene: bpy.types.Scene, release: Path, dinov3: Path | None) -
         names = added["names"]
         if found := reference.find():
             found.lsrm.checkpoint = names[-1]
+            push_undo("choose checkpoint")
         look_again()
         return translate("Installed: {}. {} is chosen.").format(", ".join(names), names[-1])
 
