@@ -74,8 +74,10 @@ class Result:
         self._write_coverage(folder, report, progress)
         report.warnings.extend([*self.views.warnings, *self.up.warnings()])
         report.up = self.up.to_dict()
+        taken = [view.full_intrinsics for view in self.views.views]
         report.counts |= {
-            "views": len(self.views.views),
+            "views": len(taken),
+            "view_pixels": sum(each.width * each.height for each in taken),
             "vertices": len(self.mesh.mesh.vertices),
             "faces": len(self.mesh.mesh.faces),
         }

@@ -60,7 +60,7 @@ class Report:
         material: what the textures hold, `rgb` or `pbr`.
         light: of the views: `known`, `estimated`, or `unknown`; then it stays in the color.
         stages: in the order they ran.
-        counts: sizes of what came out: views, vertices, faces.
+        counts: of views and all their pixels, and of the vertices and faces that came out.
         levels: file, requested and actual number of triangles of every mesh, the finest first.
         files: all files of the result, relative to its folder.
         metrics: scores of the result on the input views.

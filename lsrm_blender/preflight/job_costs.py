@@ -104,6 +104,15 @@ def with_views(work: Workload, count: int) -> Workload:
     return replace(work, quality=replace(work.quality, view_count=count))
 
 
+def with_counts(work: Workload, counts: Mapping[str, int]) -> Workload:
+    """The same job with the views that the backend has read, by the counts of its report."""
+    views = counts.get("views", 0)
+    if not views:
+        return work
+    size = round(math.sqrt(counts["view_pixels"] / views))
+    return replace(work, quality=replace(work.quality, view_count=views, view_size=size))
+
+
 def _costs() -> LearnedCosts:
     """What is known of the speed of this computer."""
     return LearnedCosts(preferences.user_folder("costs") / "seconds.json")

@@ -28,6 +28,7 @@ from ..jobs.task import Outcome, Step, Task
 from ..preflight import job_costs
 from ..scene.blend_files import save_copy
 from .import_steps import SceneReference, add_quads, import_prepared
+from .undo import push_undo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -66,6 +67,7 @@ def capture(scene: bpy.types.Scene, targets: Sequence[Target], root: Path) -> Ta
         if found := reference.find():
             found.lsrm.views_folder = str(job.views)
             found.lsrm.source = "VIEWS"
+            push_undo("use views")
         note = translate("{} views of {} are in Past Results").format(
             captured["views"], target.name
         )
@@ -102,8 +104,7 @@ def reconstruct_objects(
             folders = {"views": str(job.views), "output": str(job.result)}
             taken = job_costs.with_views(expected, captured["views"])
             step = _reconstruction({**request, **folders}, copy.parent, reference, taken)
-            outcome = yield from _reconstruct(step, copy.parent, reference)
-            job_costs.learn_reconstruction(taken, step.spent)
+            outcome = yield from _reconstruct(step, copy.parent, reference, taken)
             return (yield from _with_quads(outcome, job.result, copy.parent, taken))
 
     title = translate("Reconstruct {}").format(_title(targets))
@@ -137,7 +138,7 @@ def reconstruct_views(scene: bpy.types.Scene, views: Path, root: Path, device: s
         with work_files(root) as temporary, new_job_folder(jobs, record) as job:
             output = {"output": str(job.result)}
             step = _reconstruction({**request, **output}, temporary, reference, expected)
-            outcome = yield from _reconstruct(step, temporary, reference)
+            outcome = yield from _reconstruct(step, temporary, reference, expected)
             return (yield from _with_quads(outcome, job.result, temporary, expected))
 
     weight = job_costs.expected_seconds(expected, capture=False)
@@ -247,9 +248,16 @@ def _reconstruction(
     return Step("backend", "reconstruct", request, title, expected=stages, preview_in=reference)
 
 
-def _reconstruct(step: Step, temporary: Path, reference: SceneReference) -> Steps:
-    """Have the backend reconstruct views, and import the result into the scene of the task."""
+def _reconstruct(
+    step: Step, temporary: Path, reference: SceneReference, expected: Workload
+) -> Steps:
+    """Have the backend reconstruct views, and import the result into the scene of the task.
+
+    How long it takes is learned, for the views that the backend has found.
+    """
     answer = yield step
+    taken = job_costs.with_counts(expected, answer["report"].get("counts", {}))
+    job_costs.learn_reconstruction(taken, step.spent)
     outcome = yield from import_prepared(Path(step.params["output"]), temporary, reference)
     return Outcome(with_warnings(outcome.note, answer["report"]), outcome.result)
 

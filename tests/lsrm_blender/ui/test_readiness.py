@@ -86,6 +86,14 @@ results["gone"] = [len(bpy.data.cameras), "LSRM Preview" in bpy.data.collections
 bpy.ops.object.select_all(action="DESELECT")
 results["preview of nothing"] = call(bpy.ops.lsrm.preview_cameras)
 results["about"] = [readiness.about(each) for each in (0.1, 62.0, 100.0, 8000.0)]
+costs, counts = module_of("preflight.job_costs"), {"views": 10, "view_pixels": 10 * 300 * 400}
+known = lambda: costs.reconstruct_stages(costs.with_counts(costs.workload(settings), counts))
+task, before = module_of("ui.tasks").reconstruct_views(scene, work, work / "jobs", "cpu"), known()
+step = next(task.steps)
+step.spent["texture"] = 100.0
+task.steps.send({"report": {"counts": counts}})
+task.steps.close()
+results["learned"] = [before["texture"], known()["texture"]]
 """
 
 
@@ -136,3 +144,9 @@ def test_a_quality_sets_all_that_costs_time(results):
     assert results["cameras"] == 16
     assert results["gone"] == [1, False]
     assert results["preview of nothing"][1].startswith("BAD_ASSET")
+
+
+def test_jobs_of_views_teach_what_they_cost(results):
+    """A slow stage is expected to be slow in the next job of as many views of that size."""
+    before, after = results["learned"]
+    assert 3.0 * before < after < 100.0
