@@ -165,7 +165,7 @@ class LevelFit:
         held_out: LevelRays | None,
         seconds: float,
         progress: Progress,
-        report: Callable[[float], None],
+        report: Callable[[int], None],
     ) -> Fitted:
         """Fit until the steps are done, the held-out loss rises, or the seconds are over.
 
@@ -174,7 +174,7 @@ class LevelFit:
             held_out: rays for early stopping.
             seconds: at most.
             progress: checked for cancel.
-            report: receives the fraction done.
+            report: receives the number of every step.
         """
         begin = time.perf_counter()
         if len(training) == 0:
@@ -186,7 +186,7 @@ class LevelFit:
             if time.perf_counter() - begin >= seconds:
                 break
             fraction = step / self._level.steps
-            report(fraction)
+            report(step)
             progress.check()
             chosen = torch.randint(
                 len(training), (self._config.rays_per_step,), generator=generator

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
@@ -19,6 +18,7 @@ from ..field.grids import grid_points
 from ..shared.errors import NoSurface
 from ..views.visual_hull import VisualHull
 from .fit import Fitted, LevelFit, LevelRays, Rows
+from .fit_clock import FitClock, PlannedRun
 from .gloss import Gloss, LightLobes
 from .narrow_band import NarrowBand, carved, resampled, sample_grid
 from .novel_view_error import NovelViewMetric
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ..shared.cameras import Normalization
     from ..shared.progress import Progress
     from ..views.views import View
-    from .config import RefineConfig
+    from .config import Level, RefineConfig
 
     Carve: TypeAlias = Callable[[PointFunction], PointFunction]
 
@@ -120,7 +120,7 @@ class Refinement:
     ) -> VolumeField[SparseVolume] | None:
         """All levels; nothing if the held-out views prefer the start."""
         levels = self._config.levels[1:] if carve else self._config.levels
-        clock = _Clock(self._config.seconds, len(levels) + bool(self._lobes), progress)
+        clock = FitClock(self._config.seconds, self._planned(levels), progress)
         # A hull or colors made from all views would contain the views they are compared with.
         views = self._metric.color_views
         hull, surface, bound = self._bound_of(views, progress)
@@ -166,6 +166,13 @@ class Refinement:
             if preview:
                 preview.show_grid(grid, color_at)
         return field
+
+    def _planned(self, levels: Sequence[Level]) -> list[PlannedRun]:
+        """The runs of some levels: the first one twice, if the surface may be glossy."""
+        *earlier, last = levels
+        runs = [PlannedRun(level.steps, self._held_out is not None) for level in earlier]
+        glossy = runs[:1] if self._lobes and self._held_out else []
+        return [*glossy, *runs, PlannedRun(last.steps, may_stop=False)]
 
     def _first_rows(self, run: _Run) -> tuple[Rows, Gloss | None]:
         """The rows of the first level, and the gloss if held-out rays are better explained by it.
@@ -219,25 +226,6 @@ class Refinement:
         return TrainingRays.from_views(views, self._normalization, self._config.halo, device)
 
 
-class _Clock:
-    """Shares the seconds among the runs of all levels and reports how far they are."""
-
-    def __init__(self, seconds: float, runs: int, progress: Progress) -> None:
-        self._begin, self._seconds = time.perf_counter(), seconds
-        self._runs, self._run, self._progress = runs, -1, progress
-
-    def begin_run(self) -> float:
-        """The seconds that the next run may take: an equal share of what is left."""
-        self._run += 1
-        left = self._seconds - (time.perf_counter() - self._begin)
-        return max(1.0, left / max(1, self._runs - self._run))
-
-    def report(self, fraction: float) -> None:
-        """Report the fraction of all runs together, from that of the present one."""
-        done = (self._run + fraction) / self._runs
-        self._progress.report("refine", done, f"step {self._run + 1} of {self._runs}")
-
-
 @dataclass(frozen=True)
 class _Run:
     """A level that can be fitted with and without gloss.
@@ -253,7 +241,7 @@ class _Run:
     make: Callable[[Gloss | None], LevelFit]
     training: LevelRays
     held_out: LevelRays | None
-    clock: _Clock
+    clock: FitClock
     progress: Progress
 
     def fitted(self, gloss: Gloss | None) -> Fitted:

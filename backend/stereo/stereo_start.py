@@ -135,7 +135,7 @@ def _carve(views: StereoViews, grid: HullGrid, progress: Progress) -> Cavities |
         progress.check()
         rays.append(GridRays.from_view(views, view, grid))
     matches = match_views(views, grid, rays, progress)
-    progress.report("stereo", 0.6, "carving")
+    progress.report("stereo", 0.5, "carving")
     votes = vote(views, matches, grid, progress)
     solid = ConvexCarve(grid, votes, CarveConfig()).run(views, rays, progress)
     return find_cavities(grid, solid, votes)
@@ -157,7 +157,7 @@ def match_views(
                 _exchange(views, matches, progress)
             list(pool.map(lambda match, i=iteration: match.iterate(i, progress), matches))
             done = (iteration + 1) / (ITERATIONS + 1)
-            progress.report("stereo", 0.1 + 0.5 * done, "matching views")
+            progress.report("stereo", 0.1 + 0.4 * done, "matching views")
     return matches
 
 
