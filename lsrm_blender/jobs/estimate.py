@@ -45,8 +45,8 @@ CAPTURE, IMPORT, QUADS = "capture", "import", "quads"
 CAPTURE_START, IMPORTING = 2.0, 1.0
 """Seconds until the second Blender answers, and in which it prepares a result."""
 
-OPENING = 4.0
-"""Seconds until the second Blender has opened a file and measured the object."""
+OPENING, MEASURING = 0.5, 3.5
+"""Seconds in which the second Blender opens a file, and measures the object."""
 
 PER_VIEW = 0.3
 PER_SAMPLE, PER_PIXEL = 0.33e-6, 4.2e-6
@@ -129,8 +129,9 @@ class Workload:
     def capture_stages(self) -> dict[str, float]:
         """Seconds of the stages of the capture, on two cores."""
         per_pixel = PER_SAMPLE * self.quality.samples + PER_PIXEL
-        capture = OPENING + PER_VIEW * self.quality.view_count + per_pixel * self.pixels
-        return {STARTING: CAPTURE_START, "capture": capture}
+        capture = PER_VIEW * self.quality.view_count + per_pixel * self.pixels
+        before = {STARTING: CAPTURE_START, "open": OPENING, "measure": MEASURING}
+        return {**before, "capture": capture}
 
     @property
     def reconstruct_stages(self) -> dict[str, float]:

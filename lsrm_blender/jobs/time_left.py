@@ -19,8 +19,9 @@ UNKNOWN_STAGE = 1.0
 LEAST_SHARE = 0.1
 """Of a stage that takes longer than expected, which is still ahead while it reports nothing."""
 
-TRUST = 1.5
-"""Exponent of a stage's fraction: how far the pace so far counts, against what was expected."""
+TRUSTED = 1.5
+"""Seconds of a stage, times its fraction, at which its pace counts as much as what was expected:
+the pace of a short stage, or of its beginning, says little."""
 
 MIN_SECONDS, MIN_FRACTION = 1.5, 0.01
 """Of a task before its remaining time is estimated from its pace."""
@@ -72,7 +73,7 @@ class StepTime:
         least = LEAST_SHARE * (1.0 - fraction) * max(expected, spent)
         by_expectation = max(expected - spent, least)
         by_pace = spent * (1.0 - fraction) / fraction if fraction > 0.0 else 0.0
-        trust = fraction**TRUST
+        trust = spent * fraction / (spent * fraction + TRUSTED)
         return (1.0 - trust) * by_expectation + trust * by_pace
 
 

@@ -71,7 +71,7 @@ def capture(
         size, count = settings.framing.size, settings.views
         found = existing_cameras(original, settings.placement, size, count)
         with working_scene("LSRM capture", asset.objects, asset.poses) as scene:
-            progress.report("capture", 0.0, "measuring the object")
+            progress.report("measure", 0.0, "what the object covers")
             studio = set_up(scene, original, asset, settings)
             plan = plan_views(found, studio.geometry, studio.sphere, settings)
             studio = _render_views(studio, plan, settings, folder, progress)
@@ -105,7 +105,7 @@ def _render_views(
     try:
         frames = _input_views(studio, plan, settings, folder, progress)
     except _BadFraming:
-        progress.report("capture", 0.0, "measuring the pictures")
+        progress.report("measure", 0.0, "what the pictures show")
         points = rendered_points(studio.scene, studio.sphere)
         if points is not None:
             studio = centered(studio, points, settings)
