@@ -83,6 +83,7 @@ class LSRM_PT_main(SidebarPanel, bpy.types.Panel):
         if state.running:
             _draw_progress(layout, context)
             layout.operator("lsrm.add_to_queue", icon="PRESET_NEW")
+            _draw_live_picture(layout, context)
             return
         row = layout.row(align=True)
         row.scale_y = 1.4
@@ -204,7 +205,10 @@ def _draw_readiness(layout: bpy.types.UILayout, context: bpy.types.Context) -> N
 
 
 def _draw_progress(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """The progress of the task and of its stage, what there is so far, and two ways to stop."""
+    """The progress of the task and of its stage, and two ways to stop.
+
+    Nothing comes or goes while a task runs, so that no button moves away under the mouse.
+    """
     state, box = context.window_manager.lsrm, layout.box()
     box.label(text=state.title, icon="TIME", translate=False)
     text = translate(state.step)
@@ -213,18 +217,24 @@ def _draw_progress(layout: bpy.types.UILayout, context: bpy.types.Context) -> No
     elif state.eta >= 0.0:
         text = translate("{}, {} left").format(text, clock(state.eta))
     box.progress(text=text, factor=state.overall, translate=False)
+    text = translate("Starting…")
     if state.stage:
         text = f"{translate(state.stage.capitalize())} {100.0 * state.fraction:.0f} %"
-        box.progress(text=text, factor=state.fraction, translate=False)
-    begun = state.stage or state.overall
-    box.label(text=state.message or ("" if begun else "Starting…"))
+    box.progress(text=text, factor=state.fraction, translate=False)
+    box.label(text=state.message)
+    row = box.row()
+    stop = row.row()
+    stop.enabled = not state.stopping
+    stop.operator("lsrm.cancel", text="Stop", icon="PAUSE").now = False
+    row.operator("lsrm.cancel", text="Stop Now", icon="CANCEL").now = True
+
+
+def _draw_live_picture(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """A picture of what the task has made so far, if there is one."""
     if picture := icon(LIVE_PICTURE):
+        box = layout.box()
         box.template_icon(picture, scale=LIVE_SCALE)
         box.prop(context.scene.lsrm, "live_preview")
-    row = box.row()
-    if not state.stopping:
-        row.operator("lsrm.cancel", text="Stop", icon="PAUSE").now = False
-    row.operator("lsrm.cancel", text="Stop Now", icon="CANCEL").now = True
 
 
 def _draw_error(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

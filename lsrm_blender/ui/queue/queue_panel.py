@@ -26,11 +26,11 @@ LABELS = {
     FAILED: "Failed",
     STOPPED: "Stopped",
 }
-TITLE_WIDTH, ROWS = 0.62, 4
+ROWS = 4
 
 
 class LSRM_UL_queue(bpy.types.UIList):
-    """A line for each job: what it is, and its state."""
+    """A line for each job: what it is, and an icon for its state: beside a word names are cut off."""
 
     def draw_item(
         self,
@@ -43,9 +43,7 @@ class LSRM_UL_queue(bpy.types.UIList):
         _active_property: str,
     ) -> None:
         """Title and state of a job."""
-        row = layout.split(factor=TITLE_WIDTH)
-        row.label(text=item.name, icon=ICONS.get(item.state, "NONE"), translate=False)
-        row.label(text=LABELS.get(item.state, ""))
+        layout.label(text=item.name, icon=ICONS.get(item.state, "NONE"), translate=False)
 
 
 class LSRM_PT_queue(SidebarPanel, bpy.types.Panel):

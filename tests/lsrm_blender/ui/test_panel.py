@@ -208,6 +208,12 @@ def failed(code, operator):
     run.show(session.SessionState(error=(code, "What.", "Remedy."), title="T", operator=operator))
     return drawn(panel.LSRM_PT_main).drawn
 
+def running(**state):
+    run.show(session.SessionState(running=True, title="T", step="S", **state))
+    panel_drawn = drawn(panel.LSRM_PT_main)
+    return len(panel_drawn.texts), panel_drawn.drawn
+
+results["same"] = [running(), running(stage="mesh", message="M", eta=7.0), running(stopping=True)]
 settings.source, settings.checkpoint = "OBJECTS", "FOLDER"
 results["again"] = "lsrm.check_views" in failed("BACKEND_DIED", "lsrm.check_views")
 missing = failed("CHECKPOINT_MISSING", "lsrm.reconstruct")
@@ -360,6 +366,7 @@ def test_panel_draws_every_state(blender):
         "lsrm.remove_backend", "lsrm.add_checkpoint",
         "lsrm.turntable", "lsrm.light_sheet", "lsrm.compare_with_views",
     }  # fmt: skip
+    assert results["same"][0] == results["same"][1] == results["same"][2], "no button may move"
     assert results["clock"] == ["0 s", "59 s", "1:00 min", "61:01 min"]
 
 
