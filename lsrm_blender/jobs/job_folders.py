@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...backend.shared.atomic_folder import remove_unfinished, write_file_atomically
 from ...backend.shared.errors import write_failure
+from ...backend.shared.names.device_names import not_a_device
 from ...backend.shared.temporary_folder import remove_abandoned, temporary_folder
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ class JobFolder:
 
 
 def folder_name(name: str) -> str:
-    """A name that a folder can have."""
-    return FORBIDDEN.sub("_", name).strip(" .") or "object"
+    """A name that a folder can have on any system."""
+    return not_a_device(FORBIDDEN.sub("_", name).strip(" .") or "object")
 
 
 def numbered(parent: Path) -> list[Path]:

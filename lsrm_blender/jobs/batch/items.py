@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....backend.shared.errors import LsrmError
 from ....backend.shared.names.asset_names import name_below, name_of_file
+from ....backend.shared.names.device_names import not_a_device
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -140,7 +141,7 @@ def name_items(found: dict[Path, str]) -> list[Item]:
 
 def _valid_name(name: str) -> str:
     """A name that a folder can have on any system; a long one is shortened, and stays unique."""
-    valid = FORBIDDEN.sub("_", name).strip(" .") or "item"
+    valid = not_a_device(FORBIDDEN.sub("_", name).strip(" .") or "item")
     encoded = valid.encode("utf-8", "surrogateescape")
     if len(encoded) <= LONGEST_NAME:
         return valid

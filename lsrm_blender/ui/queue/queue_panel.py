@@ -30,7 +30,7 @@ ROWS = 4
 
 
 class LSRM_UL_queue(bpy.types.UIList):
-    """A line for each job: what it is, and an icon for its state: beside a word names are cut off."""
+    """A line for each job, with an icon for its state: beside a word titles are cut off."""
 
     def draw_item(
         self,

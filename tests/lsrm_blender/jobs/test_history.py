@@ -191,3 +191,6 @@ def test_folder_names(folders):
     assert folders.folder_name("Mug: the 2nd/new") == "Mug_ the 2nd_new"
     assert folders.folder_name(" ..") == "object"
     assert folders.folder_name("Tässchen") == "Tässchen"
+    assert [folders.folder_name(each) for each in ("Aux", "con.old", "Console", "LPT1 ")] == [
+        "Aux_", "con_.old", "Console", "LPT1_",
+    ]  # fmt: skip
