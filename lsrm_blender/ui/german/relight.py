@@ -61,7 +61,7 @@ GERMAN = {
     "Turntable and Contact Sheet": "Drehscheibe und Übersicht",
     "Turntable": "Drehscheibe",
     "What a turntable becomes": "Was aus einer Drehscheibe wird",
-    "Frames": "Einzelbilder",
+    "Frames": "Bilder",
     "A PNG file for every frame": "Eine PNG-Datei je Bild",
     "Video": "Video",
     "A PNG file for every frame, and a video of them": (
