@@ -6,7 +6,8 @@
 
 The extension is built from this repository and installed from disk into a Blender of its own, with
 its own home folder. Then buttons are clicked and names are typed. FOLDER gets a screenshot of every
-state, and `walk.json` with the longest stall of the main thread in each.
+state, `walk.json` with the longest stall of the main thread in each, and `stalls.txt` with the
+Python functions that ran in stalls over the limit.
 """
 
 from __future__ import annotations
@@ -24,16 +25,20 @@ from typing import Any
 
 from backend.shared.exit_codes import ENVIRONMENT, FAILED
 from backend.shared.terminal import say
-from backend.shared.virtual_environments import ROOT
+from backend.shared.virtual_environments import ROOT, backend_environment
 
 from .display import FRAMEBUFFER, NoDisplay, read_screenshot, virtual_display
-from .stalls import LIMIT
+from .empty_wheels import write_wheels
+from .in_blender.stalls import LIMIT
 
 WIDTH, HEIGHT = 1500, 1400
 """Of the window in pixels: high enough for the whole panel."""
 
 SECONDS = 7200.0
 """After which the walk is ended."""
+
+WHEELS = "wheels"
+"""The folder of what stands for the download of the backend."""
 
 AFTERWARDS = 15.0
 """Seconds within which all child processes must have ended with Blender."""
@@ -69,6 +74,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--quality", choices=["small", "draft", "normal"], default="small")
     parser.add_argument("--until", default="", metavar="STATE", help="the last state to walk to")
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="STATE", help="go from the demo object to these"
+    )
+    parser.add_argument("--photographs", type=Path, help="posed photographs to check at the end")
+    parser.add_argument("--release", type=Path, help="weights in the layout of the release to add")
+    parser.add_argument("--dinov3", type=Path, help="the weights of their image features")
     return parser
 
 
@@ -77,9 +88,11 @@ def _walk(blender: str, home: Path, display: str, options: argparse.Namespace) -
     report = options.output.absolute() / "walk.json"
     report.unlink(missing_ok=True)
     (home / "Documents").mkdir()
+    write_wheels(backend_environment().requirements, home / WHEELS)
     environment = {
         "PATH": os.environ["PATH"], "HOME": str(home), "BLENDER_USER_RESOURCES": str(home / "user"),
         "DISPLAY": display, "LIBGL_ALWAYS_SOFTWARE": "1", "LANG": "C.UTF-8",
+        "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(home / WHEELS),
         **{name: os.environ[name] for name in ("OMP_NUM_THREADS",) if name in os.environ},
     }  # fmt: skip
     choices = {
@@ -89,8 +102,14 @@ def _walk(blender: str, home: Path, display: str, options: argparse.Namespace) -
         "pictures": str(options.output.absolute()),
         "framebuffer": str(home / FRAMEBUFFER),
         "report": str(report),
+        "stalls": str(options.output.absolute() / "stalls.txt"),
         "quality": options.quality,
         "until": options.until,
+        "only": options.only,
+        **{
+            name: str(path.absolute()) if (path := getattr(options, name)) else ""
+            for name in ("photographs", "release", "dinov3")
+        },
     }
     (home / "options.json").write_text(json.dumps(choices), "utf-8")
     command = [blender, "--enable-event-simulate", "-p", "0", "0", str(WIDTH), str(HEIGHT)]
@@ -106,7 +125,7 @@ def _walk(blender: str, home: Path, display: str, options: argparse.Namespace) -
     found = json.loads(report.read_text("utf-8")) if report.is_file() else {"states": []}
     found |= {"exit_code": done.returncode, "left_behind": _left_behind(home)}
     report.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-    return _tell(found)
+    return _print_table(found)
 
 
 def _built(blender: str, home: Path, environment: dict[str, str]) -> Path:
@@ -137,13 +156,13 @@ def _processes_of(home: Path) -> list[str]:
     return found
 
 
-def _tell(found: dict[str, Any]) -> int:
+def _print_table(found: dict[str, Any]) -> int:
     """Print a table of the states; returns the exit code."""
-    say(f"{'state':24}{'seconds':>9}{'stall':>8}{'of it computing':>17}")
+    say(f"{'state':24}{'seconds':>9}{'stall':>8}{'of it computing':>17}  screenshot")
     for state in found["states"]:
-        mark = " over the limit" if state.get("stall", 0.0) > LIMIT else ""
         stall, cpu = state.get("stall", 0.0), state.get("stall_cpu", 0.0)
-        say(f"{state['state']:24}{state['seconds']:>9.1f}{stall:>8.2f}{cpu:>17.2f}{mark}")
+        shown = f"{state['state']}.png{' (over the limit)' if stall > LIMIT else ''}"
+        say(f"{state['state']:24}{state['seconds']:>9.1f}{stall:>8.2f}{cpu:>17.2f}  {shown}")
         if state["error"]:
             say(f"  {state['error']}")
     failed = not found["states"] or any(state["error"] for state in found["states"])

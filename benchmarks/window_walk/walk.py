@@ -19,12 +19,12 @@ import bpy
 ROOT, OPTIONS = sys.argv[sys.argv.index("--") + 1 :]
 sys.path.insert(0, ROOT)  # Blender starts a script without its package
 
-from benchmarks.window_walk.stalls import StallTimer  # noqa: E402
+from benchmarks.window_walk.in_blender.stalls import StallTimer  # noqa: E402
+from benchmarks.window_walk.in_blender.walk_tools import Walk  # noqa: E402
 from benchmarks.window_walk.states import states_of  # noqa: E402
-from benchmarks.window_walk.walk_tools import Walk  # noqa: E402
 
 if TYPE_CHECKING:
-    from benchmarks.window_walk.window import Steps
+    from benchmarks.window_walk.in_blender.window import Steps
 
 FIRST = 3.0
 """Seconds after which the window has been drawn."""
@@ -34,7 +34,8 @@ def main() -> None:
     """Start once the window is open; write the report and quit at the end."""
     options = json.loads(Path(OPTIONS).read_text("utf-8"))
     bpy.context.preferences.view.show_splash = False
-    timer = StallTimer()
+    trace = Path(options["stalls"]).open("w")  # noqa: SIM115 - it is written until Blender quits
+    timer = StallTimer(trace=trace)
     walk = Walk(options, timer)
     steps = _walk(walk)
 
@@ -57,8 +58,8 @@ def _walk(walk: Walk) -> Steps:
     records = []
     for name, state in states_of(walk.options):
         record: dict[str, Any] = {"state": name, "error": ""}
-        walk.timer.forget()
-        walk.timer.state, begin = name, time.monotonic()
+        begin = time.monotonic()
+        walk.timer.begin(name)
         try:
             yield from state(walk)
             walk.timer.state = ""

@@ -4,17 +4,22 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import struct
 import subprocess
 import sys
+import time
+import zipfile
 
 import pytest
 from PIL import Image
 
-from benchmarks.window_walk import pictures, stalls
+from benchmarks.window_walk import pictures
 from benchmarks.window_walk.display import read_screenshot
+from benchmarks.window_walk.empty_wheels import write_wheels
+from benchmarks.window_walk.in_blender import stalls
 
 
 def test_the_longest_stall_of_each_state(monkeypatch):
@@ -33,6 +38,30 @@ def test_the_longest_stall_of_each_state(monkeypatch):
     assert timer.longest["one"].wall == pytest.approx(0.4)
     assert timer.longest["one"].cpu == pytest.approx(0.1)
     assert timer.longest["two"].wall == pytest.approx(0.2)
+
+
+def test_functions_are_named_that_run_in_a_stall(tmp_path):
+    """What holds up the timer is in the trace, below the name of its state."""
+    with (tmp_path / "stalls.txt").open("w") as trace:
+        timer = stalls.StallTimer(trace=trace)
+        timer.begin("busy")
+        timer.tick()
+        time.sleep(2.0 * stalls.LIMIT)
+        faulthandler.cancel_dump_traceback_later()
+    text = (tmp_path / "stalls.txt").read_text()
+    assert text.startswith("\nbusy\n")
+    assert "in test_functions_are_named_that_run_in_a_stall" in text
+
+
+def test_empty_wheels_stand_for_the_download(tmp_path):
+    """One for every requirement of this system, with the name and version that pip looks for."""
+    requirements = ("torch==2.0.1", "scikit-image==0.2", "none==1; platform_system == 'Nowhere'")
+    write_wheels(requirements, tmp_path / "wheels")
+    found = sorted(each.name for each in (tmp_path / "wheels").iterdir())
+    assert found == ["scikit_image-0.2-py3-none-any.whl", "torch-2.0.1-py3-none-any.whl"]
+    with zipfile.ZipFile(tmp_path / "wheels" / found[0]) as wheel:
+        text = wheel.read("scikit_image-0.2.dist-info/METADATA").decode()
+    assert "Name: scikit-image\nVersion: 0.2\n" in text
 
 
 def test_a_screenshot_is_read(tmp_path):

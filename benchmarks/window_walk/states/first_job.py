@@ -1,31 +1,33 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the walk does, state by state, as an artist would."""
+"""From Blender as it starts to the first job, which is stopped."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import bpy
 
-from .walk_tools import Walk, WrongState, wait, wait_for
-from .window import EDGE, LEFT
+from ..in_blender.walk_tools import (
+    RUNNING_SHARE,
+    Walk,
+    WrongState,
+    open_panel,
+    use_quality,
+    wait,
+    wait_for,
+)
+from ..in_blender.window import EDGE, LEFT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from ..in_blender.window import Steps
 
-    from .window import Steps
-
-EXTENSION = "bl_ext.user_default.lsrm"
 SMALL = {
     "view_count": 8, "view_size": 128, "samples": 4, "refine": "off", "texture_size": "512",
     "faces": 4000,
 }  # fmt: skip
 """The settings of a walk whose pictures are only looked at."""
-
-RUNNING_SHARE = 0.03
-"""Of a job, after which it is stopped."""
 
 MANY_VIEWS = 200
 """Of that job, so that it does not end before."""
@@ -41,27 +43,17 @@ def install(walk: Walk) -> Steps:
     bpy.ops.extensions.package_install_files(
         filepath=walk.options["extension"], repo="user_default", enable_on_install=True
     )
-    # Nothing tells where the header of a closed panel is, to click it.
-    pictures = bpy.types.LSRM_PT_relit_pictures
-    bpy.utils.unregister_class(pictures)
-    pictures.bl_options = set()
-    bpy.utils.register_class(pictures)
+    open_panel("LSRM_PT_relit_pictures")
     yield from walk.window.show_panel()
 
 
 def preferences(walk: Walk) -> Steps:
     """The preferences of the extension, where the backend is chosen."""
-    yield from walk.window.rest()  # the new window opens around the mouse
-    bpy.ops.lsrm.open_preferences()
-    yield 1.0
-    windows = bpy.context.window_manager.windows
-    if len(windows) != 2:
-        raise WrongState("The preferences have no window.")
+    yield from walk.show_preferences()
     yield from walk.window.picture("preferences_window")
     walk.timer.forget()
-    with bpy.context.temp_override(window=windows[1]):
-        bpy.ops.wm.window_close()
-    bpy.context.preferences.addons[EXTENSION].preferences.backend_python = walk.options["python"]
+    yield from walk.close_preferences()
+    walk.stored.backend_python = walk.options["python"]
     yield 1.0
 
 
@@ -82,7 +74,7 @@ def demo(walk: Walk) -> Steps:
         for name, value in SMALL.items():
             setattr(bpy.context.scene.lsrm, name, value)
     else:
-        yield from _use_quality(walk, walk.options["quality"].upper())
+        yield from use_quality(walk, walk.options["quality"].upper())
     walk.look_at(rocket)
     yield 1.0
 
@@ -128,28 +120,3 @@ def stopped(walk: Walk) -> Steps:
     walk.found["seconds_to_stop"] = round(time.monotonic() - walk.begin, 1)
     if run.error_code != "CANCELLED":
         raise WrongState(f"Stop has led to {run.error_code}: {run.error_message}")
-
-
-def _use_quality(walk: Walk, name: str) -> Steps:
-    """Press one of the three buttons."""
-    across = {"DRAFT": 0.2, "NORMAL": 0.5, "BEST": 0.8}[name]
-    yield from walk.window.click(f"lsrm.use_quality(quality='{name}'", across)
-
-
-STATES = (
-    start, install, preferences, ready, demo, cameras, capture, running, stopping, stopped,
-)  # fmt: skip
-
-
-def states_of(options: dict[str, Any]) -> list[tuple[str, Callable[[Walk], Steps]]]:
-    """The states by name, numbered in the order of the walk.
-
-    Raises:
-        WrongState: if the last one that is wanted is none of them.
-    """
-    names = [each.__name__ for each in STATES]
-    last = options["until"] or names[-1]
-    if last not in names:
-        raise WrongState(f"The states are {', '.join(names)}.")
-    wanted = STATES[: names.index(last) + 1]
-    return [(f"{number:02d}_{each.__name__}", each) for number, each in enumerate(wanted)]

@@ -4,8 +4,13 @@
 
 from __future__ import annotations
 
+import faulthandler
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TextIO
 
 INTERVAL = 0.02
 """Seconds between two calls of the timer, if nothing holds it up."""
@@ -41,11 +46,21 @@ class StallTimer:
         state: the one that intervals count for; empty counts none.
         longest: the longest stall by state.
         last: wall and processor time of the last call.
+        trace: a file for the Python functions that run while a stall lasts, if they are wanted.
     """
 
     state: str = ""
     longest: dict[str, Stall] = field(default_factory=dict)
     last: tuple[float, float] = field(default_factory=now)
+    trace: TextIO | None = None
+
+    def begin(self, state: str) -> None:
+        """Let intervals count for a state from now on."""
+        self.state = state
+        self.forget()
+        if self.trace is not None:
+            self.trace.write(f"\n{state}\n")
+            self.trace.flush()
 
     def tick(self) -> float:
         """The callback, which returns its next interval."""
@@ -54,6 +69,8 @@ class StallTimer:
         if self.state and stall.wall > self.longest.get(self.state, Stall()).wall:
             self.longest[self.state] = stall
         self.last = current
+        if self.trace is not None:  # by a thread of C: one of Python waits for the main thread
+            faulthandler.dump_traceback_later(LIMIT, file=self.trace)
         return INTERVAL
 
     def forget(self) -> None:

@@ -1,0 +1,96 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A job to its end, and all that can be done with its result."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import bpy
+
+from ..in_blender.walk_tools import Walk, WrongState, wait
+from ..in_blender.window import LEFT, RIGHT
+
+if TYPE_CHECKING:
+    from ..in_blender.window import Steps
+
+TURNS = 12
+"""Changes of strength and rotation under the hand."""
+
+FINAL_SAMPLES, FINAL_SECONDS = 16, 10.0
+"""Of the viewport in which they end."""
+
+
+def reconstructed(walk: Walk) -> Steps:
+    """The same job to its end."""
+    yield from walk.window.click("lsrm.reconstruct")
+    yield from wait(walk)
+    walk.check_result(walk.rocket)
+    walk.hide_cameras()
+    yield 1.0
+
+
+def original(walk: Walk) -> Steps:
+    """The original instead of its result."""
+    yield from walk.window.click("lsrm.compare(", LEFT)
+    if bpy.data.objects[walk.rocket].hide_render:
+        raise WrongState("The original is still hidden.")
+
+
+def history(walk: Walk) -> Steps:
+    """Past results, with one chosen."""
+    yield from walk.window.click("lsrm.compare(", LEFT)
+    past = bpy.context.window_manager.lsrm_history
+    past.active = next(number for number, entry in enumerate(past.entries) if entry.result)
+    yield 1.0
+
+
+def compare(walk: Walk) -> Steps:
+    """The result beside its views."""
+    yield from walk.window.click("lsrm.compare_with_views")
+    yield from wait(walk)
+
+
+def relight(walk: Walk) -> Steps:
+    """Another light, in a viewport that does not show it yet."""
+    bpy.context.scene.lsrm_relight.light = "sunset"
+    yield from walk.window.click("lsrm.relight", LEFT)
+    yield 1.0
+
+
+def relight_live(walk: Walk) -> Steps:
+    """Strength and rotation under the hand."""
+    scene = bpy.context.scene
+    bpy.data.objects["Cube"].hide_set(state=True)
+    scene.render.engine, scene.cycles.preview_samples = "CYCLES", 1
+    yield from walk.window.click("lsrm.show_light(shading='RENDERED'", RIGHT)
+    yield 2.0
+    for turn in range(TURNS):
+        scene.lsrm_relight.rotation = math.radians(10.0 * turn)
+        scene.lsrm_relight.strength = 1.0 + 0.05 * turn
+        yield 0.1
+    scene.cycles.preview_samples = FINAL_SAMPLES
+    yield FINAL_SECONDS
+
+
+def turntable(walk: Walk) -> Steps:
+    """Frames from all around."""
+    light = bpy.context.scene.lsrm_relight
+    light.frames, light.size, light.samples = 6, 96, 2
+    yield from walk.window.click("lsrm.turntable", LEFT)
+    yield from wait(walk)
+
+
+def light_sheet(walk: Walk) -> Steps:
+    """One picture under all lights."""
+    yield from walk.window.click("lsrm.light_sheet", RIGHT)
+    yield from wait(walk)
+
+
+def restored(walk: Walk) -> Steps:
+    """World, lamps and shading as they were."""
+    yield from walk.window.click("lsrm.restore_light")
+    yield 1.0
+    if bpy.context.scene.world.name != "World":
+        raise WrongState("The world of the scene is not back.")
