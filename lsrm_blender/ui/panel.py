@@ -90,9 +90,9 @@ class LSRM_PT_main(SidebarPanel, bpy.types.Panel):
         row.operator("lsrm.reconstruct", icon="MESH_MONKEY")
         row.operator("lsrm.add_to_queue", text="", icon="PRESET_NEW")
         _draw_readiness(layout, context)
-        if state.error_code:
+        if state.error_code and state.error_message != readiness_of(context).message:
             _draw_error(layout, context)
-        elif state.note and state.operator not in views_tasks.OPERATORS:
+        if state.note and state.operator not in views_tasks.OPERATORS:
             _draw_note(layout, context)
 
 

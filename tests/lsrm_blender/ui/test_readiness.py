@@ -27,6 +27,10 @@ panel._draw_readiness(Layout(), Context([cube]))
 results["first"] = Layout.texts
 results["ready"] = line([cube])
 results["nothing"] = line([])
+error = (state.code, state.message, state.remedy)
+run.show(module_of("jobs.session").SessionState(error=error, title="T", operator="lsrm.capture"))
+results["pressed"] = drawn(panel.LSRM_PT_main).texts.count(state.message)
+run.show(module_of("jobs.session").SessionState())
 results["camera"] = line([scene.objects["Camera"]])
 settings.capture_light = "FILE"
 results["no image"] = line([cube])
@@ -126,6 +130,7 @@ def test_one_line_says_ready_or_what_is_missing(results):
         assert drawn == ([mended_by] if mended_by else []), name
     assert results["animation"][0][0].startswith("Ready: 4 views")
     assert results["views"][0][0].startswith("Ready: about")
+    assert results["pressed"] == 1, "who presses the button nevertheless reads it once"
     assert results["scripts"][0] == "ERROR"
     assert results["scripts"][1].startswith("BAD_ASSET")
     assert results["only capture"] is None
