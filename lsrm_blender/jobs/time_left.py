@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,8 @@ UNKNOWN_STAGE = 1.0
 LEAST_SHARE = 0.1
 """Of a stage that takes longer than expected, which is still ahead while it reports nothing."""
 
-TRUSTED = 1.5
-"""Seconds of a stage, times its fraction, at which its pace counts as much as what was expected:
+TRUSTED = 4.0
+"""Seconds of a stage, times its fraction, after which its pace counts as much as what was expected:
 the pace of a short stage, or of its beginning, says little."""
 
 MIN_SECONDS, MIN_FRACTION = 1.5, 0.01
@@ -73,8 +74,8 @@ class StepTime:
         least = LEAST_SHARE * (1.0 - fraction) * max(expected, spent)
         by_expectation = max(expected - spent, least)
         by_pace = spent * (1.0 - fraction) / fraction if fraction > 0.0 else 0.0
-        trust = spent * fraction / (spent * fraction + TRUSTED)
-        return (1.0 - trust) * by_expectation + trust * by_pace
+        doubt = math.sqrt(1.0 - fraction) * TRUSTED / (spent * fraction + TRUSTED)
+        return doubt * by_expectation + (1.0 - doubt) * by_pace
 
 
 class TaskTime:
