@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..in_blender.window import Steps
 
 LONG_NAME = "Ornamental garden lantern, left of the gate"
-REMESHING = "Remeshing to quads"
+REMESHING, MANY_FACES = "Remeshing to quads", 100_000
 
 
 def light_missing(walk: Walk) -> Steps:
@@ -65,8 +65,11 @@ def level_imported(walk: Walk) -> Steps:
 
 
 def quads_stopped(walk: Walk) -> Steps:
-    """Stop while QuadriFlow works: the result stays."""
+    """Stop while QuadriFlow works, which takes long on many faces: the result stays."""
     walk.select("Cube")
+    settings = bpy.context.scene.lsrm
+    settings.lods, settings.quads, settings.faces = "", True, MANY_FACES
+    yield 0.5
     yield from walk.window.click("lsrm.reconstruct")
     run = bpy.context.window_manager.lsrm
     yield from wait_for(lambda: run.step == REMESHING or not run.running)
@@ -75,6 +78,8 @@ def quads_stopped(walk: Walk) -> Steps:
     yield from wait_for(lambda: not run.running, 60.0)
     if run.error_code != "CANCELLED":
         raise WrongState(f"Stop has led to {run.error_code}: {run.error_message}")
-    settings = bpy.context.scene.lsrm
-    settings.lods, settings.quads, settings.capture_light = "", False, "softboxes"
+    latest = bpy.context.window_manager.lsrm_history.entries[0]
+    if not latest.result or latest.quads:
+        raise WrongState("The result is not in Past Results, or it has quads.")
+    settings.quads, settings.capture_light = False, "softboxes"
     yield 1.0
