@@ -7,6 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ...backend.shared.dataset_index import INDEX
 from ...backend.shared.errors import write_failure
 from ...backend.shared.exit_codes import USAGE
@@ -15,7 +17,7 @@ from ..capture_choices import SOFT_BOXES
 from ..jobs.batch.datasets import DatasetSettings, write_dataset_index
 from ..jobs.batch.items import NoSuchInput, find_items
 from ..scene.assets.asset_import import SUFFIXES
-from ..scene.lighting import EnvironmentLight, make_world
+from ..scene.lighting import EnvironmentLight, make_world, panorama
 from ..scene.scene_state import no_trace
 from .convert import run_planned
 
@@ -23,6 +25,13 @@ if TYPE_CHECKING:
     import argparse
 
     from ...backend.shared.progress import Progress
+
+
+EVEN_RADIANCE = 0.5
+"""Of a light, the mean over all directions, before it is dimmed or brightened for an asset."""
+
+PANORAMA_WIDTH = 64
+"""In pixels, of the pictures of lights that their brightness is measured in."""
 
 
 def render_dataset(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
@@ -34,9 +43,6 @@ def render_dataset(arguments: argparse.Namespace, progress: Progress) -> dict[st
         say(f"{error.message} {error.remedy}")
         return {"error": error.to_dict(), "exit_code": USAGE}
     settings = _settings(arguments)
-    with no_trace():
-        for light in settings.lights:  # refused now, not at the first asset that draws it
-            make_world(EnvironmentLight(light))
     summary = run_planned(items, settings, arguments, progress)
     if settings.dry_run:
         return summary
@@ -54,6 +60,8 @@ def _settings(arguments: argparse.Namespace) -> DatasetSettings:
         str(Path(light).absolute()) if Path(light).is_file() else light
         for light in arguments.environment or (SOFT_BOXES,)
     )
+    with no_trace():
+        strengths = tuple(_even_strength(light) for light in lights)
     capture = {
         # One view of the batch's own finds the framing; the data set has the others, with passes.
         "views": 1,
@@ -71,5 +79,19 @@ def _settings(arguments: argparse.Namespace) -> DatasetSettings:
         fail_fast=arguments.fail_fast,
         dry_run=arguments.dry_run,
         lights=lights,
+        strengths=strengths,
         seed=arguments.seed,
     )
+
+
+def _even_strength(light: str) -> float:
+    """The strength at which a light is as bright as the others.
+
+    Raises:
+        BadAsset: if there is no such light.
+    """
+    picture = panorama(make_world(EnvironmentLight(light)), [], (0.0, 0.0, 0.0), PANORAMA_WIDTH)
+    rows = (np.arange(len(picture)) + 0.5) / len(picture)
+    share = np.sin(np.pi * rows)  # of a row in the whole sphere
+    mean = float((picture.mean(axis=(1, 2)) * share).sum() / share.sum())
+    return EVEN_RADIANCE / max(mean, 1e-6)

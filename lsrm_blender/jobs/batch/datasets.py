@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     from .items import Item
 
-STRENGTHS = (0.6, 1.6)
+STRENGTHS = (0.6, 1.5)
+"""Factors on the strength of a light."""
+
 FIELDS_OF_VIEW = (25.0, 50.0)
 """In degrees."""
 
@@ -38,10 +40,12 @@ class DatasetSettings(BatchSettings):
 
     Attributes:
         lights: HDR images, or names of lights; each asset has one of them, turned and dimmed.
+        strengths: of the lights, with which they are alike bright.
         seed: decides with the name of an item on its light and its cameras.
     """
 
     lights: tuple[str, ...] = ()
+    strengths: tuple[float, ...] = ()
     seed: int = 0
 
     @functools.cached_property
@@ -68,11 +72,12 @@ class DatasetSettings(BatchSettings):
         """The parameters of `capture` for an item: its light and lens are its own."""
         text = f"{self.seed} {item.name}".encode("utf-8", "surrogateescape")
         of_item = random.Random(hashlib.sha256(text).digest())  # noqa: S311 - not for secrets
+        light = of_item.randrange(len(self.lights))
         return {
             **self.capture,
-            "environment": of_item.choice(self.lights),
+            "environment": self.lights[light],
             "environment_rotation": of_item.uniform(0.0, 360.0),
-            "environment_strength": of_item.uniform(*STRENGTHS),
+            "environment_strength": self.strengths[light] * of_item.uniform(*STRENGTHS),
             "field_of_view": of_item.uniform(*FIELDS_OF_VIEW),
             "seed": of_item.randrange(1 << 31),
         }

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ....shared.cameras import Normalization
 from ..paints.recipes import Extent
 from .assembly import UPRIGHT, Assembler, Pose, reach_of
 from .bending import Symmetry
 from .bodies import Body, ball, block, drum, hoop, lathe, plate, random_body, wires
-from .enclosing import enclose
+from .enclosing import MARGIN, enclose
 from .shape import Part, Shape, joined_distance
 from .solids import box, turned
 from .vessels import vessel
@@ -48,12 +49,8 @@ def random_shape(random: np.random.Generator, device: torch.device) -> Shape:
         shape = _finished(parts, assembler)
         if shape is not None:
             return shape
-    assembler = Assembler(random, device)
-    return _enclosed([assembler.part(ball(random), Pose(1.0))], []) or _never()
-
-
-def _never() -> Shape:
-    raise AssertionError("a ball has a surface")
+    part = Assembler(random, device).part(ball(random), Pose(1.0))
+    return Shape((part,), (), Normalization.from_sphere((0.0, 0.0, 0.0), 1.0, MARGIN))
 
 
 def _finished(parts: list[Part], assembler: Assembler) -> Shape | None:

@@ -56,20 +56,31 @@ def errors_by_rays(sample: Sample, shape: Shape) -> Tensor:
     The ray of the other view meets the surface at the point itself; in front of it, which hides
     it and is left out; or, if depth and cameras do not agree, somewhere behind, or nowhere.
     """
-    cameras, errors = cameras_of(sample), []
-    for first, camera in enumerate(cameras):
+    cameras = cameras_of(sample)
+    tolerance = 0.05 / float(sample.intrinsics[:, 0].max())
+    pairs, starts, ends, facing = [], [], [], []
+    for first in range(len(cameras)):
         points, pixels, normals = points_of(sample, first)
-        tolerance = 0.05 / float(sample.intrinsics[first, 0])
         for other in cameras[:first] + cameras[first + 1 :]:
-            away = points - other.position
-            length = away.norm(dim=1)
-            rays = Rays.through_sphere(other.position.expand_as(points), away / length[:, None])
-            found = trace(shape.distance, rays, tolerance)
-            facing = -(rays.directions * normals).sum(dim=1) > FACING
-            seen = facing & (found > length - ABOVE)
-            met = rays.at(found.clamp_max(10.0))[seen]
-            errors.append((camera.project(met)[0] - pixels[seen]).norm(dim=1))
-    return torch.cat(errors)
+            away = torch.nn.functional.normalize(other.position - points, dim=1)
+            pairs.append((cameras[first], pixels))
+            starts.append(other.position.expand_as(points))
+            ends.append(points)
+            facing.append((away * normals).sum(dim=1) > FACING)
+    away = torch.cat(ends) - torch.cat(starts)
+    length = away.norm(dim=1)
+    rays = Rays.through_sphere(torch.cat(starts), away / length[:, None])
+    # One search for all pairs: most of its time is spent on few rays.
+    chosen = torch.nonzero(torch.cat(facing))[:, 0]
+    found = torch.zeros_like(length)
+    found[chosen] = trace(shape.distance, rays.choose(chosen), tolerance)
+    seen = torch.cat(facing) & (found > length - ABOVE)
+    met = rays.at(found.clamp_max(10.0)).split([len(each) for each in ends])
+    errors = [
+        (camera.project(points)[0] - pixels).norm(dim=1)
+        for (camera, pixels), points in zip(pairs, met, strict=True)
+    ]
+    return torch.cat(errors)[seen]
 
 
 def errors_by_depth(sample: Sample) -> Tensor:

@@ -44,7 +44,7 @@ def test_a_few_objects():
 def test_a_thousand_objects():
     """A thousand objects from a thousand seeds."""
     for seed in range(1000):
-        check_object(SyntheticDataset(SyntheticSettings(views=4, size=36, seed=seed)), 0)
+        check_object(SyntheticDataset(SyntheticSettings(views=4, size=32, seed=seed)), 0)
 
 
 def test_depth_of_one_view_is_that_of_another():

@@ -70,7 +70,8 @@ def run(lsrm, datasets, tmp_path):
         found = items.find_items([str(tmp_path)], (".obj",), output)
         found = [item for item in found if part.has(item.name)]
         client = RecordingClient()
-        settings = datasets.DatasetSettings(**{"lights": ("softboxes", "forest"), **options})
+        lights = {"lights": ("softboxes", "forest"), "strengths": (1.0, 0.5)}
+        settings = datasets.DatasetSettings(**lights, **options)
         log = batch.BatchLog(None, lambda text: None)
         with lsrm(f"{jobs}.farm.runs").Run(output, part) as this:
             work = batch.Batch(found, this, settings, batch.Children(client, client), log)
@@ -106,13 +107,17 @@ def test_shards_share_an_index(run, tmp_path):
 def test_lights_are_those_of_the_item(datasets, lsrm):
     """Light and lens follow from seed and name alone, and differ between items."""
     item = lsrm("lsrm_blender.jobs.batch.items").Item
-    settings = datasets.DatasetSettings(capture={"size": 64}, lights=("a", "b", "c"), seed=3)
+    lights = {"lights": ("a", "b", "c"), "strengths": (1.0, 10.0, 100.0)}
+    settings = datasets.DatasetSettings(capture={"size": 64}, **lights, seed=3)
     found = [settings.capture_of(item(Path(f"{name}.glb"), name)) for name in ("mug", "lamp")]
     assert found[0] == settings.capture_of(item(Path("elsewhere/mug.glb"), "mug"))
     assert found[0]["size"] == 64
     for key in ("environment_rotation", "environment_strength", "field_of_view", "seed"):
         assert found[0][key] != found[1][key]
-    many = [settings.capture_of(item(Path("x"), str(n)))["environment"] for n in range(40)]
-    assert set(many) == {"a", "b", "c"}
-    other = datasets.DatasetSettings(capture={"size": 64}, lights=("a", "b", "c"), seed=4)
+    many = [settings.capture_of(item(Path("x"), str(number))) for number in range(40)]
+    assert {each["environment"] for each in many} == {"a", "b", "c"}
+    for each in many:
+        usual = dict(zip(*lights.values(), strict=True))[each["environment"]]
+        assert 0.5 < each["environment_strength"] / usual < 2
+    other = datasets.DatasetSettings(capture={"size": 64}, **lights, seed=4)
     assert other.digest != settings.digest
