@@ -60,6 +60,31 @@ def test_a_bright_mark_of_another_hue_keeps_what_is_known_of_it(graph) -> None:
     assert error[1] < 0.5 * error[0]
 
 
+def test_like_colors_are_found_on_the_far_side(graph) -> None:
+    """A yellow half in the sun is completed from yellow in the shade, not from white beside it."""
+    yellow, white = np.array([0.7, 0.55, 0.13]), np.array([0.7, 0.72, 0.7])
+    around = graph.mesh.vertices[:, 2:] > 0
+    color = np.where(around, yellow, white)[:, None]
+    seen, solved = _seen(graph, _sunlight(graph), color)
+    lacking = (seen.radiance >= 0.985).any(axis=(1, 2)) & around[:, 0]
+    assert lacking.sum() > 20
+    assert (color[:, 0] - solved)[lacking].max() > 0.2
+    completed = complete_saturated(graph, solved, seen)
+    np.testing.assert_allclose(completed[lacking], color[lacking, 0], atol=0.03)
+
+
+def test_red_is_not_taken_for_white(graph) -> None:
+    """Both have one ratio of green to blue; how bright these are says which it is."""
+    red, white = np.array([0.65, 0.1, 0.1]), np.array([0.7, 0.7, 0.7])
+    is_red = graph.mesh.vertices[:, 2:] > 0
+    color = np.where(is_red, red, white)[:, None]
+    seen, solved = _seen(graph, _sunlight(graph), color)
+    lacking = (seen.radiance >= 0.985)[:, 0, 0] & is_red[:, 0]
+    assert lacking.any()
+    completed = complete_saturated(graph, solved, seen)
+    np.testing.assert_allclose(completed[lacking, 0], red[0], atol=0.03)
+
+
 def test_without_saturation_or_without_evidence_nothing_changes(graph) -> None:
     """Dim light, and views that are white everywhere."""
     for light in (0.3, 50.0):
