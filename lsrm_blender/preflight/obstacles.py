@@ -128,9 +128,9 @@ def _reconstruct_obstacle(scene: bpy.types.Scene) -> Obstacle | None:
         checkpoint_params(settings, folder, accepted=stored.license_accepted)
         room.check_memory(workload(settings).memory)
     except EnvironmentBroken as error:
-        if stored.backend_python:
-            return Obstacle(error, "lsrm.open_preferences", "Open Preferences")
-        return Obstacle(error, "lsrm.install_backend", "Install Backend")
+        # There the size of the download stands, and what else has to be allowed first.
+        label = "Open Preferences" if stored.backend_python else "Install Backend…"
+        return Obstacle(error, "lsrm.open_preferences", label)
     except OutOfMemory as error:
         return Obstacle(error, "lsrm.use_less", "Use Less Memory")
     except LsrmError as error:

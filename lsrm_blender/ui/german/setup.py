@@ -76,6 +76,7 @@ GERMAN = {
     ),
     # The buttons.
     "Install Backend": "Backend installieren",
+    "Install Backend…": "Backend installieren …",
     "Download and install the backend's packages, once, apart from Blender's own Python": (
         "Die Pakete des Backends einmal laden und installieren, getrennt von Blenders Python"
     ),

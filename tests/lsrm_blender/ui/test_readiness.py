@@ -118,7 +118,7 @@ def test_one_line_says_ready_or_what_is_missing(results):
         "one camera": ("two perspective cameras or more; the scene has 1", "placement"),
         "output": (None, "output_folder"),
         "disk": ("The disk of", "output_folder"),
-        "backend": (None, "lsrm.install_backend"),
+        "backend": (None, "lsrm.open_preferences"),
         "weights": (None, "checkpoint"),
         "no views": ("No views are chosen.", "views_folder"),
     }
