@@ -92,6 +92,25 @@ def capture(walk: Walk) -> Steps:
     walk.look_at(bpy.data.objects[walk.rocket])
 
 
+def undone(walk: Walk) -> Steps:
+    """What the capture has set is taken back by itself, and set again."""
+    settings = bpy.context.scene.lsrm
+    views, count = settings.views_folder, settings.view_count
+    if settings.source != "VIEWS" or not views:
+        raise WrongState("The views are not the source.")
+    with walk.window.view.context():
+        bpy.ops.ed.undo()
+    yield 1.0
+    settings = bpy.context.scene.lsrm  # undo has made another scene
+    if settings.source != "OBJECTS" or settings.view_count != count:
+        raise WrongState("Undo has taken back something else than the new source.")
+    with walk.window.view.context():
+        bpy.ops.ed.redo()
+    yield 1.0
+    if bpy.context.scene.lsrm.views_folder != views:
+        raise WrongState("The views are not the source again.")
+
+
 def running(walk: Walk) -> Steps:
     """A job under way."""
     settings = bpy.context.scene.lsrm

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..in_blender.window import Steps
 
 LONG_NAME = "Ornamental garden lantern, left of the gate"
-REMESHING, MANY_FACES = "Remeshing to quads", 100_000
+REMESHING, MANY_FACES = "Remeshing to quads", 40_000
 
 
 def light_missing(walk: Walk) -> Steps:
