@@ -73,6 +73,7 @@ def demo(walk: Walk) -> Steps:
     if walk.options["quality"] == "small":
         for name, value in SMALL.items():
             setattr(bpy.context.scene.lsrm, name, value)
+        bpy.ops.ed.undo_push(message="Settings")  # as each click into a field does
     else:
         yield from use_quality(walk, walk.options["quality"].upper())
     walk.look_at(rocket)

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
+
+from backend.shared.names.result_names import level_mesh
 
 from ..in_blender.walk_tools import Walk, WrongState, open_panel, wait, wait_for
 from ..in_blender.window import LEFT
@@ -55,13 +58,16 @@ def levels(walk: Walk) -> Steps:
 def level_imported(walk: Walk) -> Steps:
     """One of the coarser meshes, by its button."""
     before = set(bpy.data.objects)
-    past = bpy.context.window_manager.lsrm_history
-    if past.chosen() is None or not past.chosen().levels:
+    chosen = bpy.context.window_manager.lsrm_history.chosen()
+    if chosen is None or not chosen.levels:
         raise WrongState("The result has no levels of detail.")
-    yield from walk.window.click("lsrm.import_result(directory=", LEFT)
+    finest = level_mesh(int(chosen.levels.split()[0]))
+    file = Path(chosen.result) / finest
+    yield from walk.window.click(f'lsrm.import_result(directory="{file.as_posix()}"', LEFT)
     yield 1.0
-    if len(set(bpy.data.objects) - before) != 1:
-        raise WrongState("The button has not imported one object.")
+    made = set(bpy.data.objects) - before
+    if [Path(finest).stem.rpartition("_")[2] in each.name for each in made] != [True]:
+        raise WrongState(f"The button has imported {[each.name for each in made]}.")
 
 
 def quads_stopped(walk: Walk) -> Steps:
