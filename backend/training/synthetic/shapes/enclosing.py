@@ -25,6 +25,9 @@ ROUNDS = 3
 MOVES = 60
 """Of the center of the sphere towards the farthest cell."""
 
+FAR = 0.7
+"""Of the largest distance from the middle of the box around points, below which they are inside."""
+
 MARGIN = 0.02
 """Of the radius, between the object and the sphere."""
 
@@ -78,6 +81,8 @@ def _outermost(centers: Tensor, half: float) -> Tensor:
 def _middle(points: Tensor) -> Tensor:
     """About the center [3] of the smallest sphere around points [n, 3] (Badoiu and Clarkson)."""
     center = 0.5 * (points.amin(dim=0) + points.amax(dim=0))
+    away = (points - center).norm(dim=1)
+    points = points[away >= FAR * away.max()]
     for move in range(1, MOVES + 1):
         farthest = points[(points - center).square().sum(dim=1).argmax()]
         center = center + (farthest - center) / (move + 1)
