@@ -239,21 +239,17 @@ class LevelFit:
             gradients: of the distance at the inner rows, [3, inner].
         """
         along, count = batch.along, len(batch.rays)
-        rows = [self.rows.joined()]
-        if self._gloss:
-            rows.append(self._band.normals(gradients))
-        blend = RowBlend(
-            self._band.corner_rows(along.cells), along.weights, len(self.rows.distance)
-        )
-        values = blend(torch.cat(rows, 1))
-        weights = ray_weights(self._thickness(values[:, 0], along, fraction), along.ray, count)
+        index = self._band.corner_rows(along.cells)
+        blend = RowBlend(index, along.weights, len(self.rows.distance))
+        distance = blend(self.rows.distance[:, None])[:, 0]
+        weights = ray_weights(self._thickness(distance, along, fraction), along.ray, count)
         opacity = ray_sums(weights[:, None], along.ray, count)[:, 0]
-        shown = [torch.sigmoid(values[:, 1:4])]
-        if self._gloss:
-            shown += [values[:, 4:], along.points]
-        found = ray_sums(weights[:, None] * torch.cat(shown, 1), along.ray, count)
+        color = torch.sigmoid(blend(self.rows.color))
         if not self._gloss:
-            return found, opacity
+            return ray_sums(weights[:, None] * color, along.ray, count), opacity
+        normals = blend(self._band.normals(gradients))
+        values = torch.cat([color, normals, along.points], 1)
+        found = ray_sums(weights[:, None] * values, along.ray, count)
         found = found / opacity.clamp(min=1e-4)[:, None]
         normals = F.normalize(found[:, 3:6], dim=1, eps=1e-6)
         color = self._gloss.added_to(found[:, :3], found[:, 6:], normals, batch.rays.directions)
