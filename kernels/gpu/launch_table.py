@@ -3,9 +3,9 @@
 """The table of launches, `launch_table.json`: how large and how parallel a program is, by GPU.
 
 A table instead of autotuning: the same launch in every run. `bench sweep` times the candidates on
-a card and writes the rows of its architecture. Until then a row comes from a model of the compiled
-code, and says so. What has no row, which nobody runs, takes the one safe row, which fits every GPU
-in every type and width.
+a card and writes the rows of its architecture. Until then a row comes from the compiled code, by
+`benchmarks/kernels/model.py`, and says so. What has no row, which nobody runs, takes the one safe
+row, which fits every GPU in every type and width.
 """
 
 from __future__ import annotations

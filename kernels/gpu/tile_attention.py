@@ -52,10 +52,10 @@ def repeats_keys(rows, width, dtype):
 
 
 @triton.jit
-def scores(query, key, length, REPEAT: tl.constexpr, PRECISION: tl.constexpr):
-    """Unscaled scores [rows, keys]; without REPEAT, -inf where there is no key."""
+def scores(query, key, length, FILLED: tl.constexpr, PRECISION: tl.constexpr):
+    """Unscaled scores [rows, keys]; unless columns are FILLED, -inf where there is no key."""
     score = tl.dot(query, key.T, input_precision=PRECISION)
-    if not REPEAT:
+    if not FILLED:
         filled = tl.arange(0, key.shape[0]) < length
         score = tl.where(filled[None, :], score, -float("inf"))
     return score
