@@ -65,14 +65,19 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 @torch.no_grad()
 def clear_unusable(parameters: Iterable[nn.Parameter]) -> Tensor:
-    """Set numbers of gradients that are not finite to 0, and count them on this rank."""
+    """Set numbers of gradients that are not finite to 0, and count them on this rank.
+
+    Parameters that nothing was computed with get a gradient, too: the optimizer then has moments
+    of all of them, on every rank and in every checkpoint.
+    """
     counts = []
     for parameter in parameters:
-        if parameter.grad is not None:
-            gradient = local_part(parameter.grad)
-            counts.append((~torch.isfinite(gradient)).sum())
-            gradient.nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)
-    return torch.stack(counts).sum() if counts else torch.zeros((), dtype=torch.int64)
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+        gradient = local_part(parameter.grad)
+        counts.append((~torch.isfinite(gradient)).sum())
+        gradient.nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)
+    return torch.stack(counts).sum()
 
 
 def clip_gradients(parts: Iterable[nn.Module]) -> dict[str, float]:

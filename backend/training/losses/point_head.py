@@ -34,7 +34,7 @@ class PointHead(nn.Module):
         self.project = nn.ModuleList(
             nn.Conv2d(config.transformer.width, width, 1) for _ in range(maps)
         )
-        self.fuse = nn.ModuleList(_Fusion(width) for _ in range(maps))
+        self.fuse = nn.ModuleList(_Fusion(width, coarsest=not number) for number in range(maps))
         self.points = nn.Sequential(
             nn.Conv2d(width, width // 2, 3, padding=1), nn.ReLU(), nn.Conv2d(width // 2, 3, 1)
         )
@@ -62,15 +62,16 @@ class PointHead(nn.Module):
 class _Fusion(nn.Module):
     """Adds a coarser map, enlarged, to a finer one, between two residual units."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, *, coarsest: bool) -> None:
         super().__init__()
-        self.before, self.after = _ResidualUnit(width), _ResidualUnit(width)
+        self.before = nn.Identity() if coarsest else _ResidualUnit(width)
+        self.after = _ResidualUnit(width)
 
     def forward(self, fine: Tensor, coarse: Tensor | None) -> Tensor:
         """Maps [images, width, height, width]; the result has the size of the finer one."""
+        fine = self.before(fine)
         if coarse is not None:
-            enlarged = F.interpolate(coarse, fine.shape[-2:], mode="bilinear")
-            fine = self.before(fine) + enlarged
+            fine = fine + F.interpolate(coarse, fine.shape[-2:], mode="bilinear")
         fused: Tensor = self.after(fine)
         return fused
 

@@ -41,6 +41,7 @@ class TrainingObject:
         points: [inputs, 3, size, size], where the pixels of the views of the dense stage lie, model
             frame; None if the sample has no depth.
         point_mask: [inputs, 1, size, size], where these are known.
+        seed: of what is drawn for it later.
     """
 
     views: ViewTensors
@@ -48,6 +49,7 @@ class TrainingObject:
     truth: Truth
     points: Tensor | None
     point_mask: Tensor | None
+    seed: int
 
 
 def prepare(
@@ -72,7 +74,8 @@ def prepare(
     rays, truth = Rays.joined([r for r, _ in parts]), _joined([truth for _, truth in parts])
     small = views.downsampled(model.dense.image_size)
     points, point_mask = _input_points(sample.choose(seen), small)
-    return TrainingObject(views, rays, truth, points, point_mask)
+    seed = int(torch.randint(2**31, (), generator=generator))
+    return TrainingObject(views, rays, truth, points, point_mask, seed)
 
 
 def input_views(sample: Sample, model: ModelConfig) -> ViewTensors:

@@ -57,16 +57,17 @@ class DataConfig:
     """Where samples come from.
 
     Attributes:
-        kind: `synthetic`, made from the seed; `captures`, capture folders, each an object.
+        kind: `synthetic`, made from the seed; `stored`, folders with an index; `rigs`, folders of
+            released scenes; `captures`, capture folders, an object each.
         folders: of data sets or captures.
         objects: how many synthetic ones.
         views: of a synthetic object.
-        size: pixels per side of its views.
+        size: pixels per side of its views, and the most of a side of captures.
         seed: of synthetic objects.
         workers: processes that make samples; 0 for the one that trains.
     """
 
-    kind: Literal["synthetic", "captures"] = "synthetic"
+    kind: Literal["synthetic", "stored", "rigs", "captures"] = "synthetic"
     folders: tuple[str, ...] = ()
     objects: int = 1_000_000
     views: int = 24

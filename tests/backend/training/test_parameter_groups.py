@@ -17,6 +17,7 @@ from backend.training.parameter_groups import (
     make_optimizer,
     set_rate,
 )
+from backend.training.phase_setup import compile_blocks
 from tests.training_samples import SPARSE, tiny_training
 
 
@@ -64,12 +65,26 @@ def test_every_parameter_has_one_group(stage):
     assert [group["weight_decay"] for group in optimizer.param_groups] == [0.05, 0.0]
 
 
+def test_only_plain_arithmetic_is_compiled(stage):
+    """The MLPs of every block, which one-sided blocks have one of; nothing is compiled yet."""
+    compile_blocks(stage)
+    compiled = [
+        name for name, each in stage.named_modules() if each._compiled_call_impl is not None
+    ]
+    assert compiled == [
+        "transformer.blocks.0.volume_mlp",
+        "transformer.blocks.0.image_mlp",
+        "transformer.skip_blocks.0.volume_mlp",
+    ]
+
+
 def test_gradients_that_are_no_numbers_become_zero():
     """And are counted; the others stay."""
     layer = torch.nn.Linear(2, 2)
     layer.weight.grad = torch.tensor([[1.0, torch.nan], [torch.inf, -2.0]])
     assert int(clear_unusable(layer.parameters())) == 2
     assert layer.weight.grad.tolist() == [[1, 0], [0, -2]]
+    assert layer.bias.grad.tolist() == [0, 0]
 
 
 def test_each_part_is_limited_alone():

@@ -81,7 +81,7 @@ def test_a_phase_changes_the_model_of_the_others_in_its_own_way():
     config = tiny_training(DENSE, SPARSE)
     grown = config.model_of(type(SPARSE)(**{**vars(SPARSE), "model": fine}))
     assert grown.sparse.transformer.volume_resolution == 16
-    assert config.model_of(SPARSE).sparse.transformer.volume_resolution == 8
+    assert config.model_of(SPARSE).sparse.transformer.volume_resolution == 4
     materials = {"preset": "lsrm-pbr", "dense": {"encoder": {"feature_width": 8}}}
     found = tiny_training(DENSE).model_of(type(DENSE)(**{**vars(DENSE), "model": materials}))
     assert found.dense.encoder.background
