@@ -77,6 +77,7 @@ COMMANDS = {
     "masks": Command("make the masks that photographs lack", ".masks"),
     "metrics": Command("score renders and a mesh against the ground truth", ".metrics"),
     "convert-checkpoint": Command("released weights to safetensors", ".convert_checkpoint"),
+    "train": Command("train the network, or print what that would take", ".train"),
     "serve": Command("run jobs of the panel in Blender by JSON-RPC on stdin and stdout", ".serve"),
     "parity": Command(
         "compare the model with stored numbers, tensor by tensor", "benchmarks.parity.parity"

@@ -45,6 +45,7 @@ BPY = Cost("Blender as a Python module", 0.4, 1.0)
 EXTRAS = {
     "photos": Cost("photos, for photographs without cameras or masks", 0.1, 0.3),
     "onnx": Cost("onnx, for a mask model of your own", 0.1, 0.1),
+    "train": Cost("train, for TensorBoard's view of a training", 0.1, 0.1),
 }
 
 NETWORK_FAILURE = re.compile(

@@ -270,7 +270,7 @@ def test_help_needs_no_installation(repository, command):
     "arguments",
     [
         [],
-        ["train"],
+        ["learn"],
         ["demo", "--blender"],
         *([name, "--wrong"] for name in COMMANDS if name != "test"),
     ],
