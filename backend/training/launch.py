@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from torch import distributed, multiprocessing
+from torch import distributed
+from torch.multiprocessing.spawn import start_processes
 
 from ..parallel.rendezvous import joined
 from ..shared.progress import Progress
@@ -63,9 +64,7 @@ class Launch:
             with temporary_folder(Path(tempfile.gettempdir()), PREFIX) as folder:
                 os.environ.update(LOOPBACK_ONLY)
                 arguments = self, tuple(devices), folder
-                multiprocessing.start_processes(  # type: ignore[no-untyped-call]
-                    _rank, arguments, len(devices), start_method="spawn"
-                )
+                start_processes(_rank, arguments, len(devices), start_method="spawn")
         return self.output / self.config.phases[-1].name / MODEL
 
     def _as_launched(self, kind: str) -> None:

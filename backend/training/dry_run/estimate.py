@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -161,10 +162,12 @@ def estimate(model: ModelConfig, phase: PhaseConfig, gpus: int, machine: Machine
     )
 
 
+@functools.cache
 def parameter_count(config: StageConfig) -> int:
-    """Parameters of a stage."""
+    """Parameters of a stage, but for the gains of weight norm, a number per row."""
+    plain = replace(config, transformer=replace(config.transformer, weight_norm=False))
     with torch.device("meta"):
-        return sum(each.numel() for each in Stage(config).parameters())
+        return sum(each.numel() for each in Stage(plain).parameters())
 
 
 def _memory(

@@ -65,6 +65,7 @@ def test_every_parameter_has_one_group(stage):
     assert [group["weight_decay"] for group in optimizer.param_groups] == [0.05, 0.0]
 
 
+@pytest.mark.slow
 def test_only_plain_arithmetic_is_compiled(stage):
     """The MLPs of every block, which one-sided blocks have one of; nothing is compiled yet."""
     compile_blocks(stage)
