@@ -15,6 +15,8 @@ from scipy.spatial.transform import Rotation
 from ...shared.cameras import MODEL_RADIUS, fibonacci_sphere, intrinsics_from_fov, look_at
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -40,6 +42,18 @@ class Cameras:
     size: int
     camera_to_world: Floats
     intrinsics: Floats
+
+    @property
+    def pixel(self) -> float:
+        """About the width of a pixel at the object, in model units."""
+        away = np.linalg.norm(self.camera_to_world[:, :3, 3], axis=1)
+        return float((away / self.intrinsics[:, 0]).mean())
+
+    def chunks(self, views: int) -> Iterator[Cameras]:
+        """The cameras, some views at a time."""
+        for start in range(0, len(self.intrinsics), views):
+            part = slice(start, start + views)
+            yield Cameras(self.size, self.camera_to_world[part], self.intrinsics[part])
 
     def rays(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Rays through the corners, the middles of the edges and the centers of all pixels.

@@ -9,7 +9,7 @@ Depth, normals and materials are those of the ray through the center.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -44,6 +44,8 @@ NORMAL_STEP = 1.5e-3
 
 ALIKE = 0.01
 """Difference of distance, in model units, up to which neighbors have the light of one of them."""
+
+LATTICE_POINTS_PER_CHUNK = 1 << 21
 
 BRIGHTNESS = (0.34, 0.62)
 """Range of the mean displayed brightness of the object, over all views."""
@@ -100,6 +102,25 @@ class _Lattice:
         return F.conv2d(planes, kernel, stride=2, groups=planes.shape[1])
 
 
+@dataclass(frozen=True)
+class _Pixels:
+    """What the pixels of some views show.
+
+    Attributes:
+        radiance: of the object, where it shows, and of what is behind, [views, 3, height, width].
+        masks: coverage, [views, height, width].
+        depth: at the centers, [views, height, width].
+        normals: at the centers, [views, 3, height, width].
+        materials: at the centers, [views, 5, height, width].
+    """
+
+    radiance: Tensor
+    masks: Tensor
+    depth: Tensor
+    normals: Tensor
+    materials: Tensor
+
+
 def render(scene: Scene, name: str) -> Sample:
     """All views of a scene.
 
@@ -107,25 +128,39 @@ def render(scene: Scene, name: str) -> Sample:
         scene: to be rendered.
         name: of the sample.
     """
-    device = scene.light.background.device
-    lattice = _traced(scene, device)
-    hit = torch.nonzero(lattice.distance.isfinite())[:, 0]
-    surface = _surface(scene, lattice, hit)
-    radiance = shade(surface, scene.light, _visibility(scene, lattice, hit, surface))
-    images, masks = _images(scene, lattice, hit, radiance)
-    cameras = scene.cameras
-    materials = _at_centers(lattice, hit, surface.materials)
+    cameras, device = scene.cameras, scene.light.background.device
+    at_once = max(1, LATTICE_POINTS_PER_CHUNK // (2 * cameras.size + 1) ** 2)
+    parts = [_rendered(replace(scene, cameras=some)) for some in cameras.chunks(at_once)]
+    joined = _Pixels(
+        *(torch.cat([getattr(part, each.name) for part in parts]) for each in fields(_Pixels))
+    )
     return Sample(
         name=name,
-        images=images,
-        masks=masks,
+        images=_exposed(joined, scene.brightness),
+        masks=joined.masks,
         camera_to_world=torch.from_numpy(cameras.camera_to_world).float().to(device),
         intrinsics=torch.from_numpy(cameras.intrinsics).float().to(device),
+        depth=joined.depth,
+        normals=joined.normals,
+        base_color=joined.materials[:, :3].contiguous(),
+        roughness=joined.materials[:, 3].contiguous(),
+        metallic=joined.materials[:, 4].contiguous(),
+    )
+
+
+def _rendered(scene: Scene) -> _Pixels:
+    """All views of a scene whose rays fit into memory at once."""
+    lattice = _traced(scene, scene.light.background.device)
+    hit = torch.nonzero(lattice.distance.isfinite())[:, 0]
+    surface = _surface(scene, lattice, hit)
+    light = shade(surface, scene.light, _visibility(scene, lattice, hit, surface))
+    radiance, masks = _averaged(scene, lattice, hit, light)
+    return _Pixels(
+        radiance=radiance,
+        masks=masks,
         depth=_depth(scene, lattice),
-        normals=_at_centers(lattice, hit, surface.normals).permute(0, 3, 1, 2).contiguous(),
-        base_color=materials[..., :3].permute(0, 3, 1, 2).contiguous(),
-        roughness=materials[..., 3].contiguous(),
-        metallic=materials[..., 4].contiguous(),
+        normals=_at_centers(lattice, hit, surface.normals),
+        materials=_at_centers(lattice, hit, surface.materials),
     )
 
 
@@ -191,8 +226,8 @@ def _surface(scene: Scene, lattice: _Lattice, hit: Tensor) -> Surface:
     # Where differences see around an edge, the normal is turned towards the camera.
     away = (normals * directions).sum(dim=1, keepdim=True).clamp_min(-1e-3)
     normals = F.normalize(normals - (away + 1e-3) * directions, dim=1)
-    sample = 0.5 / float(scene.cameras.intrinsics[:, 0].mean()) * float(distance.mean())
-    return Surface(points, normals, -directions, scene.shape.materials(points, sample))
+    width = 0.5 * scene.cameras.pixel
+    return Surface(points, normals, -directions, scene.shape.materials(points, width))
 
 
 def _visibility(scene: Scene, lattice: _Lattice, hit: Tensor, surface: Surface) -> Visibility:
@@ -218,29 +253,29 @@ def _visibility(scene: Scene, lattice: _Lattice, hit: Tensor, surface: Surface) 
     return visibility(scene.shape.distance, part, scene.light.lamps).at(inverse)
 
 
-def _images(
-    scene: Scene, lattice: _Lattice, hit: Tensor, radiance: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Images [views, 3, height, width] and masks [views, height, width].
+def _averaged(scene: Scene, lattice: _Lattice, hit: Tensor, light: Tensor) -> tuple[Tensor, Tensor]:
+    """Radiance [views, 3, height, width] and masks [views, height, width].
 
-    Colors are averaged as light, over the part of the pixel that shows the object; behind it is
-    the background of the ray through the center.
+    Light is averaged over the part of a pixel that shows the object; behind it is the background of
+    the ray through the center.
     """
-    covered = lattice.distance.isfinite().float()
-    light = radiance.new_zeros(len(covered), 4)
-    light[hit, :3], light[:, 3] = radiance, covered
-    averaged = lattice.averaged(light)
+    values = light.new_zeros(len(lattice.distance), 4)
+    values[hit, :3], values[:, 3] = light, lattice.distance.isfinite().float()
+    averaged = lattice.averaged(values)
     masks = averaged[:, 3]
-    mean = (averaged[:, :3].sum(dim=(0, 2, 3)) / masks.sum().clamp_min(1e-6)).mean()
-    low, high = BRIGHTNESS
-    wanted = low + (high - low) * scene.brightness
-    exposure = wanted**2.2 / mean.clamp_min(1e-6)
-    colors = averaged[:, :3] / masks[:, None].clamp_min(1e-6)
+    of_object = averaged[:, :3] / masks[:, None].clamp_min(1e-6)
     directions = lattice.centers(lattice.directions)
     background = scene.light.behind(directions.reshape(-1, 3))
     background = background.reshape(*directions.shape[:3], 3).permute(0, 3, 1, 2)
-    shown = torch.where(masks[:, None] > 0.0, colors, background) * exposure
-    return _displayed(shown), masks
+    return torch.where(masks[:, None] > 0.0, of_object, background), masks
+
+
+def _exposed(pixels: _Pixels, brightness: float) -> Tensor:
+    """Images in sRGB, [views, 3, height, width], the object about as bright as it should be."""
+    low, high = BRIGHTNESS
+    shown = (pixels.radiance * pixels.masks[:, None]).sum() / (3.0 * pixels.masks.sum())
+    wanted = (low + (high - low) * brightness) ** 2.2
+    return _displayed(pixels.radiance * (wanted / shown.clamp_min(1e-6)))
 
 
 def _displayed(linear: Tensor) -> Tensor:
@@ -249,10 +284,13 @@ def _displayed(linear: Tensor) -> Tensor:
 
 
 def _at_centers(lattice: _Lattice, hit: Tensor, values: Tensor) -> Tensor:
-    """Values [hits, channels] at the centers of pixels, zero where there is nothing."""
+    """Values [hits, channels] at the centers of pixels, zero where there is nothing.
+
+    They are returned as [views, channels, height, width].
+    """
     full = values.new_zeros(len(lattice.distance), values.shape[1])
     full[hit] = values
-    return lattice.centers(full)
+    return lattice.centers(full).permute(0, 3, 1, 2).contiguous()
 
 
 def _depth(scene: Scene, lattice: _Lattice) -> Tensor:

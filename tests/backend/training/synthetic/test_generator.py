@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from backend.shared.cameras import fibonacci_sphere
+from backend.training.synthetic import rendering
 from backend.training.synthetic.dataset import SyntheticDataset, SyntheticSettings
 from backend.training.synthetic.rendering import render
 
@@ -77,6 +78,17 @@ def test_an_object_is_the_same_at_another_size():
     assert torch.allclose(2 * small.intrinsics, large.intrinsics)
     pooled = torch.nn.functional.avg_pool2d(large.masks, 2)
     assert (pooled - small.masks).abs().mean() < 0.02
+
+
+def test_views_in_chunks_are_the_same(monkeypatch):
+    """Where memory bounds the views that are rendered at once, they look the same."""
+    dataset = SyntheticDataset(SyntheticSettings(views=3, size=24, seed=1))
+    whole = dataset[1]
+    monkeypatch.setattr(rendering, "LATTICE_POINTS_PER_CHUNK", 1)
+    parts = dataset[1]
+    assert torch.equal(whole.camera_to_world, parts.camera_to_world)
+    assert (whole.masks - parts.masks).abs().mean() < 1e-3
+    assert (whole.images - parts.images).abs().mean() < 1e-3
 
 
 def test_there_is_no_sample_beyond_the_last():
