@@ -120,7 +120,9 @@ def running(walk: Walk) -> Steps:
     walk.view_count, settings.view_count = settings.view_count, MANY_VIEWS
     yield from walk.window.click("lsrm.reconstruct")
     run = bpy.context.window_manager.lsrm
-    yield from wait_for(lambda: run.overall > RUNNING_SHARE or not run.running)
+    yield from wait_for(
+        lambda: (run.overall > RUNNING_SHARE and run.fraction > 0.0) or not run.running
+    )
     if not run.running:
         raise WrongState(f"The job ended early: {run.error_message}")
 

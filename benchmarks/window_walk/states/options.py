@@ -45,6 +45,7 @@ def levels(walk: Walk) -> Steps:
     """A result with levels of detail and quads, whose name is long."""
     cube = bpy.data.objects["Cube"]
     cube.name = LONG_NAME
+    walk.select(LONG_NAME)
     settings = bpy.context.scene.lsrm
     settings.lods, settings.quads = "1000, 500, 200", True
     yield 0.5

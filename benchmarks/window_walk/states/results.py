@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TURNS = 12
 """Changes of strength and rotation under the hand."""
 
-FINAL_SAMPLES, FINAL_SECONDS = 16, 10.0
+FINAL_SAMPLES, FINAL_SECONDS = 16, 25.0
 """Of the viewport in which they end."""
 
 
