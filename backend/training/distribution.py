@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
@@ -20,7 +20,7 @@ from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from ..parallel.group import ALONE, Group
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from torch import Tensor, nn
 
@@ -105,14 +105,16 @@ class TrainingRanks:
         for each, part in zip(held, parts, strict=True):
             each.grad = part.view_as(each)
 
-    def mean(self, values: Sequence[float]) -> list[float]:
-        """Each value, on average over all ranks; all of them call it."""
+    def mean(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Each value, on average over the ranks that have it; all of them call it."""
         if self.size == 1:
-            return list(values)
-        joined = torch.tensor(values, dtype=torch.float64, device=self.device)
-        dist.all_reduce(joined)
-        found: list[float] = (joined / self.size).tolist()
-        return found
+            return dict(values)
+        parts: list[Any] = [None] * self.size
+        dist.all_gather_object(parts, dict(values))
+        names = sorted({name for part in parts for name in part})
+        return {
+            name: statistics.fmean(part[name] for part in parts if name in part) for name in names
+        }
 
     def all(self, value: float) -> list[float]:
         """The value of every rank; all of them call it."""

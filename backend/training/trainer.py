@@ -205,8 +205,7 @@ class PhaseOutput:
 
     def _metrics(self, step: int, result: StepResult) -> None:
         """Metrics, on average over all ranks, and ranks that hold up the others."""
-        names = sorted(result.metrics)
-        means = dict(zip(names, self.ranks.mean([result.metrics[n] for n in names]), strict=True))
+        means = self.ranks.mean(result.metrics)
         times = self.ranks.all(result.seconds)
         means["seconds"], means["slowest_seconds"] = result.seconds, max(times)
         for rank, ratio in stragglers(times).items():

@@ -71,6 +71,7 @@ def dense_model(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "phase",
     [

@@ -86,6 +86,8 @@ def test_gradients_of_the_whole_chain_are_those_of_finite_differences(kind):
     prediction = trainer.predict(0, objects)
     trainer._push_gradients(0, prediction, objects)
     prediction.backward()
+    if kind == "sparse":
+        check_frozen(trainer)
     parameters = dict(trainer.modules.named_parameters())
     moved = [parameters[name] for name in PARAMETERS[kind]]
     generator = torch.Generator().manual_seed(1)
@@ -114,20 +116,17 @@ def shifted_loss(trainer, objects, parameters, directions, step: float) -> float
     return loss
 
 
-def test_the_frozen_stage_stays_frozen():
+def check_frozen(trainer: Trainer) -> None:
     """The sparse stage alone has gradients, and every part of it that is used.
 
     QUIRK 3 (docs/deviations.md): without image features its encoder does not norm.
     """
-    trainer, objects = trainer_of("sparse")
-    prediction = trainer.predict(0, objects)
-    trainer._push_gradients(0, prediction, objects)
-    prediction.backward()
     without = [name for name, each in trainer.modules.named_parameters() if each.grad is None]
     assert without == ["stage.encoder.norm.weight", "stage.encoder.norm.bias"]
     assert all(each.grad is None for each in trainer._network.coarse.parameters())
 
 
+@pytest.mark.slow
 def test_checkpointing_changes_no_gradient():
     """Blocks are computed once more, to the same bits."""
     grads = []
