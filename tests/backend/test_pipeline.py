@@ -121,6 +121,7 @@ def test_report(result, capture):
     assert document["request"]["views"] == str(capture)
     assert document["checkpoint"]["name"] == "none"
     assert document["counts"]["views"] == VIEWS
+    assert document["counts"]["view_pixels"] == VIEWS * SIZE**2
     assert document["counts"]["faces"] <= 5000
     assert document["versions"].keys() >= {"python", "torch", "numpy"}
     assert document["warnings"] == []
