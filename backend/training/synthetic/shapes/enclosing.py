@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CELLS = 28
 """Of the first grid, on each axis."""
 
-ROUNDS = 3
+ROUNDS = 2
 """In which cells are halved."""
 
 MOVES = 60
@@ -54,7 +54,6 @@ def enclose(distance: Solid, reach: float, device: torch.device) -> Normalizatio
     for _ in range(ROUNDS):
         if len(centers) == 0:
             return None
-        centers = _outermost(centers, half)
         half *= 0.5
         signs = torch.tensor([-1.0, 1.0], device=device)
         corners = torch.stack(torch.meshgrid(signs, signs, signs, indexing="ij"), -1).reshape(-1, 3)
@@ -68,14 +67,8 @@ def enclose(distance: Solid, reach: float, device: torch.device) -> Normalizatio
 
 
 def _with_surface(distance: Solid, centers: Tensor, half: float) -> Tensor:
-    """The cells, by their centers [n, 3], that the surface or the inside may reach."""
-    return centers[distance(centers) <= half * 3**0.5]
-
-
-def _outermost(centers: Tensor, half: float) -> Tensor:
-    """The cells that may decide on the sphere: far from its middle, by now."""
-    away = (centers - _middle(centers)).norm(dim=1)
-    return centers[away >= away.max() - 8.0 * half]
+    """The cells, by their centers [n, 3], that the surface may reach."""
+    return centers[distance(centers).abs() <= half * 3**0.5]
 
 
 def _middle(points: Tensor) -> Tensor:
