@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from .shapes.shape import Solid
 
-MAX_STEPS = 120
-GROWTH = 8.0
+MAX_STEPS = 256
+GROWTH = 24.0
 """Steps after which the shortest step has doubled: rays that graze a surface would never end."""
 
 STEPS_PER_COMPACTION = 4
