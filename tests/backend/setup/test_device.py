@@ -19,10 +19,13 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def gpu(monkeypatch):
     """Numbers of bytes that PyTorch reports for its GPU."""
-    numbers = {"free": 4, "reserved": 19, "allocated": 1, "peak": 0}
+    numbers = {"free": 4, "reserved": 19, "allocated": 1, "peak": 0, "waits": 0}
 
     def reset(_device):
         numbers["peak"] = 0
+
+    def wait(_device):
+        numbers["waits"] += 1
 
     functions = {
         "mem_get_info": lambda _: (numbers["free"] * MIB, 24 * MIB),
@@ -31,6 +34,7 @@ def gpu(monkeypatch):
         "max_memory_allocated": lambda _: numbers["peak"] * MIB,
         "reset_peak_memory_stats": reset,
         "is_initialized": lambda: True,
+        "synchronize": wait,
     }
     for name, function in functions.items():
         monkeypatch.setattr(torch.cuda, name, function)
@@ -51,6 +55,8 @@ def test_each_stage_reports_its_peak_memory(gpu):
     for name, peak in (("dense stage", 12), ("mesh", 3)):
         with report.stage(name, Progress()):
             gpu["peak"] += peak
+            before = gpu["waits"]
+        assert gpu["waits"] == before + 1  # what the card still computes belongs to this stage
     report.leave_out("refine", "off")
     assert [stage.peak_device_memory_mb for stage in report.stages] == [12, 3, None]
 
