@@ -130,16 +130,12 @@ class RaySampler:
         ray = torch.arange(len(origins), device=lattice.device).repeat_interleave(len(starts))
         number = starts.repeat(len(origins))
         for run, part, near in zip(RUNS, (*RUNS[1:], 1), self._neighborhoods, strict=True):
-            begin, end = (
-                lattice.index_select(0, number),
-                lattice.index_select(0, (number + run).clamp(max=last)),
-            )
+            begin = lattice.index_select(0, number)
+            end = lattice.index_select(0, (number + run).clamp(max=last))
             kept = (end >= enter.index_select(0, ray)) & (begin <= leave.index_select(0, ray))
             ray, number, middle = _chosen(kept, ray, number, 0.5 * (begin + end))
             if near is not None:
-                kept = near.contains(
-                    origins.index_select(0, ray) + directions.index_select(0, ray) * middle[:, None]
-                )
+                kept = near.contains(_points(origins, directions, ray, middle))
                 ray, number = _chosen(kept, ray, number)
             parts = torch.arange(0, run, part, device=lattice.device)
             ray = ray.repeat_interleave(len(parts))

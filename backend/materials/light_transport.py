@@ -9,6 +9,7 @@ holds all further bounces.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,6 +92,11 @@ class LightTransport:
             self.lamps.at(vertices),
         )
 
+    @cached_property
+    def _open_and_bounced(self) -> Floats:
+        """Openness, then bounce channel by channel, [vertices, 4, 16]."""
+        return np.concatenate([self.openness[:, None], self.bounce.swapaxes(1, 2)], axis=1)
+
     def irradiance_on(self, normals: Floats) -> Floats:
         """Irradiance for other unit normals [vertices, 3], without shadows of lamps, [vertices, 3].
 
@@ -123,8 +129,8 @@ class LightTransport:
         attenuation = gaussian_attenuation(lobe_sharpness(roughness))
         # Functions in front of views: products and copies then run along the views.
         functions = basis(peak, axis=1)
-        seen = np.concatenate([self.openness[:, None], self.bounce.swapaxes(1, 2)], axis=1)
-        open_share, *bounced = np.moveaxis((seen * attenuation) @ functions, 1, 0).clip(0.0)
+        blurred = self._open_and_bounced * attenuation
+        open_share, *bounced = np.moveaxis(blurred @ functions, 1, 0).clip(0.0)
         open_share = open_share.clip(max=1.0)
         light = self.environment.prefiltered(roughness).sample(peak)
         lamps = self.lamps.reflected(peak, roughness)

@@ -63,10 +63,11 @@ def complete_saturated(graph: SurfaceGraph, base_color: Floats, seen: Observatio
         base_color: linear, [vertices, 3].
         seen: what it was solved from.
     """
-    clear = _clear_channels(seen, CLEAR_SHARE) & seen.seen[:, None]
+    share = _clear_share(seen)
+    clear = (share >= CLEAR_SHARE) & seen.seen[:, None]
     if clear[seen.seen].all() or not clear.all(axis=1).any():
         return base_color
-    sure = _clear_channels(seen, SURE_SHARE).all(axis=1) & (seen.evidence > LEAST_EVIDENCE)
+    sure = (share >= SURE_SHARE).all(axis=1) & (seen.evidence > LEAST_EVIDENCE)
     sources = base_color[sure]
     sources = sources[:: max(1, len(sources) // MOST_SOURCES)]
     completed = base_color.copy()
@@ -140,9 +141,9 @@ def _from_around(
     return completed.clip(0.0, 1.0)
 
 
-def _clear_channels(seen: Observations, share: float) -> NDArray[np.bool_]:
-    """Which channels are below the end in a share of the evidence, [vertices, 3]."""
+def _clear_share(seen: Observations) -> Floats:
+    """The share of the evidence in which a channel is below the end, [vertices, 3]."""
     end = float(srgb_to_linear(np.array(SATURATED)))
     below = (seen.weight[..., None] * (seen.radiance < end)).sum(axis=1)
-    clear: NDArray[np.bool_] = below >= share * seen.weight.sum(axis=1, keepdims=True)
-    return clear
+    share: Floats = below / np.maximum(seen.weight.sum(axis=1, keepdims=True), 1e-12)
+    return share

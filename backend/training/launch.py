@@ -3,7 +3,7 @@
 """A training on one device, on several of this computer, or as one rank of a launcher's.
 
 Ranks of this computer find each other by a file, on loopback. On several computers torchrun starts
-them and tells them where to meet.
+them and gives each the address of the first.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..parallel.rendezvous import joined
 from ..shared.progress import Progress
 from ..shared.temporary_folder import temporary_folder
 from ..workers.workers import LOOPBACK_ONLY
-from .run import MODEL, Run
+from .run import Run, last_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,7 @@ class Launch:
                 os.environ.update(LOOPBACK_ONLY)
                 arguments = self, tuple(devices), folder
                 start_processes(_rank, arguments, len(devices), start_method="spawn")
-        return self.output / self.config.phases[-1].name / MODEL
+        return last_checkpoint(self.config, self.output)
 
     def _as_launched(self, kind: str) -> None:
         """Train as the rank that a launcher has made of this process."""

@@ -37,6 +37,11 @@ CHECKPOINTS = "checkpoints"
 MODEL = "model"
 
 
+def last_checkpoint(config: TrainingConfig, output: Path) -> Path:
+    """The folder of the checkpoint that a training in a folder ends with."""
+    return output / config.phases[-1].name / MODEL
+
+
 @dataclass(frozen=True)
 class Run:
     """A training on this rank.
@@ -68,7 +73,7 @@ class Run:
             if not (self.output / phase.name / MODEL).exists():
                 self._train(self.setup(phase))
             ranks.barrier()
-        return self.output / self.config.phases[-1].name / MODEL
+        return last_checkpoint(self.config, self.output)
 
     def setup(self, phase: PhaseConfig) -> PhaseSetup:
         """What a phase is made of, once those before it are done.

@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from ...shared.atomic_folder import write_file_atomically
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -45,7 +47,7 @@ def fingerprint_of(folder: Path, names: Sequence[str]) -> str:
     if found != known:
         content = {name: asdict(entry) for name, entry in found.items()}
         with suppress(OSError):
-            (folder / CACHE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            write_file_atomically(folder / CACHE, (json.dumps(content, indent=1) + "\n").encode())
     return digest.hexdigest()
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,7 @@ from ...shared.capture.reader import read_capture
 from ...shared.errors import BadCapture
 from ...views.image_files import read_values
 from ...views.views import read_view
-from .sample import Sample
+from .plain_captures import sample_of_views
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from ...shared.capture.capture import Frame
     from ...views.views import View
+    from .sample import Sample
 
     Floats = NDArray[np.float32]
 
@@ -59,30 +61,20 @@ def sample_of_capture(folder: Path, name: str) -> Sample:
     normalization = Normalization.from_sphere(sphere.center, sphere.radius, MARGIN)
     frames = read_capture(folder / TEST).frames
     views = [read_view(frame) for frame in frames]
-    masks = np.stack([view.mask for view in views])
+    sample = sample_of_views(name, views, normalization)
     mesh = _true_mesh(folder / TEST / REFERENCE_MESH, normalization)
-    poses = [normalization.apply_to_pose(view.camera_to_world) for view in views]
-    shown = masks >= SHOWN
+    shown = sample.masks.numpy() >= SHOWN
     passes = {each: _read_pass(folder / TEST / each, frames, shown) for each in PASSES}
     normals = 2.0 * passes["normal"] - 1.0
     normals /= np.linalg.norm(normals, axis=-1, keepdims=True).clip(1e-6)
-    return Sample(
-        name,
-        images=_planes(np.stack([view.image for view in views])),
-        masks=torch.from_numpy(masks),
-        camera_to_world=torch.from_numpy(np.stack(poses)).float(),
-        intrinsics=torch.tensor([_lens(view) for view in views]),
-        depth=_depth(mesh, views, poses) * torch.from_numpy(shown),
+    return replace(
+        sample,
+        depth=_depth(mesh, views, normalization) * torch.from_numpy(shown),
         normals=_planes(normals * shown[..., None]),
         base_color=_planes(passes["base_color"]),
         roughness=torch.from_numpy(passes["roughness"][..., 0]),
         metallic=torch.from_numpy(passes["metallic"][..., 0]),
     ).check()
-
-
-def _lens(view: View) -> tuple[float, float, float, float]:
-    lens = view.intrinsics
-    return lens.fx, lens.fy, lens.cx, lens.cy
 
 
 def _read_pass(folder: Path, frames: tuple[Frame, ...], shown: NDArray[np.bool_]) -> Floats:
@@ -109,10 +101,11 @@ def _true_mesh(path: Path, normalization: Normalization) -> TriangleMesh:
     return TriangleMesh(vertices, np.asarray(mesh.faces, np.int64))
 
 
-def _depth(mesh: TriangleMesh, views: list[View], poses: list[NDArray[np.float64]]) -> Tensor:
+def _depth(mesh: TriangleMesh, views: list[View], normalization: Normalization) -> Tensor:
     """Depth at the centers of pixels, zero where there is nothing, [views, height, width]."""
     found = []
-    for view, pose in zip(views, poses, strict=True):
+    for view in views:
+        pose = normalization.apply_to_pose(view.camera_to_world)
         camera = Camera.from_pose(view.intrinsics, pose, torch.device("cpu"))
         geometry = render_geometry(mesh, camera)
         found.append(torch.where(geometry.covered, geometry.depth, 0.0))

@@ -87,8 +87,8 @@ class Light:
         functions = basis(directions) * solid_angles[..., None]
         harmonics = np.einsum("hwk,hwc->kc", functions, surroundings) * CLAMPED_COSINE[:, None]
         small = EnvironmentMap(surroundings).shrunk(FILTERED_HEIGHT)
-        places, _ = pixel_directions(*small.radiance.shape[:2])
-        irradiance = (basis(places) @ harmonics).clip(0.0)
+        centers, _ = pixel_directions(*small.radiance.shape[:2])
+        irradiance = (basis(centers) @ harmonics).clip(0.0)
         reflected = [small.filtered(roughness).radiance for roughness in ROUGHNESS]
         return cls(
             lamps,
