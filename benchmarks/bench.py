@@ -137,7 +137,7 @@ def kernels(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def network(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Both stages through the pipeline; on a CPU at the size of `mini`."""
+    """Both stages through the pipeline; on a CPU at the size of `tiny`."""
     import torch
 
     from .kernels.network import full_size, run_network, small_size

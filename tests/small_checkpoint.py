@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A checkpoint of the preset `mini`, made narrow, with random weights: quick on a CPU."""
+"""A checkpoint of the preset `tiny`, made narrow, with random weights: quick on a CPU."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def write_small_checkpoint(
         volume_side: tokens along a side of the volume of the sparse stage.
     """
     torch.manual_seed(0)
-    mini = preset("mini")
+    base = preset("tiny")
 
     def small(stage, resolution):
         sizes = {"width": 32, "depth": 1, "query_heads": 4, "skip_links": (0,), "upsample": 2}
@@ -45,9 +45,9 @@ def write_small_checkpoint(
         )
 
     config = dataclasses.replace(
-        mini,
-        dense=small(mini.dense, 8),
-        sparse=small(mini.sparse, volume_side),
+        base,
+        dense=small(base.dense, 8),
+        sparse=small(base.sparse, volume_side),
         image_features="dinov3" if feature_width else "none",
     )
     stages = {name: Stage(getattr(config, name)).state_dict() for name in ("dense", "sparse")}

@@ -35,7 +35,7 @@ def tiny_model(**changes) -> dict:
     """The table of a model whose stages take milliseconds."""
     encoder = {"width": 16}
     model = {
-        "preset": "mini",
+        "preset": "tiny",
         "dense": {
             "image_size": 16,
             "samples_per_ray": 16,

@@ -112,8 +112,8 @@ def full_size(volume_dilation: int) -> ModelConfig:
 
 
 def small_size() -> ModelConfig:
-    """The preset `mini`, with which the same runs on a CPU."""
-    config = preset("mini")
+    """The preset `tiny`, with which the same runs on a CPU."""
+    config = preset("tiny")
     return replace(
         config, relative_pose=False, dense=_plain(config.dense), sparse=_plain(config.sparse)
     )

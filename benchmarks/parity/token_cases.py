@@ -125,7 +125,7 @@ def run_routing_case(case: Case) -> Produced:
 
 def _config(args: dict[str, Any]) -> ModelConfig:
     """A small preset with the settings of a case."""
-    base = preset("mini")
+    base = preset("tiny")
     low, high = args["input_image_res"]
     dense, sparse = (
         dataclasses.replace(

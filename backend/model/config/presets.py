@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sizes of the named checkpoints: lsrm-rgb, lsrm-pbr and mini."""
+"""The sizes of the released checkpoints, lsrm-rgb and lsrm-pbr, and of tiny, for tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .model_config import (
     TransformerConfig,
 )
 
-PRESETS = ("lsrm-rgb", "lsrm-pbr", "mini")
+PRESETS = ("lsrm-rgb", "lsrm-pbr", "tiny")
 
 
 def preset(name: str) -> ModelConfig:
@@ -31,7 +31,7 @@ def preset(name: str) -> ModelConfig:
     """
     if name not in PRESETS:
         raise ValueError(f"no preset {name!r}; there are {', '.join(PRESETS)}")
-    return _mini() if name == "mini" else _released(name)
+    return _tiny() if name == "tiny" else _released(name)
 
 
 def _released(name: str) -> ModelConfig:
@@ -88,7 +88,7 @@ def _released(name: str) -> ModelConfig:
     )
 
 
-def _mini() -> ModelConfig:
+def _tiny() -> ModelConfig:
     """Small enough for two CPU cores and for the repository: 128 px views, 128^3 voxels."""
     large = _released("lsrm-rgb")
     encoder = dataclasses.replace(large.dense.encoder, width=256, feature_width=0)
@@ -112,7 +112,7 @@ def _mini() -> ModelConfig:
     )
     return dataclasses.replace(
         large,
-        name="mini",
+        name="tiny",
         image_features="none",
         dense=dense,
         sparse=dataclasses.replace(dense, transformer=sparse_transformer, samples_per_ray=256),

@@ -79,8 +79,7 @@ class MemoryNeed:
                 raise OutOfMemory(
                     f"The {stage} needs about {_gigabytes(need)}, {device} has "
                     f"{_gigabytes(free)} available.",
-                    "Use fewer views, a smaller checkpoint (mini), --checkpoint none, or another "
-                    "device.",
+                    "Use fewer views, --checkpoint none, or another device.",
                 )
 
 

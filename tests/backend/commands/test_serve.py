@@ -83,7 +83,7 @@ def finished(views, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory) -> Path:
-    """A checkpoint of the preset `mini`, made narrow, with random weights."""
+    """A checkpoint of the preset `tiny`, made narrow, with random weights."""
     return write_small_checkpoint(tmp_path_factory.mktemp("weights") / "small")
 
 

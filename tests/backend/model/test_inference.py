@@ -66,9 +66,9 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def tiny() -> ModelConfig:
-    """The preset `mini` with hardly any width and depth."""
-    mini = preset("mini")
+def narrow() -> ModelConfig:
+    """The preset `tiny` with hardly any width and depth."""
+    base = preset("tiny")
 
     def smaller(stage: object, resolution: int) -> object:
         transformer = dataclasses.replace(
@@ -85,7 +85,7 @@ def tiny() -> ModelConfig:
             stage, image_size=64, encoder=encoder, transformer=transformer, samples_per_ray=48
         )
 
-    return dataclasses.replace(mini, dense=smaller(mini.dense, 8), sparse=smaller(mini.sparse, 16))
+    return dataclasses.replace(base, dense=smaller(base.dense, 8), sparse=smaller(base.sparse, 16))
 
 
 def views_of_box(count: int, size: int, turn: np.ndarray | None = None) -> list[View]:
@@ -149,7 +149,7 @@ def _with_hull(
 
 def test_views_to_mesh_with_random_weights() -> None:
     """With a coarse volume of the hull the mesh of the field lies at the object."""
-    config, views = tiny(), views_of_box(16, 96)
+    config, views = narrow(), views_of_box(16, 96)
     tensors = from_views(views, _normalization(), config)
     dense, sparse = _stages(config)
     prediction = _with_hull(predict_dense(dense, tensors), views, tensors, config)
@@ -170,7 +170,7 @@ def test_views_to_mesh_with_random_weights() -> None:
 
 def test_surface_maps_see_the_object() -> None:
     """Rays through the crops meet the hull's surface: opaque on the object, clear beside it."""
-    config, views = tiny(), views_of_box(6, 96)
+    config, views = narrow(), views_of_box(6, 96)
     config = dataclasses.replace(
         config, dense=dataclasses.replace(config.dense, samples_per_ray=256)
     )
@@ -188,7 +188,7 @@ def test_surface_maps_see_the_object() -> None:
 
 def test_routing_reads_no_pixel_outside_of_kept_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rendering every pixel of the surface maps changes no block table."""
-    config, views = tiny(), views_of_box(4, 64)
+    config, views = narrow(), views_of_box(4, 64)
     tensors = from_views(views, _normalization(), config)
     prediction = _with_hull(predict_dense(_stages(config)[0], tensors), views, tensors, config)
     selection = select_tokens(prediction, tensors, config)
@@ -206,7 +206,7 @@ def test_routing_reads_no_pixel_outside_of_kept_blocks(monkeypatch: pytest.Monke
 
 def test_a_turned_and_moved_object_gives_the_same_input() -> None:
     """The capture of an object rotated in the world is the same to the network, and comes back."""
-    config = tiny()
+    config = narrow()
     angle = 0.7
     turn = np.array(
         [[math.cos(angle), -math.sin(angle), 0], [math.sin(angle), math.cos(angle), 0], [0, 0, 1]]
@@ -225,7 +225,7 @@ def test_a_turned_and_moved_object_gives_the_same_input() -> None:
 
 def test_half_precision_stages_give_a_full_precision_field() -> None:
     """Weights in bfloat16 run on a CPU too; the field that comes out is float32."""
-    config, views = tiny(), views_of_box(4, 64)
+    config, views = narrow(), views_of_box(4, 64)
     tensors = from_views(views, _normalization(), config)
     dense, sparse = (stage.bfloat16() for stage in _stages(config))
     prediction = predict_dense(dense, tensors)
@@ -239,7 +239,7 @@ def test_half_precision_stages_give_a_full_precision_field() -> None:
 
 def test_image_features_are_extracted_and_reported_view_by_view() -> None:
     """They are half of a stage's work: one view after the other, then the two blocks."""
-    config, shapes, reports = tiny(), [], []
+    config, shapes, reports = narrow(), [], []
     encoder = dataclasses.replace(config.dense.encoder, feature_width=5)
     stage = Stage(dataclasses.replace(config.dense, encoder=encoder))
 
@@ -255,7 +255,7 @@ def test_image_features_are_extracted_and_reported_view_by_view() -> None:
 
 def test_no_object_in_any_view_is_an_error() -> None:
     """Masks without a pixel cannot be reconstructed."""
-    config, views = tiny(), views_of_box(3, 64)
+    config, views = narrow(), views_of_box(3, 64)
     tensors = from_views(views, _normalization(), config)
     prediction = predict_dense(_stages(config)[0], tensors)
     with pytest.raises(EmptyMask):
@@ -263,9 +263,9 @@ def test_no_object_in_any_view_is_an_error() -> None:
 
 
 @pytest.mark.slow
-def test_mini_is_quick() -> None:
-    """8 views of 128 px through both stages of `mini` within 10 s on two free CPU cores."""
-    config, views = preset("mini"), views_of_box(8, 128)
+def test_tiny_is_quick() -> None:
+    """8 views of 128 px through both stages of `tiny` within 10 s on two free CPU cores."""
+    config, views = preset("tiny"), views_of_box(8, 128)
     tensors = from_views(views, _normalization(), config)
     dense, sparse = _stages(config)
     begin = time.process_time()
@@ -290,13 +290,16 @@ def photographs(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
     return load_views(read_capture(path), Progress(), max_size=256).views
 
 
-@pytest.mark.parametrize("size", ["tiny", pytest.param("mini", marks=pytest.mark.slow)])
-def test_a_mesh_from_photographs(photographs: tuple[View, ...], size: str) -> None:
+@pytest.mark.parametrize(
+    "config",
+    [narrow(), pytest.param(preset("tiny"), marks=pytest.mark.slow)],
+    ids=["narrow", "tiny"],
+)
+def test_a_mesh_from_photographs(photographs: tuple[View, ...], config: ModelConfig) -> None:
     """16 photographs through both stages with random weights, the coarse volume from the hull."""
     assert len(photographs) == 16
     sphere = estimate_bounding_sphere(photographs)
     normalization = Normalization.from_sphere(sphere.center, sphere.radius)
-    config = tiny() if size == "tiny" else preset(size)
     tensors = from_views(photographs, normalization, config)
     dense, sparse = _stages(config)
     prediction = predict_dense(dense, tensors)

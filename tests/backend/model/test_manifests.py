@@ -38,9 +38,9 @@ def test_parameters_equal_the_manifest(
     assert sum(p.numel() for p in stage.parameters()) == manifest["parameter_count"]
 
 
-def test_mini_is_small() -> None:
-    """Both stages of `mini` stay below 20 million parameters, 40 MB in 16 bit."""
-    config = preset("mini")
+def test_tiny_is_small() -> None:
+    """Both stages of `tiny` stay below 20 million parameters, 40 MB in 16 bit."""
+    config = preset("tiny")
     with torch.device("meta"):
         stages = [Stage(config.dense), Stage(config.sparse)]
     count = sum(p.numel() for stage in stages for p in stage.parameters())

@@ -20,8 +20,8 @@ def test_config_survives_json(name: str) -> None:
     assert ModelConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
-def _mini() -> dict:
-    return preset("mini").to_dict()
+def _tiny() -> dict:
+    return preset("tiny").to_dict()
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def _mini() -> dict:
 )
 def test_wrong_keys_types_and_sizes_are_errors(change: object, complaint: str) -> None:
     """A wrong key, type or size is an error that names the key and the value."""
-    data = _mini()
+    data = _tiny()
     change(data)
     with pytest.raises(ValueError, match=complaint):
         ModelConfig.from_dict(data)
@@ -59,7 +59,7 @@ def test_wrong_keys_types_and_sizes_are_errors(change: object, complaint: str) -
 
 def test_unknown_preset_is_refused() -> None:
     """The error for an unknown preset lists the known ones."""
-    with pytest.raises(ValueError, match="lsrm-rgb, lsrm-pbr, mini"):
+    with pytest.raises(ValueError, match="lsrm-rgb, lsrm-pbr, tiny"):
         preset("maxi")
 
 
@@ -72,4 +72,4 @@ def test_image_blocks_follow_the_configured_views() -> None:
 def test_configurations_are_frozen() -> None:
     """A configuration cannot be changed after it is made."""
     with pytest.raises(dataclasses.FrozenInstanceError):
-        preset("mini").name = "other"
+        preset("tiny").name = "other"

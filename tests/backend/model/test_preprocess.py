@@ -41,9 +41,9 @@ UNIT = Normalization((0.0, 0.0, 0.0), 1.0)
 
 
 def config(**changes: Any) -> ModelConfig:
-    """The mini model at a size for tests."""
-    mini = preset("mini")
-    return replace(mini, sparse=replace(mini.sparse, image_size=SIZE), **changes)
+    """The tiny model at a size for tests."""
+    base = preset("tiny")
+    return replace(base, sparse=replace(base.sparse, image_size=SIZE), **changes)
 
 
 def ball_views(

@@ -36,7 +36,7 @@ INSTANCES, VIEWS, SIZE, MAPS = 2, 3, 32, 2
 
 def _config(attention: str, name: str) -> StageConfig:
     encoder, transformer = VARIANTS[name]
-    base = preset("mini").sparse
+    base = preset("tiny").sparse
     sizes = {"volume_resolution": 4, "upsample": 2, "width": 32, "depth": 2, "query_heads": 4}
     sizes |= {"attention": attention, "skip_links": (1,), "fuse_dense": attention == "sparse"}
     sizes |= transformer
@@ -85,7 +85,7 @@ def test_sparse_stage_variants(name: str) -> None:
     features = DenseFeatures(
         torch.randn(len(tokens.volume), 32), torch.randn(len(tokens.image), maps * 32)
     )
-    plan = plan_by_score(tokens, preset("mini"))
+    plan = plan_by_score(tokens, preset("tiny"))
     batch = SparseBatch(_inputs(config.encoder), tokens, plan, features)
     result = run_sparse(Stage(config), batch)
     assert result.rows.shape == (len(tokens.volume) * 8, 32)

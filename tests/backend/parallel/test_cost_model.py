@@ -62,7 +62,7 @@ def test_routing_by_score_leaves_the_tokens(plans):
 
 def test_products_are_the_weights_of_a_layer():
     """Each weight of a linear map is one multiply-add per token."""
-    config = preset("mini").sparse.transformer
+    config = preset("tiny").sparse.transformer
     size = LayerSize(config.width, config.key_value_width, config.query_heads, 4 * config.width)
     with torch.device("meta"):
         two, one = (Block(config, two_sided=sides) for sides in (True, False))

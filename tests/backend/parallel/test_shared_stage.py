@@ -50,8 +50,8 @@ LAYOUTS = {
 
 
 def tiny_model(*, geometric: bool) -> ModelConfig:
-    """The preset `mini` with hardly any width and depth."""
-    mini = preset("mini")
+    """The preset `tiny` with hardly any width and depth."""
+    base = preset("tiny")
 
     def smaller(stage: StageConfig) -> StageConfig:
         transformer = dataclasses.replace(
@@ -61,10 +61,10 @@ def tiny_model(*, geometric: bool) -> ModelConfig:
         return dataclasses.replace(stage, image_size=32, encoder=encoder, transformer=transformer)
 
     routing = dataclasses.replace(
-        mini.routing, geometric=geometric, volume_blocks=3, image_blocks_per_view=2, views=2
+        base.routing, geometric=geometric, volume_blocks=3, image_blocks_per_view=2, views=2
     )
-    dense, sparse = smaller(mini.dense), smaller(mini.sparse)
-    return dataclasses.replace(mini, dense=dense, sparse=sparse, routing=routing)
+    dense, sparse = smaller(base.dense), smaller(base.sparse)
+    return dataclasses.replace(base, dense=dense, sparse=sparse, routing=routing)
 
 
 def tiny(routing: str = "tables") -> Scene:

@@ -27,7 +27,7 @@ from backend.model.routing.selection import image_tokens, volume_tokens
 from backend.model.routing.tokens import blocks_of
 from backend.shared.cameras import Intrinsics, look_at, project
 
-CONFIG = preset("mini")
+CONFIG = preset("tiny")
 SIDE = CONFIG.sparse.patches_per_side
 MAP = CONFIG.surface_map_size
 FOV = math.radians(40)

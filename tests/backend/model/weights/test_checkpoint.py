@@ -37,16 +37,16 @@ if TYPE_CHECKING:
 
 def tiny() -> ModelConfig:
     """A model of a few thousand parameters."""
-    mini = preset("mini")
+    base = preset("tiny")
     stages = []
-    for stage in (mini.dense, mini.sparse):
+    for stage in (base.dense, base.sparse):
         transformer = replace(
             stage.transformer, width=32, depth=1, skip_links=(0,), volume_resolution=8
         )
         stages.append(
             replace(stage, encoder=replace(stage.encoder, width=32), transformer=transformer)
         )
-    return replace(mini, name="tiny", dense=stages[0], sparse=stages[1])
+    return replace(base, name="tiny", dense=stages[0], sparse=stages[1])
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def test_memory_grows_with_views_and_precision() -> None:
 def test_too_little_memory_is_an_error_with_numbers() -> None:
     """The error names the stage, what it needs, what there is, and what would fit."""
     need = estimate(preset("lsrm-rgb"), _views(768), torch.bfloat16)
-    with pytest.raises(OutOfMemory, match=r"sparse stage.*\d GB.*cuda:0 has 8\.0 GB.*mini"):
+    with pytest.raises(OutOfMemory, match=r"sparse stage.*\d GB.*cuda:0 has 8\.0 GB.*--checkpoint"):
         need.check([8_000_000_000], ["cuda:0"])
 
 

@@ -12,7 +12,7 @@ from tests.training_samples import DENSE, SPARSE, tiny_training
 
 TEXT = """
 name = "one"
-model = {{ preset = "mini", dense = {{ image_size = 64 }} }}
+model = {{ preset = "tiny", dense = {{ image_size = 64 }} }}
 [[phases]]
 name = "dense"
 stage = "dense"
