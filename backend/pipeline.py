@@ -81,6 +81,7 @@ def reconstruct(
         LsrmError: one of its kinds, before anything of a previous result is touched.
     """
     request.check()
+    request = request.settled()
     if request.refine != "off":
         Thread(target=prepare_optimizer).start()
     device = name_of(choose_devices(request.device))

@@ -4,16 +4,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from .shared.checkpoint_folders import AUTO, NONE, meant_checkpoint
 from .shared.errors import BadRequest
 from .shared.lods.face_targets import REMEDY, check_face_targets
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-NO_CHECKPOINT = "none"
 
 MATERIALS = ("auto", "rgb", "pbr")
 UP_CHOICES = ("auto", "z", "y")
@@ -26,7 +25,8 @@ class ReconstructRequest:
     Attributes:
         views: capture folder or transforms.json.
         output: result folder.
-        checkpoint: name or folder of the weights; `none` starts from the silhouettes.
+        checkpoint: name or folder of the weights; `none` starts from the silhouettes, `auto` is
+            the checkpoint that ships, if one does, else `none`.
         refine: `off`, `auto` or seconds.
         device: `auto`, `cpu`, `cuda`, `cuda:N`, or several: `cuda:all`, `cuda:0,1`, `cpu:0,1`.
         texture_size: side of the textures in texels; `auto` follows the resolution of the views.
@@ -43,7 +43,7 @@ class ReconstructRequest:
 
     views: Path
     output: Path
-    checkpoint: str = NO_CHECKPOINT
+    checkpoint: str = AUTO
     refine: str = "auto"
     device: str = "auto"
     texture_size: str = "auto"
@@ -58,7 +58,11 @@ class ReconstructRequest:
     @property
     def uses_network(self) -> bool:
         """Whether weights predict the shape; the silhouettes give it otherwise."""
-        return self.checkpoint != NO_CHECKPOINT
+        return meant_checkpoint(self.checkpoint) != NONE
+
+    def settled(self) -> ReconstructRequest:
+        """The same with the weights that `auto` means."""
+        return replace(self, checkpoint=meant_checkpoint(self.checkpoint))
 
     def check(self) -> None:
         """Refuse what cannot be done.

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING
 
 from ..setup.installation import possible_costs
 from ..setup.system_libraries import install_command, missing_libraries
-from ..shared.checkpoint_folders import find_dinov3, installed_checkpoints, license_of, needs_dinov3
+from ..shared.checkpoint_folders import (
+    AUTO,
+    find_dinov3,
+    installed_checkpoints,
+    license_of,
+    meant_checkpoint,
+    needs_dinov3,
+)
 from ..shared.errors import CheckpointMismatch, CheckpointMissing, EnvironmentBroken
 from ..shared.exit_codes import DONE, ENVIRONMENT
 from ..shared.machine.system_memory import available_memory, total_memory
@@ -129,9 +136,10 @@ def _checkpoints() -> list[Finding]:
     """The installed checkpoints with their licenses, and the image features that they need."""
     installed = installed_checkpoints()
     if not installed:
-        found = "none installed, and --checkpoint none needs none"
+        found = "none installed, so --checkpoint auto is none, which needs none"
         return [Finding("checkpoints", ok=True, found=found), _dinov3(needed=False)]
-    findings, needed = [], False
+    found = f"--checkpoint auto is {meant_checkpoint(AUTO)}"
+    findings, needed = [Finding("checkpoints", ok=True, found=found)], False
     for name, folder in installed.items():
         try:
             needed = needs_dinov3(folder) or needed

@@ -55,8 +55,7 @@ def describe() -> dict[str, Any]:
     """More members of the response to `initialize`; slow, because it imports PyTorch."""
     import torch
 
-    from ..request import NO_CHECKPOINT
-    from ..shared.checkpoint_folders import installed_checkpoints
+    from ..shared.checkpoint_folders import NONE, installed_checkpoints
 
     cuda = torch.cuda.is_available()
     card = torch.cuda.get_device_properties(0) if cuda else None
@@ -66,7 +65,7 @@ def describe() -> dict[str, Any]:
         "pid": os.getpid(),
         "device": card.name if card else "CPU",
         "memory": card.total_memory if card else total_memory(),
-        "checkpoints": [NO_CHECKPOINT, *installed_checkpoints()],
+        "checkpoints": [NONE, *installed_checkpoints()],
     }
 
 

@@ -32,6 +32,12 @@ LSRM's own code is GPL-3.0-or-later; that does not change these licenses.
 """
 """What a user accepts before released weights are converted."""
 
+AUTO, NONE = "auto", "none"
+"""Choices of weights: those that ship, if there are any; no network."""
+
+SHIPPED = "mini"
+"""The checkpoint that ships, in versions that have one."""
+
 SHIPPED_FOLDER = Path(__file__).resolve().parents[1] / "checkpoints"
 """Of the checkpoints that are part of the repository."""
 
@@ -62,7 +68,7 @@ def _released(kind: str) -> NamedCheckpoint:
 NAMED_CHECKPOINTS = {
     "lsrm-rgb": _released("rgb"),
     "lsrm-pbr": _released("brdf"),
-    "mini": NamedCheckpoint(
+    SHIPPED: NamedCheckpoint(
         "GPL-3.0-or-later", "It is not part of this version; use --checkpoint none."
     ),
 }
@@ -100,8 +106,15 @@ def find_checkpoint(name: str) -> Path:
         )
     raise CheckpointMissing(
         f"{name} is neither the name of a checkpoint nor a folder with a {CONFIG}.",
-        f"The names are none, {', '.join(NAMED_CHECKPOINTS)}.",
+        f"The names are auto, none, {', '.join(NAMED_CHECKPOINTS)}.",
     )
+
+
+def meant_checkpoint(choice: str) -> str:
+    """The name or folder that a choice of weights means: `auto` is what ships, else `none`."""
+    if choice != AUTO:
+        return choice
+    return SHIPPED if (SHIPPED_FOLDER / SHIPPED / CONFIG).is_file() else NONE
 
 
 def installed_checkpoints() -> dict[str, Path]:

@@ -12,6 +12,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from .checkpoint_folders import AUTO
 from .exit_codes import exit_code
 from .lods.face_targets import REMEDY, parse_face_targets
 
@@ -148,7 +149,11 @@ def faces_setting(text: str) -> tuple[int, ...]:
 def add_reconstruct_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a reconstruction, which `backend reconstruct` and the batch share."""
     add = parser.add_argument
-    add("--checkpoint", default="none", help="name or folder; none needs no weights")
+    add(
+        "--checkpoint",
+        default=AUTO,
+        help="name or folder of weights; none needs none; auto is those that ship, else none",
+    )
     add("--refine", type=refine_setting, default="auto", help="off, auto or seconds")
     add(
         "--device",

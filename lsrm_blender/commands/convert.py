@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from ...backend.shared.checkpoint_folders import NAMED_CHECKPOINTS
+from ...backend.shared.checkpoint_folders import NAMED_CHECKPOINTS, NONE, meant_checkpoint
 from ...backend.shared.errors import write_failure
 from ...backend.shared.exit_codes import USAGE
 from ...backend.shared.lods.face_targets import face_params
@@ -23,7 +23,6 @@ from ..jobs.batch.log import BatchLog
 from ..jobs.batch.merged_report import merge_report, report_lines
 from ..jobs.batch.products import Products
 from ..jobs.batch.settings import BatchSettings
-from ..jobs.checkpoints import NONE
 from ..jobs.child_watchdog import BLENDER_FIRST_MESSAGE, TimeLimits
 from ..jobs.farm.plans import PlannedItem, write_plan
 from ..jobs.farm.run_records import LOG
@@ -153,7 +152,7 @@ def _merge(output: Path) -> dict[str, Any]:
 
 def _absolute_paths(arguments: argparse.Namespace) -> dict[str, Any]:
     """The options that may be files, as absolute paths: children run in another folder."""
-    checkpoint = arguments.checkpoint
+    checkpoint = meant_checkpoint(arguments.checkpoint)
     environment, *relight = (
         str(Path(light).absolute()) if light and Path(light).is_file() else light
         for light in (arguments.environment, *arguments.relight)

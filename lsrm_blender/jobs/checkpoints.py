@@ -8,10 +8,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from ...backend.shared.checkpoint_folders import (
+    AUTO,
     CONFIG,
     LICENSE_FILE,
+    NONE,
+    SHIPPED,
     find_checkpoint,
     find_dinov3,
+    meant_checkpoint,
     needs_dinov3,
 )
 from ...backend.shared.errors import (
@@ -24,15 +28,17 @@ from ...backend.shared.errors import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-NONE, RGB, PBR, MINI, FOLDER = "none", "lsrm-rgb", "lsrm-pbr", "mini", "FOLDER"
+RGB, PBR, FOLDER = "lsrm-rgb", "lsrm-pbr", "FOLDER"
 
 CHOICES = (
-    (NONE, "None", "No network: starts from the silhouettes. Works for everyone"),
-    (RGB, "LSRM color", "The released weights that predict shape and color"),
-    (PBR, "LSRM materials", "The released weights that predict shape and materials"),
-    (MINI, "Mini", "The small weights of this project, where they are installed"),
-    (FOLDER, "Folder", "Weights of your own"),
+    (AUTO, "Automatic", "The small weights of this project where they ship, else none", 5),
+    (NONE, "None", "No network: starts from the silhouettes. Works for everyone", 0),
+    (RGB, "LSRM color", "The released weights that predict shape and color", 1),
+    (PBR, "LSRM materials", "The released weights that predict shape and materials", 2),
+    (SHIPPED, "Mini", "The small weights of this project, where they are installed", 3),
+    (FOLDER, "Folder", "Weights of your own", 4),
 )
+"""Name, label, description, and the number by which a scene that is saved knows it."""
 
 LICENSE = (
     "CC BY-NC 4.0 (Meta): not for commercial use. "
@@ -74,7 +80,7 @@ def checkpoint_params(
         LicenseNotAccepted: if the weights have a license that was not accepted.
         CheckpointMissing: if they, or the image features they need, are not on this computer.
     """
-    name = settings.checkpoint
+    name = meant_checkpoint(settings.checkpoint)
     if name == FOLDER:
         if not settings.checkpoint_folder:
             raise BadRequest("No folder of weights is chosen.", "Choose one in the settings.")
@@ -113,6 +119,6 @@ def not_accepted() -> LicenseNotAccepted:
 
 def _remedy(name: str, error: CheckpointMissing) -> str:
     """The backend's remedy, with the panel's terms for command-line options."""
-    if name not in (RGB, PBR, MINI):
+    if name not in (RGB, PBR, SHIPPED):
         return f"Choose a folder with a {CONFIG}, or no checkpoint."
     return error.remedy.replace("use --checkpoint none", "choose no checkpoint")

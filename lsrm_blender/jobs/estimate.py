@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .checkpoints import NONE
+from ...backend.shared.checkpoint_folders import NONE
 from .time_left import STARTING
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from ...backend.shared.checkpoint_folders import meant_checkpoint
 from .. import preferences
 from ..capture_choices import ANIMATION, CAMERAS, COVERAGE
 from ..jobs.estimate import CAPTURE, IMPORT, IMPORT_STAGES, QUADS, LearnedCosts, Workload
@@ -37,7 +38,7 @@ def workload(settings: bpy.types.PropertyGroup) -> Workload:
     if settings.source == "VIEWS" and checked.is_of(settings) and checked.views:
         size = round(math.sqrt(checked.width * checked.height))
         quality = replace(quality, view_count=checked.views, view_size=size)
-    return Workload(quality, settings.checkpoint, settings.quads)
+    return Workload(quality, meant_checkpoint(settings.checkpoint), settings.quads)
 
 
 def expected_views(settings: bpy.types.PropertyGroup) -> int:

@@ -14,8 +14,8 @@ from bpy.app.handlers import persistent
 from bpy.app.translations import pgettext_iface as translate
 from bpy.props import CollectionProperty, IntProperty, PointerProperty, StringProperty
 
+from ...backend.shared.checkpoint_folders import NONE
 from .. import preferences
-from ..jobs.checkpoints import NONE
 from ..jobs.history import read_history
 from ..jobs.job_folders import RESULT
 from ..scene.results.originals import RESULT_FOLDER, results_in

@@ -244,7 +244,7 @@ class LSRM_OT_convert(bpy.types.Operator):
     samples: IntProperty(default=32, min=1)
     texture_size: StringProperty(default="auto", description="auto or texels")
     faces: IntProperty(default=50_000, min=1)
-    checkpoint: StringProperty(default="none", description="Name or folder of the weights")
+    checkpoint: StringProperty(default="auto", description="Name or folder of the weights")
     refine: StringProperty(default="auto", description="off, auto or seconds")
     material: StringProperty(default="auto", description="auto, rgb or pbr")
     lods: StringProperty(description="Triangles of coarser meshes, with commas between")

@@ -16,6 +16,7 @@ from bpy.props import (
     StringProperty,
 )
 
+from ...backend.shared.checkpoint_folders import AUTO
 from ..capture_choices import (
     ANIMATION,
     CAMERAS,
@@ -145,7 +146,10 @@ class LSRM_PG_settings(bpy.types.PropertyGroup):
         subtype="FILE_PATH",
     )
     checkpoint: EnumProperty(
-        name="Checkpoint", description="The weights of the network", items=CHOICES
+        name="Checkpoint",
+        description="The weights of the network",
+        items=CHOICES,
+        default=AUTO,
     )
     checkpoint_folder: StringProperty(
         name="Weights", description="A folder with a config.json", subtype="DIR_PATH"

@@ -188,6 +188,9 @@ GERMAN = {
     "No network: starts from the silhouettes. Works for everyone": (
         "Kein Netz: beginnt mit den Silhouetten. Geht bei allen"
     ),
+    "The small weights of this project where they ship, else none": (
+        "Die kleinen Gewichte dieses Projekts, wo sie dabei sind, sonst keine"
+    ),
     "LSRM color": "LSRM Farbe",
     "The released weights that predict shape and color": (
         "Die veröffentlichten Gewichte, die Form und Farbe vorhersagen"

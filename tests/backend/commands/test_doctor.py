@@ -35,6 +35,7 @@ def test_no_checkpoints(home):
     """Checkpoints are optional; without one, the image features are not needed."""
     findings = examined()
     assert findings["checkpoints"].ok
+    assert "auto is none" in findings["checkpoints"].found
     assert findings["dinov3"].ok
 
 
@@ -44,7 +45,7 @@ def test_checkpoints_are_listed_with_their_licenses(home):
         install(home, name, "none")
     (home / "converted" / "LICENSE.txt").touch()
     findings = examined()
-    assert "checkpoints" not in findings
+    assert findings["checkpoints"].found == "--checkpoint auto is none"
     assert "CC BY-NC 4.0" in findings["lsrm-pbr"].found
     assert str(home / "converted" / "LICENSE.txt") in findings["converted"].found
     assert "your own" in findings["mine"].found

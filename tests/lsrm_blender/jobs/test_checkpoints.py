@@ -39,6 +39,16 @@ def _store(folder: Path, config: str = "{}") -> Path:
     return folder
 
 
+def test_automatic_weights(checkpoint_params, lsrm, tmp_path, monkeypatch):
+    """They are those that ship, and none in a version without: whatever the user has installed."""
+    folders = lsrm("backend.shared.checkpoint_folders")
+    monkeypatch.setattr(folders, "SHIPPED_FOLDER", tmp_path / "shipped")
+    _store(tmp_path / "checkpoints" / "mini")
+    assert checkpoint_params("auto", accepted=False)["checkpoint"] == "none"
+    _store(tmp_path / "shipped" / "mini")
+    assert checkpoint_params("auto", accepted=False)["checkpoint"] == "mini"
+
+
 def test_a_license_elsewhere_does_not_count(checkpoint_params, tmp_path, monkeypatch):
     """A license file in the folder from which Blender was started does not count."""
     _store(tmp_path / "checkpoints" / "mini")
