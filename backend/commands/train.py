@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
     """Train; with `--json` the result names the folder of the checkpoint."""
+    from ..training.log import read_novel_views
     from ..training.settings.config import read_config
 
     config = read_config(arguments.config)
@@ -58,8 +59,12 @@ def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
     if arguments.output is None:
         raise BadRequest("There is no folder to train in.", "Give one: -o FOLDER.")
     folder = _train(config, arguments)
+    found = {phase.name: read_novel_views(arguments.output / phase.name) for phase in config.phases}
+    judged = {phase: decibels for phase, decibels in found.items() if decibels is not None}
     if arguments.json:
-        return {"checkpoint": str(folder)}
+        return {"checkpoint": str(folder), "novel_views": judged}
+    for phase, decibels in judged.items():
+        say(f"{phase}: {decibels:.1f} dB in views that were held out")
     say(f"{folder}: a checkpoint for `reconstruct --checkpoint`")
     return DONE
 

@@ -16,6 +16,7 @@ from ..field.decoders import DirectDecoder
 from ..field.field import VolumeField
 from ..field.grids import grid_points
 from ..shared.errors import NoSurface
+from ..views.selection import evenly
 from ..views.visual_hull import VisualHull
 from .fit import Fitted, LevelFit, LevelRays, Rows
 from .fit_clock import FitClock, PlannedRun
@@ -254,7 +255,7 @@ class _Run:
 def split_views(views: Sequence[View], config: RefineConfig) -> tuple[list[View], list[View]]:
     """Views to fit, and views to hold out, evenly taken from all."""
     count = min(config.held_out, len(views) // VIEWS_PER_HELD_OUT)
-    held_out = {int((number + 0.5) * len(views) / count) for number in range(count)}
+    held_out = evenly(len(views), count)
     return (
         [view for number, view in enumerate(views) if number not in held_out],
         [view for number, view in enumerate(views) if number in held_out],

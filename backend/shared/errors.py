@@ -30,7 +30,7 @@ class LsrmError(Exception):
     code: ClassVar[str] = "ERROR"
 
     def __init__(self, message: str, remedy: str) -> None:
-        super().__init__(message)
+        super().__init__(message, remedy)  # both, so that it can be sent to another process
         self.message = message
         self.remedy = remedy
 

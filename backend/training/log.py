@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from ..shared.atomic_folder import write_file_atomically
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 METRICS = "metrics.jsonl"
 PICTURES = "pictures"
+NOVEL_VIEWS = "novel-views.json"
 
 
 class PhaseLog:
@@ -31,7 +34,7 @@ class PhaseLog:
     """
 
     def __init__(self, folder: Path, step: int) -> None:
-        self._pictures = folder / PICTURES
+        self._folder, self._pictures = folder, folder / PICTURES
         self._pictures.mkdir(parents=True, exist_ok=True)
         self._path = folder / METRICS
         _keep_until(self._path, step)
@@ -53,6 +56,10 @@ class PhaseLog:
         if self._board is not None:
             self._board.add_image("views", image.clamp(0, 1), step)
 
+    def novel_views(self, decibels: float | None) -> None:
+        """Write how well held-out views are predicted once all steps are taken."""
+        write_file_atomically(self._folder / NOVEL_VIEWS, json.dumps(decibels).encode())
+
     def close(self) -> None:
         """Finish writing."""
         if self._board is not None:
@@ -64,6 +71,13 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
     path = folder / METRICS
     lines = path.read_text("utf-8").splitlines() if path.is_file() else []
     return [json.loads(line) for line in lines]
+
+
+def read_novel_views(folder: Path) -> float | None:
+    """The mean PSNR of held-out views at the end of a phase, in decibels; None if it has none."""
+    path = folder / NOVEL_VIEWS
+    found: float | None = json.loads(path.read_text("utf-8")) if path.is_file() else None
+    return found
 
 
 def _keep_until(path: Path, step: int) -> None:

@@ -99,8 +99,12 @@ class Run:
         log = PhaseLog(folder, first) if ranks.is_first else None
         output = PhaseOutput(self.config.log, log, checkpoints, ranks)
         objects = StepObjects(setup.samples(), setup.model, phase, seed, ranks)
-        batches = iter(objects.loader(first, self.config.data_of(phase).workers))
+        batches = objects.batches(first, self.config.data_of(phase).workers)
         trainer.run(batches, first, output, self.progress)
+        if phase.views.held_out:
+            decibels = trainer.novel_views(objects.held_out())
+            if log is not None:
+                log.novel_views(decibels)
         tensors = whole_tensors(trainer.modules.stage.state_dict().items())
         if log is not None:
             log.close()

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from ..shared.errors import LsrmError
 from .datasets.damaged import SkipDamaged
-from .objects.training_object import TrainingObject, prepare
+from .objects.training_object import TrainingObject, prepare, prepare_held_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sized
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 MIXER = 1_000_003
 """A prime number, more than there are objects in a step."""
+
+
+JUDGED = 8
+"""Objects whose held-out views are predicted once a phase is done."""
 
 
 @dataclass(frozen=True)
@@ -87,20 +92,48 @@ class StepObjects(Dataset[TrainingObject]):
         inputs = int(torch.randint(fewest, most + 1, (), generator=of_step))
         return prepare(sample, self._model, self._phase.views, inputs, generator)
 
-    def loader(self, first: int, workers: int) -> DataLoader[TrainingObject]:
+    def held_out(self) -> Iterator[TrainingObject]:
+        """The first objects with their held-out views as targets.
+
+        Raises:
+            BadDataset: if too many samples are damaged.
+        """
+        sized: Sized = self._samples
+        for number in range(min(len(sized), JUDGED)):
+            generator = generator_of(self._seed, Place(-1, number))
+            yield prepare_held_out(self._samples[number], self._model, self._phase.views, generator)
+
+    def batches(self, first: int, workers: int) -> Iterator[list[TrainingObject]]:
         """The objects of this rank from a step on, a list for each step.
 
         Args:
             first: step.
             workers: processes that prepare objects; 0 for this one.
+
+        Raises:
+            BadDataset: if too many samples are damaged.
         """
         places = _Places(first, self._phase.steps, self._phase.instances, self._ranks)
-        return DataLoader(
-            self,
-            batch_sampler=places,
-            num_workers=workers,
-            collate_fn=list,
-        )
+        for batch in DataLoader(
+            _Answers(self), batch_sampler=places, num_workers=workers, collate_fn=list
+        ):
+            for answer in batch:
+                if isinstance(answer, LsrmError):
+                    raise answer
+            yield batch
+
+
+@dataclass(frozen=True)
+class _Answers(Dataset["TrainingObject | LsrmError"]):
+    """The objects of a phase, or the error of one: a worker can answer it, but not raise it."""
+
+    objects: StepObjects
+
+    def __getitem__(self, place: Place) -> TrainingObject | LsrmError:
+        try:
+            return self.objects[place]
+        except LsrmError as error:
+            return error
 
 
 @dataclass(frozen=True)

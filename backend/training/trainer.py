@@ -15,16 +15,17 @@ from torch import Tensor, nn
 from .distribution import TrainingRanks, stragglers
 from .losses.chunked_rendering import Renderer
 from .losses.image_losses import usable_sum
-from .losses.picture import comparison
+from .losses.picture import color_decibels, comparison
 from .parameter_groups import clear_unusable, clip_gradients, make_optimizer, set_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from ..model.stage import Stage
     from ..shared.progress import Progress
     from .checkpointing import Checkpoints
     from .log import PhaseLog
+    from .losses.chunked_rendering import Rendering
     from .losses.image_losses import ImageLosses
     from .losses.point_head import PointHead
     from .objects.training_object import TrainingObject
@@ -112,6 +113,20 @@ class Trainer:
             output.after_step(self, step, objects, result)
         progress.report(self.phase.name, 1.0)
 
+    def novel_views(self, objects: Iterable[TrainingObject]) -> float | None:
+        """The mean PSNR of the targets of some objects after the last step, in decibels.
+
+        Args:
+            objects: whose targets are held-out views; all ranks give the same ones.
+
+        Returns:
+            Of the color that is predicted; None where the true one is not known.
+        """
+        last, prediction = self.phase.steps - 1, self.modules.stage.config.decoder.prediction
+        found = [color_decibels(self.show(last, one), one.truth, prediction) for one in objects]
+        views = [each for decibels in found for each in decibels]
+        return sum(views) / len(views) if views else None
+
     def step(self, step: int, objects: list[TrainingObject]) -> StepResult:
         """One step of the optimizer."""
         begin = time.perf_counter()
@@ -134,6 +149,13 @@ class Trainer:
     def predict(self, step: int, objects: list[TrainingObject]) -> Prediction:
         """What the network makes of some objects, with the sharpness of a step."""
         return self._network.predict(objects, self.phase.inverse_std_at(step))
+
+    @torch.no_grad()
+    def show(self, step: int, one: TrainingObject) -> Rendering:
+        """What the targets of an object look like in the field that is predicted in a step."""
+        prediction = self.predict(step, [one])
+        renderer = replace(self.renderer(step, prediction, 0), normal_width=None)
+        return renderer.render(prediction.fields[0], one.rays.to(prediction.leaves[0]))
 
     def renderer(self, step: int, prediction: Prediction, number: int) -> Renderer:
         """How the views of an object are rendered in a step."""
@@ -213,11 +235,7 @@ class PhaseOutput:
         if self.log is not None:
             self.log.metrics(step, means)
 
-    @torch.no_grad()
     def _picture(self, trainer: Trainer, step: int, objects: list[TrainingObject]) -> Tensor:
         """The targets of the first object beside what the field shows."""
-        prediction = trainer.predict(step, objects[:1])
-        renderer = replace(trainer.renderer(step, prediction, 0), normal_width=None)
-        rays = objects[0].rays.to(prediction.leaves[0])
-        found = renderer.render(prediction.fields[0], rays)
+        found = trainer.show(step, objects[0])
         return comparison(found, objects[0].truth, trainer.modules.stage.config.decoder.prediction)

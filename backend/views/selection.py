@@ -46,6 +46,11 @@ def size_in_memory(frames: Sequence[Frame]) -> int:
     return max(size, 1)
 
 
+def evenly(total: int, count: int) -> list[int]:
+    """So many numbers below `total`, at equal distances, rising."""
+    return [int((number + 0.5) * total / count) for number in range(count)]
+
+
 def spread_views(views: Sequence[View], count: int) -> list[View]:
     """At most `count` views from directions that differ as much as possible, in their order."""
     if len(views) <= count:

@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A picture of target views above what a field shows of them."""
+"""Target views and what a field shows of them: as a picture, and as decibels."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from ...field.config import Prediction
     from .chunked_rendering import Rendering
     from .image_losses import Truth
+
+SMALLEST_ERROR = 1e-10
+"""Mean squared error that counts as none: 100 dB."""
 
 
 def comparison(found: Rendering, truth: Truth, prediction: Prediction) -> Tensor:
@@ -34,6 +38,20 @@ def comparison(found: Rendering, truth: Truth, prediction: Prediction) -> Tensor
             rows += [_colored(each, black) for each in (true, own) if each is not None]
     rows.append(opacity)
     return torch.cat([torch.cat([*row.expand(-1, 3, -1, -1)], 2) for row in rows], 1)
+
+
+def color_decibels(found: Rendering, truth: Truth, prediction: Prediction) -> list[float]:
+    """The PSNR of the colors of every view over white, or of its base colors, as displayed.
+
+    Nothing where base colors are predicted and the true ones are not known.
+    """
+    true = truth.base_color if prediction == "pbr" else truth.rgb
+    if true is None:
+        return []
+    views, _, height, width = true.shape
+    shown = found.appearance.float().cpu().view(views, height, width, -1).permute(0, 3, 1, 2)
+    error = (shown[:, :3] - true.cpu()).square().mean((1, 2, 3))
+    return [-10 * math.log10(max(each, SMALLEST_ERROR)) for each in error.tolist()]
 
 
 def _colored(image: Tensor, black: Tensor) -> Tensor:

@@ -14,11 +14,12 @@ from torch.nn import functional as F
 from ...model.preprocess import ViewTensors, from_views
 from ...shared.cameras import Intrinsics, Normalization, pixel_rays
 from ...shared.srgb import linear_to_srgb
+from ...views.selection import evenly
 from ...views.views import View
 from ..losses.chunked_rendering import Rays
 from ..losses.image_losses import Truth
 from .augmentation import choose_corner, vary_exposure
-from .view_choice import choose_views
+from .view_choice import choose_views, split_views
 
 if TYPE_CHECKING:
     from ...model.config.model_config import ModelConfig
@@ -55,7 +56,7 @@ class TrainingObject:
 def prepare(
     sample: Sample, model: ModelConfig, config: ViewConfig, inputs: int, generator: torch.Generator
 ) -> TrainingObject:
-    """Choose the views of a sample and bring them into the form of a step.
+    """Choose the views of a sample and bring them into the form of a step, but for held-out ones.
 
     Args:
         sample: on the CPU.
@@ -64,10 +65,43 @@ def prepare(
         inputs: how many of them the network sees.
         generator: of what is random.
     """
+    trained, _ = split_views(len(sample), config.held_out)
+    sample = sample.choose(trained)
+    positions = sample.camera_to_world[:, :3, 3]
+    chosen = choose_views(positions, config, inputs, generator)
+    return _of_views(sample, chosen, model, config, generator)
+
+
+def prepare_held_out(
+    sample: Sample, model: ModelConfig, config: ViewConfig, generator: torch.Generator
+) -> TrainingObject:
+    """The held-out views of a sample, whole and as large as targets are, with the most inputs.
+
+    Args:
+        sample: on the CPU, with more views than one.
+        model: sizes of the network.
+        config: of the views, at least one of them held out.
+        generator: of what is random.
+    """
+    trained, held_out = split_views(len(sample), config.held_out)
+    inputs = evenly(len(trained), min(config.inputs[1], len(trained)))
+    size = config.sizes[1]
+    whole = replace(config, sizes=(size, size), crop=size)
+    chosen = [trained[number] for number in inputs], held_out
+    return _of_views(sample, chosen, model, whole, generator)
+
+
+def _of_views(
+    sample: Sample,
+    chosen: tuple[list[int], list[int]],
+    model: ModelConfig,
+    config: ViewConfig,
+    generator: torch.Generator,
+) -> TrainingObject:
+    """A sample with these inputs and targets."""
+    seen, judged = chosen
     if config.exposure:
         sample = replace(sample, images=vary_exposure(sample, generator))
-    positions = sample.camera_to_world[:, :3, 3]
-    seen, judged = choose_views(positions, config, inputs, generator)
     views = input_views(sample.choose(seen), model)
     rotation = torch.from_numpy(views.frame.rotation).float()
     parts = [_target(sample.choose([view]), rotation, config, generator) for view in judged]

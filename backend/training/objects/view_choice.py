@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ...views.selection import evenly
+
 if TYPE_CHECKING:
     from ..settings.config import ViewConfig
 
@@ -37,6 +39,17 @@ def choose_views(
     pool = torch.unique(torch.cat([near, seen]))
     chosen = pool[torch.randperm(len(pool), generator=generator)[: config.targets]]
     return seen.tolist(), chosen.tolist()
+
+
+def split_views(views: int, held_out: int) -> tuple[list[int], list[int]]:
+    """The views that are trained on and those that are held out, evenly taken; one stays at least.
+
+    Args:
+        views: of an object.
+        held_out: of them.
+    """
+    kept = evenly(views, min(held_out, views - 1))
+    return [view for view in range(views) if view not in kept], kept
 
 
 def _candidates(positions: Tensor, order: Tensor, seen: Tensor, wanted: int) -> Tensor:

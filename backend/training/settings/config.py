@@ -86,6 +86,8 @@ class ViewConfig:
         sizes: smallest and largest side, in pixels, to which a target is resized.
         crop: side of the part of it that is rendered, in pixels.
         exposure: whether images are brought to a common brightness and varied about it.
+        held_out: views of every object that are kept from the training: once it is done, they say
+            how well novel views are predicted.
     """
 
     inputs: tuple[int, int] = (4, 8)
@@ -93,6 +95,7 @@ class ViewConfig:
     sizes: tuple[int, int] = (256, 512)
     crop: int = 256
     exposure: bool = True
+    held_out: int = 0
 
 
 @dataclass(frozen=True)

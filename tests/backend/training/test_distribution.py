@@ -46,7 +46,7 @@ def steps(phase: PhaseConfig, folder: Path, _group=None) -> dict[str, NDArray]:
     setup = run.setup(phase)
     trainer = setup.trainer()
     objects = StepObjects(setup.samples(), setup.model, phase, 0, setup.ranks)
-    for step, batch in enumerate(objects.loader(0, 0)):
+    for step, batch in enumerate(objects.batches(0, 0)):
         trainer.step(step, batch)
     tensors = whole_tensors(trainer.modules.state_dict().items())
     return {name: each.numpy() for name, each in tensors.items()}

@@ -14,7 +14,7 @@ from backend.model.weights.checkpoint import open_checkpoint
 from backend.shared.errors import BadRequest, Cancelled
 from backend.shared.progress import Progress
 from backend.training import phase_setup
-from backend.training.log import read_metrics
+from backend.training.log import read_metrics, read_novel_views
 from backend.training.run import Run
 from backend.training.settings.config import LogConfig, read_config
 from tests.training_samples import DENSE, SPARSE, Balls, tiny_training
@@ -106,6 +106,17 @@ def test_phases_follow_each_other_to_a_checkpoint(tmp_path):
     assert "loss/rgb" not in line
     again = Run(config, tmp_path, CPU, Progress()).all_phases()  # nothing is left to do
     assert again == folder
+
+
+def test_held_out_views_are_judged_at_the_end(tmp_path):
+    """They are no targets before."""
+    views = replace(DENSE.views, held_out=2)
+    config = tiny_training(
+        replace(DENSE, steps=1, views=views), replace(DENSE, name="all", steps=1)
+    )
+    Run(config, tmp_path, CPU, Progress()).all_phases()
+    assert 5 < read_novel_views(tmp_path / "dense") < 40
+    assert read_novel_views(tmp_path / "all") is None
 
 
 def test_other_settings_are_refused(tmp_path):

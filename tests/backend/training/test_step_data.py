@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from backend.shared.errors import BadDataset
 from backend.training.distribution import TrainingRanks
 from backend.training.log import PhaseLog, read_metrics
 from backend.training.step_data import Place, StepObjects, generator_of
@@ -18,12 +19,19 @@ CPU = torch.device("cpu")
 PHASE = replace(DENSE, steps=3, instances=2)
 
 
+class Broken(Balls):
+    """Balls that cannot be read."""
+
+    def __getitem__(self, index: int):
+        raise BadDataset(f"Ball {index} has burst.", "Blow up another one.")
+
+
 def fingerprints(first: int = 0, phase=PHASE, ranks=None, workers: int = 0) -> list[list[int]]:
     """The seeds of the objects of every step, which nothing else shares."""
     ranks = ranks or TrainingRanks(CPU)
     model = tiny_training(phase).model_of(phase)
     objects = StepObjects(Balls(3), model, phase, 5, ranks)
-    return [[each.seed for each in batch] for batch in objects.loader(first, workers)]
+    return [[each.seed for each in batch] for batch in objects.batches(first, workers)]
 
 
 def test_a_later_start_gives_the_same_steps():
@@ -48,9 +56,19 @@ def test_objects_of_a_step_have_equally_many_views():
     objects = StepObjects(
         Balls(3), tiny_training(phase).model_of(phase), phase, 0, TrainingRanks(CPU)
     )
-    counts = [{len(each.views.rgb) for each in batch} for batch in objects.loader(0, 0)]
+    counts = [{len(each.views.rgb) for each in batch} for batch in objects.batches(0, 0)]
     assert all(len(each) == 1 for each in counts)
     assert {count for each in counts for count in each} == {2, 3}
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_error_of_a_worker_is_itself(workers):
+    """What is wrong with a data set is said in the same words, whichever process reads it."""
+    model = tiny_training(PHASE).model_of(PHASE)
+    objects = StepObjects(Broken(), model, PHASE, 0, TrainingRanks(CPU))
+    with pytest.raises(BadDataset, match="1 of 4 samples are damaged") as caught:
+        next(objects.batches(0, workers))
+    assert "Check the disk" in caught.value.remedy
 
 
 @pytest.mark.parametrize("other", [Place(1, 2), Place(2, 1), Place(0, -1)])

@@ -11,6 +11,7 @@ import torch
 
 from backend.training.losses.chunked_rendering import Rendering
 from backend.training.losses.image_losses import ImageLosses, Truth, brightened, usable_sum
+from backend.training.losses.picture import color_decibels
 from backend.training.settings.config import LossWeights
 
 PIXELS = 2 * 4 * 4
@@ -104,3 +105,12 @@ def test_a_loss_that_is_no_number_has_no_gradient():
     terms, gradient = ImageLosses(LossWeights(), "rgb").gradient(found, truth())
     assert all(float(each.abs().sum()) == 0 for each in gradient)
     assert usable_sum(terms) == (0.0, False)
+
+
+def test_decibels_of_colors():
+    """An error of a tenth is 20 dB; base colors count where they are predicted and known."""
+    off = replace(truth(), base_color=torch.full((2, 3, 4, 4), 0.74))
+    assert color_decibels(rendering(0.6), truth(), "rgb") == pytest.approx([20, 20], abs=1e-4)
+    assert color_decibels(rendering(0.75), off, "pbr") == pytest.approx([40, 40], abs=1e-2)
+    assert color_decibels(rendering(), replace(off, base_color=None), "pbr") == []
+    assert color_decibels(rendering(0.5), truth(), "both") == [100, 100]

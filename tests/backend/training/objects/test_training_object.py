@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from backend.training.objects.training_object import prepare
+from backend.training.objects.training_object import prepare, prepare_held_out
 from tests.training_samples import CENTER, DENSE, RADIUS, TINY_VIEWS, ball, tiny_training
 
 
@@ -52,6 +52,22 @@ def test_points_of_input_pixels_are_on_the_object(model, generator):
     assert found.points.shape == (2, 3, 16, 16)
     assert 0.3 < float(known.float().mean()) < 1
     assert float((distance - RADIUS).abs().median()) < 0.01
+
+
+def test_held_out_views_are_targets_only(model, generator):
+    """They are whole, and what is seen is spread over the others."""
+    config = replace(TINY_VIEWS, sizes=(24, 24), crop=12, held_out=2, exposure=False)
+    sample = ball(views=8)
+    found = prepare_held_out(sample, model, config, generator)
+    masks = sample.masks[[2, 6]]
+    assert torch.equal(found.truth.mask[:, 0], masks)
+    assert len(found.rays) == masks.numel()
+    assert len(found.views.rgb) == 3
+    for seed in range(4):
+        drawn = prepare(sample, model, config, 3, torch.Generator().manual_seed(seed))
+        starts = drawn.rays.origins @ torch.from_numpy(drawn.views.frame.rotation).float().T
+        away = torch.cdist(starts, sample.camera_to_world[[2, 6], :3, 3])
+        assert float(away.min()) > 0.1
 
 
 def test_targets_are_over_white_and_materials_displayed(model, generator):

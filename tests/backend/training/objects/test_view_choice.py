@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from backend.shared.cameras import fibonacci_sphere
-from backend.training.objects.view_choice import NEAR, choose_views
+from backend.training.objects.view_choice import NEAR, choose_views, split_views
 from backend.training.settings.config import ViewConfig
 
 POSITIONS = 2 * torch.from_numpy(fibonacci_sphere(24)).float()
@@ -39,3 +39,13 @@ def test_all_views_may_be_inputs():
     inputs, targets = choose_views(POSITIONS[:4], ViewConfig(targets=6), 9, generator)
     assert sorted(inputs) == [0, 1, 2, 3]
     assert sorted(targets) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("views", "held_out", "kept"), [(8, 2, [2, 6]), (3, 9, [0, 2]), (4, 0, [])]
+)
+def test_views_are_held_out_evenly(views, held_out, kept):
+    """Each is in one of both parts, and one is trained on at least."""
+    trained, found = split_views(views, held_out)
+    assert found == kept
+    assert sorted(trained + found) == [*range(views)]
