@@ -191,6 +191,19 @@ def evaluate(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any
     return scores
 
 
+def render_views(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+    """Renders at the cameras of views, as OpenEXR."""
+    from .render_views import ViewRenders
+    from .render_views import render_views as render_all
+
+    render = RenderSettings(arguments.samples, arguments.seed, threads=arguments.threads)
+    other_file = arguments.result.is_file() and not is_gltf(arguments.result)
+    mesh = arguments.result if other_file else read_result(arguments.result).mesh
+    settings = ViewRenders(render, arguments.size)
+    images = render_all(mesh, arguments.cameras, arguments.output, settings, progress)
+    return {"images": [str(image) for image in images]}
+
+
 def demo_asset(arguments: argparse.Namespace, _progress: Progress) -> dict[str, Any]:
     """The demo's object as .blend."""
     open_empty()

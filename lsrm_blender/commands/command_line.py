@@ -163,6 +163,7 @@ def parser() -> argparse.ArgumentParser:
     _add_import(commands)
     _add_relight(commands)
     _add_evaluate(commands)
+    _add_render_views(commands)
     asset = _add_command(commands, "demo-asset", "Make the object that the demo shows.")
     asset.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.blend")
     add_convert(_add_command(commands, "convert", "Assets to results, many at once."))
@@ -257,3 +258,15 @@ def _add_evaluate(commands: Any) -> None:
     add("--mesh", type=Path, metavar="FILE", help="score this mesh instead of the result's")
     add("--flip", action="store_true", help="also the FLIP error; needs flip-evaluator")
     add("--write-comparison", type=Path, metavar="FILE.png", help="true views and renders")
+
+
+def _add_render_views(commands: Any) -> None:
+    command = _add_command(
+        commands, "render-views", "Render a result from the cameras of views, in linear light."
+    )
+    add = command.add_argument
+    add("result", type=Path, help="a result folder, or any 3D file in the coordinates of the views")
+    add("cameras", type=Path, help="a folder with transforms.json, and lights.json if they are lit")
+    add("-o", "--output", type=Path, required=True, metavar="DIR", help="of the OpenEXR images")
+    add("--size", type=positive_integer, help="longest side in pixels; default: that of the views")
+    add_rendering(command, samples=32)

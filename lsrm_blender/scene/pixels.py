@@ -77,14 +77,23 @@ def render_pixels(scene: bpy.types.Scene) -> np.ndarray:
     Raises:
         Cancelled: if the render was stopped.
     """
-    use_linear_file(scene)
     with temporary_folder(Path(tempfile.gettempdir()), RENDER_PREFIX) as folder:
         path = folder / "render.exr"
-        scene.render.filepath = str(path)
-        state = bpy.ops.render.render(write_still=True, scene=scene.name)
-        if "FINISHED" not in state or not path.is_file():
-            raise Cancelled("The render was stopped.", "Start it again when you are ready.")
+        render_file(scene, path)
         return read_image(path)
+
+
+def render_file(scene: bpy.types.Scene, path: Path) -> None:
+    """Render a working scene to an OpenEXR file: linear, premultiplied RGBA.
+
+    Raises:
+        Cancelled: if the render was stopped.
+    """
+    use_linear_file(scene)
+    scene.render.filepath = str(path.absolute())
+    state = bpy.ops.render.render(write_still=True, scene=scene.name)
+    if "FINISHED" not in state or not path.is_file():
+        raise Cancelled("The render was stopped.", "Start it again when you are ready.")
 
 
 def remove_abandoned_renders() -> None:
