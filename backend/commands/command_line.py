@@ -82,6 +82,9 @@ COMMANDS = {
     "parity": Command(
         "compare the model with stored numbers, tensor by tensor", "benchmarks.parity.parity"
     ),
+    "benchmark": Command(
+        "the paper's evaluation, on its data or captures", "benchmarks.paper.command"
+    ),
     "bench": Command("time the kernels on the routing of a real object", "benchmarks.bench"),
 }
 

@@ -132,9 +132,11 @@ def compare(
         rows[name] = [over_white(truth), over_white(render), difference(render, truth)]
     by_error = sorted(scores, key=lambda name: scores[name].psnr_foreground)
     picture = comparison.result / COMPARISON
-    _write(_stacked(list(rows.values())), picture)
+    write_picture(stacked_rows(list(rows.values())), picture)
     if small is not None:
-        _write(_stacked([rows[name] for name in by_error[:SHOWN_IN_PANEL]], SIDE_IN_PANEL), small)
+        write_picture(
+            stacked_rows([rows[name] for name in by_error[:SHOWN_IN_PANEL]], SIDE_IN_PANEL), small
+        )
     return {
         "mean": asdict(mean_scores(list(scores.values()))),
         "views": {name: asdict(score) for name, score in scores.items()},
@@ -206,7 +208,7 @@ def _with_gain(image: Floats, gain: Sequence[float] | None) -> Floats:
     return np.asarray(linear_to_srgb(linear.clip(0.0, 1.0)), np.float32)
 
 
-def _stacked(rows: Sequence[Sequence[Floats]], side: int | None = None) -> Floats:
+def stacked_rows(rows: Sequence[Sequence[Floats]], side: int | None = None) -> Floats:
     """Images in rows below each other, over white; `side` is that of a cell in pixels."""
     height = max(row[0].shape[0] for row in rows)
     width = max(row[0].shape[1] for row in rows)
@@ -227,7 +229,7 @@ def _bytes(image: Floats) -> NDArray[np.uint8]:
     return np.rint(255.0 * image.clip(0.0, 1.0)).astype(np.uint8)
 
 
-def _write(image: Floats, path: Path) -> None:
+def write_picture(image: Floats, path: Path) -> None:
     """Write a PNG file.
 
     Raises:

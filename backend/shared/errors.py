@@ -67,7 +67,7 @@ class BadImage(LsrmError):
 
 
 class BadDataset(LsrmError):
-    """A data set for training, or a sample of it, is damaged."""
+    """A data set, or a sample of it, is damaged."""
 
     code = "BAD_DATASET"
 

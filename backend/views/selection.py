@@ -8,7 +8,7 @@ Textures are made from the views as they were taken, of which one is read at a t
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from ..shared.capture.capture import Frame
     from .views import View
+
+Posed = TypeVar("Posed", "View", "Frame")
 
 MAX_IMAGE_SIZE = 1024
 """Longest side in pixels of a view in memory; larger photographs are averaged down."""
@@ -51,7 +53,7 @@ def evenly(total: int, count: int) -> list[int]:
     return [int((number + 0.5) * total / count) for number in range(count)]
 
 
-def spread_views(views: Sequence[View], count: int) -> list[View]:
+def spread_views(views: Sequence[Posed], count: int) -> list[Posed]:
     """At most `count` views from directions that differ as much as possible, in their order."""
     if len(views) <= count:
         return list(views)
