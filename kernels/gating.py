@@ -37,10 +37,7 @@ class GatedSum:
         """The sum, [tokens, width]."""
         if self.logits is None:
             return self.branches[0]
-        from .gpu.gating import FusedGatedSum
-
-        fused: Tensor = run_triton(FusedGatedSum.apply, self.logits, *self.branches)
-        return fused
+        return _fused(self.logits, *self.branches, counts=(len(self.branches), 0))
 
 
 def gated_sum(logits: Tensor, branches: Sequence[Tensor]) -> GatedSum:
@@ -78,10 +75,16 @@ def gated_merge(logits: Tensor, cross: GatedSum, own: GatedSum) -> Tensor:
     _check(logits, (cross.branches[0], own.branches[0]), 2)
     _check(cross.logits, cross.branches, 2)
     _check(own.logits, own.branches, 3)
-    from .gpu.gated_merge import FusedGatedMerge
+    counts = len(cross.branches), len(own.branches)
+    tensors = cross.logits, own.logits, logits, *cross.branches, *own.branches
+    return _fused(*tensors, counts=counts)
 
-    inner = cross.logits, own.logits, *cross.branches, *own.branches
-    fused: Tensor = run_triton(FusedGatedMerge.apply, logits, *inner)
+
+def _fused(*tensors: Tensor, counts: tuple[int, int]) -> Tensor:
+    """The sum of branches, or of two sums of so many branches, by one kernel."""
+    from .gpu.gating import FusedGatedSum
+
+    fused: Tensor = run_triton(FusedGatedSum.apply, *tensors, counts)
     return fused
 
 

@@ -1,10 +1,15 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The gated sum of two or three branches in Triton; the backward computes the gates again."""
+"""Gated sums in one Triton pass, of branches or of two sums of branches.
+
+With s the gate of a branch and G that of a sum: y = sum of G * (sum of s * b). The inner sums are
+never stored; the backward computes gates and sums again. A program has whole rows, whose width it
+is compiled for: a thread reads 16 bytes at a time.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import triton
@@ -12,101 +17,193 @@ import triton.language as tl
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-BLOCK = 1024
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_BLOCK_ELEMENTS = 1024  # of the short rows of one program
+
+
+class Gates(NamedTuple):
+    """Pointers to logits.
+
+    Attributes:
+        first: [tokens, FIRST * WIDTH], of the branches of the first sum.
+        second: [tokens, SECOND * WIDTH], of those of the second; not read if there is none.
+        outer: [tokens, 2 * WIDTH], of the two sums; not read if there is one.
+    """
+
+    first: Any
+    second: Any
+    outer: Any
+
+
+class Branches(NamedTuple):
+    """Pointers to branches [tokens, WIDTH]: FIRST, then SECOND of them; others are not read."""
+
+    b0: Any
+    b1: Any
+    b2: Any
+    b3: Any
+    b4: Any
 
 
 @triton.jit
-def elements(total, width, BRANCHES: tl.constexpr, BLOCK: tl.constexpr):
-    """Offsets of this program's elements in [tokens, width] and in [tokens, BRANCHES, width]."""
-    element = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    return element, element + element // width * (width * (BRANCHES - 1)), element < total
+def rows_of_program(rows, WIDTH: tl.constexpr, PADDED: tl.constexpr, ROWS: tl.constexpr):
+    """Row [ROWS, 1], column [1, PADDED] and validity of this program's elements."""
+    row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
+    column = tl.arange(0, PADDED)
+    return row[:, None], column[None, :], (row < rows)[:, None] & (column < WIDTH)[None, :]
+
+
+@triton.jit
+def load(ptr, place, part, PARTS: tl.constexpr, WIDTH: tl.constexpr):
+    """One of PARTS parts of the rows, as float32."""
+    row, column, inside = place
+    offset = row * (PARTS * WIDTH) + (part * WIDTH + column)
+    return tl.load(ptr + offset, mask=inside, other=0.0).to(tl.float32)
+
+
+@triton.jit
+def store(ptr, value, place, part, PARTS: tl.constexpr, WIDTH: tl.constexpr):
+    """The inverse of `load`."""
+    row, column, inside = place
+    offset = row * (PARTS * WIDTH) + (part * WIDTH + column)
+    tl.store(ptr + offset, value.to(ptr.dtype.element_ty), mask=inside)
+
+
+@triton.jit
+def weighed(
+    gates_ptr, branches, place, BEGIN: tl.constexpr, COUNT: tl.constexpr, WIDTH: tl.constexpr
+):
+    """The gated sum of COUNT branches from BEGIN on."""
+    opened = tl.sigmoid(load(gates_ptr, place, 0, COUNT, WIDTH))
+    total = opened * load(branches[BEGIN], place, 0, 1, WIDTH)
+    for branch in tl.static_range(1, COUNT):
+        opened = tl.sigmoid(load(gates_ptr, place, branch, COUNT, WIDTH))
+        total += opened * load(branches[BEGIN + branch], place, 0, 1, WIDTH)
+    return total
+
+
+@triton.jit
+def weighed_gradient(
+    gates, branches, grad, place, BEGIN: tl.constexpr, COUNT: tl.constexpr, WIDTH: tl.constexpr
+):
+    """With g a gate: db = g dy, dl = g (1 - g) b dy.
+
+    `gates` and `branches` are pairs of what is given and of its gradients.
+    """
+    for branch in tl.static_range(COUNT):
+        opened = tl.sigmoid(load(gates[0], place, branch, COUNT, WIDTH))
+        value = load(branches[0][BEGIN + branch], place, 0, 1, WIDTH)
+        store(branches[1][BEGIN + branch], grad * opened, place, 0, 1, WIDTH)
+        steep = grad * value * opened * (1.0 - opened)
+        store(gates[1], steep, place, branch, COUNT, WIDTH)
 
 
 @triton.jit
 def sum_kernel(
-    logits_ptr,  # [tokens, BRANCHES * width]
-    first_ptr,  # [tokens, width] each
-    second_ptr,
-    third_ptr,  # not read where there are two
-    out_ptr,  # [tokens, width]
-    total,
-    width,
-    BRANCHES: tl.constexpr,
-    BLOCK: tl.constexpr,
+    gates,
+    branches,
+    out_ptr,  # [tokens, WIDTH]
+    rows,
+    FIRST: tl.constexpr,
+    SECOND: tl.constexpr,
+    WIDTH: tl.constexpr,
+    PADDED: tl.constexpr,
+    ROWS: tl.constexpr,
 ):
     """Weigh and sum in float32."""
-    element, gate, inside = elements(total, width, BRANCHES, BLOCK)
-    result = tl.zeros([BLOCK], tl.float32)
-    for branch in tl.static_range(BRANCHES):
-        pointer = (first_ptr, second_ptr, third_ptr)[branch]
-        logit = tl.load(logits_ptr + gate + branch * width, mask=inside, other=0.0)
-        value = tl.load(pointer + element, mask=inside, other=0.0)
-        result += tl.sigmoid(logit.to(tl.float32)) * value.to(tl.float32)
-    tl.store(out_ptr + element, result.to(out_ptr.dtype.element_ty), mask=inside)
+    place = rows_of_program(rows, WIDTH, PADDED, ROWS)
+    total = weighed(gates.first, branches, place, 0, FIRST, WIDTH)
+    if SECOND > 0:
+        other = weighed(gates.second, branches, place, FIRST, SECOND, WIDTH)
+        total = tl.sigmoid(load(gates.outer, place, 0, 2, WIDTH)) * total
+        total += tl.sigmoid(load(gates.outer, place, 1, 2, WIDTH)) * other
+    store(out_ptr, total, place, 0, 1, WIDTH)
 
 
 @triton.jit
 def gradient_kernel(
-    logits_ptr,  # [tokens, BRANCHES * width]
-    first_ptr,  # [tokens, width] each
-    second_ptr,
-    third_ptr,
-    grad_ptr,  # [tokens, width]
-    logits_grad_ptr,  # like logits
-    first_grad_ptr,  # like the branches
-    second_grad_ptr,
-    third_grad_ptr,
-    total,
-    width,
-    BRANCHES: tl.constexpr,
-    BLOCK: tl.constexpr,
+    gates,
+    branches,
+    grad_ptr,  # [tokens, WIDTH]
+    gates_grads,  # like gates
+    branches_grads,  # like branches
+    rows,
+    FIRST: tl.constexpr,
+    SECOND: tl.constexpr,
+    WIDTH: tl.constexpr,
+    PADDED: tl.constexpr,
+    ROWS: tl.constexpr,
 ):
-    """With g the gate: db = g dy, dl = g (1 - g) b dy."""
-    element, gate, inside = elements(total, width, BRANCHES, BLOCK)
-    grad = tl.load(grad_ptr + element, mask=inside, other=0.0).to(tl.float32)
-    for branch in tl.static_range(BRANCHES):
-        pointer = (first_ptr, second_ptr, third_ptr)[branch]
-        grad_pointer = (first_grad_ptr, second_grad_ptr, third_grad_ptr)[branch]
-        logit = tl.load(logits_ptr + gate + branch * width, mask=inside, other=0.0)
-        value = tl.load(pointer + element, mask=inside, other=0.0).to(tl.float32)
-        opened = tl.sigmoid(logit.to(tl.float32))
-        through = (grad * opened).to(grad_pointer.dtype.element_ty)
-        tl.store(grad_pointer + element, through, mask=inside)
-        steep = (grad * value * opened * (1.0 - opened)).to(logits_grad_ptr.dtype.element_ty)
-        tl.store(logits_grad_ptr + gate + branch * width, steep, mask=inside)
+    """The gradients of all gates and branches."""
+    place = rows_of_program(rows, WIDTH, PADDED, ROWS)
+    grad = load(grad_ptr, place, 0, 1, WIDTH)
+    both = (branches, branches_grads)
+    if SECOND > 0:
+        opened = tl.sigmoid(load(gates.outer, place, 1, 2, WIDTH))
+        value = weighed(gates.second, branches, place, FIRST, SECOND, WIDTH)
+        steep = grad * value * opened * (1.0 - opened)
+        store(gates_grads.outer, steep, place, 1, 2, WIDTH)
+        pair = (gates.second, gates_grads.second)
+        weighed_gradient(pair, both, grad * opened, place, FIRST, SECOND, WIDTH)
+        opened = tl.sigmoid(load(gates.outer, place, 0, 2, WIDTH))
+        value = weighed(gates.first, branches, place, 0, FIRST, WIDTH)
+        steep = grad * value * opened * (1.0 - opened)
+        store(gates_grads.outer, steep, place, 0, 2, WIDTH)
+        grad = grad * opened
+    weighed_gradient((gates.first, gates_grads.first), both, grad, place, 0, FIRST, WIDTH)
 
 
 class FusedGatedSum(torch.autograd.Function):
-    """`gating.gated_sum`."""
+    """`gating.gated_sum` of logits and branches; `gating.gated_merge`.
+
+    The latter takes the logits of the first sum, of the second, of the two, then the branches. The
+    last argument is how many branches each sum has.
+    """
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, *branches: Tensor) -> Tensor:
-        logits = logits.contiguous()
-        branches = tuple(branch.contiguous() for branch in branches)
-        ctx.save_for_backward(logits, *branches)
-        out = torch.empty_like(branches[0])
-        _launch(sum_kernel, (logits, *_three(branches), out), branches)
+    def forward(ctx: Any, *arguments: Any) -> Tensor:
+        *tensors, counts = arguments
+        given = [tensor.contiguous() for tensor in tensors]
+        ctx.save_for_backward(*given)
+        ctx.counts = counts
+        out = torch.empty_like(given[-1])
+        _launch(sum_kernel, counts, _pointers(given, counts), out)
         return out
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:
-        logits, *branches = ctx.saved_tensors
-        grads = torch.empty_like(logits), *(torch.empty_like(branch) for branch in branches)
-        given = logits, *_three(tuple(branches)), grad.contiguous()
-        _launch(gradient_kernel, (*given, grads[0], *_three(grads[1:])), tuple(branches))
-        return grads
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        given, counts = ctx.saved_tensors, ctx.counts
+        grads = [torch.empty_like(tensor) for tensor in given]
+        grad = grad.contiguous()
+        found = _pointers(grads, counts)
+        _launch(gradient_kernel, counts, _pointers(given, counts), grad, *found)
+        return *grads, None
 
 
-def _launch(kernel: Any, tensors: tuple[Tensor, ...], branches: tuple[Tensor, ...]) -> None:
-    total, width = branches[0].numel(), branches[0].shape[-1]
-    if total:
-        programs = triton.cdiv(total, BLOCK)
-        kernel[(programs,)](*tensors, total, width, BRANCHES=len(branches), BLOCK=BLOCK)
+def sizes(width: int) -> dict[str, int]:
+    """What a kernel is compiled for: the width of rows, and how many a program has."""
+    padded = triton.next_power_of_2(width)
+    return {"WIDTH": width, "PADDED": padded, "ROWS": max(1, _BLOCK_ELEMENTS // padded)}
 
 
-def _three(branches: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """Kernels take three pointers; with two branches the last is not read."""
-    if len(branches) not in (2, 3):
-        raise ValueError(f"{len(branches)} branches; a gated sum has two or three")
-    return (*branches, branches[-1])[:3]
+def _pointers(tensors: Sequence[Tensor], counts: tuple[int, int]) -> tuple[Gates, Branches]:
+    """The tensors by what the kernels call them; where there is none, one that is not read."""
+    branches = tensors[-sum(counts) :]
+    logits = tensors[: -sum(counts)]
+    padded = [*branches, *[branches[-1]] * (len(Branches._fields) - len(branches))]
+    return Gates(*(logits if counts[1] else [*logits] * 3)), Branches(*padded)
+
+
+def _launch(
+    kernel: Any, counts: tuple[int, int], given: tuple[Gates, Branches], *others: Any
+) -> None:
+    rows, width = given[1].b0.shape
+    if rows:
+        fixed = sizes(width)
+        first, second = counts
+        kernel[(triton.cdiv(rows, fixed["ROWS"]),)](
+            *given, *others, rows, FIRST=first, SECOND=second, **fixed
+        )

@@ -22,7 +22,6 @@ from kernels.gpu import (  # noqa: E402
     block_mean,
     compositing,
     compression,
-    gated_merge,
     gating,
     layer_norm,
     nearest,
@@ -50,11 +49,14 @@ FLOAT32 |= {"features_ptr", "layers_grad_ptr"}
 INT64 = {"run_offsets_ptr", "near_ptr", "found_ptr", "offsets_ptr", "uses_ptr", "used_ptr"}
 LAYERS = {
     "sum": (tile_attention_backward.sum_kernel, {"WIDTH": 32, "RUN": 64}),
-    "gates": (gating.sum_kernel, {"BRANCHES": 3, "BLOCK": gating.BLOCK}),
-    "gates' gradient": (gating.gradient_kernel, {"BRANCHES": 3, "BLOCK": gating.BLOCK}),
+    "gates": (gating.sum_kernel, {"FIRST": 3, "SECOND": 0} | gating.sizes(1024)),
+    "gates' gradient": (gating.gradient_kernel, {"FIRST": 3, "SECOND": 0} | gating.sizes(1024)),
+    "both gates": (gating.sum_kernel, {"FIRST": 2, "SECOND": 3} | gating.sizes(1024)),
+    "both gates' gradient": (
+        gating.gradient_kernel,
+        {"FIRST": 2, "SECOND": 3} | gating.sizes(1024),
+    ),
     "compression": (compression.compress_kernel, compression.sizes(64, torch.bfloat16)),
-    "both gates": (gated_merge.merge_kernel, {"BLOCK": gated_merge.BLOCK}),
-    "both gates' gradient": (gated_merge.gradient_kernel, {"BLOCK": gated_merge.BLOCK}),
     "norm": (layer_norm.forward_kernel, {"UPDATED": True} | layer_norm._sizes(1024)),
     "norm of heads": (layer_norm.forward_kernel, {"UPDATED": False} | layer_norm._sizes(32)),
     "norm's gradient": (layer_norm.backward_kernel, layer_norm._sizes(1024)),
@@ -110,11 +112,8 @@ def argument_type(name, dtype):
     groups = {"network": Perceptron(*[values] * 4)}
     groups["volume"] = sparse_field.Volume(floats, integers, floats)
     groups["extent"] = sparse_field.Extent("fp32", *["i32"] * 3)
-    gates, branches = (gated_merge.Gates, 3), (gated_merge.Branches, 5)
-    for field, (group, count) in {"gate": gates, "branch": branches}.items():
-        groups |= dict.fromkeys(
-            (f"{field}s", f"{field}es", f"{field}_grads"), group(*[values] * count)
-        )
+    groups |= dict.fromkeys(("gates", "gates_grads"), gating.Gates(*[values] * 3))
+    groups |= dict.fromkeys(("branches", "branches_grads"), gating.Branches(*[values] * 5))
     if name in groups:
         return groups[name]
     if name in ("eps", "far_squared", "half_side", "dark"):
@@ -158,6 +157,18 @@ def test_layers(name):
     """Everything around attention, on the oldest GPU."""
     kernel, constants = LAYERS[name]
     check(compiled(kernel, constants, torch.bfloat16, 80), 80)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensors"), {"both gates": 12, "both gates' gradient": 13}.items()
+)
+def test_gates_move_16_bytes_at_a_time(name, tensors):
+    """A thread has 8 numbers of bfloat16 of each tensor; gates and branches are read once more."""
+    kernel, constants = LAYERS[name]
+    ptx = compiled(kernel, constants, torch.bfloat16, 90).asm["ptx"]
+    loads, wide = len(re.findall(r"ld\.global", ptx)), len(re.findall(r"ld\.global\S*v4\.b32", ptx))
+    assert loads == wide
+    assert tensors <= loads <= 2 * tensors
 
 
 @pytest.mark.parametrize("name", GEOMETRY)
