@@ -30,14 +30,11 @@ if TYPE_CHECKING:
     from ..scene.assets.targets import Target
 
 
-class TaskOperator:
-    """Base of the operators that start a task of the session."""
+class IdleOperator:
+    """Base of the operators that are not for the time of a job."""
 
     if TYPE_CHECKING:  # inherited from the other base, bpy.types.Operator
-        bl_idname: ClassVar[str]
-        bl_label: ClassVar[str]
         poll_message_set: ClassVar[Callable[..., None]]
-        report: Callable[[set[str], str], None]
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
@@ -46,6 +43,15 @@ class TaskOperator:
             cls.poll_message_set("Another job is running")
             return False
         return True
+
+
+class TaskOperator(IdleOperator):
+    """Base of the operators that start a task of the session."""
+
+    if TYPE_CHECKING:  # inherited from the other base, bpy.types.Operator
+        bl_idname: ClassVar[str]
+        bl_label: ClassVar[str]
+        report: Callable[[set[str], str], None]
 
     def task(self, context: bpy.types.Context) -> Task:
         """The task to start.

@@ -16,6 +16,7 @@ from ....backend.shared.machine.torch_builds import BUILDS, builds, fitting_buil
 from ...jobs.checkpoints import LICENSE, PBR, RGB
 from ...preferences import PACKAGE
 from ..wrapped_text import draw_wrapped
+from .released_files import ReleasedFiles
 from .setup_state import UNKNOWN, look_again, setup_of
 from .setup_tasks import ADD_CHECKPOINT, INSTALL
 
@@ -32,7 +33,7 @@ def _changed(_preferences: LSRM_AP_preferences, _context: bpy.types.Context) -> 
     look_again()
 
 
-class LSRM_AP_preferences(bpy.types.AddonPreferences):
+class LSRM_AP_preferences(ReleasedFiles, bpy.types.AddonPreferences):
     """Where the backend is and how it is used."""
 
     bl_idname = PACKAGE
@@ -73,16 +74,6 @@ class LSRM_AP_preferences(bpy.types.AddonPreferences):
         description="Seconds after which a stage of a job is stopped",
         default=1800.0,
         min=10.0,
-    )
-    release: StringProperty(
-        name="Download",
-        description="The folder of the released weights, or one of its files",
-        subtype="FILE_PATH",
-    )
-    dinov3: StringProperty(
-        name="DINOv3",
-        description="The file of the image features; empty if they are installed",
-        subtype="FILE_PATH",
     )
     license_accepted: BoolProperty(
         name="Accept License", description=f"Of the released weights. {LICENSE}", default=False

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
-from bpy.props import StringProperty
 
 from ....backend.shared.errors import CheckpointMissing, EnvironmentBroken, LsrmError
 from ... import preferences
 from ...jobs.checkpoints import not_accepted
 from ...jobs.removal import remove_in_background
 from .. import session_timer, views_tasks
-from ..operators import TaskOperator
+from ..operators import IdleOperator, TaskOperator
+from .released_files import ReleasedFiles
 from .setup_state import look_again
 from .setup_tasks import ADD_CHECKPOINT, INSTALL, add_checkpoint, install_backend
 
@@ -80,7 +80,7 @@ def _check_online(what: str) -> None:
     )
 
 
-class LSRM_OT_remove_backend(TaskOperator, bpy.types.Operator):
+class LSRM_OT_remove_backend(IdleOperator, bpy.types.Operator):
     """Remove the backend that LSRM has installed; results and checkpoints stay."""
 
     bl_idname = "lsrm.remove_backend"
@@ -130,23 +130,12 @@ class LSRM_OT_allow_online_access(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class LSRM_OT_add_checkpoint(TaskOperator, bpy.types.Operator):
+class LSRM_OT_add_checkpoint(ReleasedFiles, TaskOperator, bpy.types.Operator):
     """Convert downloaded weights whose license is accepted, check them, and choose them."""
 
     bl_idname = ADD_CHECKPOINT
     bl_label = "Add Checkpoint"
     bl_description = "Convert downloaded weights, check them, and choose them in this scene"
-
-    release: StringProperty(
-        name="Download",
-        description="The folder of the released weights, or one of its files",
-        subtype="FILE_PATH",
-    )
-    dinov3: StringProperty(
-        name="DINOv3",
-        description="The file of the image features; empty if they are installed",
-        subtype="FILE_PATH",
-    )
 
     def task(self, context: bpy.types.Context) -> Task:
         """The conversion of what is given here, or chosen in the preferences.
