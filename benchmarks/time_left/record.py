@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Records the progress of ten jobs of the panel.
+"""Records the progress of jobs of the panel: some that teach the costs of a computer, and ten more.
 
 Run in Blender's Python: `.venv/blender/bin/python benchmarks/time_left/record.py RECORDING.json`,
 with LSRM_BACKEND set to the Python of the backend.
@@ -41,6 +41,14 @@ class RecordedJob:
     refine: str = "off"
     faces: int = 2000
 
+
+TEACHING = (
+    RecordedJob("cube_add", 10, 64, 8),
+    RecordedJob("monkey_add", 8, 96, 4, "auto"),
+    RecordedJob("torus_add", 6, 96, 8, "off", 4000),
+    RecordedJob("cube_add", 12, 64, 2, "auto"),
+)
+"""Jobs before which nothing is known of the computer."""
 
 JOBS = (
     RecordedJob("monkey_add", 8, 64, 4),
@@ -111,7 +119,7 @@ def main(output: Path) -> None:
     package.register()
     recorded = []
     with tempfile.TemporaryDirectory() as folder:
-        for job in JOBS:
+        for job in (*TEACHING, *JOBS):
             recorded.append(record(job, "lsrm", Path(folder)))
             print(job, recorded[-1]["seconds"], flush=True)
             output.write_text(json.dumps(recorded, indent=0), "utf-8")
