@@ -26,6 +26,10 @@ from .shared.virtual_environments import (
     child_variables,
 )
 
+TESTS_AT_ONCE = ("--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile")
+"""Two or more files of tests at once, on as many processes as there are cores; a process takes
+1.5 GB of memory."""
+
 
 def main(arguments: list[str]) -> int:
     """Run one command line; returns the exit code, unless another process replaces this one."""
@@ -40,7 +44,8 @@ def main(arguments: list[str]) -> int:
         os.environ["LSRM_BACKEND"] = str(python)
         if arguments[0] == "test":
             os.chdir(ROOT)
-            replace_process([str(python), "-P", "-m", "pytest", *arguments[1:]], child_variables())
+            command = [str(python), "-P", "-m", "pytest", *TESTS_AT_ONCE, *arguments[1:]]
+            replace_process(command, child_variables())
         if python == Path(sys.executable):
             return run_command(arguments)
         replace_process(

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.captures import (  # noqa: F401 - pytest finds these fixtures here
     make_capture,
@@ -21,6 +22,10 @@ from tests.captures import (  # noqa: F401 - pytest finds these fixtures here
     put_capture,
     put_image,
 )
+
+if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
+    # Before torch counts cores: processes that all used all of them would wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGE = "lsrm_under_test"
@@ -78,11 +83,12 @@ def validate_glb():
     folder = REPOSITORY / ".venv" / "validator"
     module = folder / "node_modules" / "gltf-validator"
     quiet = {"return_completed_process": True, "capture_output": True, "text": True}
-    if not (module / "package.json").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        install = nodejs.npm(["install", "--prefix", str(folder), VALIDATOR], **quiet)
-        if install.returncode:
-            pytest.skip(f"npm could not install {VALIDATOR}: {install.stderr.strip()[-300:]}")
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):  # the first process that comes here installs
+        if not (module / "package.json").exists():
+            install = nodejs.npm(["install", "--prefix", str(folder), VALIDATOR], **quiet)
+            if install.returncode:
+                pytest.skip(f"npm could not install {VALIDATOR}: {install.stderr.strip()[-300:]}")
 
     def validate(path: Path) -> dict:
         result = nodejs.node(["-e", VALIDATE, str(module), str(path)], **quiet)
