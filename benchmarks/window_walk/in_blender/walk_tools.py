@@ -169,6 +169,12 @@ def wait(walk: Walk) -> Steps:
     yield 1.0
 
 
+def wait_until_ready(walk: Walk, seconds: float) -> Steps:
+    """Wait until the panel, which looks for itself whenever it is drawn, says that it is ready."""
+    walk.window.side.region.tag_redraw()
+    yield from wait_for(lambda: bpy.context.window_manager.lsrm_readiness.ready, seconds)
+
+
 def wait_for(condition: Callable[[], bool], seconds: float = JOB_SECONDS) -> Steps:
     """Wait until something is so.
 

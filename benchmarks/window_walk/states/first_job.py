@@ -17,6 +17,7 @@ from ..in_blender.walk_tools import (
     use_quality,
     wait,
     wait_for,
+    wait_until_ready,
 )
 from ..in_blender.window import EDGE, LEFT
 
@@ -60,7 +61,7 @@ def preferences(walk: Walk) -> Steps:
 def ready(walk: Walk) -> Steps:
     """The panel with all that a job needs."""
     bpy.context.scene.lsrm.output_folder = walk.options["output"]
-    yield from wait_for(lambda: bpy.context.window_manager.lsrm_readiness.ready, 60.0)
+    yield from wait_until_ready(walk, 60.0)
 
 
 def demo(walk: Walk) -> Steps:

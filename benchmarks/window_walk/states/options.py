@@ -11,7 +11,7 @@ import bpy
 
 from backend.shared.names.result_names import level_mesh
 
-from ..in_blender.walk_tools import Walk, WrongState, open_panel, wait, wait_for
+from ..in_blender.walk_tools import Walk, WrongState, open_panel, wait, wait_for, wait_until_ready
 from ..in_blender.window import LEFT
 
 if TYPE_CHECKING:
@@ -33,12 +33,12 @@ def light_missing(walk: Walk) -> Steps:
     yield from walk.german_picture("light_missing")
 
 
-def light_chosen(_walk: Walk) -> Steps:
+def light_chosen(walk: Walk) -> Steps:
     """The image is chosen."""
     lights = bpy.context.preferences.studio_lights
     image = next(light.path for light in lights if light.type == "WORLD")
     bpy.context.scene.lsrm.capture_environment = image
-    yield from wait_for(lambda: bpy.context.window_manager.lsrm_readiness.ready, 20.0)
+    yield from wait_until_ready(walk, 20.0)
 
 
 def levels(walk: Walk) -> Steps:

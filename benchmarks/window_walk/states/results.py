@@ -19,7 +19,8 @@ TURNS = 12
 """Changes of strength and rotation under the hand."""
 
 FINAL_SAMPLES, FINAL_SECONDS = 16, 25.0
-"""Of the viewport in which they end."""
+SMOOTH_SAMPLES, SMOOTH_SECONDS = 96, 120.0
+"""Of the viewport in which they end: for a look, and for a picture of the pages."""
 
 
 def reconstructed(walk: Walk) -> Steps:
@@ -70,8 +71,9 @@ def relight_live(walk: Walk) -> Steps:
         scene.lsrm_relight.rotation = math.radians(10.0 * turn)
         scene.lsrm_relight.strength = 1.0 + 0.05 * turn
         yield 0.1
-    scene.cycles.preview_samples = FINAL_SAMPLES
-    yield FINAL_SECONDS
+    small = walk.options["quality"] == "small"
+    scene.cycles.preview_samples = FINAL_SAMPLES if small else SMOOTH_SAMPLES
+    yield FINAL_SECONDS if small else SMOOTH_SECONDS
 
 
 def turntable(walk: Walk) -> Steps:

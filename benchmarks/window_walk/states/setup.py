@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..in_blender.walk_tools import Walk, WrongState, wait, wait_for
+from ..in_blender.walk_tools import Walk, WrongState, wait, wait_for, wait_until_ready
 from ..in_blender.window import MIDDLE, Pane
 
 if TYPE_CHECKING:
@@ -51,8 +51,7 @@ def removed_closed(walk: Walk) -> Steps:
     """The panel again, with the backend of the walk."""
     yield from walk.close_preferences()
     walk.stored.backend_python = walk.options["python"]
-    readiness = bpy.context.window_manager.lsrm_readiness
-    yield from wait_for(lambda: readiness.ready, 60.0)
+    yield from wait_until_ready(walk, 60.0)
 
 
 def checkpoint(walk: Walk) -> Steps:

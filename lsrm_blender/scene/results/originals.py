@@ -134,8 +134,7 @@ def _source_key(made: bpy.types.Object) -> frozenset[str]:
 
 
 def _share_source(one: bpy.types.Object, other: bpy.types.Object) -> bool:
-    """Whether two results were made of the same objects, or of the same photographs."""
+    """Whether two results were made of the same objects, or of the same views."""
     sources = set(originals_of(one)), set(originals_of(other))
-    if any(sources):
-        return bool(sources[0] & sources[1])
-    return bool(one.get(VIEWS)) and one.get(VIEWS) == other.get(VIEWS)
+    same_views = bool(one.get(VIEWS)) and one.get(VIEWS) == other.get(VIEWS)
+    return same_views or bool(sources[0] & sources[1])

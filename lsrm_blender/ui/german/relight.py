@@ -58,9 +58,8 @@ GERMAN = {
     "As in the final render, with the light of the scene": (
         "Wie im fertigen Bild, mit dem Licht der Szene"
     ),
-    "Turntable and Contact Sheet": "Drehscheibe und Übersicht",
-    "Turntable": "Drehscheibe",
-    "What a turntable becomes": "Was aus einer Drehscheibe wird",
+    "Turntable and Contact Sheet": "Drehteller und Übersicht",
+    "What a turntable becomes": "Was aus den Bildern eines Drehtellers wird",
     "Frames": "Bilder",
     "A PNG file for every frame": "Eine PNG-Datei je Bild",
     "Video": "Video",

@@ -193,6 +193,9 @@ def _places(folder):
     result = result_of(source, "detached")
     made = imported(result.detached())
     seen["detached"] = [made.name, source.hide_get(), same(triangles(made), triangles(source))]
+    attached = imported(result)
+    seen["same views"] = [made.hide_get(), attached.hide_get()]
+    seen["and back"] = [imported(result.detached()).hide_get(), attached.hide_get()]
     return seen
 
 
@@ -205,6 +208,8 @@ def test_places(in_blender, tmp_path):
         assert seen[case] == [
             "Wedge.001", "same", ["Kitchen"], transform, *hidden, *selected, True, 1,
         ], case  # fmt: skip
+    assert seen["same views"] == [True, False]
+    assert seen["and back"] == [False, True]
     for case in ("mirrored", "moved since", "follows", "source deleted", "constrained"):
         assert seen[case] == "same", case
     assert seen["sheared"] == ["same", "Parent"]
