@@ -21,7 +21,7 @@ def newcomer(walk: Walk) -> Steps:
     bpy.ops.wm.read_homefile()
     yield 2.0
     yield from walk.window.show_panel()
-    yield from use_quality(walk, "DRAFT")
+    yield from use_quality(walk, "NORMAL")
     yield from walk.window.click("lsrm.reconstruct")
     yield from wait(walk)
     walk.check_result("Cube")
