@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 BUSY_INTERVAL, IDLE_INTERVAL = 0.1, 1.0
 """Seconds between two pumps by the timer."""
 
+SHOWN_INTERVAL = 0.5
+"""Seconds between two changes of what the panel shows of a running stage: where no graphics card
+draws Blender's window, drawing takes the processor from the job."""
+
+NUMBERS = ("message", "overall", "fraction", "eta")
+"""Of the state, which change all the time."""
+
 
 @dataclass(frozen=True)
 class SessionState:
@@ -92,6 +99,7 @@ class Session:
         self._step: Step | None = None
         self._job: Job | None = None
         self._time = TaskTime(1.0, clock)
+        self._shown, self._shown_at = self.state, -SHOWN_INTERVAL
 
     def start(self, task: Task) -> None:
         """Start a task; `pump` advances it.
@@ -132,14 +140,14 @@ class Session:
         """Pump the clients of all children, and advance the task.
 
         Returns:
-            Whether the state has changed.
+            Whether the state is to be shown: it has changed, and not only in its numbers, or these
+            were shown some time ago.
         """
-        before = self.state
         for client in list(self._clients.values()):
             client.pump()
         if self._job is not None:
             self._update(self._job)
-        return self.state != before
+        return self._is_news()
 
     @property
     def interval(self) -> float | None:
@@ -187,6 +195,18 @@ class Session:
             client.close()
         self._clients.clear()
         self.state = SessionState()
+
+    def _is_news(self) -> bool:
+        """Whether the state is to be shown, as which it counts as shown."""
+        if self.state == self._shown:
+            return False
+        now = self._clock()
+        numbers = {name: getattr(self._shown, name) for name in NUMBERS}
+        only_numbers = replace(self.state, **numbers) == self._shown
+        if only_numbers and now - self._shown_at < SHOWN_INTERVAL:
+            return False
+        self._shown, self._shown_at = self.state, now
+        return True
 
     def _update(self, job: Job) -> None:
         """Show the progress of a job; advance the task once the job is finished."""

@@ -206,3 +206,22 @@ def test_a_stop_that_reaches_a_step_at_its_end_stops_the_task(session, child, ls
     session.pump()
     assert (session.state.running, session.state.error[0]) == (False, "CANCELLED")
     assert child.job.method == "a"
+
+
+def test_numbers_are_shown_twice_a_second(lsrm, child, task):
+    """Another stage is shown at once; numbers that were held back are shown when it is time."""
+    now = [0.0]
+    session = lsrm("lsrm_blender.jobs.session").Session(lambda _: child, lambda: now[0])
+    progress = lsrm("lsrm_blender.jobs.job").JobProgress
+    session.start(task("a", []))
+
+    def shown(at, stage, fraction):
+        now[0], child.job.progress = at, progress(stage, fraction)
+        return session.pump()
+
+    assert shown(0.0, "mesh", 0.1)
+    assert not shown(0.1, "mesh", 0.2)
+    assert not shown(0.4, "mesh", 0.3)
+    assert shown(0.6, "mesh", 0.3)
+    assert not shown(0.7, "mesh", 0.4)
+    assert shown(0.8, "texture", 0.0)
