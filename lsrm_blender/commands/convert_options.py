@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ...backend.shared.terminal import add_reconstruct_options, positive_integer
 from ..capture_choices import SOFT_BOXES
+from ..export_formats import SUFFIXES
 from ..jobs.farm.shards import WHOLE, shard_setting
-from ..scene.results.export import SUFFIXES
 from .view_options import add_rendering, add_view_options
 
 FORMATS = tuple(kind.lower() for kind in SUFFIXES)

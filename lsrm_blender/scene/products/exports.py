@@ -11,10 +11,11 @@ import bpy
 
 from ....backend.shared.atomic_folder import AtomicFolder
 from ....backend.shared.names.result_names import MESH
+from ...export_formats import GLB, SUFFIXES
 from ...jobs.job_folders import folder_name
 from ..assets.asset_import import open_empty
 from ..relight.renders import relight
-from ..results.export import GLB, SUFFIXES, export_results
+from ..results.export import export_results
 from ..results.result_files import read_result
 from ..results.result_import import import_result
 from . import quads

@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ....backend.shared.errors import BadAsset, BadRequest, LsrmError, write_failure
+from ...export_formats import GLB, SUFFIXES, USD
 from ...jobs.job_folders import folder_name
 from . import originals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-GLB, USD, OBJ = "GLB", "USD", "OBJ"
-SUFFIXES = {GLB: (".glb",), USD: (".usdc", ".usd", ".usda", ".usdz"), OBJ: (".obj",)}
-"""File names of each format; the first is the usual one."""
 
 
 def chosen_results(

@@ -12,10 +12,11 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ....backend.shared.errors import LsrmError
 from ... import preferences
+from ...export_formats import GLB, OBJ, SUFFIXES, USD
 from ...jobs.job_folders import folder_name
 from ...object_mode import ObjectModeOperator
 from ...scene.asset_marks import mark_as_asset
-from ...scene.results.export import GLB, OBJ, SUFFIXES, USD, chosen_results, export_results
+from ...scene.results.export import chosen_results, export_results
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
