@@ -15,6 +15,7 @@ from backend.result.comparison import difference, stacked_rows, write_picture
 from backend.result.scores import chamfer_distance, over_white, read_mesh
 from backend.shared.names.result_names import MESH
 from backend.shared.temporary_folder import temporary_folder
+from backend.views.selection import evenly
 
 from .layouts.scene import write_inputs, write_targets
 from .rendering import render_views
@@ -78,6 +79,7 @@ class Evaluation:
         _write_comparison(list(scored.values()), folder / PICTURE)
         document = {
             "inputs": len(inputs),
+            "scored_size": max(max(each.truth.shape[:2]) for each in scored.values()),
             "material": report["material"],
             "checkpoint": report["checkpoint"],
             "versions": report["versions"],
@@ -141,9 +143,9 @@ def mean_measures(objects: list[dict[str, Any]]) -> dict[str, float]:
 
 def _write_comparison(scored: list[Scored], path: Path) -> None:
     """Write some target views with their renders and the differences, a row each."""
-    step = max(1, len(scored) // SHOWN_VIEWS)
+    shown = [scored[number] for number in evenly(len(scored), min(SHOWN_VIEWS, len(scored)))]
     rows = [
         [over_white(each.truth), over_white(each.image), difference(each.image, each.truth)]
-        for each in scored[::step][:SHOWN_VIEWS]
+        for each in shown
     ]
     write_picture(stacked_rows(rows, SIDE_OF_CELL), path)

@@ -89,4 +89,6 @@ PROTOCOLS = {
     "novel-views": _novel_views("captures", None),
     "relighting": _relighting("relit-captures", 16, None, "Stanford-ORB"),
 }
-"""The last two are for captures of the user's own objects."""
+
+OWN = ("novel-views", "relighting")
+"""Protocols for captures of the user's own objects."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .evaluation import mean_measures
+from .protocols import OWN
 from .published import PAPER, quoted_rows
 
 if TYPE_CHECKING:
@@ -104,17 +105,23 @@ def document(settings: Settings, outcome: dict[str, Any]) -> dict[str, Any]:
         "rows": rows,
         "failed": outcome["failed"],
         "objects": outcome["objects"],
-        "notes": [*outcome["notes"], *definitions, *_counts(settings, outcome)],
+        "notes": [*outcome["notes"], *definitions, *_of_objects(settings, outcome)],
     }
 
 
-def _counts(settings: Settings, outcome: dict[str, Any]) -> list[str]:
+def _of_objects(settings: Settings, outcome: dict[str, Any]) -> list[str]:
     """What a reader must know of the objects behind the means."""
     wanted, objects = settings.view_count, outcome["objects"]
+    notes = []
+    if settings.name in OWN:
+        notes.append(f"Quoted rows are of other objects, those of {settings.protocol.quoted}.")
+    if sizes := sorted({each["scored_size"] for each in objects.values()}):
+        notes.append(f"Measured at {' and '.join(map(str, sizes))} pixels.")
     fewer = [
         f"{name} ({each['inputs']})" for name, each in objects.items() if each["inputs"] < wanted
     ]
-    notes = [f"Fewer than {wanted} input views: {', '.join(fewer)}."] if fewer else []
+    if fewer:
+        notes.append(f"Fewer than {wanted} input views: {', '.join(fewer)}.")
     if failed := outcome["failed"]:
         names = (f"{name} ({error['code']})" for name, error in failed.items())
         notes.append(f"{len(failed)} failed and are in no mean: {', '.join(names)}.")

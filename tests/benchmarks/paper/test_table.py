@@ -19,7 +19,7 @@ VIEWS = {"0000": {"psnr": 20.0, "ssim": 0.5}, "0001": {"psnr": 30.0, "ssim": 0.7
 
 def measured(**changes):
     """The document of one object."""
-    return {"inputs": 16, "targets": VIEWS, "chamfer_x1e3": 8.0, **changes}
+    return {"inputs": 16, "scored_size": 512, "targets": VIEWS, "chamfer_x1e3": 8.0, **changes}
 
 
 def outcome(objects, failed=None):
@@ -80,6 +80,10 @@ def test_failed_objects_and_missing_views_are_named():
     assert "1 of 2" in text
     assert "1 failed and are in no mean: bell (EMPTY_MASK)." in text
     assert "Fewer than 16 input views: mug (9)." in text
+    assert "Measured at 512 pixels." in text
+    assert "other objects" not in text
+    own = document(settings("novel-views"), outcome({"mug": measured()}))
+    assert "Quoted rows are of other objects, those of GSO." in own["notes"]
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
