@@ -71,11 +71,11 @@ class Evaluation:
         scene = settings.layout.read(source, folder / SCRATCH)
         inputs = settings.layout.choose(scene.inputs, settings.view_count)
         write_inputs(inputs, scene.origin, folder / VIEWS)
-        targets = write_targets(scene.targets, folder / TARGETS)
+        write_targets(scene.targets, folder / TARGETS)
         start = time.perf_counter()
         report = self._reconstruct(folder, progress).to_dict()
         seconds = time.perf_counter() - start
-        scored = self._score(folder, targets, progress)
+        scored = self._score(folder, scene.targets, progress)
         _write_comparison(list(scored.values()), folder / PICTURE)
         document = {
             "inputs": len(inputs),
@@ -110,7 +110,7 @@ class Evaluation:
             for number, target in enumerate(targets):
                 name = target.frame.name
                 progress.report("score", number / len(targets), name)
-                file, size = renders / f"{name}.exr", protocol.score_size
+                file, size = renders / f"{number:04d}.exr", protocol.score_size
                 scored[name] = score_target(
                     file, target, size, self.perceptual, aligned=protocol.aligned
                 )

@@ -65,7 +65,8 @@ def render_views(
         cameras: a folder with the `transforms.json` of the views and, where they are lit, with
             `lights.json`: the file or name of the environment light of each view, by its name. A
             view without one shows the base color, unlit.
-        output: folder of the images `<view>.exr`: linear, premultiplied, with alpha.
+        output: folder of the images `0000.exr`, `0001.exr` …, linear, premultiplied, with alpha, in
+            the order of the views; their names may be too long for files.
         settings: of all views.
         progress: receives every view; may cancel.
 
@@ -86,7 +87,7 @@ def render_views(
                 for frame in group:
                     progress.report("render", len(files) / len(frames), f"view {frame.name}")
                     point_camera(scene, settings.viewpoint(frame))
-                    files.append(output / f"{frame.name}{SUFFIX}")
+                    files.append(output / f"{len(files):04d}{SUFFIX}")
                     render_file(scene, files[-1])
     return files
 

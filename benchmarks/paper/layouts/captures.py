@@ -8,6 +8,7 @@ judged by the held-out views in `test/`: as they were captured, or relit, as `--
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,5 +96,5 @@ def _relit(views: Path) -> Iterator[Target]:
                 "Put it there, or capture the object again.",
             )
         for frame in frames:
-            relit = views / "test" / name / f"{frame.name}.png"
-            yield Target(frame.with_image(relit), light=str(source))
+            relit = frame.with_image(views / "test" / name / f"{frame.name}.png")
+            yield Target(replace(relit, name=f"{name}_{frame.name}"), light=str(source))

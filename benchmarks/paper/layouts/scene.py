@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from backend.shared.capture.capture import ENVIRONMENT_NAME, WORLD_NAME
@@ -27,7 +27,7 @@ class Target:
     """A view that a result is rendered from and compared with.
 
     Attributes:
-        frame: the camera, the true image and the mask of the object.
+        frame: the camera, the true image and the mask of the object; its name is unique.
         light: the environment light, a file in the world of the views and in Blender's mapping, or
             a name that Blender knows; empty where the base color is compared.
         radiance: the true image in linear light, if there is one.
@@ -70,17 +70,13 @@ def write_inputs(frames: list[Frame], origin: Path | None, folder: Path) -> None
     write_transforms(folder / "transforms.json", frames)
 
 
-def write_targets(targets: tuple[Target, ...], folder: Path) -> tuple[Target, ...]:
-    """Write cameras and lights of target views for `render-views`.
+def write_targets(targets: tuple[Target, ...], folder: Path) -> None:
+    """Write cameras and lights of target views for `render-views`, in their order.
 
-    Returns:
-        The targets with the names that their views have in that folder.
+    The lights are named by the names that the views have when that folder is read.
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_transforms(folder / "transforms.json", [target.frame for target in targets])
     frames = read_capture(folder).frames
-    named = tuple(
-        replace(target, frame=frame) for target, frame in zip(targets, frames, strict=True)
-    )
-    write_object(folder / LIGHTS, {each.frame.name: each.light for each in named if each.light})
-    return named
+    lit = zip(frames, targets, strict=True)
+    write_object(folder / LIGHTS, {frame.name: each.light for frame, each in lit if each.light})

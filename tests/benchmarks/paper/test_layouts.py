@@ -77,10 +77,15 @@ def test_chosen_views_are_a_capture(read, name, tmp_path):
 @pytest.mark.parametrize("name", [name for name in COUNTS if name not in UNLIT])
 def test_targets_keep_their_lights(read, name, tmp_path):
     """The lights are named by the views that `render-views` reads from the folder."""
-    targets = write_targets(read(name).targets, tmp_path / "targets")
+    targets = read(name).targets
+    assert len({target.frame.name for target in targets}) == len(targets)
+    write_targets(targets, tmp_path / "targets")
     lights = json.loads((tmp_path / "targets" / "lights.json").read_text("utf-8"))
-    assert lights == {target.frame.name: target.light for target in targets}
-    assert [frame.name for frame in read_capture(tmp_path / "targets").frames] == list(lights)
+    frames = read_capture(tmp_path / "targets").frames
+    assert [lights[frame.name] for frame in frames] == [target.light for target in targets]
+    assert [frame.image_path.resolve() for frame in frames] == [
+        target.frame.image_path.resolve() for target in targets
+    ]
 
 
 @pytest.mark.parametrize("name", ["real", "stanford-orb", "objects-with-lighting"])
