@@ -53,9 +53,10 @@ class Measured:
 
 def measured_row(settings: Settings, outcome: dict[str, Any]) -> Measured:
     """The means of what `evaluate_all` measured."""
-    options = settings.reconstruct
-    checkpoint, refine = options.get("checkpoint", "none"), options.get("refine", "auto")
     objects = list(outcome["objects"].values())
+    used = sorted({each["checkpoint"]["name"] for each in objects})  # auto is one of several
+    checkpoint = " or ".join(used) or settings.reconstruct.get("checkpoint", "none")
+    refine = settings.reconstruct.get("refine", "auto")
     return Measured(
         method=f"this repository, checkpoint {checkpoint}, refine {refine}",
         data=f"{settings.name}: {settings.data.name}",

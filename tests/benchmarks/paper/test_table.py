@@ -19,7 +19,8 @@ VIEWS = {"0000": {"psnr": 20.0, "ssim": 0.5}, "0001": {"psnr": 30.0, "ssim": 0.7
 
 def measured(**changes):
     """The document of one object."""
-    return {"inputs": 16, "scored_size": 512, "targets": VIEWS, "chamfer_x1e3": 8.0, **changes}
+    plain = {"inputs": 16, "scored_size": 512, "checkpoint": {"name": "none"}}
+    return {**plain, "targets": VIEWS, "chamfer_x1e3": 8.0, **changes}
 
 
 def outcome(objects, failed=None):
@@ -29,7 +30,9 @@ def outcome(objects, failed=None):
 
 
 def settings(protocol="gso"):
-    return Settings(protocol, Path("objects"), Path("out"), reconstruct={"refine": "30"})
+    return Settings(
+        protocol, Path("objects"), Path("out"), reconstruct={"checkpoint": "auto", "refine": "30"}
+    )
 
 
 def test_means_are_over_views_and_need_all_of_them():
