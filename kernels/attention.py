@@ -3,7 +3,8 @@
 """Full softmax attention over packed sequences with grouped key/value heads: the dense stage.
 
 The tokens of all instances are packed, one instance after the other; offsets say where each begins.
-Nothing of size queries x keys is stored: torch's own fused attention works in tiles.
+Nothing of size queries x keys is stored: fused attention works in tiles. On CUDA it is that of
+flash-attn, where that is installed (`gpu/flash_attention.py`), everywhere else torch's own.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .core.segments import chunks
+from .gpu.flash_attention import packed_attention, uses_flash
 
 SCORES_PER_CHUNK = 1 << 24  # of a queries x keys matrix that has to be stored
 
@@ -35,8 +37,12 @@ def attention(
     Returns:
         [queries, query heads, D]; zeros where an instance has no key.
     """
+    spans = list(zip(_spans(query_offsets), _spans(key_offsets), strict=True))
+    if spans and all(q0 < q1 and k0 < k1 for (q0, q1), (k0, k1) in spans) and uses_flash(query):
+        longest = max(q1 - q0 for (q0, q1), _ in spans), max(k1 - k0 for _, (k0, k1) in spans)
+        return packed_attention(query, key, value, (query_offsets, key_offsets), longest)
     results = []
-    for (q0, q1), (k0, k1) in zip(_spans(query_offsets), _spans(key_offsets), strict=True):
+    for (q0, q1), (k0, k1) in spans:
         if q0 < q1:
             chunk = query[q0:q1]
             keyless = k0 == k1

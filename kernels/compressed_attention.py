@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from .attention import attention, group_heads, query_chunks
 from .core.dispatch import uses_triton
 from .core.score_bound import check_bounded
+from .gpu.flash_attention import uses_flash
 from .tile_attention import tile_attention
 
 if TYPE_CHECKING:
@@ -40,11 +41,21 @@ def compressed_attention(
     Raises:
         ValueError: if scores are not bounded as stated.
     """
-    if uses_triton(query):
+    if uses_triton(query) and not _faster_by_flash(query):
         return tile_attention(query, key, value, plan.compressed, bounded_scores=bounded_scores)[0]
     if bounded_scores:
         check_bounded(query, key)
     return attention(query, key, value, plan.query_offsets, plan.blocks.instance_offsets)
+
+
+def _faster_by_flash(query: Tensor) -> bool:
+    """Whether flash-attn was measured to be faster here; without gradients alone."""
+    from .gpu.launch_table import launch_table
+
+    if not query.is_cuda or (torch.is_grad_enabled() and query.requires_grad):
+        return False
+    architecture, _ = torch.cuda.get_device_capability(query.device)
+    return architecture in launch_table().compressed_by_flash and uses_flash(query)
 
 
 def block_scores(query: Tensor, key: Tensor) -> Tensor:

@@ -118,7 +118,22 @@ def _torch() -> list[Finding]:
                 f"cuda:{index}", ok=True, found=f"{card.name}, {card.total_memory / 1e9:.0f} GB"
             )
         )
-    return findings
+    return [*findings, _attention()]
+
+
+def _attention() -> Finding:
+    """What computes the attention of the dense stage on the first device, and why."""
+    import torch
+
+    from kernels.gpu.flash_attention import chosen
+
+    from ..model.config.presets import preset
+
+    cuda = torch.cuda.is_available()
+    device, dtype = ("cuda", torch.bfloat16) if cuda else ("cpu", torch.float32)
+    width = preset("lsrm-rgb").dense.transformer.head_width
+    implementation, reason = chosen(torch.device(device), dtype, width)
+    return Finding("attention", ok=True, found=f"{implementation} ({reason})")
 
 
 def _memory() -> Finding:

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from backend.field.config import HALF_SIDE
+from kernels.attention import attention
 from kernels.blending import blend_rows
 from kernels.block_mean import block_mean
 from kernels.compositing import ray_sums, ray_weights
@@ -28,6 +29,7 @@ from kernels.core.precision import wide_type
 from kernels.core.routing_plan import RoutingPlan
 from kernels.core.sparse_grid import Bricks, SparseGrid
 from kernels.gating import gated_merge, gated_sum
+from kernels.gpu.flash_attention import obstacle
 from kernels.layer_norm import layer_norm
 from kernels.nearest import Surfaces, nearest, squared_surface_distance
 from kernels.reference.definitions import Perceptron
@@ -82,7 +84,8 @@ def run_checks(device: torch.device) -> Iterator[Check]:
     for name, run in searches(device).items():
         yield exact(name, run)
     for dtype in (torch.float16, torch.float32) if interpreting() else ALLOWED:
-        for name, (function, inputs) in (layers(device) | fields(device)).items():
+        dense = {} if obstacle(device, dtype, WIDTH) else packed(device)
+        for name, (function, inputs) in (layers(device) | fields(device) | dense).items():
             yield compared(name, function, [each.to(dtype) for each in inputs])
 
 
@@ -201,6 +204,18 @@ def off_kinks(points: Tensor, grid: SparseGrid, network: tuple[Tensor, ...]) -> 
         clear &= (hidden.abs() > _KINK).all(1)
         hidden = hidden.relu()
     return clear
+
+
+def packed(device: torch.device) -> dict[str, tuple[Function, list[Tensor]]]:
+    """What flash-attn computes: the dense stage, where all tokens of an instance are keys."""
+    queries, keys = (torch.tensor(each).int().to(device) for each in ((0, 90, 111), (0, 367, 430)))
+    query, *seen = (
+        _random(device, count, heads, WIDTH, seed=seed)
+        for seed, (count, heads) in enumerate(((111, HEADS[0]), (430, HEADS[1]), (430, HEADS[1])))
+    )
+    return {
+        "dense, flash-attn": (lambda q, k, v: attention(q, k, v, queries, keys), [query, *seen])
+    }
 
 
 def both_gates(merge: Tensor, cross: Tensor, own: Tensor, *branches: Tensor) -> Tensor:

@@ -72,7 +72,8 @@ def uses_triton(tensor: Tensor) -> bool:
     obstacle = _obstacle(tensor, wanted)
     if wanted == "triton" and obstacle:
         raise RuntimeError(f"Triton kernels are forced, but {obstacle}.")
-    _log_once("reference" if obstacle else "Triton", obstacle or f"tensors on {tensor.device.type}")
+    reason = obstacle or f"tensors on {tensor.device.type}"
+    log_choice("kernels", "reference" if obstacle else "Triton", reason)
     return not obstacle
 
 
@@ -120,8 +121,9 @@ def _installed() -> bool:
 
 
 @functools.cache
-def _log_once(implementation: str, reason: str) -> None:
-    LOGGER.info("kernels: %s (%s)", implementation, reason)
+def log_choice(what: str, implementation: str, reason: str) -> None:
+    """Log once which implementation runs, and why."""
+    LOGGER.info("%s: %s (%s)", what, implementation, reason)
 
 
 def _checked(choice: str, source: str) -> str:

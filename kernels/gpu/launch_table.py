@@ -5,7 +5,8 @@
 A table instead of autotuning: the same launch in every run. `bench sweep` times the candidates on
 a card and writes the rows of its architecture. Until then a row comes from the compiled code, by
 `benchmarks/kernels/model.py`, and says so. What has no row, which nobody runs, takes the one safe
-row, which fits every GPU in every type and width.
+row, which fits every GPU in every type and width. The table also says on which architectures
+the compressed branch goes through flash-attn, by the same measurement: on none, until a card spoke.
 """
 
 from __future__ import annotations
@@ -56,10 +57,13 @@ class LaunchTable:
     Attributes:
         safe: for everything that has no row.
         architectures: rows by the first number of the compute capability.
+        compressed_by_flash: architectures on which flash-attn computes the compressed branch faster
+            than tiles do, without gradients; each with its measurement.
     """
 
     safe: Limits
     architectures: Mapping[int, Rows]
+    compressed_by_flash: Mapping[int, str]
 
     def limits(self, kernel: str, item_size: int, width: int, architecture: int) -> Limits:
         """The row of a kernel, or the safe one.
@@ -72,6 +76,17 @@ class LaunchTable:
         """
         rows = self.architectures.get(architecture, {}) if item_size == 2 else {}
         return rows.get(kernel, {}).get(max(WIDTHS[0], width), self.safe)
+
+    def with_compressed(self, architecture: int, by_flash: str) -> LaunchTable:
+        """The table after flash-attn was timed on an architecture.
+
+        Args:
+            architecture: the first number of the compute capability.
+            by_flash: the measurement; empty if tiles were faster.
+        """
+        others = {n: text for n, text in self.compressed_by_flash.items() if n != architecture}
+        faster = {architecture: by_flash} if by_flash else {}
+        return replace(self, compressed_by_flash=others | faster)
 
     def with_row(self, architecture: int, kernel: str, width: int, row: Limits) -> LaunchTable:
         """The table with another row."""
@@ -96,7 +111,8 @@ def read(file: Path) -> LaunchTable:
         }
         for number, kernels in document["architectures"].items()
     }
-    return LaunchTable(Limits(**document["safe"]), architectures)
+    by_flash = {int(number): text for number, text in document["compressed_by_flash"].items()}
+    return LaunchTable(Limits(**document["safe"]), architectures, by_flash)
 
 
 def write(table: LaunchTable, file: Path) -> None:
@@ -106,7 +122,11 @@ def write(table: LaunchTable, file: Path) -> None:
         for number, rows in sorted(table.architectures.items())
     )
     safe = json.dumps(asdict(table.safe))
-    text = f'{{\n "safe": {safe},\n "architectures": {{\n{architectures}\n }}\n}}\n'
+    by_flash = json.dumps({str(n): text for n, text in sorted(table.compressed_by_flash.items())})
+    text = (
+        f'{{\n "safe": {safe},\n "compressed_by_flash": {by_flash},\n'
+        f' "architectures": {{\n{architectures}\n }}\n}}\n'
+    )
     file.write_text(text, encoding="utf-8")
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 
 import pytest
+import torch
 
 from backend.commands import doctor
 from backend.shared import checkpoint_folders
@@ -80,3 +81,12 @@ def test_broken_configurations_are_findings(home, content):
     assert not findings["broken"].ok
     assert findings["broken"].remedy
     assert "dinov3" in findings
+
+
+def test_what_computes_attention_is_said(home):
+    """And why it is not flash-attn: here, because there is no card."""
+    if not torch.cuda.is_available():
+        assert examined()["attention"].found == (
+            "torch's own (the tensors are on cpu, not on CUDA)"
+        )
+    assert examined()["attention"].ok

@@ -19,7 +19,7 @@ from kernels.core.dispatch import choice, forced, uses_triton
 @pytest.fixture(autouse=True)
 def _empty_log(monkeypatch):
     monkeypatch.delenv("LSRM_KERNELS", raising=False)
-    dispatch._log_once.cache_clear()
+    dispatch.log_choice.cache_clear()
 
 
 def test_auto_runs_the_reference_on_a_cpu_and_logs_it_once(caplog):
