@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The command `bench`: how fast the kernels are here, on the routing of a real object.
 
-`bench all --out FILE` checks every kernel on a GPU, times them, and times the network. The file
+`bench all --out FILE` checks every kernel on a GPU, times them, a layer and the network. The file
 grows part by part, also over several calls.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import argparse
 
     from .kernels.scene import Scene
-    from .kernels.timings import Row
+    from .kernels.timings import Stopwatch
 
 PAPER_TOKENS = 300_000
 """Volume tokens of the paper's largest objects; the images have a third as many."""
@@ -73,7 +73,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
         report |= (PARTS | ON_REQUEST)[part](arguments)
         if arguments.out:
             arguments.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    if not all(check["ok"] for check in report.get("checks", [])):
+    checked = [*report.get("checks", []), *report.get("spot_checks", {}).values()]
+    if not all(check["ok"] for check in checked):
         return FAILED
     return report if arguments.json else DONE
 
@@ -91,20 +92,23 @@ def checks(_: argparse.Namespace) -> dict[str, Any]:
     import torch
 
     from kernels.core.dispatch import interpreting
+    from kernels.gpu.flash_attention import obstacle
 
-    from .kernels.checks import run_checks
+    from .kernels.checks import WIDTH, run_checks
 
     cuda = torch.cuda.is_available()
     if not cuda and not interpreting():
         say("Kernels: not checked, without a GPU.")
         return {}
-    found = []
+    device, found = torch.device("cuda" if cuda else "cpu"), []
     say(f"\n{'kernel':<24}{'type':<10}{'allowed':>9}  errors of value and gradients")
-    for check in run_checks(torch.device("cuda" if cuda else "cpu")):
+    for check in run_checks(device):
         found.append(check)
         errors = " ".join(f"{error:.1e}" for error in check.errors)
         verdict = "" if check.ok else "  WRONG" if check.repeats else "  NOT REPEATED"
         say(f"{check.name:<24}{check.dtype:<10}{check.allowed:>9.1e}  {errors}{verdict}")
+    if missing := obstacle(device, torch.bfloat16, WIDTH):
+        say(f"{'dense, flash-attn':<24}not checked: {missing}")
     return {"checks": [asdict(check) | {"ok": check.ok} for check in found]}
 
 
@@ -112,28 +116,34 @@ def kernels(arguments: argparse.Namespace) -> dict[str, Any]:
     """The routing of an object, and the times of selected attention on it."""
     import torch
 
-    from .kernels.scene import scene_of, views_of
-    from .kernels.timings import BASELINE_MILLISECONDS, baseline_counts, over_query_centric
+    from .kernels.report import report_on_cpu, report_on_gpu, report_routing
+    from .kernels.timings import Stopwatch
 
     cuda = torch.cuda.is_available()
-    resolution = arguments.resolution or (96 if cuda else 48)
-    if resolution % 8:
-        raise LsrmError(f"{resolution} voxels per side.", "Give a multiple of 8, as 96.")
-    views, name = views_of(arguments.views)
-    scene = scene_of(views, name, resolution, torch.device("cuda" if cuda else "cpu"))
-    report = {"object": name, "resolution": resolution, "routing": routing(scene)}
+    scene = _scene(arguments, 96 if cuda else 48)
+    report: dict[str, Any] = {"object": scene.name, "routing": report_routing(scene)}
     report["routing_seconds"] = scene.seconds
-    rows = _on_cuda(scene, arguments.queries or PAPER_TOKENS) if cuda else _on_cpu(scene)
-    report["times"] = [asdict(row) for row in rows]
-    if not cuda:
-        return report | {"dense_over_selected": crossover(rows)}
-    ratios = over_query_centric(rows)
-    for name, ratio in ratios.items():
-        say(f"{name}: {ratio:.2f} times as fast as query by query")
-    counts = baseline_counts(rows)
-    verdict = "at most" if counts else "more than"
-    say(f"Query by query, volume to volume takes {verdict} {BASELINE_MILLISECONDS:.0f} ms.")
-    return report | {"over_query_centric": ratios, "baseline_counts": counts}
+    with Stopwatch.of_machine() as watch:
+        if not cuda:
+            return report | report_on_cpu(scene, watch)
+        return report | report_on_gpu(scene.repeated(arguments.queries or PAPER_TOKENS), watch)
+
+
+def layer(arguments: argparse.Namespace) -> dict[str, Any]:
+    """One sparse layer part by part, and what of it no part accounts for; on a CPU a small one."""
+    import torch
+
+    from .kernels.layer import random_layer
+    from .kernels.report import report_layer
+    from .kernels.timings import Stopwatch
+
+    cuda = torch.cuda.is_available()
+    scene = _scene(arguments, 96 if cuda else 16)
+    if cuda:
+        scene = scene.repeated(arguments.queries or PAPER_TOKENS)
+    layer = random_layer(scene, 1024 if cuda else 256)
+    with Stopwatch.of_machine(patience=0.2) as watch:
+        return {"layer": {"object": scene.name} | report_layer(layer, watch)}
 
 
 def network(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -142,6 +152,7 @@ def network(arguments: argparse.Namespace) -> dict[str, Any]:
 
     from .kernels.network import full_size, run_network, small_size
     from .kernels.scene import views_of
+    from .kernels.timings import Stopwatch
 
     cuda = torch.cuda.is_available()
     config = full_size(arguments.dilation) if cuda else small_size()
@@ -153,7 +164,9 @@ def network(arguments: argparse.Namespace) -> dict[str, Any]:
         say(f"{stage:<16}{cost['seconds']:>9.3f}{peak:>9}{cost['product_tflop']:>9.2f}")
     say(f"{found['tokens']}; {found['exponentials']:.2e} exponentials")
     if cuda:
-        found["share_of_bound"] = _network_bound(found) / found["seconds"]
+        with Stopwatch.of_machine() as watch:
+            found["share_of_bound"] = _network_bound(found, watch) / found["seconds"]
+        found["card"] = watch.rates
         say(f"{found['share_of_bound']:.0%} of what products and exponentials alone allow")
     return {"network": found}
 
@@ -198,6 +211,7 @@ def sweep(arguments: argparse.Namespace) -> dict[str, Any]:
 PARTS = {
     "checks": checks,
     "kernels": kernels,
+    "layer": layer,
     "network": network,
     "balance": balance,
     "scaling": scaling,
@@ -224,71 +238,26 @@ def machine() -> dict[str, str]:
     return found
 
 
-def routing(scene: Scene) -> dict[str, dict[str, Any]]:
-    """Statistics of the four tables in tiles of 8, which decide the speed on a GPU."""
-    from kernels.core.plan_statistics import statistics
-    from kernels.core.routing_plan import TILE_QUERIES
-
-    queries = TILE_QUERIES["cuda"]
-    say(f"\nRouting of {scene.name} in {scene.seconds:.2f} s, tiles of {queries} queries")
-    say(
-        f"{'':<18}{'queries':>9}{'keys':>9}{'keys/query':>11}{'union':>7}{'useful':>8}{'traffic':>9}"
-    )
-    found = {}
-    for direction, plan in scene.plans.items():
-        (tiles,) = plan.tiled(TILE_QUERIES["cuda"]).selected
-        numbers = statistics(tiles)
-        found[direction] = asdict(numbers)
-        say(
-            f"{direction:<18}{numbers.queries:>9}{numbers.keys:>9}{numbers.keys_per_query:>11.0f}"
-            f"{numbers.union_blocks:>7.1f}{numbers.useful_share:>8.2f}{numbers.traffic:>9.3f}"
-        )
-    return found
-
-
-def _network_bound(found: dict[str, Any]) -> float:
+def _network_bound(found: dict[str, Any], watch: Stopwatch) -> float:
     """Seconds of the matrix products and exponentials alone, at the rates of this GPU."""
-    from .kernels.timings import exponential_seconds, product_rate
+    from .kernels.card import Work
 
+    if watch.card is None:
+        raise ValueError("there is no GPU")
     tflop: float = sum(cost["product_tflop"] for cost in found["stages"].values())
-    return tflop * 1e12 / product_rate() + exponential_seconds(found["exponentials"])
+    bounds = watch.card.bounds(Work(found["exponentials"], 1e12 * tflop))
+    return (bounds["exponents"] + bounds["products"]) / 1000
 
 
-def crossover(rows: list[Row]) -> dict[int, float]:
-    """From how many tokens on the reference beats torch's dense attention, in this run."""
-    from .kernels.timings import dense_over_selected
+def _scene(arguments: argparse.Namespace, resolution: int) -> Scene:
+    """The routed object that is asked for."""
+    import torch
 
-    ratios = dense_over_selected(rows)
-    won = [tokens for tokens, ratio in ratios.items() if ratio > 1]
-    say("\nTime of dense attention / time of selected attention, 16 heads of width 32:")
-    say("  ".join(f"{tokens} tokens: {ratio:.2f}" for tokens, ratio in ratios.items()))
-    say(f"Selected attention is faster from {min(won)} tokens." if won else "Dense is faster.")
-    return ratios
+    from .kernels.scene import scene_of, views_of
 
-
-def _on_cpu(scene: Scene) -> list[Row]:
-    from .kernels.timings import against_dense, against_loop
-
-    return _print_rows([*against_loop(scene), *against_dense(scene)])
-
-
-def _on_cuda(scene: Scene, queries: int) -> list[Row]:
-    from .kernels.timings import against_baselines
-
-    scaled = scene.repeated(queries)
-    say(f"\nScaled by repeating the object as further instances: {scaled.name}")
-    return _print_rows(
-        [row for name, plan in scaled.plans.items() for row in against_baselines(name, plan)]
-    )
-
-
-def _print_rows(rows: list[Row]) -> list[Row]:
-    say(f"\n{'':<46}{'tokens':>8}{'ms':>11}{'TFLOP/s':>10}{'GB/s':>8}{'of bound':>10}")
-    for row in rows:
-        bound = "" if row.share_of_bound is None else f"{row.share_of_bound:.0%}"
-        rate = "" if row.gigabytes_per_second is None else f"{row.gigabytes_per_second:.1f}"
-        say(
-            f"{row.name:<46}{row.tokens:>8}{row.milliseconds:>11.2f}"
-            f"{row.useful_tflops:>10.3f}{rate:>8}{bound:>10}"
-        )
-    return rows
+    resolution = arguments.resolution or resolution
+    if resolution % 8:
+        raise LsrmError(f"{resolution} voxels per side.", "Give a multiple of 8, as 96.")
+    views, name = views_of(arguments.views)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return scene_of(views, name, resolution, device)

@@ -44,8 +44,10 @@ MODULE = re.compile(r"`((?:backend|benchmarks|kernels)(?:\.\w+)+)`")
 FILE_NAME = re.compile(r"(?<![\w./\-*])([\w-]+\.(?:py|md|toml))\b")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 WITH_COMMANDS = (*PRODUCT, "benchmarks/")
-OPTIONS_OF_OTHERS = {"--command", "--help", "--output-dir", "--python-expr"}
-"""Of Blender, and of every command."""
+OPTIONS_OF_OTHERS = {
+    *("--command", "--help", "--no-build-isolation", "--output-dir", "--python-expr"),
+}
+"""Of Blender, of pip, and of every command."""
 
 BLENDERS_OWN = {
     *("Edit", "File", "Preferences", "Add-ons", "Get Extensions", "Install from Disk"),

@@ -14,52 +14,15 @@ import re
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, NamedTuple
 
+from .machines import LANES
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .machines import Machine
     from .sass import Instruction
 
 SCHEDULERS = 4  # of a multiprocessor
-_LANES = 32
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Stated figures of a GPU.
-
-    Attributes:
-        name: of the card.
-        capability: compute capability, as 90.
-        processors: multiprocessors.
-        gigahertz: clock under load.
-        float_clocks: of a scheduler for one float32 instruction of a warp.
-        warpgroup_products: multiply-adds per clock and scheduler, of warpgroup instructions.
-        warp_products: the same of instructions of one warp.
-        shared_kib: shared memory of a multiprocessor.
-        cache_bytes: that L2 gives a multiprocessor per clock.
-        cache_clocks: latency of L2 under load.
-    """
-
-    name: str
-    capability: int
-    processors: int
-    gigahertz: float
-    float_clocks: int
-    warpgroup_products: int
-    warp_products: int
-    shared_kib: int
-    cache_bytes: float
-    cache_clocks: int = 600
-
-    def programs(self, warps: int, registers: int, shared: int) -> int:
-        """How many programs of so many warps, registers per thread and bytes fit at once."""
-        of_warp = -(-registers * _LANES // 256) * 256
-        fitting = (
-            65536 // (of_warp * warps),
-            self.shared_kib * 1024 // (shared + 1024),
-            (48 if self.capability in (89, 120) else 64) // warps,
-        )
-        return min(fitting)
 
 
 @dataclass(frozen=True)
@@ -281,7 +244,7 @@ def groups_left(instruction: Instruction) -> tuple[int, int] | None:
 def loaded(instruction: Instruction) -> int:
     """Bytes that an instruction of a warp reads from L2; a lone number costs a sector of 32."""
     if instruction.name == "LDGSTS":
-        return _LANES * (16 if ".128" in instruction.opcode else 4)
+        return LANES * (16 if ".128" in instruction.opcode else 4)
     return 32 if instruction.name == "LDG" else 0
 
 

@@ -27,15 +27,13 @@ from kernels.gpu.launch_table import Limits
 
 from .ahead_of_time import compile_attention, compile_for
 from .dense_loop import dense_kernel
-from .issue import SCHEDULERS, Machine, throughput
+from .issue import SCHEDULERS, throughput
+from .machines import H100, MACHINES
 from .sass import copies_ahead, listing, longest_loop, registers, spills
 
 if TYPE_CHECKING:
     from kernels.gpu.launch import Launch
 
-A100 = Machine("A100 80 GB", 80, 108, 1.41, 2, 256, 256, 164, cache_bytes=26.6)
-H100 = Machine("H100 SXM, H200", 90, 132, 1.755, 1, 512, 320, 228, cache_bytes=24.2)
-MACHINES = {machine.capability: machine for machine in (A100, H100)}
 COUNTED = (80, 89, 90, 100, 120)
 """Compiled for all of these; timed where there is a machine above."""
 

@@ -3,13 +3,15 @@
 """Which launch of each attention kernel is fastest on this card: `bench sweep` writes the table.
 
 Candidates differ in warps, stages and the size of a program. Each runs all four directions of an
-object; one that does not compile, does not fit, or computes something else is passed over.
+object; one that does not compile, does not fit, or computes something else is passed over. Then the
+compressed branch is timed in tiles, as launched by the new table, and through flash-attn.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import itertools
+import math
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,9 +19,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from backend.shared.terminal import say
+from kernels.attention import attention
 from kernels.core.routing_plan import TILE_QUERIES
+from kernels.gpu.flash_attention import obstacle
 from kernels.gpu.launch import fitted
-from kernels.gpu.launch_table import KERNELS, Limits, read, write
+from kernels.gpu.launch_table import KERNELS, Limits, launch_table, read, write
+from kernels.tile_attention import tile_attention
 
 from .checks import ALLOWED
 from .timings import GPU_HEADS, WIDTH, streams_of
@@ -202,8 +207,55 @@ def run_sweep(scene: Scene, file: Path) -> dict[str, Any]:
     source = f"{card}, torch {torch.__version__}, triton {triton.__version__}, {day}, {scene.name}"
     found = timed(CardTimer(scene.plans.values(), _median))
     architecture = torch.cuda.get_device_capability()[0]
-    write(fastest(read(file), found, architecture, WIDTH, source), file)
-    return {"source": source, "table": str(file), "candidates": [asdict(each) for each in found]}
+    table = fastest(read(file), found, architecture, WIDTH, source)
+    write(table, file)
+    launch_table.cache_clear()
+    compressed = compressed_times(scene.plans.values(), _median)
+    write(table.with_compressed(architecture, by_flash(compressed, source)), file)
+    launch_table.cache_clear()
+    return {
+        "source": source,
+        "table": str(file),
+        "candidates": [asdict(each) for each in found],
+        "compressed_milliseconds": compressed,
+    }
+
+
+@torch.no_grad()
+def compressed_times(plans: Iterable[RoutingPlan], seconds: Seconds) -> dict[str, float]:
+    """Milliseconds of the compressed branch of all directions, forward, bfloat16.
+
+    By "tiles", and by "flash-attn" where it runs here.
+
+    Args:
+        plans: of the directions.
+        seconds: that a call takes.
+    """
+    tiles, flash = 0.0, 0.0
+    for plan in plans:
+        streams = streams_of(plan, GPU_HEADS, torch.bfloat16, plan.blocks.count)
+        tiled = plan.tiled(TILE_QUERIES["cuda"]).compressed
+        offsets = plan.query_offsets, plan.blocks.instance_offsets
+        by_tiles = partial(tile_attention, *streams, tiled, bounded_scores=True)
+        whole = partial(attention, *streams, *offsets)
+        tiles += 1000 * seconds(by_tiles)
+        runs = not obstacle(streams[0].device, torch.bfloat16, WIDTH)
+        right = runs and agrees((whole(),), by_tiles()[:1])
+        flash += 1000 * seconds(whole) if right else math.inf
+    return {"tiles": tiles} | ({"flash-attn": flash} if flash < math.inf else {})
+
+
+def by_flash(spent: dict[str, float], source: str) -> str:
+    """What the table says of flash-attn: the measurement if it is faster than tiles, else nothing.
+
+    Args:
+        spent: milliseconds, see `compressed_times`.
+        source: card, versions and date.
+    """
+    flash = spent.get("flash-attn", math.inf)
+    if flash >= spent["tiles"]:
+        return ""
+    return f"{flash:.2f} ms, tiles {spent['tiles']:.2f} ms: {source}"
 
 
 def _median(call: Callable[[], object]) -> float:

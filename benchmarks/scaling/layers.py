@@ -12,13 +12,10 @@ import numpy as np
 import torch
 from scipy.optimize import nnls
 
-from backend.model.config.presets import preset
-from backend.model.routing.routes import Plan, PlannedRoute, Routes
-from backend.model.routing.tokens import Stream
-from backend.model.transformer import Block
 from backend.parallel.cost_model import CostModel
 
-from ..kernels.scene import DIRECTIONS, Scene, now, scene_of
+from ..kernels.layer import layer_config, random_layer
+from ..kernels.scene import now, scene_of
 from .workload import Workload
 
 if TYPE_CHECKING:
@@ -27,9 +24,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from backend.model.config.model_config import TransformerConfig
     from backend.views.views import Views
     from kernels.core.routing_plan import RoutingPlan
+
+    from ..kernels.scene import Scene
 
 RESOLUTIONS = {"cpu": (8, 16), "cuda": (48, 96)}
 """Voxels per side of the timed layers."""
@@ -68,10 +66,9 @@ def time_layers(objects: Sequence[tuple[Views, str]], device: torch.device) -> I
             for thinning in THINNINGS:
                 scene = replace(whole, plans=_thinned(whole.plans, thinning))
                 for width in WIDTHS:
-                    config = layer_config(width)
-                    load = Workload.of(scene, config)
+                    load = Workload.of(scene, layer_config(width))
                     work = tuple(torch.cat(load.work).sum(0).tolist())
-                    seconds = _time(scene, config)
+                    seconds = _time(scene, width)
                     yield LayerTime(name, resolution, width, thinning, load.count, work, seconds)
 
 
@@ -102,21 +99,6 @@ def errors_on_other_objects(times: Sequence[LayerTime]) -> NDArray[np.float64]:
     return np.concatenate(parts)
 
 
-def layer_config(width: int) -> TransformerConfig:
-    """The released sparse layers at another width, with heads of the same width."""
-    config = preset("lsrm-rgb").sparse.transformer
-    heads = width // config.head_width
-    return replace(config, width=width, query_heads=heads, weight_norm=False, fuse_dense=False)
-
-
-def plan_of(scene: Scene) -> Plan:
-    """The plan of a routed object."""
-    own = scene.plans["volume_to_volume"], scene.plans["image_to_image"]
-    volume, image = (Stream(plan.query_offsets, plan.blocks, plan.order) for plan in own)
-    routes = {each: PlannedRoute(scene.plans[each]) for each in DIRECTIONS}
-    return Plan(volume, image, Routes(**routes))
-
-
 def _table(times: Sequence[LayerTime]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The work of each layer with a 1 for its constant, and the seconds."""
     return np.array([[*each.work, 1.0] for each in times]), np.array([t.seconds for t in times])
@@ -135,17 +117,12 @@ def _thinned(plans: dict[str, RoutingPlan], part: int) -> dict[str, RoutingPlan]
 
 
 @torch.no_grad()
-def _time(scene: Scene, config: TransformerConfig, repeats: int = 2) -> float:
-    torch.manual_seed(0)
+def _time(scene: Scene, width: int, repeats: int = 2) -> float:
     torch.set_num_threads(1)  # else CPU time is that of all of them
-    block, plan = Block(config, two_sided=True).eval(), plan_of(scene)
-    device = plan.volume.offsets.device
-    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    block, streams, plan = random_layer(scene, width)
+    device = streams[0].device
     for each in scene.plans.values():
         each.selected  # noqa: B018 - made once per object, so not on the clock
-    sizes = (int(stream.offsets[-1]) for stream in (plan.volume, plan.image))
-    streams = [torch.randn(size, config.width).to(device, dtype) for size in sizes]
-    block.to(device, dtype)
     best = float("inf")
     for _ in range(repeats):
         begin = _clock(device)

@@ -29,8 +29,8 @@ from backend.model.stage import SparseBatch, Stage, run_sparse
 from backend.parallel.group import ALONE, Group
 from backend.parallel.rendezvous import joined
 
+from ..kernels.layer import layer_config, plan_of
 from ..kernels.scene import scene_of
-from .layers import layer_config, plan_of
 
 if TYPE_CHECKING:
     from backend.model.config.model_config import ModelConfig

@@ -16,8 +16,8 @@ from backend.model.encoder import EncoderInputs
 from backend.model.routing.routes import BlockTables, Plan, Routes
 from backend.model.stage import SparseBatch, Stage
 from backend.model.stage_fusion import DenseFeatures
+from benchmarks.kernels.layer import plan_of
 from benchmarks.kernels.scene import scene_of, views_of
-from benchmarks.scaling.layers import plan_of
 from tests.backend.parallel.shared_stage import ALL_RANKS, Layout, Scene, compare, part_of
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import torch
 from backend.commands.command_line import main
 from backend.pipeline import STAGES_OF_NETWORK
 from benchmarks import bench
-from benchmarks.kernels import network, timings
+from benchmarks.kernels import network, report, timings
 from benchmarks.kernels.flex import FlexAttention
 from benchmarks.kernels.scene import DIRECTIONS, scene_of, toy_views
 from kernels.core.plan_statistics import statistics
@@ -83,7 +83,7 @@ def test_the_crossover_is_a_ratio_of_one_run():
     times.append(("selected, loop over queries, forward", 90, 1.0))
     times.append((names[0], 256, 1.0))
     rows = [timings.Row(name, n, ms, 0.0, None, None) for name, n, ms in times]
-    assert bench.crossover(rows) == {10: 0.5, 90: 3.0}
+    assert report.crossover(rows) == {10: 0.5, 90: 3.0}
 
 
 def test_the_network_runs_through_the_pipeline():
@@ -121,9 +121,9 @@ def test_a_wrong_kernel_is_a_failure(monkeypatch):
 def test_without_a_gpu_the_report_says_so(capsys, monkeypatch, scene):
     """No figure of a GPU is printed where there is none."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(bench, "_on_cpu", lambda _: [])
+    monkeypatch.setattr(report, "report_on_cpu", lambda *_: {})
     monkeypatch.setattr("benchmarks.kernels.scene.scene_of", lambda *_: scene)
     assert main(["bench", "kernels", "--json"]) == 0
-    report = json.loads(capsys.readouterr().out)
-    assert report["gpu"] == "not measured on a GPU"
-    assert set(report["routing"]) == set(DIRECTIONS)
+    found = json.loads(capsys.readouterr().out)
+    assert found["gpu"] == "not measured on a GPU"
+    assert set(found["routing"]) == set(DIRECTIONS)

@@ -10,8 +10,9 @@ import pytest
 
 pytest.importorskip("triton", reason="Triton is made for Linux and Windows")
 
-from benchmarks.kernels.issue import Machine, Scheduler, throughput
-from benchmarks.kernels.model import H100, beside
+from benchmarks.kernels.issue import Scheduler, throughput
+from benchmarks.kernels.machines import H100, Machine
+from benchmarks.kernels.model import beside
 from benchmarks.kernels.sass import (
     Instruction,
     copies_ahead,

@@ -11,7 +11,9 @@ import torch
 
 from benchmarks.kernels import sweep
 from benchmarks.kernels.sweep import Timed, agrees, candidates, fastest, run_sweep, timed
+from kernels.core.routing_plan import RoutingPlan
 from kernels.gpu.launch_table import BY_MODEL, FILE, KERNELS, Limits, read, write
+from tests.kernels.sparse_cases import Case
 
 BEST = {
     "forward": Limits(128, 64, 8, 4),
@@ -91,3 +93,24 @@ def test_a_sweep_writes_the_table(tmp_path, monkeypatch):
     assert row.source.endswith("toy x 2")
     assert read(file).architectures[12] == read(FILE).architectures[12]
     assert len(report["candidates"]) == sum(len(candidates(kernel)) for kernel in KERNELS)
+    assert report["compressed_milliseconds"] == {"tiles": 0.0, "flash-attn": 0.0}  # no direction
+    assert read(file).compressed_by_flash == {}
+
+
+@pytest.mark.parametrize(("factor", "found"), [(1.0, 6.0), (1.1, None)])
+def test_flash_attn_is_timed_where_it_is_right(monkeypatch, factor, found):
+    """Both ways through the compressed branch; a wrong result is no candidate."""
+    monkeypatch.setattr(sweep, "obstacle", lambda *_: "")
+    exact = sweep.attention
+    monkeypatch.setattr(sweep, "attention", lambda *given: factor * exact(*given))
+    case = Case(((3, 5, 2), (4,)), (7, 5), torch.zeros(1, 12, 1))
+    plan = RoutingPlan(case.query_offsets, case.blocks)
+    spent = sweep.compressed_times([plan, plan], lambda _call: 0.003)
+    assert spent == {"tiles": 6.0} | ({"flash-attn": found} if found else {})
+
+
+def test_only_a_faster_flash_attn_is_written():
+    """Not one that takes as long, nor one that is not there."""
+    assert sweep.by_flash({"tiles": 2.0, "flash-attn": 1.5}, "a card").startswith("1.50 ms")
+    assert not sweep.by_flash({"tiles": 2.0, "flash-attn": 2.0}, "a card")
+    assert not sweep.by_flash({"tiles": 2.0}, "a card")

@@ -14,9 +14,10 @@ import torch
 from backend.commands.command_line import main
 from backend.model.config.presets import preset
 from backend.parallel.cost_model import KINDS, CostModel
+from benchmarks.kernels.layer import layer_config
 from benchmarks.kernels.scene import scene_of, toy_views
 from benchmarks.scaling import layers, report, scale_model
-from benchmarks.scaling.layers import LayerTime, layer_config
+from benchmarks.scaling.layers import LayerTime
 from benchmarks.scaling.scale_model import CARD, LINKS, Links
 from benchmarks.scaling.workload import Workload, max_over_mean
 

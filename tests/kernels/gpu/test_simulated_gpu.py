@@ -13,10 +13,10 @@ from torch import nn
 from torch.nn.attention import SDPBackend
 
 from backend.pipeline import STAGES_OF_NETWORK
-from benchmarks import bench
 from benchmarks.kernels import checks, network, timings
 from benchmarks.kernels.flex import FlexAttention
 from benchmarks.kernels.query_centric import gathered, one_by_one
+from benchmarks.kernels.report import report_routing
 from benchmarks.kernels.scene import DIRECTIONS, scene_of, toy_views
 from kernels.attention import attention
 from kernels.core.dispatch import forced
@@ -137,7 +137,7 @@ def test_rounding_alone_fails_no_check(gpu):
 def test_the_routing_of_a_scene_is_made_on_the_gpu(gpu):
     """All that `bench kernels` compares is on the GPU, up to the kernels themselves."""
     scene = scene_of(toy_views(2), "toy", 16, gpu)
-    assert set(bench.routing(scene)) == set(DIRECTIONS)
+    assert set(report_routing(scene)) == set(DIRECTIONS)
     scaled = scene.repeated(2 * scene.plans["volume_to_volume"].queries)
     for plan in scaled.plans.values():
         query, key, value = timings.streams_of(plan, HEADS, torch.bfloat16)
