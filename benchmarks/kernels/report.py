@@ -112,7 +112,7 @@ def report_layer(
         print_rows([*times.parts, times.whole])
         whole = times.whole.milliseconds
         for kind, spent in (times.sums | {"not accounted for": times.not_accounted}).items():
-            say(f"{kind:<56}{spent:>19.2f}{spent / whole:>10.0%} of the layer")
+            say(f"{kind:<20}{spent:>11.2f} ms{spent / whole:>6.0%} of the layer")
         found[name] = asdict(times) | {"not_accounted_milliseconds": times.not_accounted}
     return {"card": watch.rates, "passes": found}
 
@@ -147,7 +147,8 @@ def print_rows(rows: list[Row]) -> list[Row]:
     units = sorted({unit for row in rows for unit in row.bounds})
     columns = [("tokens", 8), ("ms", 11), ("TFLOP/s", 10), ("GB/s", 8), ("GHz", 7)]
     columns += [*((unit, 11) for unit in units), ("of bound", 10)]
-    say("\n" + " " * 56 + "".join(f"{title:>{width}}" for title, width in columns))
+    longest = max(len(row.name) for row in rows)
+    say("\n" + " " * longest + "".join(f"{title:>{width}}" for title, width in columns))
     if not units:
         say("Clock and bounds: not measured on a GPU.")
     for row in rows:
@@ -157,7 +158,7 @@ def print_rows(rows: list[Row]) -> list[Row]:
         found = [f"{row.bounds[unit]:.2f}" if unit in row.bounds else "" for unit in units]
         bounds = "".join(f"{each:>11}" for each in found)
         say(
-            f"{row.name:<56}{row.tokens:>8}{row.milliseconds:>11.2f}"
+            f"{row.name:<{longest}}{row.tokens:>8}{row.milliseconds:>11.2f}"
             f"{row.useful_tflops:>10.3f}{rate:>8}{speed:>7}{bounds}{share:>10}"
         )
     return rows

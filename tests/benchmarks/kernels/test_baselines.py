@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from benchmarks.kernels import timings
+from benchmarks.kernels import baselines, timings
 from benchmarks.kernels.baselines import (
     CACHE_SLACK,
     Comparison,
@@ -21,11 +21,13 @@ from benchmarks.kernels.baselines import (
     query_centric_limit,
 )
 from benchmarks.kernels.block_sparse import BlockSparseAttention
-from benchmarks.kernels.card import Card, Work
+from benchmarks.kernels.card import Card, ClockLog, Work
 from benchmarks.kernels.machines import H100
-from benchmarks.kernels.scene import scene_of, toy_views
+from benchmarks.kernels.report import report_on_gpu
+from benchmarks.kernels.scene import Scene, scene_of, toy_views
 from benchmarks.kernels.spot_check import loop, spot_check
-from benchmarks.kernels.timings import Row, Stopwatch, streams_of
+from benchmarks.kernels.timings import Row, Stopwatch, first_queries, streams_of
+from kernels.core.dispatch import forced
 from kernels.selected_attention import selected_attention
 
 CARD = Card(H100.processors, H100.gigahertz, 4e5, 4e12, H100.cache_bytes)
@@ -33,9 +35,14 @@ BASELINE = "volume_to_volume, query-centric, forward"
 
 
 @pytest.fixture(scope="module")
-def scene():
-    """The toy at 16^3 from four sides, twice."""
-    once = scene_of(toy_views(4), "toy", 16)
+def once():
+    """The toy at 16^3 from four sides."""
+    return scene_of(toy_views(4), "toy", 16)
+
+
+@pytest.fixture(scope="module")
+def scene(once):
+    """The same as two instances."""
     return once.repeated(2 * once.plans["volume_to_volume"].queries)
 
 
@@ -173,3 +180,38 @@ def test_some_queries_of_all_instances_are_checked(scene, monkeypatch):
 
     monkeypatch.setattr("benchmarks.kernels.spot_check.selected_attention", wrong)
     assert not spot_check(plan, streams).ok
+
+
+def test_all_rows_of_a_gpu_are_timed_or_named(once, monkeypatch):
+    """`bench kernels` with a pretended card and clock, but for the loops that Triton compiles."""
+    pytest.importorskip("triton", reason="Triton is made for Linux and Windows")
+    from benchmarks.kernels import query_centric
+    from kernels.gpu import tile_attention_backward
+
+    monkeypatch.setattr(timings, "clock", lambda call, _patience: call() is not None and 0.003)
+    monkeypatch.setattr(baselines, "GPU_HEADS", (4, 2))
+    monkeypatch.setattr(query_centric, "query_centric_forward", selected_attention)
+    monkeypatch.setattr(query_centric, "query_centric_backward", lambda *_: (0, 0, 0))
+    monkeypatch.setattr(tile_attention_backward, "backward", lambda *_, **__: (0, 0, 0))
+    monkeypatch.setattr(baselines.FlexAttention, "of", lambda *_, **__: 1 / 0)
+    monkeypatch.setitem(sys.modules, "flashinfer.sparse", None)
+    plan = first_queries(once.plans["volume_to_volume"], 48)
+    watch = Stopwatch(CARD, ClockLog(lambda: None))
+    with forced("reference"):
+        found = report_on_gpu(Scene("toy", {"volume_to_volume": plan}), watch)
+    assert found["spot_checks"]["volume_to_volume"]["ok"]
+    assert found["card"]["gigahertz"] == H100.gigahertz
+    names = [row["name"].removeprefix("volume_to_volume, ") for row in found["times"]]
+    assert names == [
+        "tiles, forward", "query-centric, forward", "tiles, backward", "query-centric, backward",
+        "dense, torch, forward", "compressed, tiles, forward", "compressed, torch, forward",
+    ]  # fmt: skip
+    assert [name.removeprefix("volume_to_volume, ") for name in found["missing"]] == [
+        "flex_attention, forward", "flashinfer by query, forward",
+        "flashinfer, whole unions of tiles, forward", "dense, flash-attn, forward",
+        "compressed, flash-attn, forward",
+    ]  # fmt: skip
+    assert found["over_query_centric"]["volume_to_volume, tiles, backward"] == 1
+    cache = found["times"][1]["bounds"]["L2"]
+    assert found["baseline_limit_milliseconds"] == CACHE_SLACK * cache
+    assert found["baseline_counts"] == (CACHE_SLACK * cache >= 3)
