@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 INTERVAL = 0.02
 """Seconds between two calls of the timer, if nothing holds it up."""
 
+REST = 0.015
+"""Seconds of it that Blender sleeps: with simulated events its loop never does, and would take a
+processor from the job."""
+
 LIMIT = 0.3
 """Seconds that the window may stand still."""
 
@@ -68,7 +72,8 @@ class StallTimer:
         stall = Stall(current[0] - self.last[0], current[1] - self.last[1])
         if self.state and stall.wall > self.longest.get(self.state, Stall()).wall:
             self.longest[self.state] = stall
-        self.last = current
+        time.sleep(REST)
+        self.last = now()
         if self.trace is not None:  # by a thread of C: one of Python waits for the main thread
             faulthandler.dump_traceback_later(LIMIT, file=self.trace)
         return INTERVAL

@@ -24,7 +24,10 @@ from benchmarks.window_walk.in_blender import stalls
 
 def test_the_longest_stall_of_each_state(monkeypatch):
     """Stalls count for the state they began in; what is forgotten counts for none."""
-    times = iter([(0.0, 0.0), (0.1, 0.1), (0.5, 0.2), (0.6, 0.3), (9.0, 8.0), (9.2, 8.1)])
+    times = iter([
+        (0.0, 0.0), (0.1, 0.1), (0.12, 0.1), (0.52, 0.2), (0.54, 0.2), (0.6, 0.3), (0.62, 0.3),
+        (9.0, 8.0), (9.2, 8.1), (9.22, 8.1),
+    ])  # fmt: skip
     monkeypatch.setattr(stalls, "now", lambda: next(times))
     timer = stalls.StallTimer(last=stalls.now())
     timer.tick()  # before the first state
