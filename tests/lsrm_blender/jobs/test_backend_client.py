@@ -342,6 +342,10 @@ def test_time_without_pumping_does_not_count_as_silence(make_test_client):
     assert not job.finished
 
 
+SECONDS_TO_END = 20.0
+"""Of a process, where others have the processor."""
+
+
 def serving(*command: str, **variables: str) -> subprocess.Popen:
     """A child with open pipes, for tests that speak the protocol themselves."""
     return subprocess.Popen(
@@ -371,6 +375,16 @@ def answer(child: subprocess.Popen, identity: int | None) -> dict:
     raise AssertionError("the child ended without an answer")
 
 
+def begun(child: subprocess.Popen) -> dict:
+    """The status of a child once its first job has reported a stage."""
+    while True:
+        request(child, 90, protocol.STATUS)
+        status = answer(child, 90)["result"]
+        if status.get("stage"):
+            return status
+        time.sleep(0.05)
+
+
 def test_invalid_input_is_answered_and_not_fatal():
     """A server survives invalid input, and answers with the error of the protocol."""
     with serving() as child:
@@ -382,7 +396,7 @@ def test_invalid_input_is_answered_and_not_fatal():
         assert answer(child, 6)["error"]["code"] == protocol.INVALID_PARAMS
         request(child, 7, protocol.SHUTDOWN)
         assert answer(child, 7)["result"] == {}
-        assert child.wait(5) == 0
+        assert child.wait(SECONDS_TO_END) == 0
 
 
 def test_status_and_cancel_are_answered_while_a_job_runs():
@@ -390,9 +404,7 @@ def test_status_and_cancel_are_answered_while_a_job_runs():
     with serving() as child:
         request(child, 1, "work", what="patient")
         request(child, 2, "work", what="count")
-        time.sleep(0.3)
-        request(child, 3, protocol.STATUS)
-        status = answer(child, 3)["result"]
+        status = begun(child)
         assert (status["running"], status["stage"], status["waiting"]) == (1, "first", [2])
         start = time.monotonic()
         request(child, 4, protocol.CANCEL, id=1)
@@ -403,7 +415,7 @@ def test_status_and_cancel_are_answered_while_a_job_runs():
         request(child, 8, protocol.RELEASE)
         assert answer(child, 8)["result"] == {}
         child.stdin.close()
-        assert child.wait(5) == 0
+        assert child.wait(SECONDS_TO_END) == 0
 
 
 @pytest.mark.parametrize("what", ["patient", "never"])
@@ -411,9 +423,9 @@ def test_a_child_ends_with_its_parent(what):
     """When the pipe closes, a job has two seconds to stop before the process ends."""
     with serving() as child:
         request(child, 1, "work", what=what)
-        time.sleep(0.5)
+        begun(child)
         child.stdin.close()
-        assert child.wait(5) == (0 if what == "patient" else 1)
+        assert child.wait(SECONDS_TO_END) == (0 if what == "patient" else 1)
 
 
 def test_a_child_ends_when_its_parent_is_killed(tmp_path):
