@@ -101,7 +101,7 @@ def weighed_gradient(
 
 
 @triton.jit
-def sum_kernel(
+def gated_sum_kernel(
     gates,
     branches,
     out_ptr,  # [tokens, WIDTH]
@@ -123,7 +123,7 @@ def sum_kernel(
 
 
 @triton.jit
-def gradient_kernel(
+def gated_gradient_kernel(
     gates,
     branches,
     grad_ptr,  # [tokens, WIDTH]
@@ -169,7 +169,7 @@ class FusedGatedSum(torch.autograd.Function):
         ctx.save_for_backward(*given)
         ctx.counts = counts
         out = torch.empty_like(given[-1])
-        _launch(sum_kernel, counts, _pointers(given, counts), out)
+        _launch(gated_sum_kernel, counts, _pointers(given, counts), out)
         return out
 
     @staticmethod
@@ -179,7 +179,7 @@ class FusedGatedSum(torch.autograd.Function):
         grads = [torch.empty_like(tensor) for tensor in given]
         grad = grad.contiguous()
         found = _pointers(grads, counts)
-        _launch(gradient_kernel, counts, _pointers(given, counts), grad, *found)
+        _launch(gated_gradient_kernel, counts, _pointers(given, counts), grad, *found)
         return *grads, None
 
 

@@ -49,11 +49,14 @@ FLOAT32 |= {"features_ptr", "layers_grad_ptr"}
 INT64 = {"run_offsets_ptr", "near_ptr", "found_ptr", "offsets_ptr", "uses_ptr", "used_ptr"}
 LAYERS = {
     "sum": (tile_attention_backward.sum_kernel, {"WIDTH": 32, "RUN": 64}),
-    "gates": (gating.sum_kernel, {"FIRST": 3, "SECOND": 0} | gating.sizes(1024)),
-    "gates' gradient": (gating.gradient_kernel, {"FIRST": 3, "SECOND": 0} | gating.sizes(1024)),
-    "both gates": (gating.sum_kernel, {"FIRST": 2, "SECOND": 3} | gating.sizes(1024)),
+    "gates": (gating.gated_sum_kernel, {"FIRST": 3, "SECOND": 0} | gating.sizes(1024)),
+    "gates' gradient": (
+        gating.gated_gradient_kernel,
+        {"FIRST": 3, "SECOND": 0} | gating.sizes(1024),
+    ),
+    "both gates": (gating.gated_sum_kernel, {"FIRST": 2, "SECOND": 3} | gating.sizes(1024)),
     "both gates' gradient": (
-        gating.gradient_kernel,
+        gating.gated_gradient_kernel,
         {"FIRST": 2, "SECOND": 3} | gating.sizes(1024),
     ),
     "compression": (compression.compress_kernel, compression.sizes(64, torch.bfloat16)),

@@ -85,7 +85,7 @@ def test_a_layer_in_bfloat16(compiled):
     """What runs most: selected attention, both ways, and the gates."""
     for name in ("selected", "both gates"):
         launch(*layers(CPU)[name], torch.bfloat16)
-    wanted = {"forward_kernel", "query_kernel", "key_kernel", "sum_kernel", "merge_kernel"}
+    wanted = {"forward_kernel", "query_kernel", "key_kernel", "sum_kernel", "gated_sum_kernel"}
     assert wanted <= set(compiled)
 
 
