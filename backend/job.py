@@ -7,9 +7,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .setup.device import choose_devices
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+
+    import torch
 
     from .materials.light_transport import Light
     from .mesh.live_preview import LivePreview
@@ -41,6 +45,11 @@ class Job:
     report: Report
     progress: Progress
     preview: LivePreview | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the stages compute; of several devices, which share the network, the first."""
+        return choose_devices(self.report.device)[0]
 
     def stage(self, name: str) -> AbstractContextManager[Callable[[float], None]]:
         """Time the body as a stage; it receives a function that reports its fraction."""

@@ -21,6 +21,7 @@ from .job import Job
 from .materials.environment_map import EnvironmentMap
 from .materials.light_transport import Light
 from .mesh.live_preview import LivePreview
+from .mesh.network_surface import SurfaceSettings
 from .mesh.surfaces import CarvedSurface, FittedSurface, HullSurface, PredictedSurface
 from .model.dinov3 import ImageFeatures
 from .model.inference import (
@@ -40,7 +41,7 @@ from .refine.refine import Refinement
 from .result.files import Result
 from .result.folder import ResultFolder
 from .result.report import Report
-from .setup.device import choose_devices, free_per_rank, name_of
+from .setup.device import choose_devices, free_memory, free_per_rank, name_of
 from .shared.cameras import Normalization
 from .shared.capture.json_files import read_capture_json
 from .shared.capture.reader import read_capture
@@ -50,6 +51,7 @@ from .shared.names.result_names import REPORT
 from .shared.radiance_hdr import read_hdr
 from .shared.up_axis import choose_up
 from .stereo.stereo_start import find_stereo_start
+from .surface_memory import plan_surface
 from .texturing import bake_textures, coarser_levels, separate_light, unwrap_mesh
 from .views.selection import MAX_FIT_VIEWS, size_in_memory, spread_views
 from .views.views import Views, load_views
@@ -109,6 +111,7 @@ def reconstruct(
             job = Job(request, views, normalization, light, report, progress, preview)
         predicted = checkpoint is not None and checkpoint.config.predicts_materials
         request.check_light(known=predicted or light is not None)
+        check_memory(job)
         start = predict(job, checkpoint) if checkpoint else carve(job)
         if preview:
             preview.show_surface(start)
@@ -158,14 +161,27 @@ def known_light(capture: Capture, normalization: Normalization) -> Light | None:
     return Light(environment, capture.lamps or (), normalization)
 
 
+def check_memory(job: Job) -> None:
+    """Refuse a card that is too small for the stages around the network.
+
+    Raises:
+        OutOfMemory: with what the largest of them needs.
+    """
+    if job.device.type == "cpu":
+        return
+    cells = SurfaceSettings.cells if job.request.uses_network else 0
+    need = plan_surface(job.views.views, job.request, RefineConfig(), cells)
+    need.check([free_memory(job.device)], [str(job.device)])
+
+
 def carve(job: Job) -> HullSurface:
     """Without a network, the silhouettes are all that is known of the shape."""
     for stage in STAGES_OF_NETWORK:
         job.report.leave_out(stage, "no checkpoint")
     with job.stage("hull"):
-        device, *_ = choose_devices(job.report.device)
-        views = job.views.views
-        return HullSurface(VisualHull.from_views(views, job.normalization, device, job.progress))
+        views, device = job.views.views, job.device
+        hull = VisualHull.from_views(views, job.normalization, device, job.progress)
+        return HullSurface(hull, device)
 
 
 def predict(job: Job, checkpoint: Checkpoint) -> PredictedSurface:
@@ -228,7 +244,9 @@ def find_cavities(job: Job, start: Surface) -> Cavities | None:
         job.report.leave_out("stereo", reason)
         return None
     with job.stage("stereo"):
-        found = find_stereo_start(job.views.views, job.normalization, HALF_SIDE, job.progress)
+        found = find_stereo_start(
+            job.views.views, job.normalization, HALF_SIDE, job.progress, job.device
+        )
     job.report.counts["stereo_accepted"] = int(found.cavities is not None)
     if found.error_ratio is not None:
         job.report.metrics["stereo_error_ratio"] = round(found.error_ratio, 4)
@@ -236,7 +254,7 @@ def find_cavities(job: Job, start: Surface) -> Cavities | None:
 
 
 def refine(job: Job, start: Surface, cavities: Cavities | None) -> Surface:
-    """Fit the field to the views, within their outer bound; optional. Runs on the CPU."""
+    """Fit the field to the views, within their outer bound; optional."""
     if job.request.refine == "off":
         job.report.leave_out("refine", "off")
         return start
@@ -251,14 +269,14 @@ def refine(job: Job, start: Surface, cavities: Cavities | None) -> Surface:
     views = spread_views(job.views.views, MAX_FIT_VIEWS)
     job.report.counts["fit_views"] = len(views)
     with job.stage("refine"):
-        refinement = Refinement(views, job.normalization, HALF_SIDE, config, distant)
+        refinement = Refinement(views, job.normalization, HALF_SIDE, config, distant, job.device)
         field = refinement.run(initial, job.progress, carve, job.preview)
     if field is None:
         job.report.warnings.append(
             "Refinement is left out: views held back look no better with it, or are too few."
         )
-        return CarvedSurface(carve(start.signed_distance)) if carve else start
-    return FittedSurface(field)
+        return CarvedSurface(carve(start.signed_distance), job.device) if carve else start
+    return FittedSurface(field, job.device)
 
 
 def extract_mesh(job: Job, surface: Surface) -> UnwrappedMesh:

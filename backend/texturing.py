@@ -14,7 +14,7 @@ from .materials.estimate import estimate_materials, estimate_unlit
 from .materials.texture import bake_materials
 from .mesh.exposure import estimate_gains
 from .mesh.glb import Textures, plain_dielectric
-from .mesh.texture import bake_base_color, decode_textures
+from .mesh.texture import BakeSettings, bake_base_color, decode_textures
 from .mesh.texture_size import choose_texture_size
 from .mesh.unwrap import unwrap
 
@@ -96,20 +96,18 @@ def bake_textures(
     with job.stage("texture"):
         if materials:
             job.report.material = "pbr"
-            return bake_materials(materials, views, job.normalization, progress)
+            return bake_materials(materials, views, job.normalization, progress, job.device)
         if job.request.material != "rgb" and start.materials:
             job.report.material = "pbr"
-            return decode_textures(mesh, start.materials, progress)
-        gains = estimate_gains(mesh.mesh, views, job.normalization, progress)
+            return decode_textures(mesh, start.materials, progress, job.device)
+        gains = estimate_gains(mesh.mesh, views, job.normalization, progress, job.device)
         if gains is not None:
             job.report.gains = {
                 view.name: np.round(gain, 4).tolist()
                 for view, gain in zip(views, gains, strict=True)
             }
-        colors = bake_base_color(
-            mesh, views, job.normalization, progress, surface.appearance, gains
-        )
-        return plain_dielectric(colors)
+        bake = BakeSettings(surface.appearance, gains, job.device)
+        return plain_dielectric(bake_base_color(mesh, views, job.normalization, progress, bake))
 
 
 def coarser_levels(job: Job, mesh: UnwrappedMesh, textures: Textures) -> tuple[Level, ...]:

@@ -26,7 +26,8 @@ PointFunction: TypeAlias = Callable[[Tensor], Tensor]
 
 def gradient(function: PointFunction, points: Tensor, width: float) -> Tensor:
     """The gradient of a function [points] at points [points, 3], by differences over 2 width."""
-    sides = [(points + offset, points - offset) for offset in width * torch.eye(3).to(points)]
+    axes = torch.eye(3, dtype=points.dtype, device=points.device)
+    sides = [(points + offset, points - offset) for offset in width * axes]
     rises = [function(ahead) - function(behind) for ahead, behind in sides]
     return torch.stack(rises, dim=1) / (2 * width)
 

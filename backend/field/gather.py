@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from kernels.blending import blend_rows
+from kernels.blending import BlendPlan
 
 
 def gather_rows(rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ class RowBlend:
     def __init__(
         self, index: Tensor, weights: Tensor, rows: int, *, many_gradients: bool = False
     ) -> None:
-        self._index, self._weights = index, weights
+        self._plan = BlendPlan(index, weights)
         self._products: tuple[_Product, _Product] | None = None
         if index.device.type == "cpu":
             matrix = _matrix(index, weights, rows)
@@ -57,7 +57,7 @@ class RowBlend:
     def __call__(self, rows: Tensor) -> Tensor:
         """Blend rows [rows, channels] to [n, channels], differentiable."""
         if self._products is None:
-            return blend_rows(rows, self._index, self._weights)
+            return self._plan.blend(rows)
         if len(rows) == 0:  # what the matrix has for missing rows
             rows = F.pad(rows, (0, 0, 0, 1))
         result: Tensor = _Blend.apply(rows, *self._products)  # type: ignore[no-untyped-call]

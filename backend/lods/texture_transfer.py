@@ -70,7 +70,7 @@ class TextureTransfer:
         for rows in torch.arange(len(texels.index)).split(TEXELS_PER_CHUNK):
             progress.check()
             parts.append(self._values(texels.rows(rows), source, tangents))
-        image = spread(torch.cat(parts).numpy(), texels)
+        image = spread(torch.cat(parts), texels)
         textures = replace(textures, base_color=image[..., :3], normal=image[..., -3:])
         if len(maps) > 1:
             textures = replace(textures, roughness=image[..., 3], metallic=image[..., 4])

@@ -85,6 +85,6 @@ def coverage_map(unwrapped: UnwrappedMesh, coverage: Floats) -> NDArray[np.uint8
     """
     texels = texels_of(replace(unwrapped, texture_size=MAP_SIZE))
     values = texels.interpolate(torch.from_numpy(coverage[:, None]).float())
-    image = spread(values.numpy(), texels)[..., 0]
+    image = spread(values, texels)[..., 0]
     displayed: NDArray[np.uint8] = np.rint(image.clip(0.0, 1.0) * 255).astype(np.uint8)
     return displayed

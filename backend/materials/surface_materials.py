@@ -41,11 +41,11 @@ class SurfaceMaterials:
         """The mesh that the materials are made from, with shading normals."""
         return replace(unwrapped, normals=self.mesh.normals[: len(unwrapped.normals)])
 
-    def response_in(self, view: int) -> LinearResponse:
-        """How the mesh answers to its light in an input view."""
+    def response_in(self, view: int, device: torch.device | None = None) -> LinearResponse:
+        """How the mesh answers to its light in an input view, on a device; the CPU if None."""
         response = self.materials.response
         gain, offset = (
-            torch.from_numpy(values[self.welded, view]).float()
+            torch.from_numpy(values[self.welded, view]).float().to(device)
             for values in (response.gain, response.offset)
         )
         return LinearResponse(gain, offset)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +14,11 @@ from scipy.ndimage import gaussian_filter
 
 from ..mesh.glb import Textures
 from ..mesh.photo_projection import PhotoProjector, ProjectionSettings, camera_of
+from ..mesh.tensor_colors import displayed, linear_of
 from ..mesh.texture import project_views, spread, texels_of
 from ..mesh.view_colors import detail_pixels
 from ..mesh.view_geometry import render_geometry
-from ..shared.srgb import linear_to_srgb, srgb_to_linear
+from ..shared.srgb import linear_to_srgb
 from .observations import SATURATED, SATURATED_TRUST
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ def bake_materials(
     views: Sequence[View],
     normalization: Normalization,
     progress: Progress,
+    device: torch.device | None = None,
 ) -> Textures:
     """Base color, roughness and metallic as textures.
 
@@ -54,11 +57,12 @@ def bake_materials(
         views: whose colors are used, in the size they were taken.
         normalization: from their world.
         progress: receives fractions of the stage `texture`.
+        device: that bakes; the CPU if it is None.
     """
     materials = surface.materials
-    texels = texels_of(surface.mesh)
-    lit = [LitView.of(surface, view, number) for number, view in enumerate(views)]
-    vertices = torch.from_numpy(materials.base_color[surface.welded]).float()
+    texels = texels_of(surface.mesh, device)
+    lit = [LitView(view, surface.response_in(number, device)) for number, view in enumerate(views)]
+    vertices = torch.from_numpy(materials.base_color[surface.welded]).float().to(device)
 
     def without_light(number: int, rows: torch.Tensor, display: torch.Tensor) -> torch.Tensor:
         return lit[number].base_color(texels.rows(rows), vertices, display)
@@ -69,9 +73,9 @@ def bake_materials(
     scalars = np.stack([materials.roughness, materials.metallic], axis=1)
     shown = linear_to_srgb(materials.base_color.clip(0.0, 1.0))
     values = torch.from_numpy(np.concatenate([shown, scalars], axis=1)[surface.welded])
-    values = texels.interpolate(values.float())
+    values = texels.interpolate(values.float().to(device))
     values[:, :3] = torch.where(seen[:, None], colors, values[:, :3])
-    image = spread(values.numpy(), texels)
+    image = spread(values, texels)
     specular = 1.0 if materials.specular else 0.0
     return Textures(image[..., :3], image[..., 3], image[..., 4], specular)
 
@@ -86,35 +90,33 @@ class LitView:
     Attributes:
         view: with its image.
         response: of the mesh to the light, in this view.
-        typical: the squared gain of a median vertex of those that are lit.
     """
 
     view: View
     response: LinearResponse
-    typical: float
 
-    @classmethod
-    def of(cls, surface: SurfaceMaterials, view: View, number: int) -> LitView:
-        """A view, by its number among those that the materials are estimated from."""
-        response = surface.response_in(number)
-        power = response.gain.mean(dim=1) ** 2
-        return cls(view, response, max(float(power.median()), 1e-8))
+    @cached_property
+    def typical(self) -> float:
+        """The squared gain of a median vertex."""
+        power = self.response.gain.mean(dim=1) ** 2
+        return max(float(power.median()), 1e-8)
 
     def projector(self, surface: SurfaceMaterials, normalization: Normalization) -> PhotoProjector:
         """What the view sees, trusted where its light is strong and not saturated."""
-        camera = camera_of(self.view, normalization)
+        camera = camera_of(self.view, normalization, self.response.gain.device)
         geometry = render_geometry(surface.mesh.mesh, camera)
         projector = PhotoProjector.from_geometry(self.view, geometry, ProjectionSettings())
-        seen = geometry.fragments
-        gain = seen.interpolate(self.response.gain, torch.from_numpy(surface.mesh.mesh.faces))
+        seen, limits = geometry.fragments, projector.limits.clone()
+        faces = torch.from_numpy(surface.mesh.mesh.faces).to(seen.face)
+        gain = seen.interpolate(self.response.gain, faces)
         sure = (gain.mean(dim=1) ** 2 / self.typical).clamp_min(LEAST_TRUST)
-        brightest = torch.from_numpy(self.view.image.max(axis=2)).reshape(-1)[seen.pixel]
-        sure = torch.where(brightest > SATURATED, sure * SATURATED_TRUST, sure)
-        trust = np.zeros(geometry.depth.numel(), dtype=np.float32)
-        trust[seen.pixel.numpy()] = sure.numpy()
-        trust = _blurred(trust.reshape(geometry.depth.shape), TRUST_BLUR * detail_pixels(camera))
-        limits = projector.limits.clone()
-        limits[1] *= torch.from_numpy(trust)
+        brightest = torch.from_numpy(self.view.image.max(axis=2)).to(limits)
+        saturated = brightest.flatten()[seen.pixel] > SATURATED
+        sure = torch.where(saturated, sure * SATURATED_TRUST, sure)
+        trust = torch.zeros_like(geometry.depth)
+        trust.view(-1)[seen.pixel] = sure
+        blurred = _blurred(trust.cpu().numpy(), TRUST_BLUR * detail_pixels(camera))
+        limits[1] *= torch.from_numpy(blurred).to(limits)
         return replace(projector, limits=limits)
 
     def base_color(
@@ -131,12 +133,12 @@ class LitView:
             texels.interpolate(values)
             for values in (self.response.gain, self.response.offset, vertices)
         )
-        radiance = torch.from_numpy(srgb_to_linear(display.numpy()))
+        radiance = linear_of(display)
         ridge = RIDGE * self.typical
         base = (gain * (radiance - offset) + ridge * prior) / (gain**2 + ridge)
         # What a saturated channel gives is a lower bound.
         base = torch.where(display > SATURATED, torch.maximum(base, prior), base)
-        return torch.from_numpy(linear_to_srgb(base.clamp(0.0, 1.0).numpy()))
+        return displayed(base)
 
 
 def _blurred(trust: NDArray[np.float32], pixels: float) -> NDArray[np.float32]:

@@ -76,7 +76,11 @@ class PointColors:
 
 
 def estimate_gains(
-    mesh: TriangleMesh, views: Sequence[View], normalization: Normalization, progress: Progress
+    mesh: TriangleMesh,
+    views: Sequence[View],
+    normalization: Normalization,
+    progress: Progress,
+    device: torch.device | None = None,
 ) -> Floats | None:
     """Factors on the linear color of each view that make the views agree.
 
@@ -85,11 +89,12 @@ def estimate_gains(
         views: of it, in the size they have in memory.
         normalization: from their world.
         progress: checked for cancel.
+        device: that looks at the surface; the CPU if it is None.
 
     Returns:
         [views, 3] with a geometric mean of 1, or nothing if there is no evidence that views differ.
     """
-    seen = _look(mesh, views, normalization, progress)
+    seen = _look(mesh, views, normalization, progress, device)
     if _explained(seen) < LEAST_EXPLAINED:
         return None
     return np.exp(-solve_exposures(seen))
@@ -129,13 +134,18 @@ def _residual(values: Floats, weight: Floats) -> Floats:
 
 
 def _look(
-    mesh: TriangleMesh, views: Sequence[View], normalization: Normalization, progress: Progress
+    mesh: TriangleMesh,
+    views: Sequence[View],
+    normalization: Normalization,
+    progress: Progress,
+    device: torch.device | None,
 ) -> PointColors:
     """Vertices, evenly taken from all, in every view."""
     rows = slice(None, None, max(1, len(mesh.vertices) // POINTS))
     normals = mesh.vertex_normals[rows]
+    settings = ProjectionSettings()
     projectors = (
-        PhotoProjector.from_view(view, normalization, mesh, ProjectionSettings()) for view in views
+        PhotoProjector.from_view(view, normalization, mesh, settings, device) for view in views
     )
     logarithms, weights = [], []
     for shown, seen in colors_in_views(mesh.vertices[rows], normals, views, projectors):
@@ -164,8 +174,9 @@ def colors_in_views(
         views: of them, in the size they have in memory.
         projectors: of the same views; only one is needed at a time.
     """
-    at, facing = torch.from_numpy(positions).float(), torch.from_numpy(normals).float()
     for view, projector in zip(views, projectors, strict=True):
+        device = projector.limits.device
+        at, facing = (torch.from_numpy(each).float().to(device) for each in (positions, normals))
         weight = projector.weight(at, facing, ProjectionSettings())
         colors = ViewColors.in_memory(view, projector.camera).sample(at)[0]
-        yield colors.numpy(), weight.numpy()
+        yield colors.cpu().numpy(), weight.cpu().numpy()

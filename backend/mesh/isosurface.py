@@ -34,6 +34,7 @@ def extract_isosurface(
     half_extent: float,
     resolution: int,
     progress: Progress,
+    device: torch.device | None = None,
 ) -> TriangleMesh:
     """The zero level set inside the cube `[-half_extent, half_extent]^3`.
 
@@ -45,12 +46,13 @@ def extract_isosurface(
         half_extent: half the side of the cube.
         resolution: fine cells along one axis, rounded up to a multiple of the refinement.
         progress: checked for cancel.
+        device: of the points; the CPU if it is None. Marching cubes runs on the CPU.
 
     Raises:
         NoSurface: if the level set does not cross the cube.
     """
     coarse_cells = -(-resolution // REFINEMENT)
-    nodes = grid_points(half_extent, coarse_cells + 1, "xyz")
+    nodes = grid_points(half_extent, coarse_cells + 1, "xyz", device)
     coarse = evaluate(signed_distance, nodes).reshape((coarse_cells + 1,) * 3)
     fine_cells = coarse_cells * REFINEMENT
     fine = F.interpolate(
@@ -58,13 +60,13 @@ def extract_isosurface(
     )[0, 0].contiguous()
     coarse_step = 2 * half_extent / coarse_cells
     band = fine.abs() < BAND * coarse_step
-    axis = torch.linspace(-half_extent, half_extent, fine_cells + 1)
+    axis = torch.linspace(-half_extent, half_extent, fine_cells + 1, device=device)
     indices = band.nonzero()
     for start in range(0, len(indices), POINTS_PER_CHUNK):
         chunk = indices[start : start + POINTS_PER_CHUNK]
         fine[tuple(chunk.T)] = signed_distance(axis[chunk])
         progress.check()
-    return isosurface_of_grid(fine.numpy(), half_extent)
+    return isosurface_of_grid(fine.cpu().numpy(), half_extent)
 
 
 def isosurface_of_grid(

@@ -86,12 +86,14 @@ class LivePreview:
         """Show what the reconstruction starts from."""
         with _never_failing():
             shape = surface.signed_distance
-            mesh = _coarse(extract_isosurface(shape, HALF_SIDE, START_RESOLUTION, self._progress))
+            device, progress = surface.device, self._progress
+            mesh = _coarse(extract_isosurface(shape, HALF_SIDE, START_RESOLUTION, progress, device))
             if surface.appearance is not None:
-                colors = surface.appearance(_points(mesh))[:, :3].float().numpy()
+                colors = surface.appearance(_points(mesh, device))[:, :3].float().cpu().numpy()
             else:
                 views = spread_views(self._views, START_VIEWS)
-                colors = color_vertices(mesh, views, self._normalization, self._progress)
+                found = color_vertices(mesh, views, self._normalization, progress, device)
+                colors = found.cpu().numpy()
             self._show(mesh, colors)
 
     @torch.no_grad()
@@ -106,9 +108,9 @@ class LivePreview:
             size = (RESOLUTION + 1,) * 3
             grid = F.interpolate(grid[None, None], size, mode="trilinear", align_corners=True)[0, 0]
         with _never_failing():
-            nodes = grid.permute(2, 1, 0).contiguous().numpy()
+            nodes = grid.permute(2, 1, 0).contiguous().cpu().numpy()
             mesh = _coarse(isosurface_of_grid(nodes, HALF_SIDE))
-            self._show(mesh, color_at(_points(mesh)).numpy())
+            self._show(mesh, color_at(_points(mesh, grid.device)).cpu().numpy())
 
     def _show(self, mesh: TriangleMesh, colors: NDArray[np.float32]) -> None:
         """Write the files of a mesh with vertex colors, and report them."""
@@ -142,8 +144,8 @@ def _coarse(mesh: TriangleMesh) -> TriangleMesh:
     return decimate(keep_solid_parts(mesh), FACES)
 
 
-def _points(mesh: TriangleMesh) -> torch.Tensor:
-    return torch.from_numpy(mesh.vertices).float()
+def _points(mesh: TriangleMesh, device: torch.device) -> torch.Tensor:
+    return torch.from_numpy(mesh.vertices).float().to(device)
 
 
 def _around_object(view: View) -> Intrinsics:

@@ -84,14 +84,14 @@ def extract_network_surface(
     """
     grid = sample_distances(field, settings, progress)
     grid = without_floaters(grid, field.coarse, settings, progress)
-    solid = fill_cavities(grid.permute(2, 1, 0).numpy())
+    solid = fill_cavities(grid.permute(2, 1, 0).cpu().numpy())
     mesh = smooth(isosurface_of_grid(solid, settings.half_side), settings.smoothing)
     return TriangleMesh(mesh.vertices @ rotation.T, mesh.faces)
 
 
 @torch.no_grad()
 def sample_distances(field: TwoLevelField, settings: SurfaceSettings, progress: Progress) -> Tensor:
-    """The field's signed distances on the grid, [z, y, x] on the CPU."""
+    """The field's signed distances on the grid, [z, y, x], on the field's device."""
     device = field.coarse.volume.features.device
     planes: list[Tensor] = []
     for points, distance in distances_by_plane(
@@ -100,7 +100,7 @@ def sample_distances(field: TwoLevelField, settings: SurfaceSettings, progress: 
         progress.report("mesh", 0.2 * len(planes) / settings.resolution, "sampling the field")
         kept = field.in_sparse_volume(points)
         distance[kept] = evaluate(field.sparse.signed_distance, points[kept])
-        planes.append(distance.view(settings.resolution, -1).cpu())
+        planes.append(distance.view(settings.resolution, -1))
     return torch.stack(planes)
 
 
@@ -141,13 +141,14 @@ class _GridPoints:
     def _cell(self) -> tuple[Tensor, ...]:
         """The cell (z, y, x) that each point lies in, [points] each."""
         half_side, cells = self.settings.half_side, self.settings.cells
-        line = torch.linspace(-half_side, half_side, self.settings.resolution)
+        resolution, device = self.settings.resolution, self.index.device
+        line = torch.linspace(-half_side, half_side, resolution, device=device)
         cell = ((line + half_side) / (2 * half_side) * cells).long().clamp(0, cells - 1)
         return cell[self.index].unbind(1)
 
     def cells_of(self, chosen: Tensor) -> Tensor:
         """The cells [z, y, x] bool of the chosen points [points] bool."""
-        cells = torch.zeros(*[self.settings.cells] * 3, dtype=torch.bool)
+        cells = chosen.new_zeros([self.settings.cells] * 3)
         cells[tuple(axis[chosen] for axis in self._cell())] = True
         return cells
 
@@ -161,7 +162,7 @@ class OccupancySearch:
     """Finds, cell by cell, where one step of a ray through the dense volume is not clear.
 
     Attributes:
-        occupied: cells [z, y, x] bool that are sampled and not clear; on the CPU.
+        occupied: cells [z, y, x] bool that are sampled and not clear, on the volume's device.
         sampled: cells [z, y, x] bool that are sampled.
     """
 
@@ -169,14 +170,16 @@ class OccupancySearch:
         self, coarse: VolumeField[DenseVolume], settings: SurfaceSettings, progress: Progress
     ) -> None:
         self._coarse, self._settings, self._progress = coarse, settings, progress
-        self.occupied = torch.zeros(*[settings.cells] * 3, dtype=torch.bool)
+        features = coarse.volume.features
+        self.occupied = features.new_zeros([settings.cells] * 3, dtype=torch.bool)
         self.sampled = torch.zeros_like(self.occupied)
         self._total = 0.0  # opacity of all sampled cells
 
     def sample(self, wanted: Tensor, threshold: float = FAINT) -> None:
         """Sample the wanted cells [z, y, x] bool that are not sampled yet, each at one point.
 
-        The point of a cell depends on the seed and the cell alone.
+        The point of a cell depends on the seed and the cell alone: it is drawn on the CPU, whatever
+        the device.
         """
         cells, random = self._settings.cells, torch.Generator()
         for first in range(0, cells, LAYERS_PER_CHUNK):
@@ -186,8 +189,9 @@ class OccupancySearch:
             if not new.any():
                 continue
             random.manual_seed(self._settings.seed * cells + first)
-            jitter = torch.rand(*new.shape, 3, generator=random)[new]
-            corner = torch.nonzero(new).flip(1) + torch.tensor([0, 0, first])
+            jitter = torch.rand(*new.shape, 3, generator=random)[new.cpu()].to(new.device)
+            cell = torch.nonzero(new)
+            corner = cell.flip(1) + cell.new_tensor([0, 0, first])
             alpha = self._alpha((corner + jitter) / cells)
             self.occupied[slab][new] = alpha > threshold
             self.sampled[slab] |= new
@@ -218,8 +222,7 @@ class OccupancySearch:
     def _alpha(self, position: Tensor) -> Tensor:
         """Opacity of one step at positions [n, 3] (x, y, z) in 0..1 of the box."""
         points = (2 * position - 1) * self._settings.half_side
-        device = self._coarse.volume.features.device
-        distance = evaluate(self._coarse.signed_distance, points.to(device)).cpu()
+        distance = evaluate(self._coarse.signed_distance, points)
         return step_alpha(distance, self._coarse.inverse_std, self._settings.step)
 
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 from torch.nn import functional as F
 
@@ -19,8 +19,6 @@ from .view_geometry import Camera, render_geometry, sample_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from numpy.typing import NDArray
 
     from ..shared.cameras import Normalization
     from ..shared.progress import Progress
@@ -77,9 +75,10 @@ class PhotoProjector:
         normalization: Normalization,
         mesh: TriangleMesh,
         settings: ProjectionSettings,
+        device: torch.device | None = None,
     ) -> PhotoProjector:
         """Find what of a mesh a view sees."""
-        geometry = render_geometry(mesh, camera_of(view, normalization))
+        geometry = render_geometry(mesh, camera_of(view, normalization, device))
         return cls.from_geometry(view, geometry, settings)
 
     @classmethod
@@ -88,7 +87,8 @@ class PhotoProjector:
     ) -> PhotoProjector:
         """Prepare a view that the mesh has been rendered in."""
         depth = geometry.depth
-        trust = _trust(depth, view.mask, settings.edge_pixels)
+        mask = torch.from_numpy(view.mask).to(depth)
+        trust = _trust(depth, mask, settings.edge_pixels)
         return cls(geometry.camera, torch.stack([_farthest_visible(depth), trust]))
 
     def weight(
@@ -101,17 +101,19 @@ class PhotoProjector:
         farthest, trust = sample_image(self.limits, pixels).unbind(1)
         pixel_size = depth / self.camera.intrinsics.fx
         slack = settings.depth_slack * pixel_size / facing.clamp_min(0.1)
-        size = pixels.new_tensor([self.camera.intrinsics.width, self.camera.intrinsics.height])
-        in_frame = ((pixels >= 0) & (pixels <= size)).all(dim=1)
+        (x, y), lens = pixels.unbind(1), self.camera.intrinsics
+        in_frame = (x >= 0) & (x <= lens.width) & (y >= 0) & (y <= lens.height)
         visible = in_frame & (depth > 0) & (depth <= farthest + slack)
         weight = facing**settings.facing_power * trust / pixel_size**2
         return torch.where(visible, weight, torch.zeros_like(weight))
 
 
-def camera_of(view: View, normalization: Normalization) -> Camera:
-    """The camera of a view in model space, on the CPU."""
+def camera_of(
+    view: View, normalization: Normalization, device: torch.device | None = None
+) -> Camera:
+    """The camera of a view in model space, on a device; the CPU if it is None."""
     pose = normalization.apply_to_pose(view.camera_to_world)
-    return Camera.from_pose(view.intrinsics, pose, torch.device("cpu"))
+    return Camera.from_pose(view.intrinsics, pose, device)
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ def choose_views(
     """
     ranks = settings.views_per_texel + 1
     weights = positions.new_zeros(ranks, len(positions))
-    views = torch.zeros(ranks, len(positions), dtype=torch.int16)
+    views = torch.zeros_like(weights, dtype=torch.int16)
     for number, projector in enumerate(projectors):
         for start in range(0, len(positions), POINTS_PER_CHUNK):
             progress.check()
@@ -208,7 +210,7 @@ def project_colors(
         Colors [n, 3] as displayed (sRGB, 0..1).
     """
     shape = (*choice.views.shape, 3)
-    smooth, detail = (torch.zeros(shape, dtype=torch.float16) for _ in range(2))
+    smooth, detail = (positions.new_zeros(shape, dtype=torch.float16) for _ in range(2))
     for number, view in enumerate(views):
         for start in range(0, len(positions), POINTS_PER_CHUNK):
             progress.check()
@@ -252,10 +254,8 @@ def _weighted_mean(values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     return (values * weights[..., None]).sum(dim=0) / total[:, None]
 
 
-def color_unseen(
-    positions: NDArray[np.float32], colors: NDArray[np.float32], seen: NDArray[np.bool_]
-) -> NDArray[np.float32]:
-    """Give points no view sees the mean color of the nearest seen ones.
+def color_unseen(positions: torch.Tensor, colors: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+    """Give points no view sees the mean color of the nearest seen ones, found on the CPU.
 
     Args:
         positions: [n, 3].
@@ -264,16 +264,18 @@ def color_unseen(
     """
     if seen.all() or not seen.any():
         return colors
-    sources = np.flatnonzero(seen)
+    at, shown, known = (each.cpu().numpy() for each in (positions, colors, seen))
+    sources = np.flatnonzero(known)
     sources = sources[:: max(1, len(sources) // 200_000)]
     neighbors = range(1, min(8, len(sources)) + 1)
-    distance, nearest = cKDTree(positions[sources]).query(
-        positions[~seen], neighbors, workers=torch.get_num_threads()
+    distance, nearest = cKDTree(at[sources]).query(
+        at[~known], neighbors, workers=torch.get_num_threads()
     )
     weights = 1.0 / (distance + 1e-4)
     weights /= weights.sum(axis=1, keepdims=True)
-    filled = colors.copy()
-    filled[~seen] = np.einsum("nk,nkc->nc", weights, colors[sources[nearest]])
+    found = np.einsum("nk,nkc->nc", weights, shown[sources[nearest]])
+    filled = colors.clone()
+    filled[~seen] = torch.from_numpy(found).to(colors)
     return filled
 
 
@@ -283,20 +285,38 @@ def _farthest_visible(depth: torch.Tensor) -> torch.Tensor:
     return F.max_pool2d(finite[None, None], 3, stride=1, padding=1)[0, 0]
 
 
-def _trust(depth: torch.Tensor, mask: NDArray[np.float32], edge_pixels: float) -> torch.Tensor:
+def _trust(depth: torch.Tensor, mask: torch.Tensor, edge_pixels: float) -> torch.Tensor:
     """Trust [height, width] that grows from 0 at outlines and depth edges to 1 inside."""
-    surface = depth.cpu().numpy()
-    finite = np.where(np.isfinite(surface), surface, 0.0)
-    jump = np.zeros(surface.shape, dtype=bool)
-    threshold = 0.02 * np.median(finite[finite > 0]) if (finite > 0).any() else np.inf
+    finite = torch.where(depth.isfinite(), depth, torch.zeros_like(depth))
+    edge, surface = mask < PURE_COVERAGE, finite[finite > 0]
+    if len(surface):
+        threshold = 0.02 * _median(surface)
+        for axis in (0, 1):
+            jump = finite.diff(dim=axis).abs() > threshold
+            for side in (0, 1):
+                edge.narrow(axis, side, jump.shape[axis]).logical_or_(jump)
+    squared = _squared_edge_distance(edge, int(np.ceil(edge_pixels)) - 1)
+    distances = np.sqrt(np.arange(int(edge_pixels**2) + 2)) / edge_pixels
+    trust = torch.from_numpy(np.clip(distances, 0.02, 1.0).astype(np.float32)).to(depth)
+    return trust[squared.clamp(max=len(trust) - 1).long()]
+
+
+def _median(values: torch.Tensor) -> torch.Tensor:
+    """The median [] of values [n], the mean of the two in the middle where n is even."""
+    below, above = (len(values) + 1) // 2, len(values) // 2 + 1
+    return (values.kthvalue(below).values + values.kthvalue(above).values) / 2
+
+
+def _squared_edge_distance(edge: torch.Tensor, reach: int) -> torch.Tensor:
+    """Squared pixels to the nearest edge up to `reach` rows and columns away, [height, width].
+
+    The frame is an edge, too. Where there is none within reach it is more than `reach` squared.
+    """
+    found = torch.where(edge, 0, (reach + 1) ** 2).short()
+    found = F.pad(found, (reach,) * 4)
     for axis in (0, 1):
-        step = np.abs(np.diff(finite, axis=axis)) > threshold
-        low = [slice(None), slice(None)]
-        high = [slice(None), slice(None)]
-        low[axis], high[axis] = slice(None, -1), slice(1, None)
-        jump[tuple(low)] |= step
-        jump[tuple(high)] |= step
-    inside = np.pad(~(jump | (mask < PURE_COVERAGE)), 1)  # the frame is an edge, too
-    distance = distance_transform_edt(inside)[1:-1, 1:-1]
-    trust = np.clip(distance / edge_pixels, 0.02, 1.0)
-    return torch.from_numpy(trust.astype(np.float32)).to(depth.device)
+        count = found.shape[axis] - 2 * reach
+        shifts = range(-reach, reach + 1)
+        near = [found.narrow(axis, reach + shift, count) + shift**2 for shift in shifts]
+        found = reduce(torch.minimum, near)
+    return found

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from ..shared.srgb import linear_to_srgb, srgb_to_linear
+from .tensor_colors import displayed, linear_of
 from .view_geometry import Camera, render_geometry, sample_image
 
 if TYPE_CHECKING:
@@ -44,9 +44,7 @@ class LinearResponse:
         gain, offset = (
             seen.interpolate(values, torch.from_numpy(faces)) for values in (self.gain, self.offset)
         )
-        base = torch.from_numpy(srgb_to_linear(display.numpy()))
-        light = (base * gain + offset).clamp(0.0, 1.0)
-        return torch.from_numpy(linear_to_srgb(light.numpy()))
+        return displayed(linear_of(display) * gain + offset)
 
 
 def render_mesh(

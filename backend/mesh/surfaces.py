@@ -28,16 +28,24 @@ if TYPE_CHECKING:
     from ..views.visual_hull import VisualHull
     from .triangle_mesh import TriangleMesh
 
+CPU = torch.device("cpu")
+
 MESH_RESOLUTION = 256
 """Cells along one side of the box when the surface is extracted."""
 
 
 class Surface(ABC):
-    """A surface in the normalized frame, where the object lies in the sphere of radius 0.5."""
+    """A surface in the normalized frame, where the object lies in the sphere of radius 0.5.
+
+    Attributes:
+        device: of all points and their values.
+    """
+
+    device: torch.device
 
     @abstractmethod
     def signed_distance(self, points: Tensor) -> Tensor:
-        """Signed distance [n] at points [n, 3] (x, y, z) on the CPU, negative inside."""
+        """Signed distance [n] at points [n, 3] (x, y, z), negative inside."""
 
     @property
     def appearance(self) -> PointFunction | None:
@@ -64,9 +72,10 @@ class Surface(ABC):
         Raises:
             NoSurface: if there is none.
         """
-        mesh = extract_isosurface(self.signed_distance, HALF_SIDE, MESH_RESOLUTION, progress)
+        distance, device = self.signed_distance, self.device
+        mesh = extract_isosurface(distance, HALF_SIDE, MESH_RESOLUTION, progress, device)
         mesh = _cleaned(mesh, faces, progress)
-        return snap_vertices(mesh, self.signed_distance, 2 * HALF_SIDE / MESH_RESOLUTION)
+        return snap_vertices(mesh, distance, 2 * HALF_SIDE / MESH_RESOLUTION, device)
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,7 @@ class HullSurface(Surface):
     """The surface that the silhouettes alone give; its color is in the views."""
 
     hull: VisualHull
+    device: torch.device = CPU
 
     def signed_distance(self, points: Tensor) -> Tensor:
         """Signed distance [n] to the visual hull."""
@@ -86,9 +96,11 @@ class CarvedSurface(Surface):
 
     Attributes:
         distance: signed distance [n] at points [n, 3].
+        device: of the points.
     """
 
     distance: PointFunction
+    device: torch.device = CPU
 
     def signed_distance(self, points: Tensor) -> Tensor:
         """Signed distance [n] to what is left of the hull."""
@@ -97,9 +109,10 @@ class CarvedSurface(Surface):
 
 @dataclass(frozen=True)
 class FittedSurface(Surface):
-    """The surface of a field that was fitted to the views, on the CPU in the normalized frame."""
+    """The surface of a field that was fitted to the views, in the normalized frame."""
 
     field: Field
+    device: torch.device = CPU
 
     @torch.no_grad()
     def signed_distance(self, points: Tensor) -> Tensor:
@@ -152,8 +165,7 @@ class PredictedSurface(Surface):
 
     @torch.no_grad()
     def _evaluate(self, function: PointFunction, points: Tensor) -> Tensor:
-        rotation = torch.from_numpy(self.rotation).float()
-        return function((points @ rotation).to(self.device)).cpu()
+        return function(points @ torch.from_numpy(self.rotation).to(points))
 
     def posed_field(self, normalization: Normalization) -> PosedField:
         """The field and its frame."""

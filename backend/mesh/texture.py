@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from ..shared.srgb import linear_to_srgb, srgb_to_linear
 from .glb import Textures
 from .photo_projection import (
     PhotoProjector,
@@ -23,6 +22,7 @@ from .photo_projection import (
     project_colors,
 )
 from .rasterizer import rasterize
+from .tensor_colors import displayed, linear_of
 from .texture_padding import fill_empty_texels
 from .view_colors import ViewColors
 
@@ -45,8 +45,23 @@ FACES_PER_CHUNK = 1 << 13
 
 
 @dataclass(frozen=True)
+class BakeSettings:
+    """What a base color texture is made from besides the views.
+
+    Attributes:
+        hidden: the color [n, 3] of points that no view sees; without it their neighbors' is taken.
+        gains: factors on the linear colors of the views, [views, 3].
+        device: that bakes, and of the points given to `hidden`; the CPU if it is None.
+    """
+
+    hidden: PointFunction | None = None
+    gains: NDArray[np.float64] | None = None
+    device: torch.device | None = None
+
+
+@dataclass(frozen=True)
 class Texels:
-    """The surface points, on the CPU, under the texels that charts cover.
+    """The surface points under the texels that charts cover.
 
     Attributes:
         index: row-major texel index, row 0 at v = 1, [n].
@@ -80,14 +95,15 @@ class Texels:
         )
 
 
-def texels_of(unwrapped: UnwrappedMesh) -> Texels:
-    """Rasterize the UV layout into the texture."""
-    size = unwrapped.texture_size
-    uv = torch.from_numpy(unwrapped.uv).float()
-    faces = torch.from_numpy(unwrapped.mesh.faces)
+def texels_of(unwrapped: UnwrappedMesh, device: torch.device | None = None) -> Texels:
+    """Rasterize the UV layout into the texture, on a device; the CPU if it is None."""
+    size, mesh = unwrapped.texture_size, unwrapped.mesh
+    uv, vertices, normals = (
+        torch.from_numpy(values).float().to(device)
+        for values in (unwrapped.uv, mesh.vertices, unwrapped.normals)
+    )
+    faces = torch.from_numpy(mesh.faces).to(device)
     layout = torch.stack([uv[:, 0], 1 - uv[:, 1]], dim=1) * size
-    vertices = torch.from_numpy(unwrapped.mesh.vertices).float()
-    normals = torch.from_numpy(unwrapped.normals).float()
     parts = []
     for chunk in faces.split(FACES_PER_CHUNK):
         fragments = rasterize(layout[chunk], size, size)
@@ -115,8 +131,7 @@ def bake_base_color(
     views: Sequence[View],
     normalization: Normalization,
     progress: Progress,
-    hidden: PointFunction | None = None,
-    gains: NDArray[np.float64] | None = None,
+    bake: BakeSettings | None = None,
 ) -> NDArray[np.float32]:
     """The base color texture from the views, [size, size, 3] sRGB in 0..1.
 
@@ -125,31 +140,30 @@ def bake_base_color(
         views: to take the color from, in the size they were taken.
         normalization: from their world.
         progress: receives fractions of the stage `texture`.
-        hidden: the color [n, 3] of points that no view sees; without it their neighbors' is
-            taken.
-        gains: factors on the linear colors of the views, [views, 3].
+        bake: what else it is made from.
     """
-    texels = texels_of(unwrapped)
-    settings = ProjectionSettings()
+    bake, settings, mesh = bake or BakeSettings(), ProjectionSettings(), unwrapped.mesh
+    hidden, gains, device = bake.hidden, bake.gains, bake.device
+    texels = texels_of(unwrapped, device)
     projectors = (
-        PhotoProjector.from_view(view, normalization, unwrapped.mesh, settings) for view in views
+        PhotoProjector.from_view(view, normalization, mesh, settings, device) for view in views
     )
-    recolor = None if gains is None else partial(_with_gain, torch.from_numpy(gains).float())
+    recolor = None
+    if gains is not None:
+        recolor = partial(_with_gain, torch.from_numpy(gains).float().to(device))
     colors, seen = project_views(texels, views, normalization, projectors, progress, recolor)
     progress.report("texture", 0.9, "filling what no view shows")
     if hidden and not seen.all():
         colors[~seen] = hidden(texels.positions[~seen])[:, :3]
-        return spread(colors.numpy(), texels)
-    complete = color_unseen(texels.positions.numpy(), colors.numpy(), seen.numpy())
-    return spread(complete, texels)
+        return spread(colors, texels)
+    return spread(color_unseen(texels.positions, colors, seen), texels)
 
 
 def _with_gain(
     gains: torch.Tensor, number: int, _points: torch.Tensor, display: torch.Tensor
 ) -> torch.Tensor:
     """Displayed colors [..., 3] of a view with its linear color multiplied by its gain."""
-    linear = torch.from_numpy(srgb_to_linear(display.numpy())) * gains[number]
-    return torch.from_numpy(linear_to_srgb(linear.clamp(0.0, 1.0).numpy()))
+    return displayed(linear_of(display) * gains[number])
 
 
 def project_views(
@@ -179,7 +193,8 @@ def project_views(
     settings = ProjectionSettings()
     looking = _reported(projectors, len(views), (0.0, 0.4), "looking at the surface", progress)
     choice = choose_views(texels.positions, texels.normals, looking, settings, progress)
-    colors = (ViewColors.full_size(view, camera_of(view, normalization)) for view in views)
+    cameras = (camera_of(view, normalization, texels.positions.device) for view in views)
+    colors = (ViewColors.full_size(*each) for each in zip(views, cameras, strict=True))
     shown = _reported(colors, len(views), (0.4, 0.9), "projecting the views", progress)
     mixed = project_colors(texels.positions, choice, shown, settings, progress, recolor)
     return mixed, choice.seen
@@ -199,26 +214,50 @@ def _reported(
 
 
 def decode_textures(
-    unwrapped: UnwrappedMesh, appearance: PointFunction, progress: Progress
+    unwrapped: UnwrappedMesh,
+    appearance: PointFunction,
+    progress: Progress,
+    device: torch.device | None = None,
 ) -> Textures:
-    """The materials a field predicts: base color, roughness and metallic at every texel."""
-    texels = texels_of(unwrapped)
+    """The materials a field predicts: base color, roughness and metallic at every texel.
+
+    Args:
+        unwrapped: the mesh, normalized frame.
+        appearance: materials of the field, the last five channels, on the device.
+        progress: receives fractions of the stage `texture`.
+        device: of the field; the CPU if it is None.
+    """
+    texels = texels_of(unwrapped, device)
     values = []
     for part in texels.positions.split(TEXELS_PER_CHUNK):
         values.append(appearance(part))
         progress.report("texture", len(values) * TEXELS_PER_CHUNK / len(texels.index))
-    materials = spread(torch.cat(values)[:, -5:].numpy(), texels)
+    materials = spread(torch.cat(values)[:, -5:], texels)
     return Textures(materials[..., :3], materials[..., 3], materials[..., 4])
 
 
 def color_vertices(
-    mesh: TriangleMesh, views: Sequence[View], normalization: Normalization, progress: Progress
-) -> NDArray[np.float32]:
-    """The color of every vertex from the views, sRGB in 0..1, [vertices, 3]."""
+    mesh: TriangleMesh,
+    views: Sequence[View],
+    normalization: Normalization,
+    progress: Progress,
+    device: torch.device | None = None,
+) -> torch.Tensor:
+    """The color of every vertex from the views, sRGB in 0..1, [vertices, 3].
+
+    Args:
+        mesh: of the object, model space.
+        views: to take the color from.
+        normalization: from their world.
+        progress: checked for cancel.
+        device: that projects; the CPU if it is None.
+    """
     settings = ProjectionSettings()
-    projectors = (PhotoProjector.from_view(view, normalization, mesh, settings) for view in views)
-    images = (ViewColors.in_memory(view, camera_of(view, normalization)) for view in views)
-    return project_on_vertices(mesh, projectors, images, progress)
+    projectors = (
+        PhotoProjector.from_view(view, normalization, mesh, settings, device) for view in views
+    )
+    images = (ViewColors.in_memory(view, camera_of(view, normalization, device)) for view in views)
+    return project_on_vertices(mesh, projectors, images, progress, device)
 
 
 def project_on_vertices(
@@ -226,7 +265,8 @@ def project_on_vertices(
     projectors: Iterable[PhotoProjector],
     images: Iterable[ViewColors],
     progress: Progress,
-) -> NDArray[np.float32]:
+    device: torch.device | None = None,
+) -> torch.Tensor:
     """The color of every vertex from prepared views, sRGB in 0..1, [vertices, 3].
 
     Args:
@@ -234,20 +274,23 @@ def project_on_vertices(
         projectors: of the views.
         images: of the same views.
         progress: checked for cancel.
+        device: of both; the CPU if it is None.
     """
     settings = ProjectionSettings()
-    positions = torch.from_numpy(mesh.vertices).float()
-    normals = torch.from_numpy(mesh.vertex_normals).float()
+    positions, normals = (
+        torch.from_numpy(values).float().to(device)
+        for values in (mesh.vertices, mesh.vertex_normals)
+    )
     choice = choose_views(positions, normals, projectors, settings, progress)
     colors = project_colors(positions, choice, images, settings, progress)
-    return color_unseen(positions.numpy(), colors.numpy(), choice.seen.numpy())
+    return color_unseen(positions, colors, choice.seen)
 
 
-def spread(values: NDArray[np.float32], texels: Texels) -> NDArray[np.float32]:
+def spread(values: torch.Tensor, texels: Texels) -> NDArray[np.float32]:
     """A texture [size, size, channels] from values [n, channels] at the covered texels."""
     texture = np.zeros((texels.size**2, values.shape[1]), dtype=np.float32)
     covered = np.zeros(texels.size**2, dtype=bool)
     index = texels.index.cpu().numpy()
-    texture[index], covered[index] = values, True
+    texture[index], covered[index] = values.cpu().numpy(), True
     shape = (texels.size, texels.size)
     return fill_empty_texels(texture.reshape(*shape, -1), covered.reshape(shape))

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 NEWTON_STEPS = 2
 
 
-def snap_vertices(mesh: TriangleMesh, signed_distance: PointFunction, reach: float) -> TriangleMesh:
+def snap_vertices(
+    mesh: TriangleMesh,
+    signed_distance: PointFunction,
+    reach: float,
+    device: torch.device | None = None,
+) -> TriangleMesh:
     """Move vertices along the slope of the distance onto its zero level set.
 
     Marching cubes interpolates linearly between two samples, and decimation fits the old triangles:
@@ -28,8 +33,9 @@ def snap_vertices(mesh: TriangleMesh, signed_distance: PointFunction, reach: flo
         signed_distance: of slope about 1.
         reach: the farthest a vertex may move; one that would move farther, or come no closer to
             the surface, keeps its position.
+        device: of the points; the CPU if it is None.
     """
-    start = torch.from_numpy(mesh.vertices).float()
+    start = torch.from_numpy(mesh.vertices).float().to(device)
     before = signed_distance(start)
     points, value = start, before
     for _ in range(NEWTON_STEPS):
@@ -39,4 +45,4 @@ def snap_vertices(mesh: TriangleMesh, signed_distance: PointFunction, reach: flo
         value = signed_distance(points)
     better = (value.abs() < before.abs()) & ((points - start).norm(dim=1) < reach)
     vertices = torch.where(better[:, None], points, start)
-    return TriangleMesh(vertices.double().numpy(), mesh.faces)
+    return TriangleMesh(vertices.cpu().double().numpy(), mesh.faces)

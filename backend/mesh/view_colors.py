@@ -52,7 +52,8 @@ class SharpImage:
         for channel in range(3):
             np.multiply(full.image[part][..., channel], planes[3], out=planes[channel])
         lens = full.intrinsics.cropped(left, top, width, height)
-        return cls(Camera(lens, camera.camera_to_world), torch.from_numpy(planes))
+        pixels = torch.from_numpy(planes).to(camera.position.device)
+        return cls(Camera(lens, camera.camera_to_world), pixels)
 
     def over(self, behind: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """Colors [n, 3] at points [n, 3], over those of the smaller image [n, 3]."""
@@ -80,7 +81,7 @@ class ViewColors:
     @classmethod
     def in_memory(cls, view: View, camera: Camera) -> ViewColors:
         """The image in memory; detail is not separated."""
-        image = _planes(without_background(view))
+        image = _planes(without_background(view), camera)
         return cls(camera, image, image)
 
     @classmethod
@@ -95,7 +96,7 @@ class ViewColors:
         smooth = gaussian_filter(colors, (pixels, pixels, 0), mode="nearest", truncate=3.0)
         larger = view.full_intrinsics != view.intrinsics
         sharp = SharpImage.from_view(view, camera) if larger else None
-        return cls(camera, _planes(colors), _planes(smooth), sharp)
+        return cls(camera, _planes(colors, camera), _planes(smooth, camera), sharp)
 
     def sample(self, positions: torch.Tensor) -> torch.Tensor:
         """Colors at points [n, 3] in model space, with and without detail, [2, n, 3]."""
@@ -110,7 +111,7 @@ class ViewColors:
 
 def detail_pixels(camera: Camera) -> float:
     """The length that separates detail from the rest in pixels, at the depth of the origin."""
-    _, depth = camera.project(torch.zeros(1, 3))
+    _, depth = camera.project(torch.zeros_like(camera.position)[None])
     return DETAIL_LENGTH * camera.intrinsics.fx / max(float(depth), 1e-3)
 
 
@@ -124,6 +125,7 @@ def without_background(view: View) -> NDArray[np.float32]:
     return image
 
 
-def _planes(image: NDArray[np.float32]) -> torch.Tensor:
-    """[height, width, 3] to a tensor [3, height, width]."""
-    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+def _planes(image: NDArray[np.float32], camera: Camera) -> torch.Tensor:
+    """[height, width, 3] to a tensor [3, height, width] on the device of a camera."""
+    planes = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+    return planes.to(camera.position.device)

@@ -36,9 +36,12 @@ class Camera:
 
     @classmethod
     def from_pose(
-        cls, intrinsics: Intrinsics, camera_to_world: NDArray[np.float64], device: torch.device
+        cls,
+        intrinsics: Intrinsics,
+        camera_to_world: NDArray[np.float64],
+        device: torch.device | None = None,
     ) -> Camera:
-        """A camera at a pose [4, 4] given in float64."""
+        """A camera at a pose [4, 4] given in float64, on a device; the CPU if it is None."""
         return cls(intrinsics, torch.from_numpy(camera_to_world).float().to(device))
 
     @property
@@ -60,8 +63,8 @@ def sample_image(image: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
 
     Outside the frame the border repeats.
     """
-    size = pixels.new_tensor([image.shape[2], image.shape[1]])
-    grid = pixels / size * 2 - 1
+    _, height, width = image.shape
+    grid = torch.stack([pixels[:, 0] / width, pixels[:, 1] / height], dim=1) * 2 - 1
     sampled = F.grid_sample(
         image[None], grid[None, None], padding_mode="border", align_corners=False
     )
@@ -90,9 +93,10 @@ class RenderedGeometry:
 
 
 def render_geometry(mesh: TriangleMesh, camera: Camera) -> RenderedGeometry:
-    """Find the nearest surface point of every pixel center.
+    """Find the nearest surface point of every pixel center, on the device of the camera.
 
-    Faces that reach behind the camera are left out.
+    Faces that reach behind the camera are left out. Of faces at the same depth the last one is
+    seen, in every run.
     """
     device = camera.camera_to_world.device
     vertices = torch.from_numpy(mesh.vertices).float().to(device)
@@ -106,6 +110,9 @@ def render_geometry(mesh: TriangleMesh, camera: Camera) -> RenderedGeometry:
     nearest = torch.zeros(width * height, device=device)
     nearest.scatter_reduce_(0, screen.pixel, inverse_depth, "amax")
     front = (inverse_depth >= nearest[screen.pixel]).nonzero()[:, 0]
+    last = torch.zeros(width * height, dtype=torch.int64, device=device)
+    last.scatter_reduce_(0, screen.pixel[front], front, "amax")
+    front = front[last[screen.pixel[front]] == front]
     on_surface = screen.barycentric[front] / depth[faces[screen.face[front]]]
     on_surface = on_surface / on_surface.sum(dim=1, keepdim=True)
     visible = Fragments(screen.pixel[front], in_front[screen.face[front]], on_surface)

@@ -20,7 +20,7 @@ from ..field.gather import RowBlend
 from .training_rays import sample_rays
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ..shared.progress import Progress
     from .config import Level, RefineConfig
@@ -94,7 +94,7 @@ class LevelRays:
 
     def all(self) -> Batch:
         """All of the rays."""
-        return self.choose(torch.arange(len(self.rays)))
+        return self.choose(torch.arange(len(self.rays), device=self.rays.coverage.device))
 
 
 @dataclass(frozen=True)
@@ -181,16 +181,12 @@ class LevelFit:
             return Fitted(self.rows.copy(), math.inf)
         stopping = _EarlyStopping(held_out.all()) if held_out else None
         progress.check()
-        generator = torch.Generator().manual_seed(self._config.seed)
-        for step in range(self._level.steps):
+        for step, chosen in enumerate(self._choices(training)):
             if time.perf_counter() - begin >= seconds:
                 break
             fraction = step / self._level.steps
             report(step)
             progress.check()
-            chosen = torch.randint(
-                len(training), (self._config.rays_per_step,), generator=generator
-            )
             self._step(training.choose(chosen), fraction)
             check = step % CHECK_EVERY == CHECK_EVERY - 1
             if stopping and check and self._has_stalled(stopping, fraction):
@@ -198,6 +194,16 @@ class LevelFit:
         if stopping and stopping.best:
             return Fitted(stopping.best, stopping.least)
         return Fitted(self.rows.copy(), math.inf)
+
+    def _choices(self, training: LevelRays) -> Iterator[Tensor]:
+        """The numbers of the random rays of every step, [rays per step], on the device.
+
+        Drawn on the CPU, whatever the device, and all at once: no step waits for the next ones.
+        """
+        generator = torch.Generator().manual_seed(self._config.seed)
+        size = (self._level.steps, self._config.rays_per_step)
+        drawn = torch.randint(len(training), size, generator=generator)
+        yield from drawn.to(self.rows.distance.device)
 
     def _step(self, batch: Batch, fraction: float) -> None:
         """One step of the optimizer on some rays."""

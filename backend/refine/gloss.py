@@ -50,8 +50,10 @@ class LightLobes:
     split_sum: Tensor
 
     @classmethod
-    def from_environment(cls, light: EnvironmentMap) -> LightLobes:
-        """Filter a light for all roughnesses."""
+    def from_environment(
+        cls, light: EnvironmentMap, device: torch.device | None = None
+    ) -> LightLobes:
+        """Filter a light for all roughnesses, for a device; the CPU if it is None."""
         directions, _ = pixel_directions(LOBE_HEIGHT, 2 * LOBE_HEIGHT)
         pictures = np.stack([light.prefiltered(rough).sample(directions) for rough in ROUGHNESS])
         pictures = np.concatenate([pictures[:, :, -1:], pictures, pictures[:, :, :1]], axis=2)
@@ -59,7 +61,8 @@ class LightLobes:
         sums = [split_sum(roughness, cosines) for roughness in ROUGHNESS]
         table = np.stack([[part.scale for part in sums], [part.bias for part in sums]])
         radiance = torch.from_numpy(pictures).float().permute(3, 0, 1, 2).contiguous()
-        return cls(radiance[None], torch.from_numpy(table).float()[None])
+        sums_of_all = torch.from_numpy(table).float()
+        return cls(radiance[None].to(device), sums_of_all[None].to(device))
 
     def reflect(self, normals: Tensor, directions: Tensor, material: Tensor) -> Tensor:
         """Reflected radiance, linear RGB, [rays, 3].
@@ -111,7 +114,7 @@ class Gloss:
     @classmethod
     def matt(cls, lobes: LightLobes, half_side: float) -> Gloss:
         """Hardly any gloss anywhere."""
-        logits = torch.zeros(1, 4, CELLS, CELLS, CELLS)
+        logits = lobes.radiance.new_zeros(1, 4, CELLS, CELLS, CELLS)
         logits[:, :3] = MATT_LOGIT
         return cls(lobes, logits.requires_grad_(), half_side)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,15 +14,16 @@ import torch
 
 from ..mesh.cleaning import keep_solid_parts
 from ..mesh.isosurface import extract_isosurface
-from ..mesh.texture import color_vertices
-from ..mesh.view_colors import without_background
-from ..mesh.view_geometry import Camera, render_geometry
+from ..mesh.photo_projection import PhotoProjector, ProjectionSettings, camera_of
+from ..mesh.texture import project_on_vertices
+from ..mesh.view_colors import ViewColors
+from ..mesh.view_geometry import render_geometry
 from ..shared.errors import NoSurface
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from torch import Tensor
 
     from ..field.field import PointFunction
     from ..mesh.triangle_mesh import TriangleMesh
@@ -42,12 +44,14 @@ class NovelViewMetric:
         held_out_views: the views to compare with.
         normalization: from their world to the model's.
         half_side: of the model's box.
+        device: that looks at surfaces; the CPU if it is None.
     """
 
     color_views: Sequence[View]
     held_out_views: Sequence[View]
     normalization: Normalization
     half_side: float
+    device: torch.device | None = None
 
     def surface_of(self, shape: PointFunction, progress: Progress) -> TriangleMesh:
         """The mesh of a shape's signed distance at the resolution of the comparison.
@@ -55,11 +59,17 @@ class NovelViewMetric:
         Raises:
             NoSurface: if there is none.
         """
-        return keep_solid_parts(extract_isosurface(shape, self.half_side, RESOLUTION, progress))
+        mesh = extract_isosurface(shape, self.half_side, RESOLUTION, progress, self.device)
+        return keep_solid_parts(mesh)
 
-    def colors_of(self, mesh: TriangleMesh, progress: Progress) -> NDArray[np.float32]:
+    def colors_of(self, mesh: TriangleMesh, progress: Progress) -> Tensor:
         """The color of every vertex, [vertices, 3], from the views that give it."""
-        return color_vertices(mesh, self.color_views, self.normalization, progress)
+        settings, device = ProjectionSettings(), self.device
+        projectors = (
+            PhotoProjector.from_view(view, self.normalization, mesh, settings, device)
+            for view in self.color_views
+        )
+        return project_on_vertices(mesh, projectors, self._colors, progress, device)
 
     def squared_error(self, signed_distance: PointFunction, progress: Progress) -> float:
         """Mean squared error of the color over white, over all pixels of the held-out views.
@@ -71,31 +81,41 @@ class NovelViewMetric:
         except NoSurface:
             return math.inf
         colors = self.colors_of(mesh, progress)
-        errors = [self._error_in(view, mesh, colors) for view in self.held_out_views]
+        errors = []
+        for view, shown in zip(self.held_out_views, self._held_out_colors, strict=True):
+            geometry = render_geometry(mesh, shown.camera)
+            errors.append(error_over_white(view, shown, mesh, colors, geometry))
         return float(np.mean(errors))
 
-    def _error_in(self, view: View, mesh: TriangleMesh, colors: NDArray[np.float32]) -> float:
-        """Mean squared error in one view."""
-        pose = self.normalization.apply_to_pose(view.camera_to_world)
-        camera = Camera.from_pose(view.intrinsics, pose, torch.device("cpu"))
-        return error_over_white(view, mesh, colors, render_geometry(mesh, camera))
+    @cached_property
+    def _colors(self) -> list[ViewColors]:
+        """What the views show that give the color."""
+        return self._shown_by(self.color_views)
+
+    @cached_property
+    def _held_out_colors(self) -> list[ViewColors]:
+        """What the views show that are compared with."""
+        return self._shown_by(self.held_out_views)
+
+    def _shown_by(self, views: Sequence[View]) -> list[ViewColors]:
+        cameras = [camera_of(view, self.normalization, self.device) for view in views]
+        return [ViewColors.in_memory(*each) for each in zip(views, cameras, strict=True)]
 
 
 def error_over_white(
-    view: View, mesh: TriangleMesh, colors: NDArray[np.float32], geometry: RenderedGeometry
+    view: View, shown: ViewColors, mesh: TriangleMesh, colors: Tensor, geometry: RenderedGeometry
 ) -> float:
     """Mean squared error of a mesh with colors [vertices, 3] in a view, over all its pixels.
 
     Args:
         view: to compare with.
+        shown: its colors in memory.
         mesh: model space.
         colors: sRGB in 0..1.
         geometry: the mesh as the view's camera sees it.
     """
-    seen = geometry.fragments
-    corners = torch.from_numpy(colors[mesh.faces[seen.face.numpy()]])
-    image = np.ones((view.intrinsics.height * view.intrinsics.width, 3), dtype=np.float32)
-    image[seen.pixel.numpy()] = (corners * seen.barycentric[..., None]).sum(dim=1).numpy()
-    coverage = view.mask[..., None]
-    truth = without_background(view) * coverage + (1 - coverage)
-    return float(np.mean((image - truth.reshape(-1, 3)) ** 2))
+    seen, truth = geometry.fragments, shown.image.flatten(1).T
+    image = torch.ones_like(truth)
+    image[seen.pixel] = seen.interpolate(colors, torch.from_numpy(mesh.faces).to(seen.face))
+    coverage = torch.from_numpy(view.mask).to(truth).view(-1, 1)
+    return float(((image - (truth * coverage + (1 - coverage))) ** 2).mean())

@@ -10,11 +10,11 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import torch
-from scipy.spatial import cKDTree
 
 from ..field.decoders import DirectDecoder
 from ..field.field import VolumeField
 from ..field.grids import grid_points
+from ..mesh.nearest_vertex import nearest_vertex
 from ..shared.errors import NoSurface
 from ..views.selection import evenly
 from ..views.visual_hull import VisualHull
@@ -28,8 +28,6 @@ from .training_rays import TrainingRays, pixels_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from torch import Tensor
 
     from ..field.field import PointFunction
     from ..field.volumes import SparseVolume
@@ -60,6 +58,7 @@ class Refinement:
         half_side: the model's box is [-half_side, half_side]^3.
         config: levels, weights and seed.
         light: of the views, in the axes of their world, if it is known.
+        device: that fits; the CPU if it is None.
     """
 
     def __init__(
@@ -69,12 +68,14 @@ class Refinement:
         half_side: float,
         config: RefineConfig,
         light: EnvironmentMap | None = None,
+        device: torch.device | None = None,
     ) -> None:
         self._config, self._half_side = config, half_side
-        self._lobes = LightLobes.from_environment(light) if light else None
+        self._device = device or torch.device("cpu")
+        self._lobes = LightLobes.from_environment(light, self._device) if light else None
         self._views, self._normalization = views, normalization
         training, held_out = split_views(views, config)
-        self._metric = NovelViewMetric(training, held_out, normalization, half_side)
+        self._metric = NovelViewMetric(training, held_out, normalization, half_side, self._device)
         sizes = pixels_for(views, config.max_rays)
         small = [view.shrunk(size) for view, size in zip(views, sizes, strict=True)]
         training, held_out = split_views(small, config)
@@ -132,7 +133,8 @@ class Refinement:
         start = start or hull
         progress.check()
         first = levels[0].resolution
-        grid = sample_grid(start, grid_points(self._half_side, first, "zyx"), first)
+        points = grid_points(self._half_side, first, "zyx", self._device)
+        grid = sample_grid(start, points, first)
         color_at: PointFunction = self._colors_of(surface, progress)
         if preview and carve:
             preview.show_grid(grid, color_at)
@@ -204,27 +206,22 @@ class Refinement:
     ) -> tuple[PointFunction, TriangleMesh, PointFunction]:
         """The signed distance of the hull of some views, its surface, and its outer bound."""
         progress.check()
-        device = torch.device("cpu")
-        hull = VisualHull.from_views(views, self._normalization, device, progress).signed_distance
+        normalization, device = self._normalization, self._device
+        hull = VisualHull.from_views(views, normalization, device, progress).signed_distance
         surface = self._metric.surface_of(hull, progress)
         progress.check()
-        return hull, surface, outer_bound(hull, surface, views, self._normalization)
+        return hull, surface, outer_bound(hull, surface, views, normalization, device)
 
     def _colors_of(self, mesh: TriangleMesh, progress: Progress) -> PointFunction:
         """The color of the nearest vertex of a mesh, from the views that are not held out."""
         colors = self._metric.colors_of(mesh, progress)
-        tree = cKDTree(mesh.vertices)
-
-        def nearest(points: Tensor) -> Tensor:
-            _, row = tree.query(points.numpy(), workers=torch.get_num_threads())
-            return torch.from_numpy(colors[row])
-
-        return nearest
+        nearest = nearest_vertex(mesh, self._device)
+        return lambda points: colors[nearest(points)]
 
     def _rays(self, views: Sequence[View]) -> TrainingRays:
         """The rays of some views."""
-        device = torch.device("cpu")
-        return TrainingRays.from_views(views, self._normalization, self._config.halo, device)
+        halo = self._config.halo
+        return TrainingRays.from_views(views, self._normalization, halo, self._device)
 
 
 @dataclass(frozen=True)

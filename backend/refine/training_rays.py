@@ -12,8 +12,10 @@ import torch
 from scipy.ndimage import binary_dilation
 from torch import Tensor
 
+from kernels.core.chunk_size import rows_per_chunk
 from kernels.core.segments import owners_of_sizes, ranges
 
+from ..field.config import HALF_SIDE
 from ..field.ray_sampling import RaySampler, Samples
 from ..mesh.view_colors import without_background
 from ..shared.cameras import pixel_rays
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     from .narrow_band import NarrowBand
 
 RAYS_PER_CHUNK = 1 << 12
+"""On a CPU; on a GPU as many as its memory holds."""
+
+BYTES_PER_STEP = 64
+"""Of the candidates for a sample: numbers of rays and steps, distances, points, what is kept."""
 
 
 @dataclass(frozen=True)
@@ -155,10 +161,10 @@ def sample_rays(rays: TrainingRays, band: NarrowBand, seed: int, progress: Progr
     generator = torch.Generator().manual_seed(seed)
     shift = band.spacing * torch.rand(len(rays), 1, generator=generator).to(rays.origins)
     origins, directions = rays.origins + shift * rays.directions, rays.directions
-    chunks = []
-    for start in range(0, max(1, len(rays)), RAYS_PER_CHUNK):
+    chunks, size = [], rows_per_chunk(origins.device, bytes_per_ray(band.spacing), RAYS_PER_CHUNK)
+    for start in range(0, max(1, len(rays)), size):
         progress.check()
-        part = slice(start, start + RAYS_PER_CHUNK)
+        part = slice(start, start + size)
         found = sampler.sample(origins[part], directions[part])
         kept = torch.nonzero(~_hidden(found, band))[:, 0]
         ray, points = (column.index_select(0, kept) for column in (found.ray, found.points))
@@ -168,6 +174,11 @@ def sample_rays(rays: TrainingRays, band: NarrowBand, seed: int, progress: Progr
     samples = BandSamples(*(torch.cat(column) for column in zip(*chunks, strict=True)))
     edges = torch.arange(len(rays) + 1, device=samples.ray.device)
     return RaySamples(samples, torch.searchsorted(samples.ray, edges))
+
+
+def bytes_per_ray(spacing: float) -> int:
+    """What sampling takes for a ray along the diagonal of the model's box."""
+    return int(BYTES_PER_STEP * 2 * HALF_SIDE * 3**0.5 / spacing)
 
 
 def continues(samples: Samples) -> Tensor:

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+MISSING_ON_MPS = ("segment_reduce", "adaptive_max_pool3d")
+"""Operations of a job that PyTorch lacks there: light is summed along rays by the first, and rays
+pass over empty space by the second."""
+
+
 def free_memory(device: torch.device) -> int:
     """Bytes that a job may still allocate on a device; `sys.maxsize` where that is unknown."""
     if device.type == "cuda":
@@ -50,6 +55,12 @@ def choose_devices(name: str) -> tuple[torch.device, ...]:
         return (torch.device("cuda" if torch.cuda.is_available() else "cpu"),)
     if name == "cpu":
         return (torch.device("cpu"),)
+    if name.partition(":")[0] == "mps":
+        raise DeviceUnavailable(
+            f"Apple's mps cannot compute a job: PyTorch has no {' and no '.join(MISSING_ON_MPS)} "
+            "for it.",
+            "Use --device cpu.",
+        )
     kind, _, numbers = name.partition(":")
     if not re.fullmatch(r"cpu:\d+(,\d+)*|cuda(:all|:\d+(,\d+)*)?", name):
         raise DeviceUnavailable(

@@ -62,17 +62,17 @@ class Cavities:
 
 def find_cavities(grid: HullGrid, solid: Tensor, votes: Votes) -> Cavities | None:
     """The cavities between the hull and the solid voxels (boolean [z, y, x]); None without any."""
-    carved = (grid.inside & ~solid).numpy()
-    deep = carved & (grid.distance < -LEAST_DEPTH * grid.spacing).numpy()
+    carved = (grid.inside & ~solid).cpu().numpy()
+    deep = carved & (grid.distance < -LEAST_DEPTH * grid.spacing).cpu().numpy()
     pieces, count = label(deep)
     kept = np.bincount(pieces.ravel(), minlength=count + 1) >= LEAST_VOXELS
     kept[0] = False
     if not kept.any():
         return None
     empty = binary_dilation(kept[pieces], iterations=GROWN_BACK, mask=carved)
-    outside = (~grid.inside).numpy()
+    outside = (~grid.inside).cpu().numpy()
     empty = binary_dilation(empty, iterations=MOUTH, mask=outside | empty)
-    distance = torch.from_numpy(_signed_distance(empty)).float()
+    distance = torch.from_numpy(_signed_distance(empty)).to(grid.distance)
     voted = TRUNCATION * votes.near / votes.support.clamp_min(1e-6)
     # In a thin wall the votes of the other side count too: they must not open it.
     voted = torch.clamp(voted, distance - MAX_SHIFT, distance + MAX_SHIFT)

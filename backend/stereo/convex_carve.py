@@ -144,10 +144,11 @@ class ConvexCarve:
         """Around the cheapest voxel of every ray that misses the object, boolean [z, y, x]."""
         config, grid = self._config, self._grid
         depth = (-grid.distance / grid.spacing).clamp(0, config.most_depth)
-        votes = torch.from_numpy(gaussian_filter(self._evidence.numpy(), config.filled_blur))
+        blurred = gaussian_filter(self._evidence.cpu().numpy(), config.filled_blur)
+        votes = torch.from_numpy(blurred).to(depth)
         cost = config.filled_votes * votes + config.depth_weight * depth
         cost = torch.where(grid.inside, cost, torch.inf)
-        needed = torch.zeros(grid.distance.numel(), dtype=torch.bool)
+        needed = torch.zeros_like(grid.inside).flatten()
         for along in rays:
             progress.check()
             missed = ~along.first(self._cut.solid)[1]
@@ -161,7 +162,7 @@ class ConvexCarve:
         """Empty voxels that at least one view sees, without openings of one voxel."""
         grid = self._grid
         points = grid.points(grid.inside)
-        seen = torch.zeros(len(points), dtype=torch.bool)
+        seen = torch.zeros_like(points[:, 0], dtype=torch.bool)
         for view, along in enumerate(rays):
             depth, met = along.first(self._cut.solid)
             image = torch.zeros_like(views.mask[view])
@@ -186,7 +187,7 @@ class MinimumCut:
     def __init__(self, weight: Tensor, start: Tensor) -> None:
         self._weight, self._u = weight, start
         self._extrapolated = start.clone()
-        self._dual = torch.zeros(3, *start.shape)
+        self._dual = start.new_zeros(3, *start.shape)
 
     @property
     def solid(self) -> Tensor:
@@ -234,8 +235,8 @@ def _opened(voxels: Tensor) -> Tensor:
 
 def _large_pieces(solid: Tensor, least: float) -> Tensor:
     """Without pieces of fewer voxels than a share of the largest."""
-    pieces, count = label(solid.numpy())
+    pieces, count = label(solid.cpu().numpy())
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)
     sizes[0] = 0
     kept = sizes >= max(1, least * sizes.max())
-    return torch.from_numpy(kept[pieces])
+    return torch.from_numpy(kept[pieces]).to(solid.device)

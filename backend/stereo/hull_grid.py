@@ -41,18 +41,26 @@ class HullGrid:
     spacing: float
 
     @classmethod
-    def from_hull(cls, hull: PointFunction, half_side: float) -> HullGrid:
-        """Sample a hull where it is; the grid is part of one with both ends of the box."""
-        coarse = evaluate(hull, grid_points(half_side, SEARCH_RESOLUTION, "xyz"))
+    def from_hull(
+        cls, hull: PointFunction, half_side: float, device: torch.device | None = None
+    ) -> HullGrid:
+        """Sample a hull where it is; the grid is part of one with both ends of the box.
+
+        Args:
+            hull: signed distance, on the device.
+            half_side: the box is [-half_side, half_side]^3.
+            device: of the grid; the CPU if it is None.
+        """
+        everywhere = grid_points(half_side, SEARCH_RESOLUTION, "xyz", device)
         step = 2 * half_side / (SEARCH_RESOLUTION - 1)
-        points = grid_points(half_side, SEARCH_RESOLUTION, "xyz")[coarse < step]
+        points = everywhere[evaluate(hull, everywhere) < step]
         spacing = 2 * half_side / (RESOLUTION - 1)
         if len(points) == 0:
-            points = torch.zeros(1, 3)
+            points = torch.zeros(1, 3, device=device)
         lowest = ((points.amin(0) - step + half_side) / spacing).floor().long() - MARGIN
         highest = ((points.amax(0) + step + half_side) / spacing).ceil().long() + MARGIN
         lines = [
-            torch.arange(first, last + 1).float() * spacing - half_side
+            torch.arange(first, last + 1, device=device).float() * spacing - half_side
             for first, last in zip(lowest.tolist(), highest.tolist(), strict=True)
         ]
         z, y, x = torch.meshgrid(lines[2], lines[1], lines[0], indexing="ij")
@@ -64,13 +72,18 @@ class HullGrid:
         """Samples inside the hull, boolean [z, y, x]."""
         return self.distance < 0
 
+    @cached_property
+    def size(self) -> Tensor:
+        """Samples along x, y and z, [3]."""
+        return torch.tensor(self.distance.shape, device=self.distance.device).flip(0)
+
     def points(self, chosen: Tensor) -> Tensor:
         """Where chosen samples (boolean [z, y, x]) are, (x, y, z), [n, 3]."""
         return torch.nonzero(chosen).flip(1) * self.spacing + self.origin
 
     def index(self, points: Tensor) -> Tensor:
         """The flat index of the sample nearest to each point [..., 3]; -1 beyond the grid."""
-        size = torch.tensor(self.distance.shape).flip(0)
+        size = self.size
         voxel = ((points - self.origin) / self.spacing).round().long()
         within = ((voxel >= 0) & (voxel < size)).all(-1)
         x, y, z = voxel.unbind(-1)
@@ -78,8 +91,7 @@ class HullGrid:
 
     def sample(self, values: Tensor, points: Tensor) -> Tensor:
         """Trilinear values [n] of a grid [z, y, x] at points [n, 3]; the border repeats."""
-        size = points.new_tensor(self.distance.shape).flip(0)
-        at = 2 * (points - self.origin) / (self.spacing * (size - 1)) - 1
+        at = 2 * (points - self.origin) / (self.spacing * (self.size.to(points) - 1)) - 1
         grid = at[None, None, None]
         sampled = F.grid_sample(values[None, None], grid, padding_mode="border", align_corners=True)
         return sampled[0, 0, 0, 0]
@@ -104,14 +116,14 @@ class GridRays:
         """Sample the rays of a view over the sphere around the grid."""
         rays = views.rays(view)
         length = rays.norm(dim=1)
-        extent = torch.tensor(grid.distance.shape).flip(0) * grid.spacing
+        extent = grid.size * grid.spacing
         middle = grid.origin + 0.5 * extent
         radius = 0.5 * float(extent.norm())
         _, depth = views.project(view, middle[None])
         step = grid.spacing / length
         count = int(2 * radius / grid.spacing) + 1
         first = (depth - radius / length).clamp_min(0.0)
-        depths = first[:, None] + step[:, None] * torch.arange(count)
+        depths = first[:, None] + step[:, None] * torch.arange(count, device=step.device)
         camera = (rays[:, None] * depths[..., None]).view(-1, 3)
         points = views.to_model(view, camera).view(len(rays), count, 3)
         return cls(grid.index(points).int(), first, step)
@@ -122,7 +134,7 @@ class GridRays:
 
     def values(self, grid: Tensor, beyond: float) -> Tensor:
         """A grid [z, y, x] along all rays, [rays, samples]."""
-        flat = torch.cat([grid.flatten(), grid.new_tensor([beyond])])
+        flat = torch.cat([grid.flatten(), grid.new_full((1,), beyond)])
         index = torch.where(self.index < 0, grid.numel(), self.index)
         return torch.index_select(flat, 0, index.flatten()).view(index.shape)
 

@@ -19,7 +19,9 @@ from ..refine.novel_view_error import error_over_white
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import torch
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from ..mesh.triangle_mesh import TriangleMesh
     from ..mesh.view_geometry import RenderedGeometry
@@ -63,12 +65,13 @@ class SeenMesh:
         views: Sequence[View],
         normalization: Normalization,
         progress: Progress,
+        device: torch.device | None = None,
     ) -> SeenMesh:
-        """Render a mesh in all views."""
+        """Render a mesh in all views, on a device; the CPU if it is None."""
         geometries = []
         for view in views:
             progress.check()
-            geometries.append(render_geometry(mesh, camera_of(view, normalization)))
+            geometries.append(render_geometry(mesh, camera_of(view, normalization, device)))
         return cls(mesh, views, geometries)
 
     def errors(self, progress: Progress) -> NDArray[np.float64]:
@@ -79,16 +82,17 @@ class SeenMesh:
             others = [number for number in range(len(self.views)) if number not in judged]
             colors = self._colors(others, progress)
             for number in judged:
-                errors[number] = error_over_white(
-                    self.views[number], self.mesh, colors, self.geometries[number]
-                )
+                view, shown = self.views[number], self._images[number]
+                geometry = self.geometries[number]
+                errors[number] = error_over_white(view, shown, self.mesh, colors, geometry)
         return errors
 
-    def _colors(self, chosen: Sequence[int], progress: Progress) -> NDArray[np.float32]:
+    def _colors(self, chosen: Sequence[int], progress: Progress) -> Tensor:
         """The color of every vertex from some views, [vertices, 3]."""
         projectors = (self._projectors[number] for number in chosen)
         images = (self._images[number] for number in chosen)
-        return project_on_vertices(self.mesh, projectors, images, progress)
+        device = self.geometries[0].depth.device
+        return project_on_vertices(self.mesh, projectors, images, progress, device)
 
     @cached_property
     def _projectors(self) -> list[PhotoProjector]:

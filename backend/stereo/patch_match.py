@@ -28,8 +28,9 @@ NEIGHBOR_VIEWS = 4
 BEST_VIEWS = 2
 """Of these, the ones that count: in the others the point may be hidden."""
 
-PATCH = tuple((2.0 * x, 2.0 * y) for y in range(-2, 3) for x in range(-2, 3))
-"""Offsets (u, v) in pixels of the samples of a patch."""
+PATCH_SIDE = 5
+PATCH_STEP = 2
+"""Samples along a side of a patch, and pixels between them."""
 
 SAME_SURFACE_GRAY = 0.12
 """Difference of gray at which a sample is taken for another surface."""
@@ -95,14 +96,13 @@ class PatchMatch:
         row = self._views.look_up(self._index, pixels, -1)
         hit = (row >= 0) & (depth > 0)
         row, depth, normals = row[hit], depth[hit], normals[hit]
-        nearest = torch.full((len(self._pixels),), torch.inf)
+        nearest = torch.full_like(self.cost, torch.inf)
         nearest = nearest.scatter_reduce(0, row, depth, "amin")
         front = torch.nonzero(depth == nearest[row])[:, 0]
         plane = self.plane.clone()
         # Of two points at one depth either is right, but it must be the same one in every run.
-        chosen = torch.full((len(self._pixels),), len(depth)).scatter_reduce(
-            0, row[front], front, "amin"
-        )
+        chosen = torch.full_like(self._pixels[:, 0], len(depth))
+        chosen = chosen.scatter_reduce(0, row[front], front, "amin")
         filled = chosen < len(depth)
         chosen = chosen[filled]
         plane[filled] = self._plane_of(
@@ -112,7 +112,7 @@ class PatchMatch:
 
     def depth_map(self, most: float) -> Tensor:
         """Depth along the optical axis, 0 where it costs `most` or more, [height, width]."""
-        depth = torch.zeros(self._index.shape)
+        depth = torch.zeros_like(self._views.mask[self._view])
         depth[tuple(self._pixels.T)] = torch.where(self.cost < most, 1 / self.plane[:, 0], 0.0)
         return depth
 
@@ -138,13 +138,13 @@ class PatchMatch:
         )
 
     def _random(self) -> Tensor:
-        """One number in 0..1 per pixel."""
-        return torch.rand(len(self._pixels), generator=self._generator)
+        """One number in 0..1 per pixel, drawn on the CPU, whatever the device."""
+        return torch.rand(len(self._pixels), generator=self._generator).to(self._low)
 
     def _random_start(self) -> tuple[Tensor, Tensor]:
         """The best of some random planes."""
-        self.plane = torch.zeros(len(self._pixels), 3)
-        self.cost = torch.full((len(self._pixels),), torch.inf)
+        self.plane = self._low.new_zeros(len(self._pixels), 3)
+        self.cost = torch.full_like(self._low, torch.inf)
         for _ in range(RANDOM_STARTS):
             inverse = self._low + (self._high - self._low) * self._random()
             slope = inverse * torch.tan(MAX_TILT * self._random().sqrt())
@@ -172,7 +172,8 @@ class PatchMatch:
         row = (row + down).clamp(0, height - 1)
         column = (column + right).clamp(0, width - 1)
         found = self._index[row, column]
-        other = torch.where(found < 0, torch.arange(len(found)), found)
+        itself = torch.arange(len(found), device=found.device)
+        other = torch.where(found < 0, itself, found)
         plane = self.plane[other]
         back = (self._pixels - self._pixels[other]).float()
         inverse = plane[:, 0] + plane[:, 1] * back[:, 1] + plane[:, 2] * back[:, 0]
@@ -186,6 +187,7 @@ class PatchComparison:
         self._views = views
         self._others = views.nearest_views(view, NEIGHBOR_VIEWS)
         self._centers = pixel_centers(pixels)
+        self._offsets = _patch_offsets(self._centers)
         self._turn, self._shift = self._epipolar(view)
         self._color = views.color[view][:, pixels[:, 0], pixels[:, 1]]
         samples = self._own_samples(view)
@@ -224,7 +226,7 @@ class PatchComparison:
         """
         views = self._views
         width, height = views.size.tolist()
-        canvas = torch.tensor([[2 / width, 0, -1], [0, 2 / height, -1], [0, 0, 1.0]])
+        canvas = views.size.new_tensor([[2 / width, 0, -1], [0, 2 / height, -1], [0, 0, 1.0]])
         turns, shifts = [], []
         for other in self._others:
             rotation = views.rotation[other] @ views.rotation[view].T
@@ -244,7 +246,7 @@ class PatchComparison:
 
     def _patch(self, other: int, center: Tensor, along_u: Tensor, along_v: Tensor) -> Tensor:
         """The gray of another view at all samples of the patches, [samples, pixels]."""
-        u, v = torch.tensor(PATCH).T[:, :, None]
+        u, v = self._offsets.T[:, :, None]
         x, y, z = (center[k] + u * along_u[k] + v * along_v[k] for k in range(3))
         inverse = 1 / z.clamp_min(1e-6)
         grid = torch.stack([x * inverse, y * inverse], -1)[None]
@@ -263,24 +265,29 @@ class PatchComparison:
 
     def _at_patch(self, image: Tensor) -> Tensor:
         """An image [height, width] at the own patches, [samples, pixels]."""
-        offsets = torch.tensor(PATCH)
-        pixels = self._centers[None, :, :2] + offsets[:, None]
+        pixels = self._centers[None, :, :2] + self._offsets[:, None]
         grid = pixels / self._views.size * 2 - 1
         return F.grid_sample(image[None, None], grid[None], align_corners=False)[0, 0]
 
     def _weights(self, view: int, pixels: Tensor, samples: Tensor) -> Tensor:
         """Weights of the samples of the own patches, of sum 1, [samples, pixels]."""
         gray = self._views.gray[view][pixels[:, 0], pixels[:, 1]]
-        offsets = torch.tensor(PATCH)
-        near = torch.exp(-(offsets**2).sum(1) / PATCH_VARIANCE)[:, None]
+        near = torch.exp(-(self._offsets**2).sum(1) / PATCH_VARIANCE)[:, None]
         alike = torch.exp(-(samples - gray).abs() / SAME_SURFACE_GRAY)
         inside = self._at_patch(self._views.mask[view]) > 0.9
         weight = near * alike * inside
         return weight / weight.sum(0).clamp_min(1e-6)
 
 
+def _patch_offsets(like: Tensor) -> Tensor:
+    """Offsets (u, v) in pixels of the samples of a patch, row by row, [samples, 2]."""
+    line = torch.arange(PATCH_SIDE, dtype=like.dtype, device=like.device) - PATCH_SIDE // 2
+    v, u = torch.meshgrid(line * PATCH_STEP, line * PATCH_STEP, indexing="ij")
+    return torch.stack([u.flatten(), v.flatten()], 1)
+
+
 def _index_of(pixels: Tensor, shape: torch.Size) -> Tensor:
     """The number of every pixel, -1 where there is none, [height, width]."""
-    index = torch.full(tuple(shape), -1)
-    index[tuple(pixels.T)] = torch.arange(len(pixels))
+    index = pixels.new_full(tuple(shape), -1)
+    index[tuple(pixels.T)] = torch.arange(len(pixels), device=pixels.device)
     return index

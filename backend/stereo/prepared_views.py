@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,9 +56,13 @@ class StereoViews:
 
     @classmethod
     def from_views(
-        cls, views: Sequence[View], normalization: Normalization, gains: NDArray[np.float64]
+        cls,
+        views: Sequence[View],
+        normalization: Normalization,
+        gains: NDArray[np.float64],
+        device: torch.device | None = None,
     ) -> StereoViews:
-        """Prepare views; each image is divided by its gain [views]."""
+        """Prepare views for a device, or the CPU; each image is divided by its gain [views]."""
         height = max(view.intrinsics.height for view in views)
         width = max(view.intrinsics.width for view in views)
         mask = torch.zeros(len(views), height, width)
@@ -67,16 +72,18 @@ class StereoViews:
             colors = torch.from_numpy(without_background(view)).permute(2, 0, 1)
             image[number, :, :rows, :columns] = colors / float(gains[number])
             mask[number, :rows, :columns] = torch.from_numpy(view.mask)
-        gray = torch.einsum("vchw,c->vhw", image, torch.tensor(LUMA)) * mask
+        image, mask = image.to(device), mask.to(device)
+        gray = torch.einsum("vchw,c->vhw", image, image.new_tensor(LUMA)) * mask
         rotation, translation = _world_to_camera(views, normalization)
         matrices = torch.stack([_matrix(view) for view in views])
-        return cls(gray, _object_mean(image, mask), mask, rotation, translation, matrices)
+        cameras = (each.to(device) for each in (rotation, translation, matrices))
+        return cls(gray, _object_mean(image, mask), mask, *cameras)
 
     def __len__(self) -> int:
         """How many views there are."""
         return len(self.gray)
 
-    @property
+    @cached_property
     def size(self) -> Tensor:
         """Width and height of the canvas, [2]."""
         return self.gray.new_tensor([self.gray.shape[2], self.gray.shape[1]])

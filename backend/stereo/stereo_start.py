@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -74,33 +75,38 @@ class StereoStart:
 
 
 def find_stereo_start(
-    views: Sequence[View], normalization: Normalization, half_side: float, progress: Progress
+    views: Sequence[View],
+    normalization: Normalization,
+    half_side: float,
+    progress: Progress,
+    device: torch.device | None = None,
 ) -> StereoStart:
-    """Find the cavities of the visual hull that colors show. Runs on the CPU.
+    """Find the cavities of the visual hull that colors show.
 
     Args:
         views: all input views.
         normalization: from their world to the model's.
         half_side: the model's box is [-half_side, half_side]^3.
         progress: receives fractions of the stage `stereo`.
+        device: that computes; the CPU if it is None.
     """
     if len(views) < MIN_VIEWS:
         return StereoStart(None, "too few views")
-    device = torch.device("cpu")
+    device = device or torch.device("cpu")
     hull = VisualHull.from_views(views, normalization, device, progress).signed_distance
     views = spread_views(views, MAX_VIEWS)
-    judged = [view.shrunk(JUDGE_SIZE) for view in views]
+    judge = _Judge([view.shrunk(JUDGE_SIZE) for view in views], normalization, half_side, device)
     try:
-        unchanged = _seen(hull, judged, normalization, half_side, progress)
-        gains = exposure_gains(judged, unchanged.mesh, unchanged.geometries)
+        unchanged = judge.look_at(hull, progress)
+        gains = exposure_gains(judge.views, unchanged.mesh, unchanged.geometries)
         progress.report("stereo", 0.1, "preparing the views")
-        prepared = StereoViews.from_views(_small(views), normalization, gains)
-        grid = HullGrid.from_hull(hull, half_side)
+        prepared = StereoViews.from_views(_small(views), normalization, gains, device)
+        grid = HullGrid.from_hull(hull, half_side, device)
         cavities = _carve(prepared, grid, progress)
         if cavities is None:
             return StereoStart(None, "no cavities")
         progress.report("stereo", 0.85, "comparing with the hull")
-        changed = _seen(cavities.cut_from(hull), judged, normalization, half_side, progress)
+        changed = judge.look_at(cavities.cut_from(hull), progress)
     except NoSurface:
         return StereoStart(None, "no surface")
     verdict = Verdict.compare(changed, unchanged, progress)
@@ -116,16 +122,20 @@ def _small(views: Sequence[View]) -> list[View]:
     return [view.shrunk(min(STEREO_SIZE, size)) for view, size in zip(views, sizes, strict=True)]
 
 
-def _seen(
-    shape: PointFunction,
-    views: Sequence[View],
-    normalization: Normalization,
-    half_side: float,
-    progress: Progress,
-) -> SeenMesh:
-    """The surface of a shape, as all views see it."""
-    mesh = keep_solid_parts(extract_isosurface(shape, half_side, JUDGE_RESOLUTION, progress))
-    return SeenMesh.from_views(mesh, views, normalization, progress)
+@dataclass(frozen=True)
+class _Judge:
+    """The views at the size in which shapes are compared, and where they are looked at."""
+
+    views: Sequence[View]
+    normalization: Normalization
+    half_side: float
+    device: torch.device
+
+    def look_at(self, shape: PointFunction, progress: Progress) -> SeenMesh:
+        """The surface of a shape, as all views see it."""
+        size, device = (self.half_side, JUDGE_RESOLUTION), self.device
+        mesh = keep_solid_parts(extract_isosurface(shape, *size, progress, device))
+        return SeenMesh.from_views(mesh, self.views, self.normalization, progress, device)
 
 
 def _carve(views: StereoViews, grid: HullGrid, progress: Progress) -> Cavities | None:
@@ -151,14 +161,21 @@ def match_views(
         # Its own generator: views are matched in parallel, in any order.
         generator = torch.Generator().manual_seed(SEED + view)
         matches.append(PatchMatch(views, view, along.limits(grid), generator))
+    # A GPU works on one view after the other, each with thousands of pixels at once.
+    on_cpu = views.mask.device.type == "cpu"
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         for iteration in range(ITERATIONS + 1):
             if iteration == ITERATIONS:
                 _exchange(views, matches, progress)
-            list(pool.map(lambda match, i=iteration: match.iterate(i, progress), matches))
+            iterate = partial(_iterate, number=iteration, progress=progress)
+            list(pool.map(iterate, matches) if on_cpu else map(iterate, matches))
             done = (iteration + 1) / (ITERATIONS + 1)
             progress.report("stereo", 0.1 + 0.4 * done, "matching views")
     return matches
+
+
+def _iterate(match: PatchMatch, number: int, progress: Progress) -> None:
+    match.iterate(number, progress)
 
 
 def _exchange(views: StereoViews, matches: Sequence[PatchMatch], progress: Progress) -> None:

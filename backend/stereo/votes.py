@@ -54,8 +54,8 @@ def agreeing_views(views: StereoViews, maps: Sequence[Tensor], view: int, points
 
     It is 0 for a point outside of any mask.
     """
-    agreeing = torch.zeros(len(points))
-    outside = torch.zeros(len(points), dtype=torch.bool)
+    agreeing = torch.zeros_like(points[:, 0])
+    outside = torch.zeros_like(agreeing, dtype=torch.bool)
     for other, found in enumerate(maps):
         pixels, depth = views.project(other, points)
         outside |= views.look_up(views.mask[other], pixels, 1.0) < 0.5
@@ -89,7 +89,7 @@ def cast_votes(
     chosen = grid.distance < grid.spacing
     points = grid.points(chosen)
     truncation = TRUNCATION * grid.spacing
-    sums = torch.zeros(4, len(points))
+    sums = points.new_zeros(4, len(points))
     for view, (found, trusted) in enumerate(zip(maps, trust, strict=True)):
         progress.check()
         image = torch.zeros_like(found)
@@ -102,6 +102,6 @@ def cast_votes(
         sums[1] += weight * near * ahead
         sums[2] += weight * near
         sums[3] += weight * ((ahead < -1) & (ahead > -BEHIND))
-    volumes = torch.zeros(4, *grid.distance.shape)
+    volumes = points.new_zeros(4, *grid.distance.shape)
     volumes[:, chosen] = sums
     return Votes(*volumes)

@@ -57,7 +57,7 @@ def make(made: MadeObject, path: Path) -> None:
     normals = F.normalize(_slope(points, made), dim=1).numpy()
     unwrapped = replace(unwrapped, normals=normals)
     texels = texels_of(unwrapped)
-    image = spread(made.paint(_standing(texels.positions)).numpy(), texels)
+    image = spread(made.paint(_standing(texels.positions)), texels)
     textures = Textures(linear_to_srgb(image[..., :3]), image[..., 3], image[..., 4])
     write_glb(path, unwrapped, textures, Normalization.from_sphere((0.0, 0.0, 0.0), 0.5))
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 import trimesh
 from scipy.spatial import cKDTree
 
@@ -49,7 +50,7 @@ def bake_true_materials(views: Path, mesh: UnwrappedMesh) -> Textures:
     points = visible(sample_asset(views, constant_roughness(views)), views)
     texels = texels_of(mesh)
     index = nearest(points, texels.positions.numpy(), texels.normals.numpy())
-    image = spread(points.materials[index, :5], texels)
+    image = spread(torch.from_numpy(points.materials[index, :5]), texels)
     return Textures(linear_to_srgb(image[..., :3]), image[..., 3], image[..., 4])
 
 

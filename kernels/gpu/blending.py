@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import triton
@@ -12,8 +12,10 @@ import triton.language as tl
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ..core.segments import offsets_of_sizes
 from .tile_memory import load_rows, store_rows
+
+if TYPE_CHECKING:
+    from ..blending import BlendPlan
 
 POINTS = 64  # of a program
 ENTRIES = 16  # uses of a row in one step
@@ -81,12 +83,11 @@ def spread_kernel(
 
 
 class FusedBlend(torch.autograd.Function):
-    """`blending.blend_rows`."""
+    """`blending.BlendPlan.blend`."""
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
-        rows, index = rows.contiguous(), index.long().contiguous()
-        weights = weights.detach().float().contiguous()
+    def forward(ctx: Any, rows: Tensor, plan: BlendPlan) -> Tensor:
+        rows, (index, weights) = rows.contiguous(), plan.packed
         (points, corners), channels = index.shape, rows.shape[1]
         out = rows.new_empty((points, channels))
         if out.numel():
@@ -95,34 +96,29 @@ class FusedBlend(torch.autograd.Function):
                 rows, index, weights, out, points, corners, channels,
                 POINTS=POINTS, CHANNELS=CHANNELS, num_warps=WARPS["blend"],
             )  # fmt: skip
-        ctx.save_for_backward(index, weights)
-        ctx.shape = rows.shape
+        ctx.plan, ctx.shape = plan, rows.shape
         return out
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        index, weights = ctx.saved_tensors
-        return spread_rows(grad, index, weights, ctx.shape), None, None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return spread_rows(grad, ctx.plan, ctx.shape), None
 
 
-def spread_rows(grad: Tensor, index: Tensor, weights: Tensor, shape: torch.Size) -> Tensor:
-    """The gradient of the rows, [rows, channels]; sorting inverts the index.
+def spread_rows(grad: Tensor, plan: BlendPlan, shape: torch.Size) -> Tensor:
+    """The gradient of the rows, [rows, channels].
 
     Args:
         grad: [points, channels] of the blended rows.
-        index: [points, corners] int64, negative for missing rows.
-        weights: like index, float32.
+        plan: how they were blended.
         shape: of the rows.
     """
     grad, result = grad.contiguous(), grad.new_zeros(shape)
-    row, uses = index.flatten().sort(stable=True)
-    missing = int((row < 0).sum())
-    used, counts = torch.unique_consecutive(row[missing:], return_counts=True)
-    offsets = offsets_of_sizes(counts) + missing
-    if len(used) and shape[1]:
-        spread_kernel[(len(used), triton.cdiv(shape[1], CHANNELS))](
-            grad, weights, uses, used, offsets, result, index.shape[1], shape[1],
+    uses, weights = plan.uses, plan.packed[1]
+    if len(uses.used) and shape[1]:
+        spread_kernel[(len(uses.used), triton.cdiv(shape[1], CHANNELS))](
+            grad, weights, uses.entries, uses.used, uses.offsets, result,
+            weights.shape[1], shape[1],
             ENTRIES=ENTRIES, CHANNELS=CHANNELS, num_warps=WARPS["spread"],
         )  # fmt: skip
     return result

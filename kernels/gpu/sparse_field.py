@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from ..blending import BlendPlan
 from ..core.sparse_grid import corners
 from .blending import spread_rows
 from .launch import LEAST_ROWS
@@ -276,9 +277,9 @@ def volume_gradients(grad: Tensor, points: Tensor, grid: SparseGrid) -> tuple[Te
     rows, coarse = grid.rows, grid.coarse
     voxels, weights = corners(points, grid.bricks.resolution, grid.half_side)
     row, cell = grid.bricks.rows(voxels).long(), grid.cells(voxels).long()
-    rows_grad = spread_rows(grad, row, weights, rows.shape)
+    rows_grad = spread_rows(grad, BlendPlan(row, weights), rows.shape)
     missing = torch.where(row < 0, cell, -1)
-    cells_grad = spread_rows(grad, missing, weights, coarse.flatten(1).T.shape)
+    cells_grad = spread_rows(grad, BlendPlan(missing, weights), coarse.flatten(1).T.shape)
     return rows_grad.to(rows.dtype), cells_grad.T.reshape(coarse.shape).to(coarse.dtype)
 
 

@@ -33,6 +33,9 @@ _SURFACE_SQUARES = 2.5
 _UNEVEN = 1.1  # the largest share of a rank over the mean: blocks are whole
 
 
+SMALLER_NETWORK = "Use fewer views, --checkpoint none, or another device."
+
+
 @dataclass(frozen=True)
 class MemoryNeed:
     """The memory that a job needs.
@@ -44,13 +47,15 @@ class MemoryNeed:
         volume_tokens: of the sparse stage, expected.
         in_turn: whether ranks attend to each other's keys and values one rank after the other, not
             to those of all at once: less memory for more traffic.
+        remedy: what the artist can do if it does not fit.
     """
 
     stages: Mapping[str, int]
-    other_ranks: int
-    image_tokens: int
-    volume_tokens: int
+    other_ranks: int = 0
+    image_tokens: int = 0
+    volume_tokens: int = 0
     in_turn: bool = False
+    remedy: str = SMALLER_NETWORK
 
     @property
     def peak(self) -> int:
@@ -79,7 +84,7 @@ class MemoryNeed:
                 raise OutOfMemory(
                     f"The {stage} needs about {_gigabytes(need)}, {device} has "
                     f"{_gigabytes(free)} available.",
-                    "Use fewer views, --checkpoint none, or another device.",
+                    self.remedy,
                 )
 
 

@@ -42,7 +42,7 @@ def finest():
     mesh = unwrap(extract_isosurface(wavy_ball, 0.5, 64, Progress()), SIZE, Progress())
     texels = texels_of(mesh)
     values = torch.cat([color_of(texels.positions), texels.positions[:, :2].abs()], dim=1)
-    image = spread(values.numpy(), texels)
+    image = spread(values, texels)
     return mesh, Textures(image[..., :3], image[..., 3], image[..., 4])
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from backend.field.config import HALF_SIDE
 from backend.mesh.exposure import PointColors, estimate_gains, solve_exposures
 from backend.mesh.isosurface import extract_isosurface
-from backend.mesh.texture import bake_base_color
+from backend.mesh.texture import BakeSettings, bake_base_color
 from backend.mesh.unwrap import unwrap
 from backend.pipeline import reconstruct
 from backend.request import ReconstructRequest
@@ -108,7 +108,7 @@ def test_texture_of_views_with_differing_exposures(ball, views):
     taken = exposed(views, np.exp(logarithms))
     gains = estimate_gains(ball, taken, SAME, Progress())
     true, uneven, evened = (
-        bake_base_color(unwrapped, shown, SAME, Progress(), gains=factors)
+        bake_base_color(unwrapped, shown, SAME, Progress(), BakeSettings(gains=factors))
         for shown, factors in ((views, None), (taken, None), (taken, gains))
     )
     assert np.abs(evened - true).mean() < 0.25 * np.abs(uneven - true).mean()

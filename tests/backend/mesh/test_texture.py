@@ -277,11 +277,11 @@ def test_empty_texels_take_the_nearest_value():
 @pytest.mark.parametrize("count", [1, 3, 20])
 def test_unseen_points_from_few_seen_ones(count):
     """However few points were seen, the others take their colors, the nearest most."""
-    x = np.arange(count + 5, dtype=np.float32)
-    positions = np.stack([x, 0 * x, 0 * x], axis=1)
-    colors = np.repeat(x[:, None] / 100, 3, axis=1)
+    x = torch.arange(count + 5.0)
+    positions = torch.stack([x, 0 * x, 0 * x], dim=1)
+    colors = (x[:, None] / 100).expand(-1, 3)
     seen = x < count
-    filled = color_unseen(positions, np.where(seen[:, None], colors, 0), seen)
+    filled = color_unseen(positions, torch.where(seen[:, None], colors, 0), seen)
     assert (filled[seen] == colors[seen]).all()
     assert filled[~seen].max() <= colors[count - 1].max() + 1e-6
     # The mean of all seen colors would be half of the last.

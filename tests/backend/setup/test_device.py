@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
+import torchgen
 
 from backend.result.report import Report
-from backend.setup.device import choose_devices, free_memory, name_of
+from backend.setup.device import MISSING_ON_MPS, choose_devices, free_memory, name_of
 from backend.shared.errors import DeviceUnavailable
 from backend.shared.progress import Progress
 
@@ -115,8 +119,10 @@ def test_automatic_is_one_device(computer):
         ("cuda:1,1", "twice"),
         ("cpu:0,4", "cpu:0 to cpu:3"),
         ("cpu:0,0", "twice"),
+        ("mps", "no segment_reduce and no adaptive_max_pool3d"),
+        ("mps:0", "Apple's mps"),
         *((name, "There is no device called") for name in (
-            "", "mps", "tpu:0", "cuda:x", "cpu:all", "cpu:0 ", "cpu:0,", "cuda:0,,1", "CUDA",
+            "", "tpu:0", "cuda:x", "cpu:all", "cpu:0 ", "cpu:0,", "cuda:0,,1", "CUDA",
             "cuda:-1", "cuda:0,cuda:1", "auto:0,1",
         )),
     ],
@@ -125,6 +131,16 @@ def test_wrong_device_lists(computer, name, words):
     """The error names what was requested and what there is."""
     with pytest.raises(DeviceUnavailable, match=words):
         choose_devices(name)
+
+
+@pytest.mark.parametrize("operation", MISSING_ON_MPS)
+def test_mps_still_lacks_what_keeps_it_out(operation):
+    """Once PyTorch's own list of operations has them for mps, a job may be tried there."""
+    listed = Path(torchgen.__file__).parent / "packaged/ATen/native/native_functions.yaml"
+    entries = listed.read_text("utf-8").split("\n- func: ")
+    found = [each for each in entries if re.match(rf"{operation}[.(]", each)]
+    assert found
+    assert not any("MPS" in each for each in found)
 
 
 def test_no_cards(computer):

@@ -4,8 +4,9 @@
 
 It raises the errors of CUDA: for an operation on tensors of both devices, for numpy on the memory
 of a GPU, for random numbers from a generator of the CPU; also in the backward, but not on other
-threads. It does not simulate the kernels of a GPU: their numbers, their speed, their memory, and
-the types, sizes and strides that they do not accept.
+threads. Its memory counts the tensors that are alive, not what kernels need inside. It does not
+simulate the kernels of a GPU: their numbers, their speed, and the types, sizes and strides that
+they do not accept.
 
 A tensor of the GPU wraps one of the CPU. In the C++ half of torch its device is `meta`: a build for
 CPUs cannot index a tensor on `cuda`, nor compute its gradients, without a guard for such a device.
@@ -15,7 +16,9 @@ returns; a call that names `meta` itself gets `meta`.
 
 from __future__ import annotations
 
+import weakref
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +42,45 @@ _INDEXING = {_ATEN.index, _ATEN.index_put, _ATEN.index_put_, _ATEN._index_put_im
 _TAKING_SCALARS = {_ATEN.fill_, _ATEN.masked_fill, _ATEN.masked_fill_, *_INDEXING}
 
 
+@dataclass
+class Memory:
+    """The memory of the GPU: storages of the tensors that are alive.
+
+    Attributes:
+        allocated: bytes.
+        peak: the most of them since the last reset.
+        users: tensors on each storage, by its address.
+    """
+
+    allocated: int = 0
+    peak: int = 0
+    users: dict[int, int] = field(default_factory=dict)
+
+    def hold(self, tensor: GpuTensor) -> None:
+        """Count the storage of a tensor until it and all others on it are gone."""
+        storage = tensor.inner.untyped_storage()
+        address, size = storage.data_ptr(), storage.nbytes()
+        if address not in self.users:
+            self.allocated += size
+            self.peak = max(self.peak, self.allocated)
+        self.users[address] = self.users.get(address, 0) + 1
+        weakref.finalize(tensor, self.release, address, size).atexit = False
+
+    def release(self, address: int, size: int) -> None:
+        """A tensor on a storage is gone."""
+        self.users[address] -= 1
+        if not self.users[address]:
+            del self.users[address]
+            self.allocated -= size
+
+    def reset(self, *_: object) -> None:
+        """Begin to look for a new peak."""
+        self.peak = self.allocated
+
+
+MEMORY = Memory()
+
+
 class GpuTensor(Tensor):
     """A tensor of the GPU."""
 
@@ -59,6 +101,7 @@ class GpuTensor(Tensor):
             device=_META,
         )
         tensor.inner = inner
+        MEMORY.hold(tensor)
         return tensor
 
     @classmethod
@@ -98,10 +141,14 @@ class GpuTensor(Tensor):
 
 
 @contextmanager
-def simulated_gpu():
-    """Inside this context `torch.cuda` has one GPU, of compute capability 9.0."""
+def simulated_gpu(on_cpu: Callable[[Any], None] | None = None):
+    """Inside this context `torch.cuda` has one GPU, of compute capability 9.0.
+
+    Args:
+        on_cpu: is called with every operation that reads or makes a tensor of the CPU.
+    """
     properties = SimpleNamespace(name="simulated", total_memory=_MEMORY)
-    with pytest.MonkeyPatch.context() as patch, _Operations(), _Calls():
+    with pytest.MonkeyPatch.context() as patch, _Operations(on_cpu), _Calls():
         for name, answer in {
             "is_available": True,
             "is_initialized": True,
@@ -112,16 +159,16 @@ def simulated_gpu():
             "get_device_properties": properties,
             "get_device_capability": (9, 0),
             "mem_get_info": (_MEMORY, _MEMORY),
-            "memory_allocated": 0,
             "memory_reserved": 0,
-            "max_memory_allocated": 0,
-            "reset_peak_memory_stats": None,
             "empty_cache": None,
             "synchronize": None,
             "manual_seed_all": None,
             "_lazy_init": None,
         }.items():
             patch.setattr(torch.cuda, name, lambda *_, answer=answer, **__: answer)
+        patch.setattr(torch.cuda, "memory_allocated", lambda *_: MEMORY.allocated)
+        patch.setattr(torch.cuda, "max_memory_allocated", lambda *_: MEMORY.peak)
+        patch.setattr(torch.cuda, "reset_peak_memory_stats", MEMORY.reset)
         yield GPU
 
 
@@ -147,8 +194,18 @@ class _Calls(TorchFunctionMode):
 class _Operations(TorchDispatchMode):
     """The operations that calls are made of, also those without tensors as arguments."""
 
+    def __init__(self, on_cpu: Callable[[Any], None] | None) -> None:
+        super().__init__()
+        self._on_cpu = on_cpu
+
     def __torch_dispatch__(self, operation: Any, _types: Any, args: Any = (), kwargs: Any = None):
-        return run(operation, args, kwargs or {})
+        found = run(operation, args, kwargs or {})
+        if self._on_cpu:
+            used: list[Tensor] = []
+            _with_tensors([*args, *(kwargs or {}).values(), found], used.append)
+            if not all(isinstance(each, GpuTensor) for each in used):
+                self._on_cpu(operation)
+        return found
 
 
 def run(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -1,0 +1,107 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The memory that the stages around the network need on a device, estimated from the views.
+
+Bytes per sample, row, node or texel are those of the tensors that are alive together; the tests
+count them on a simulated GPU.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kernels.core.chunk_size import CHUNK_BYTES
+
+from .field.config import HALF_SIDE
+from .mesh.surfaces import MESH_RESOLUTION
+from .mesh.texture_size import COVERED, LARGEST, SMALLEST, TEXELS_PER_PIXEL
+from .model.weights.memory import MemoryNeed
+from .refine.training_rays import bytes_per_ray
+from .stereo.stereo_start import MAX_PIXELS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .refine.config import RefineConfig
+    from .request import ReconstructRequest
+    from .views.views import View
+
+NODE_BYTES = 24
+"""Of a node of the grid that is meshed: its distance, whether it is near the surface, its place."""
+
+CELL_BYTES = 6
+"""Of a cell of the network's occupancy: sampled, occupied, wanted, and grown by some cells."""
+
+ROW_BYTES = 900
+"""Of a row of the fit: its neighbors, three stencils and their inverses, Adam, gradients."""
+
+SAMPLE_BYTES = 140
+"""Of a sample of a training ray, and of its copy while chunks are joined."""
+
+TEXEL_BYTES = 420
+"""Of a covered texel: its point, normal and corners, the views chosen for it, their colors."""
+
+PIXEL_BYTES = 60
+"""Of a pixel of a view as it was taken, with and without its detail."""
+
+STEREO_PIXEL_BYTES = 1600
+"""Of a pixel in which a depth is found: its patch in this and another view, its ray."""
+
+SURFACE_SQUARES = 2.5
+"""Area of a usual surface, in squares of the volume's side."""
+
+SMALLER_SURFACE = "Use a smaller texture, smaller views, or --device cpu."
+
+SIDES_SEEN = 4
+"""Sides of an object that are seen apart: so many views show all of it once."""
+
+
+def plan_surface(
+    views: Sequence[View], request: ReconstructRequest, config: RefineConfig, cells: int = 0
+) -> MemoryNeed:
+    """The need of each stage.
+
+    Args:
+        views: in the size they have in memory.
+        request: of the job: the size of textures, and what is left out.
+        config: of the fit.
+        cells: along a side of the network's occupancy, if there is a network.
+    """
+    images = sum(view.mask.size for view in views) * 4
+    grid = NODE_BYTES * (MESH_RESOLUTION + 1) ** 3
+    stages = {"hull": images + grid, "mesh": images + grid + CELL_BYTES * cells**3}
+    if request.refine != "off":
+        stages["refine"] = images + _fit(config)
+        stages["stereo"] = images + STEREO_PIXEL_BYTES * MAX_PIXELS + grid
+    largest = max(view.full_intrinsics.width * view.full_intrinsics.height for view in views)
+    texels = COVERED * _texture_size(views, request) ** 2
+    stages["texture"] = images + PIXEL_BYTES * largest + int(TEXEL_BYTES * texels)
+    return MemoryNeed(stages, remedy=SMALLER_SURFACE)
+
+
+def _fit(config: RefineConfig) -> int:
+    """Bytes of the largest level: its grids, rows, samples, and a chunk of rays."""
+    needs = []
+    for level in config.levels:
+        rows = SURFACE_SQUARES * level.resolution**2 * 2 * level.band
+        spacing = 2 * HALF_SIDE / (level.resolution - 1)
+        rays = min(CHUNK_BYTES, config.max_rays * bytes_per_ray(spacing))
+        samples = config.max_rays * 2 * level.band
+        grids = NODE_BYTES * level.resolution**3
+        needs.append(grids + int(ROW_BYTES * rows + SAMPLE_BYTES * samples) + rays)
+    return max(needs)
+
+
+def _texture_size(views: Sequence[View], request: ReconstructRequest) -> int:
+    """The side of the texture: as requested, or as the pixels of the object let expect."""
+    if request.texture_size != "auto":
+        return int(request.texture_size)
+    shares = [float((view.mask > 0).mean()) for view in views]
+    taken = [view.full_intrinsics.width * view.full_intrinsics.height for view in views]
+    pixels = SIDES_SEEN * float(np.mean(np.multiply(shares, taken)))
+    size = SMALLEST
+    while size < LARGEST and COVERED * size**2 < TEXELS_PER_PIXEL * pixels:
+        size *= 2
+    return size

@@ -1,0 +1,126 @@
+# SPDX-FileCopyrightText: 2026 LSRM maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A job without a network on the simulated GPU: what crosses to the CPU, and its memory."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backend import pipeline
+from backend.field.field_file import PosedField
+from backend.mesh import surfaces
+from backend.refine import novel_view_error
+from backend.refine.config import RefineConfig
+from backend.request import ReconstructRequest
+from backend.shared.progress import Progress
+from backend.stereo import hull_grid, patch_match, stereo_start
+from backend.stereo.convex_carve import CarveConfig
+from kernels.core.dispatch import forced
+from tests.kernels.gpu.simulated_gpu import simulated_gpu
+
+ROOT = Path(__file__).parents[2]
+AROUND_THE_STAGES = {"views", "write"}
+"""Images are read in the one, files are written in the other: both are for the CPU."""
+
+RESOLUTIONS = (
+    (surfaces, "MESH_RESOLUTION"),
+    (novel_view_error, "RESOLUTION"),
+    (hull_grid, "RESOLUTION"),
+    (stereo_start, "JUDGE_RESOLUTION"),
+)
+VIEWS, SIZE = 6, 32
+
+
+class Crossings(Progress):
+    """Which modules read or make tensors of the CPU, by stage."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stage = "views"
+        self.modules: dict[str, set[str]] = defaultdict(set)
+
+    def report(self, stage: str, fraction: float, message: str = "") -> None:
+        """Remember the stage that runs."""
+        self.stage = stage
+        super().report(stage, fraction, message)
+
+    def note(self, _operation: object) -> None:
+        """Note the module of LSRM whose code is at work."""
+        frame = sys._getframe()
+        while frame and not _is_ours(Path(frame.f_code.co_filename)):
+            frame = frame.f_back
+        if frame:
+            module = Path(frame.f_code.co_filename).relative_to(ROOT)
+            self.modules[self.stage].add(module.as_posix())
+
+
+def _is_ours(path: Path) -> bool:
+    return path.is_relative_to(ROOT / "backend") or path.is_relative_to(ROOT / "kernels")
+
+
+def small_fit(**given: int) -> RefineConfig:
+    """Two coarse levels of some steps."""
+    config = RefineConfig(**given)
+    first, *_, last = config.levels
+    levels = (replace(first, resolution=24, steps=2), replace(last, resolution=32, steps=2))
+    return replace(config, levels=levels, rays_per_step=256)
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory, make_capture):
+    """The result, its report, and what crossed to the CPU."""
+    folder = tmp_path_factory.mktemp("gpu")
+    views = make_capture(folder / "views", VIEWS, SIZE, "arch")
+    crossings = Crossings()
+    request = ReconstructRequest(
+        views, folder / "out", device="cuda", texture_size="32", faces=500, material="rgb"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "RefineConfig", small_fit)
+        for module, name in RESOLUTIONS:
+            patch.setattr(module, name, 32)
+        patch.setattr(stereo_start, "ITERATIONS", 1)
+        patch.setattr(patch_match, "PERTURBATIONS", 1)
+        few = CarveConfig(iterations=4, more_iterations=2)
+        patch.setattr(stereo_start, "CarveConfig", lambda: few)
+        with simulated_gpu(crossings.note), forced("reference"):
+            report = pipeline.reconstruct(request, crossings)
+    return folder / "out", report, crossings.modules
+
+
+def test_all_stages_ran(job):
+    """None is left out but those of the network."""
+    folder, report, _ = job
+    ran = {stage.name for stage in report.stages if stage.seconds}
+    assert ran == {"views", "hull", "stereo", "refine", "mesh", "texture", "write"}
+    assert (folder / "mesh.glb").stat().st_size > 1000
+
+
+def test_the_field_is_fitted_on_the_gpu(job):
+    """The fit, too, holds memory of the GPU; its field is read back on any machine."""
+    folder, report, _ = job
+    memory = {stage.name: stage.peak_device_memory_mb for stage in report.stages}
+    assert memory["refine"] > 0
+    if (folder / "field.safetensors").exists():
+        assert PosedField.read(folder / "field.safetensors").field.volume.rows.isfinite().all()
+
+
+def test_what_crosses_to_the_cpu_is_listed(job):
+    """The page on architecture names every module that reads or makes tensors of the CPU."""
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    section = page.partition("### What stays on the CPU")[2].partition("\n#")[0]
+    listed = set(re.findall(r"`((?:backend|kernels)/[\w/]+\.py)`", section))
+    crossed = set().union(
+        *(found for stage, found in job[2].items() if stage not in AROUND_THE_STAGES)
+    )
+    assert crossed <= listed
+    assert listed - crossed <= LISTED_FOR_OTHER_JOBS
+
+
+LISTED_FOR_OTHER_JOBS: set[str] = set()
