@@ -15,6 +15,7 @@ import numpy as np
 from kernels.core.chunk_size import CHUNK_BYTES
 
 from .field.config import HALF_SIDE
+from .mesh.isosurface import POINTS_PER_CHUNK
 from .mesh.surfaces import MESH_RESOLUTION
 from .mesh.texture_size import COVERED, LARGEST, SMALLEST, TEXELS_PER_PIXEL
 from .model.weights.memory import MemoryNeed
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 NODE_BYTES = 24
 """Of a node of the grid that is meshed: its distance, whether it is near the surface, its place."""
+
+POINT_BYTES = 500
+"""Of a point at which a field is evaluated: its corners, their rows and weights."""
 
 CELL_BYTES = 6
 """Of a cell of the network's occupancy: sampled, occupied, wanted, and grown by some cells."""
@@ -70,27 +74,28 @@ def plan_surface(
         cells: along a side of the network's occupancy, if there is a network.
     """
     images = sum(view.mask.size for view in views) * 4
-    grid = NODE_BYTES * (MESH_RESOLUTION + 1) ** 3
+    pixels = sum(int((view.mask > 0).sum()) for view in views)
+    grid = NODE_BYTES * (MESH_RESOLUTION + 1) ** 3 + POINT_BYTES * POINTS_PER_CHUNK
     stages = {"hull": images + grid, "mesh": images + grid + CELL_BYTES * cells**3}
     if request.refine != "off":
-        stages["refine"] = images + _fit(config)
-        stages["stereo"] = images + STEREO_PIXEL_BYTES * MAX_PIXELS + grid
+        stages["stereo"] = images + grid + STEREO_PIXEL_BYTES * min(MAX_PIXELS, pixels)
+        stages["refine"] = images + grid + _fit(config, min(config.max_rays, pixels))
     largest = max(view.full_intrinsics.width * view.full_intrinsics.height for view in views)
     texels = COVERED * _texture_size(views, request) ** 2
     stages["texture"] = images + PIXEL_BYTES * largest + int(TEXEL_BYTES * texels)
     return MemoryNeed(stages, remedy=SMALLER_SURFACE)
 
 
-def _fit(config: RefineConfig) -> int:
-    """Bytes of the largest level: its grids, rows, samples, and a chunk of rays."""
+def _fit(config: RefineConfig, rays: int) -> int:
+    """Bytes of the largest level: its grids, rows, samples of all rays, and a chunk of rays."""
     needs = []
     for level in config.levels:
         rows = SURFACE_SQUARES * level.resolution**2 * 2 * level.band
         spacing = 2 * HALF_SIDE / (level.resolution - 1)
-        rays = min(CHUNK_BYTES, config.max_rays * bytes_per_ray(spacing))
-        samples = config.max_rays * 2 * level.band
+        chunk = min(CHUNK_BYTES, rays * bytes_per_ray(spacing))
+        samples = rays * 2 * level.band
         grids = NODE_BYTES * level.resolution**3
-        needs.append(grids + int(ROW_BYTES * rows + SAMPLE_BYTES * samples) + rays)
+        needs.append(grids + int(ROW_BYTES * rows + SAMPLE_BYTES * samples) + chunk)
     return max(needs)
 
 

@@ -4,14 +4,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
-import torch
-
+from .core.blend_plan import BlendPlan
 from .core.dispatch import run_triton, uses_triton
-from .core.segments import offsets_of_sizes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,65 +27,20 @@ def blend_rows(rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
     Returns:
         [n, channels], in the type of the rows.
     """
-    return BlendPlan(index, weights).blend(rows)
+    return blend(rows, BlendPlan(index, weights))
 
 
-@dataclass(frozen=True)
-class RowUses:
-    """Where each row is used: an index, inverted.
+def blend(rows: Tensor, plan: BlendPlan) -> Tensor:
+    """Blend rows [rows, channels] as planned to [n, channels]; see `blend_rows`."""
+    if uses_triton(rows):
+        from .gpu.blending import FusedBlend
 
-    Attributes:
-        entries: flat positions in the index, sorted by their row, [n * k] int64.
-        used: the rows that are used, ascending, [used] int64.
-        offsets: into the entries, of each used row, [used + 1] int64.
-    """
-
-    entries: Tensor
-    used: Tensor
-    offsets: Tensor
-
-    @classmethod
-    def of(cls, index: Tensor) -> RowUses:
-        """Invert an index [n, k] int64, negative for missing rows, by sorting."""
-        row, entries = index.flatten().sort(stable=True)
-        missing = int((row < 0).sum())
-        used, counts = torch.unique_consecutive(row[missing:], return_counts=True)
-        return cls(entries, used, offsets_of_sizes(counts) + missing)
-
-
-@dataclass(frozen=True)
-class BlendPlan:
-    """A blend that is prepared once for several rows, and for their gradients.
-
-    Attributes:
-        index: see `blend_rows`.
-        weights: see `blend_rows`.
-    """
-
-    index: Tensor
-    weights: Tensor
-
-    def blend(self, rows: Tensor) -> Tensor:
-        """Blend rows [rows, channels] to [n, channels]; see `blend_rows`."""
-        if uses_triton(rows):
-            from .gpu.blending import FusedBlend
-
-            fused: Tensor = run_triton(FusedBlend.apply, rows, self)
-            return fused
-        if len(rows) == 0:  # then every row is missing
-            zeros = self.weights.new_zeros(len(self.index), rows.shape[1])
-            return (rows.sum() + zeros).to(rows.dtype)
-        weights = self.weights * (self.index >= 0)
-        blended = (rows[self.index.clamp(min=0).long()] * weights[..., None]).sum(1)
-        return blended.to(rows.dtype)
-
-    @cached_property
-    def packed(self) -> tuple[Tensor, Tensor]:
-        """Index and weights as the kernels read them: int64 and float32, contiguous."""
-        weights = self.weights.detach().float().contiguous()
-        return self.index.long().contiguous(), weights
-
-    @cached_property
-    def uses(self) -> RowUses:
-        """Where each row is used."""
-        return RowUses.of(self.packed[0])
+        fused: Tensor = run_triton(FusedBlend.apply, rows, plan)
+        return fused
+    index, weights = plan.index, plan.weights
+    if len(rows) == 0:  # then every row is missing
+        zeros = weights.new_zeros(len(index), rows.shape[1])
+        return (rows.sum() + zeros).to(rows.dtype)
+    present = weights * (index >= 0)
+    blended = (rows[index.clamp(min=0).long()] * present[..., None]).sum(1)
+    return blended.to(rows.dtype)

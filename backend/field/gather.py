@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from kernels.blending import BlendPlan
+from kernels.blending import blend
+from kernels.core.blend_plan import BlendPlan
 
 
 def gather_rows(rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
@@ -57,7 +58,7 @@ class RowBlend:
     def __call__(self, rows: Tensor) -> Tensor:
         """Blend rows [rows, channels] to [n, channels], differentiable."""
         if self._products is None:
-            return self._plan.blend(rows)
+            return blend(rows, self._plan)
         if len(rows) == 0:  # what the matrix has for missing rows
             rows = F.pad(rows, (0, 0, 0, 1))
         result: Tensor = _Blend.apply(rows, *self._products)  # type: ignore[no-untyped-call]

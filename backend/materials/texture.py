@@ -14,11 +14,11 @@ from scipy.ndimage import gaussian_filter
 
 from ..mesh.glb import Textures
 from ..mesh.photo_projection import PhotoProjector, ProjectionSettings, camera_of
-from ..mesh.tensor_colors import displayed, linear_of
 from ..mesh.texture import project_views, spread, texels_of
 from ..mesh.view_colors import detail_pixels
 from ..mesh.view_geometry import render_geometry
 from ..shared.srgb import linear_to_srgb
+from ..views.tensor_colors import displayed, linear_of
 from .observations import SATURATED, SATURATED_TRUST
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from .tensor_colors import displayed, linear_of
+from ..views.tensor_colors import displayed, linear_of
 from .view_geometry import Camera, render_geometry, sample_image
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from ..views.tensor_colors import displayed, linear_of
 from .glb import Textures
 from .photo_projection import (
     PhotoProjector,
@@ -22,7 +23,6 @@ from .photo_projection import (
     project_colors,
 )
 from .rasterizer import rasterize
-from .tensor_colors import displayed, linear_of
 from .texture_padding import fill_empty_texels
 from .view_colors import ViewColors
 

@@ -117,5 +117,5 @@ def error_over_white(
     seen, truth = geometry.fragments, shown.image.flatten(1).T
     image = torch.ones_like(truth)
     image[seen.pixel] = seen.interpolate(colors, torch.from_numpy(mesh.faces).to(seen.face))
-    coverage = torch.from_numpy(view.mask).to(truth).view(-1, 1)
+    coverage = torch.from_numpy(view.mask).to(truth).reshape(-1, 1)
     return float(((image - (truth * coverage + (1 - coverage))) ** 2).mean())

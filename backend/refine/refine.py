@@ -14,7 +14,6 @@ import torch
 from ..field.decoders import DirectDecoder
 from ..field.field import VolumeField
 from ..field.grids import grid_points
-from ..mesh.nearest_vertex import nearest_vertex
 from ..shared.errors import NoSurface
 from ..views.selection import evenly
 from ..views.visual_hull import VisualHull
@@ -22,6 +21,7 @@ from .fit import Fitted, LevelFit, LevelRays, Rows
 from .fit_clock import FitClock, PlannedRun
 from .gloss import Gloss, LightLobes
 from .narrow_band import NarrowBand, carved, resampled, sample_grid
+from .nearest_vertex import nearest_vertex
 from .novel_view_error import NovelViewMetric
 from .outer_bound import outer_bound
 from .training_rays import TrainingRays, pixels_for

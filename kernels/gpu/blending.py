@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 from .tile_memory import load_rows, store_rows
 
 if TYPE_CHECKING:
-    from ..blending import BlendPlan
+    from ..core.blend_plan import BlendPlan
 
 POINTS = 64  # of a program
 ENTRIES = 16  # uses of a row in one step
@@ -83,7 +83,7 @@ def spread_kernel(
 
 
 class FusedBlend(torch.autograd.Function):
-    """`blending.BlendPlan.blend`."""
+    """`blending.blend`."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, plan: BlendPlan) -> Tensor:

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from ..blending import BlendPlan
+from ..core.blend_plan import BlendPlan
 from ..core.sparse_grid import corners
 from .blending import spread_rows
 from .launch import LEAST_ROWS

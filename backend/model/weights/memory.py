@@ -81,8 +81,9 @@ class MemoryNeed:
         for need, free, device in zip(needs, available, devices, strict=True):
             if need > free:
                 stage = max(self.stages, key=lambda name: self.stages[name])
+                named = stage if stage.endswith("stage") else f"stage {stage}"
                 raise OutOfMemory(
-                    f"The {stage} needs about {_gigabytes(need)}, {device} has "
+                    f"The {named} needs about {_gigabytes(need)}, {device} has "
                     f"{_gigabytes(free)} available.",
                     self.remedy,
                 )

@@ -16,7 +16,6 @@ returns; a call that names `meta` itself gets `meta`.
 
 from __future__ import annotations
 
-import weakref
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -56,15 +55,12 @@ class Memory:
     peak: int = 0
     users: dict[int, int] = field(default_factory=dict)
 
-    def hold(self, tensor: GpuTensor) -> None:
-        """Count the storage of a tensor until it and all others on it are gone."""
-        storage = tensor.inner.untyped_storage()
-        address, size = storage.data_ptr(), storage.nbytes()
+    def hold(self, address: int, size: int) -> None:
+        """A tensor lies on a storage."""
         if address not in self.users:
             self.allocated += size
             self.peak = max(self.peak, self.allocated)
         self.users[address] = self.users.get(address, 0) + 1
-        weakref.finalize(tensor, self.release, address, size).atexit = False
 
     def release(self, address: int, size: int) -> None:
         """A tensor on a storage is gone."""
@@ -81,10 +77,26 @@ class Memory:
 MEMORY = Memory()
 
 
+class Held:
+    """Counts the storage of a tensor as long as it is an attribute of it.
+
+    Modules cannot move tensors that weak references see.
+    """
+
+    def __init__(self, inner: Tensor) -> None:
+        storage = inner.untyped_storage()
+        self._storage = storage.data_ptr(), storage.nbytes()
+        MEMORY.hold(*self._storage)
+
+    def __del__(self) -> None:
+        MEMORY.release(*self._storage)
+
+
 class GpuTensor(Tensor):
     """A tensor of the GPU."""
 
     inner: Tensor  # what it is on the CPU
+    held: Held
     device = property(lambda _: GPU)
     is_cuda, is_cpu, is_meta = True, False, False
 
@@ -101,7 +113,7 @@ class GpuTensor(Tensor):
             device=_META,
         )
         tensor.inner = inner
-        MEMORY.hold(tensor)
+        tensor.held = Held(inner)
         return tensor
 
     @classmethod

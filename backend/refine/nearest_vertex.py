@@ -13,7 +13,7 @@ from kernels.nearest import nearest
 
 if TYPE_CHECKING:
     from ..field.field import PointFunction
-    from .triangle_mesh import TriangleMesh
+    from ..mesh.triangle_mesh import TriangleMesh
 
 
 def nearest_vertex(mesh: TriangleMesh, device: torch.device) -> PointFunction:
