@@ -13,6 +13,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING
@@ -33,7 +34,12 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 
 ATTEMPTS = 3
-"""About once in a hundred runs xatlas crashes on input that it unwraps well the next time."""
+"""About once in a hundred runs xatlas crashes on input that it unwraps well the next time; more
+rarely, its threads wait for each other for ever."""
+
+LEAST_LIMIT, LIMIT_PER_FACE = 60.0, 2e-3
+"""Seconds of the first attempt, a hundred times what it takes on two cores; each later attempt has
+twice as many."""
 
 CHECK_SECONDS = 0.2
 """Interval at which the waiting process checks for a cancel."""
@@ -75,8 +81,9 @@ def unwrap_pieces(
     command = [sys.executable, "-P", "-m", __name__, str(texture_size), str(gutter)]
     with TemporaryFile() as input_file, TemporaryFile() as output_file:
         _pack(pieces, input_file)
+        limit = LEAST_LIMIT + LIMIT_PER_FACE * sum(len(piece.faces) for piece in pieces)
         for attempt in range(1, ATTEMPTS + 1):
-            code = _run(command, input_file, output_file, progress)
+            code = _run(command, (input_file, output_file), limit * 2 ** (attempt - 1), progress)
             if code == 0:
                 output_file.seek(0)
                 return _unpack(output_file)
@@ -87,23 +94,28 @@ def unwrap_pieces(
 
 
 def _run(
-    command: list[str], input_file: IO[bytes], output_file: IO[bytes], progress: Progress
+    command: list[str], files: tuple[IO[bytes], IO[bytes]], limit: float, progress: Progress
 ) -> int:
-    """Run the other process once, from the beginning of both files; its exit code."""
+    """Run the other process once, from the beginning of both files; its exit code.
+
+    After `limit` seconds it is killed.
+    """
+    input_file, output_file = files
     input_file.seek(0)
     output_file.seek(0)
     output_file.truncate()
     with subprocess.Popen(
         command, stdin=input_file, stdout=output_file, env=child_variables()
     ) as process:
-        _wait(process, progress)
+        _wait(process, limit, progress)
     return process.returncode
 
 
-def _wait(process: subprocess.Popen[bytes], progress: Progress) -> None:
-    """Wait for the end of a process; a cancel kills it."""
+def _wait(process: subprocess.Popen[bytes], limit: float, progress: Progress) -> None:
+    """Wait for the end of a process; a cancel or the end of the limit kills it."""
+    end = time.monotonic() + limit
     try:
-        while process.poll() is None:
+        while process.poll() is None and time.monotonic() < end:
             progress.check()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(CHECK_SECONDS)

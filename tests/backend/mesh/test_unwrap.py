@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import sys
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -136,3 +139,12 @@ def test_a_crash_is_tried_again(crashes, monkeypatch):
             unwrap(mesh, 64, Progress())
     else:
         assert len(unwrap(mesh, 64, Progress()).mesh.faces) == len(mesh.faces)
+
+
+def test_a_process_that_hangs_is_killed(tmp_path):
+    """Threads that wait for each other for ever end with the limit, as a crash does."""
+    hanging = [sys.executable, "-c", "import time; time.sleep(60)"]
+    begin = time.monotonic()
+    with (tmp_path / "in").open("w+b") as given, (tmp_path / "out").open("w+b") as found:
+        assert chart_process._run(hanging, (given, found), 0.5, Progress()) != 0
+    assert time.monotonic() - begin < 30.0

@@ -49,7 +49,7 @@ def test_the_rocket_is_added_and_selected(results):
     assert results["add"] == ["FINISHED", ""]
     assert results["selected"] == ["Rocket"]
     assert results["target"] == ["Rocket", True]
-    assert results["seconds"] < 0.3
+    assert results["seconds"] < 0.6  # a third of that alone; beside other tests a core is slower
     assert not results["edit mode"]
 
 

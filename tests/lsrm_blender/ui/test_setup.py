@@ -8,6 +8,7 @@ SETUP = """
 session = module_of("jobs.session")
 state_module = module_of("ui.setup.setup_state")
 page = module_of("ui.setup.addon_preferences")
+files = module_of("ui.setup.released_files")
 preferences = module_of("preferences")
 kind = page.LSRM_AP_preferences
 state = bpy.context.window_manager.lsrm_setup
@@ -19,7 +20,8 @@ def texts(problem="", own=False, driver=0, shown=None, checkpoints="", **fields)
     state.checkpoints, state.build = checkpoints, "cu126" if own else ""
     state_module._driver.version, state.seen_at = driver, time.monotonic()
     run.show(shown or session.SessionState())
-    values = {**dict.fromkeys(kind.__annotations__, ""), "torch_build": "auto", **fields}
+    names = [*kind.__annotations__, *files.ReleasedFiles.__annotations__]
+    values = {**dict.fromkeys(names, ""), "torch_build": "auto", **fields}
     layout = drawn(kind, **values)
     return [" ".join(" ".join(layout.texts).split()), list(layout.drawn)]
 
