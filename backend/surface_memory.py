@@ -17,7 +17,7 @@ from kernels.core.chunk_size import CHUNK_BYTES
 from .field.config import HALF_SIDE
 from .mesh.isosurface import POINTS_PER_CHUNK
 from .mesh.surfaces import MESH_RESOLUTION
-from .mesh.texture_size import COVERED, LARGEST, SMALLEST, TEXELS_PER_PIXEL
+from .mesh.texture_size import COVERED, size_for
 from .model.weights.memory import MemoryNeed
 from .refine.training_rays import bytes_per_ray
 from .stereo.stereo_start import MAX_PIXELS
@@ -105,8 +105,4 @@ def _texture_size(views: Sequence[View], request: ReconstructRequest) -> int:
         return int(request.texture_size)
     shares = [float((view.mask > 0).mean()) for view in views]
     taken = [view.full_intrinsics.width * view.full_intrinsics.height for view in views]
-    pixels = SIDES_SEEN * float(np.mean(np.multiply(shares, taken)))
-    size = SMALLEST
-    while size < LARGEST and COVERED * size**2 < TEXELS_PER_PIXEL * pixels:
-        size *= 2
-    return size
+    return size_for(SIDES_SEEN * float(np.mean(np.multiply(shares, taken))))

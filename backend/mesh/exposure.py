@@ -143,10 +143,7 @@ def _look(
     """Vertices, evenly taken from all, in every view."""
     rows = slice(None, None, max(1, len(mesh.vertices) // POINTS))
     normals = mesh.vertex_normals[rows]
-    settings = ProjectionSettings()
-    projectors = (
-        PhotoProjector.from_view(view, normalization, mesh, settings, device) for view in views
-    )
+    projectors = PhotoProjector.of_views(views, normalization, mesh, device)
     logarithms, weights = [], []
     for shown, seen in colors_in_views(mesh.vertices[rows], normals, views, projectors):
         progress.check()

@@ -18,7 +18,7 @@ from .view_colors import PURE_COVERAGE
 from .view_geometry import Camera, render_geometry, sample_image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from ..shared.cameras import Normalization
     from ..shared.progress import Progress
@@ -69,17 +69,18 @@ class PhotoProjector:
     limits: torch.Tensor
 
     @classmethod
-    def from_view(
+    def of_views(
         cls,
-        view: View,
+        views: Iterable[View],
         normalization: Normalization,
         mesh: TriangleMesh,
-        settings: ProjectionSettings,
         device: torch.device | None = None,
-    ) -> PhotoProjector:
-        """Find what of a mesh a view sees."""
-        geometry = render_geometry(mesh, camera_of(view, normalization, device))
-        return cls.from_geometry(view, geometry, settings)
+    ) -> Iterator[PhotoProjector]:
+        """Find what of a mesh each view sees, once it is the view's turn."""
+        settings = ProjectionSettings()
+        for view in views:
+            geometry = render_geometry(mesh, camera_of(view, normalization, device))
+            yield cls.from_geometry(view, geometry, settings)
 
     @classmethod
     def from_geometry(

@@ -142,12 +142,10 @@ def bake_base_color(
         progress: receives fractions of the stage `texture`.
         bake: what else it is made from.
     """
-    bake, settings, mesh = bake or BakeSettings(), ProjectionSettings(), unwrapped.mesh
+    bake, mesh = bake or BakeSettings(), unwrapped.mesh
     hidden, gains, device = bake.hidden, bake.gains, bake.device
     texels = texels_of(unwrapped, device)
-    projectors = (
-        PhotoProjector.from_view(view, normalization, mesh, settings, device) for view in views
-    )
+    projectors = PhotoProjector.of_views(views, normalization, mesh, device)
     recolor = None
     if gains is not None:
         recolor = partial(_with_gain, torch.from_numpy(gains).float().to(device))
@@ -252,10 +250,7 @@ def color_vertices(
         progress: checked for cancel.
         device: that projects; the CPU if it is None.
     """
-    settings = ProjectionSettings()
-    projectors = (
-        PhotoProjector.from_view(view, normalization, mesh, settings, device) for view in views
-    )
+    projectors = PhotoProjector.of_views(views, normalization, mesh, device)
     images = (ViewColors.in_memory(view, camera_of(view, normalization, device)) for view in views)
     return project_on_vertices(mesh, projectors, images, progress, device)
 

@@ -44,8 +44,12 @@ def choose_texture_size(
         Side of the texture in texels, within the bounds.
     """
     area = 0.5 * np.linalg.norm(mesh.face_cross, axis=1)
-    texels = TEXELS_PER_PIXEL * float((area * _best_density(mesh, views, normalization)).sum())
-    size = SMALLEST
+    return size_for(float((area * _best_density(mesh, views, normalization)).sum()))
+
+
+def size_for(pixels: float) -> int:
+    """The smallest power of two whose charts have texels for so many pixels of the surface."""
+    texels, size = TEXELS_PER_PIXEL * pixels, SMALLEST
     while size < LARGEST and size * (COVERED * size - GUTTERS) < texels:
         size *= 2
     return size

@@ -14,7 +14,7 @@ import torch
 
 from ..mesh.cleaning import keep_solid_parts
 from ..mesh.isosurface import extract_isosurface
-from ..mesh.photo_projection import PhotoProjector, ProjectionSettings, camera_of
+from ..mesh.photo_projection import PhotoProjector, camera_of
 from ..mesh.texture import project_on_vertices
 from ..mesh.view_colors import ViewColors
 from ..mesh.view_geometry import render_geometry
@@ -64,12 +64,9 @@ class NovelViewMetric:
 
     def colors_of(self, mesh: TriangleMesh, progress: Progress) -> Tensor:
         """The color of every vertex, [vertices, 3], from the views that give it."""
-        settings, device = ProjectionSettings(), self.device
-        projectors = (
-            PhotoProjector.from_view(view, self.normalization, mesh, settings, device)
-            for view in self.color_views
-        )
-        return project_on_vertices(mesh, projectors, self._colors, progress, device)
+        seen = self.color_views, self.normalization, mesh, self.device
+        projectors = PhotoProjector.of_views(*seen)
+        return project_on_vertices(mesh, projectors, self._colors, progress, self.device)
 
     def squared_error(self, signed_distance: PointFunction, progress: Progress) -> float:
         """Mean squared error of the color over white, over all pixels of the held-out views.

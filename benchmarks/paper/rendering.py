@@ -41,8 +41,8 @@ def render_views(
         Cancelled: if the user cancels; the child process has ended then.
     """
     progress.report("render", 0.0)
-    places = (str(result), str(cameras), "-o", str(output))
-    command = blender_command("render-views", *places, *options)
+    folders = str(result), str(cameras), "-o", str(output)
+    command = blender_command("render-views", *folders, *options)
     output.mkdir(parents=True, exist_ok=True)
     code = _run([*command, "--json"], output, progress)
     progress.check()  # the child may have had the same Ctrl-C

@@ -27,14 +27,19 @@ _WIDEST, _WIDTH_STEP = 256, 8  # of a head
 
 def uses_flash(query: Tensor) -> bool:
     """Whether flash-attn computes the attention of these queries [queries, heads, D]."""
-    found = obstacle(query.device, query.dtype, query.shape[2])
-    log_choice("attention", *chosen(query.device, query.dtype, query.shape[2]))
+    device, dtype, width = query.device, query.dtype, query.shape[2]
+    found = obstacle(device, dtype, width)
+    log_choice("attention", *_named(found, device, dtype))
     return not found
 
 
 def chosen(device: torch.device, dtype: torch.dtype, width: int) -> tuple[str, str]:
     """Which implementation runs, with its version, and why; arguments as for `obstacle`."""
-    found = obstacle(device, dtype, width)
+    return _named(obstacle(device, dtype, width), device, dtype)
+
+
+def _named(found: str, device: torch.device, dtype: torch.dtype) -> tuple[str, str]:
+    """What runs with an obstacle, or with none, and why."""
     if found:
         return "torch's own", found
     return f"flash-attn {_load().__version__}", f"{dtype} on {device.type}"

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 import trimesh
 
+from ...mesh.photo_projection import camera_of
 from ...mesh.triangle_mesh import TriangleMesh
-from ...mesh.view_geometry import Camera, render_geometry
+from ...mesh.view_geometry import render_geometry
 from ...shared.cameras import Normalization
 from ...shared.capture.capture import PASSES, REFERENCE_MESH
 from ...shared.capture.reader import read_capture
@@ -105,9 +106,7 @@ def _depth(mesh: TriangleMesh, views: list[View], normalization: Normalization) 
     """Depth at the centers of pixels, zero where there is nothing, [views, height, width]."""
     found = []
     for view in views:
-        pose = normalization.apply_to_pose(view.camera_to_world)
-        camera = Camera.from_pose(view.intrinsics, pose, torch.device("cpu"))
-        geometry = render_geometry(mesh, camera)
+        geometry = render_geometry(mesh, camera_of(view, normalization))
         found.append(torch.where(geometry.covered, geometry.depth, 0.0))
     return torch.stack(found)
 
