@@ -8,6 +8,7 @@ in this process. In a window a timer advances it; a script runs it to the end.
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from .backend_client import Client
     from .job import Job
     from .task import Step, Task
+
+LOGGER = logging.getLogger(__name__)
 
 BUSY_INTERVAL, IDLE_INTERVAL = 0.1, 1.0
 """Seconds between two pumps by the timer."""
@@ -50,6 +53,7 @@ class SessionState:
         fraction: of the stage, 0..1.
         eta: seconds to the end of the task, or -1.
         preview: of what the task makes, if there is any.
+        warnings: sentences about what earlier steps of the task have made.
         stopping: whether a cancel has been requested.
         note: the outcome of the last task.
         result: of the last task, if it was not imported.
@@ -67,6 +71,7 @@ class SessionState:
     fraction: float = 0.0
     eta: float = -1.0
     preview: Preview | None = None
+    warnings: tuple[str, ...] = ()
     stopping: bool = False
     note: str = ""
     result: str = ""
@@ -268,8 +273,16 @@ class Session:
         self._job = self._clients[step.child].submit(step.method, step.params)
         self._time.begin(step.expected, step.share)
         preview = self.state.preview if step.preview_in is not None else None
+        for warning in step.warnings:
+            LOGGER.warning("%s: %s", self.state.title, warning)
         self.state = replace(
-            self.state, step=step.title, stage="", message="", fraction=0.0, preview=preview
+            self.state,
+            step=step.title,
+            stage="",
+            message="",
+            fraction=0.0,
+            preview=preview,
+            warnings=step.warnings,
         )
 
     def _fail(self, task: Task, error: LsrmError) -> None:

@@ -27,6 +27,7 @@ class Step:
         expected: seconds of its stages, in their order, if they are known.
         preview_in: a reference to the scene that shows what the step makes, before it is done, and
             what the step before it has made; without one, nothing is shown.
+        warnings: sentences about what the steps before it have made, shown while it runs.
         spent: seconds that its stages have taken, once it has ended.
     """
 
@@ -37,6 +38,7 @@ class Step:
     weight: float = 1.0
     expected: Mapping[str, float] = field(default_factory=dict)
     preview_in: object | None = None
+    warnings: tuple[str, ...] = ()
     spent: dict[str, float] = field(default_factory=dict)
 
     @property

@@ -221,12 +221,22 @@ def _draw_progress(layout: bpy.types.UILayout, context: bpy.types.Context) -> No
     if state.stage:
         text = f"{translate(state.stage.capitalize())} {100.0 * state.fraction:.0f} %"
     box.progress(text=text, factor=state.fraction, translate=False)
-    box.label(text=state.message)
+    _draw_message(box.row(), state)
     row = box.row()
     stop = row.row()
     stop.enabled = not state.stopping
     stop.operator("lsrm.cancel", text="Stop", icon="PAUSE").now = False
     row.operator("lsrm.cancel", text="Stop Now", icon="CANCEL").now = True
+
+
+def _draw_message(row: bpy.types.UILayout, state: bpy.types.PropertyGroup) -> None:
+    """What the views are warned of, in the place of the detail of the stage; a click shows all."""
+    if state.warnings:
+        first = state.warnings.partition("\n")[0]
+        name = "lsrm.show_warnings"
+        row.operator(name, text=first, icon="ERROR", emboss=False, translate=False)
+    else:
+        row.label(text=state.message)
 
 
 def _draw_live_picture(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

@@ -213,6 +213,7 @@ class LSRM_PG_run(bpy.types.PropertyGroup):
 
     running: BoolProperty()
     stopping: BoolProperty()
+    warnings: StringProperty()
     title: StringProperty()
     step: StringProperty()
     stage: StringProperty()
@@ -234,6 +235,7 @@ class LSRM_PG_run(bpy.types.PropertyGroup):
         for name in ("running", "stopping", *texts):
             setattr(self, name, getattr(state, name))
         self.overall, self.fraction, self.eta = state.overall, state.fraction, state.eta
+        self.warnings = "\n".join(state.warnings)
         error = state.error or ("", "", "")
         self.error_code, self.error_message, self.error_remedy = error
 

@@ -104,6 +104,7 @@ def reconstruct_objects(
             folders = {"views": str(job.views), "output": str(job.result)}
             taken = job_costs.with_views(expected, captured["views"])
             step = _reconstruction({**request, **folders}, copy.parent, reference, taken)
+            step = replace(step, warnings=tuple(captured.get("warnings") or ()))
             outcome = yield from _reconstruct(step, copy.parent, reference, taken)
             return (yield from _with_quads(outcome, job.result, copy.parent, taken))
 

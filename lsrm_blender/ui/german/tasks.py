@@ -42,6 +42,11 @@ GERMAN = {
     "The photograph tools are installed": "Die Fotowerkzeuge sind installiert",
     "The turntable is in {}": "Der Drehteller ist in {}",
     "The contact sheet is {}": "Der Kontaktabzug ist {}",
+    # Warnings of the views.
+    "Warnings": "Warnungen",
+    "Show all that the views of the running job are warned of": (
+        "Alle Warnungen zu den Ansichten des laufenden Auftrags zeigen"
+    ),
     # Two ways to stop.
     "Stop at the next opportunity; the backend stays ready for the next job": (
         "Bei nächster Gelegenheit anhalten; das Backend bleibt für den nächsten Auftrag bereit"

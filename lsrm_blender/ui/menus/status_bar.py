@@ -9,7 +9,7 @@ from bpy.app.translations import pgettext_iface as translate
 
 PROGRESS_WIDTH = 14.0
 LONGEST_NOTE = 90
-"""Letters of an outcome that have room beside Blender's own hints."""
+"""Letters of an outcome or a warning that have room beside Blender's own hints."""
 
 
 def _draw(header: bpy.types.Header, context: bpy.types.Context) -> None:
@@ -20,6 +20,8 @@ def _draw(header: bpy.types.Header, context: bpy.types.Context) -> None:
         return
     row = header.layout.row(align=True)
     if state.running:
+        if state.warnings:  # to the left, where it moves no button
+            row.label(text=_short(state.warnings), icon="ERROR", translate=False)
         bar = row.row()
         bar.ui_units_x = PROGRESS_WIDTH
         text = _progress_text(state, queue.waiting)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Operators that the panel offers with an error: less memory, and dismissing the message."""
+"""Operators that the panel offers with errors and warnings: less memory, reading, dismissing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from .. import session_timer
+from ..wrapped_text import draw_wrapped
 
 if TYPE_CHECKING:
     from ..properties import LSRM_PG_settings
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 SMALLEST_TEXTURE, SMALLEST_VIEW = 256, 32
 SMALLER_THAN_AUTOMATIC = "1024"
 """Sides in texels and pixels below which nothing is halved."""
+
+WIDTH = 70
+"""Of the warnings beside the mouse, in letters."""
 
 
 class LSRM_OT_use_less(bpy.types.Operator):
@@ -58,6 +62,34 @@ def _halved(settings: LSRM_PG_settings) -> dict[str, str | int]:
     return smaller
 
 
+class LSRM_OT_show_warnings(bpy.types.Operator):
+    """Show all that the views of the running job are warned of."""
+
+    bl_idname = "lsrm.show_warnings"
+    bl_label = "Warnings"
+    bl_description = "Show all that the views of the running job are warned of"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def description(cls, context: bpy.types.Context, _properties: LSRM_OT_show_warnings) -> str:
+        """The warnings themselves: the panel has room for the beginning of one."""
+        return str(context.window_manager.lsrm.warnings)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Show them beside the mouse; tell a script."""
+        warnings = context.window_manager.lsrm.warnings
+        if bpy.app.background:
+            self.report({"INFO"}, warnings)
+            return {"FINISHED"}
+
+        def draw(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
+            for warning in warnings.splitlines():
+                draw_wrapped(menu.layout.column(align=True), warning, WIDTH, "ERROR")
+
+        context.window_manager.popup_menu(draw, title=self.bl_label, icon="ERROR")
+        return {"FINISHED"}
+
+
 class LSRM_OT_dismiss(bpy.types.Operator):
     """Remove the message from the panel."""
 
@@ -73,4 +105,4 @@ class LSRM_OT_dismiss(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (LSRM_OT_use_less, LSRM_OT_dismiss)
+CLASSES = (LSRM_OT_use_less, LSRM_OT_show_warnings, LSRM_OT_dismiss)

@@ -208,6 +208,21 @@ def test_a_stop_that_reaches_a_step_at_its_end_stops_the_task(session, child, ls
     assert child.job.method == "a"
 
 
+def test_a_warning_is_there_while_the_step_that_it_is_for_runs(session, child, lsrm, caplog):
+    """It is shown and logged before anything is made of the views, and not of other ones later."""
+    tasks = lsrm("lsrm_blender.jobs.task")
+    steps = (tasks.Step("backend", each, {}, each, warnings=(f"Dark {each}.",)) for each in "ab")
+    session.start(tasks.Task("T", steps))
+    assert session.state.warnings == ("Dark a.",)
+    assert "T: Dark a." in caplog.text
+    child.end()
+    assert session.pump()
+    assert session.state.warnings == ("Dark b.",)
+    child.end()
+    session.pump()
+    assert session.state.warnings == ()
+
+
 def test_numbers_are_shown_twice_a_second(lsrm, child, task):
     """Another stage is shown at once; numbers that were held back are shown when it is time."""
     now = [0.0]

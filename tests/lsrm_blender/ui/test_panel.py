@@ -180,6 +180,14 @@ package.register()
 """
 
 DRAW = """
+tasks, targets = module_of("ui.tasks"), module_of("scene.assets.targets").make_targets
+task = tasks.reconstruct_objects(
+    scene, targets([scene.objects["Cube"]], None, each=False), work / "jobs", "cpu"
+)
+steps = [next(task.steps), task.steps.send(None)]
+steps += [task.steps.send({"views": 4, "warnings": ["Dark views: 2 of 4."]})]
+results["steps"] = [[each.method, list(each.warnings)] for each in steps]
+task.close()
 panel, session = module_of("ui.panel"), module_of("jobs.session")
 others = [module_of("ui.history_panel").LSRM_PT_history]
 for name in ("relight.relight_panel", "comparison.comparison_panel"):
@@ -214,6 +222,8 @@ def running(**state):
     return len(panel_drawn.texts), panel_drawn.drawn
 
 results["same"] = [running(), running(stage="mesh", message="M", eta=7.0), running(stopping=True)]
+results["warned"] = [*running(warnings=("Dark views: 2 of 4.", "A hole.")), Layout.texts]
+results["all warnings"] = call(bpy.ops.lsrm.show_warnings) + [run.warnings]
 settings.source, settings.checkpoint = "OBJECTS", "FOLDER"
 results["again"] = "lsrm.check_views" in failed("BACKEND_DIED", "lsrm.check_views")
 missing = failed("CHECKPOINT_MISSING", "lsrm.reconstruct")
@@ -367,6 +377,14 @@ def test_panel_draws_every_state(blender):
         "lsrm.turntable", "lsrm.light_sheet", "lsrm.compare_with_views",
     }  # fmt: skip
     assert results["same"][0] == results["same"][1] == results["same"][2], "no button may move"
+    texts, warned, drawn = results["warned"]
+    assert (texts, "Dark views: 2 of 4." in drawn) == (results["same"][0][0], True)
+    assert set(warned) - set(results["same"][0][1]) == {"lsrm.show_warnings"}
+    assert results["all warnings"] == ["FINISHED", "", "Dark views: 2 of 4.\nA hole."]
+    methods, warnings = zip(*results["steps"], strict=True)
+    assert (methods[1:], warnings[1:]) == (
+        ("capture", "reconstruct"), ([], ["Dark views: 2 of 4."])
+    )  # fmt: skip
     assert results["clock"] == ["0 s", "59 s", "1:00 min", "61:01 min"]
 
 

@@ -145,7 +145,8 @@ failed = session.SessionState(title="T", error=("ERROR", "What.", "Remedy."))
 texts = results["status"] = []
 for state in (session.SessionState(), session.SessionState(note="Done. " * 30), failed,
               session.SessionState(running=True, title="T", overall=0.4),
-              session.SessionState(running=True, stopping=True)):
+              session.SessionState(running=True, stopping=True),
+              session.SessionState(running=True, title="T", warnings=("Dark views: all.",))):
     run.show(state)
     Layout.texts.clear()
     status_bar._draw(type("Header", (), {"layout": Layout()})(), bpy.context)
@@ -190,9 +191,10 @@ def test_workflow(blender, tmp_path):
     assert (results["marked"], results["tags"]) == (done, ["LSRM", "toy"])
     assert (results["preview"], results["pixel"]) == ([256, 256], [0.2, 0.4, 0.6, 1.0])
     assert (results["not in menus"], results["no operators"]) == ([], [])
-    nothing, note, failed, running, stopping = results["status"]
+    nothing, note, failed, running, stopping, warned = results["status"]
     assert nothing == []
     assert (len(note[0]), note[0][-1]) == (90, "…")
     assert failed[0] == "T: What."
     assert "T 40 %" in running
     assert "Stopping…" in stopping
+    assert warned[0] == "Dark views: all.", "left of the button that stops"
