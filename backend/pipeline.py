@@ -13,8 +13,6 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
-import torch
-
 from .field.config import HALF_SIDE
 from .field.density import render_step
 from .job import Job
@@ -32,16 +30,16 @@ from .model.inference import (
 )
 from .model.preprocess import from_views
 from .model.weights.checkpoint import Checkpoint, open_checkpoint
-from .model.weights.dinov3_files import load_dinov3, loaded_size
-from .model.weights.memory import plan_memory
+from .model.weights.dinov3_files import load_dinov3
 from .photographs.missing_masks import add_missing_masks, have_masks
+from .planned_memory import network_need
 from .refine.config import SECONDS, RefineConfig
 from .refine.fit import prepare_optimizer
 from .refine.refine import Refinement
 from .result.files import Result
 from .result.folder import ResultFolder
 from .result.report import Report
-from .setup.device import choose_devices, free_memory, free_per_rank, name_of
+from .setup.device import choose_devices, dtype_on, free_memory, free_per_rank, name_of
 from .shared.cameras import Normalization
 from .shared.capture.json_files import read_capture_json
 from .shared.capture.reader import read_capture
@@ -193,18 +191,15 @@ def predict(job: Job, checkpoint: Checkpoint) -> PredictedSurface:
     report, config = job.report, checkpoint.config
     devices = choose_devices(report.device)
     device = devices[0]
-    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    dtype = dtype_on(device)
     report.checkpoint["fingerprint"] = checkpoint.fingerprint()
     dense, selection_name, routing, sparse = STAGES_OF_NETWORK
     weights = find_dinov3() if config.image_features == "dinov3" else None
     width = config.dense.encoder.feature_width or None
     tensors = from_views(job.views.views, job.normalization, config)
-    available = free_per_rank(devices)
-    need = plan_memory(
-        config, tensors, dtype, loaded_size(weights, dtype) if weights else 0, available
-    )
+    need = network_need(config, tensors.mask, devices)
     job.progress.report(dense, 0.0, f"needs about {need.peak / 1e9:.1f} GB on {device}")
-    need.check(available, [str(each) for each in devices])
+    need.check(free_per_rank(devices), [str(each) for each in devices])
     with ranks_on(devices, dtype, in_turn=need.in_turn) as ranks:
         with job.stage(dense) as report_fraction:
             network = load_dinov3(weights, width).to(device, dtype) if weights else None

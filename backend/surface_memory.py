@@ -56,7 +56,7 @@ STEREO_PIXEL_BYTES = 1600
 SURFACE_SQUARES = 2.5
 """Area of a usual surface, in squares of the volume's side."""
 
-SMALLER_SURFACE = "Use a smaller texture, smaller views, or --device cpu."
+SMALLER_SURFACE = "Use a smaller texture, smaller views, or the processor (--device cpu)."
 
 SIDES_SEEN = 4
 """Sides of an object that are seen apart: so many views show all of it once."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import platform
 import shutil
-from dataclasses import asdict, dataclass
+import sys
 from importlib import util
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from ..shared.checkpoint_folders import (
 )
 from ..shared.errors import CheckpointMismatch, CheckpointMissing, EnvironmentBroken
 from ..shared.exit_codes import DONE, ENVIRONMENT
+from ..shared.findings import Finding
 from ..shared.machine.system_memory import available_memory, total_memory
 from ..shared.terminal import print_json, say
 from ..shared.virtual_environments import (
@@ -43,27 +44,6 @@ MEMORY_NEEDED = 3.0
 """Gigabytes that a reconstruction without a network needs at most."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """The result of one check.
-
-    Attributes:
-        name: of what was checked.
-        ok: whether it is as it should be.
-        found: what was found, for people.
-        remedy: what to do if it is not ok.
-    """
-
-    name: str
-    ok: bool
-    found: str
-    remedy: str = ""
-
-    def __str__(self) -> str:
-        line = f"{'✓' if self.ok else '✗'} {self.name:<13} {self.found}"
-        return line if self.ok else f"{line}\n  {'':<13} → {self.remedy}"
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `doctor`: none of its own."""
 
@@ -73,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     findings = examine()
     ok = all(finding.ok for finding in findings)
     if arguments.json:
-        print_json({"ok": ok, "findings": [asdict(finding) for finding in findings]})
+        print_json({"ok": ok, "findings": [finding.to_dict() for finding in findings]})
     else:
         say("\n".join(str(finding) for finding in findings))
     return DONE if ok else ENVIRONMENT
@@ -81,16 +61,22 @@ def run(arguments: argparse.Namespace) -> int:
 
 def examine() -> list[Finding]:
     """Check everything; what others depend on comes first."""
+    interpreter, *others = examine_process()
     return [
-        Finding("interpreter", ok=True, found=f"Python {platform.python_version()}"),
+        interpreter,
         _environment(backend_environment()),
-        *_torch(),
-        _memory(),
-        *_checkpoints(),
+        *others,
         _environment(blender_environment()),
         _system_libraries(),
         _disk(),
     ]
+
+
+def examine_process() -> list[Finding]:
+    """Check what this process computes with: a backend that runs needs no more."""
+    version = platform.python_version()
+    interpreter = Finding("interpreter", ok=True, found=f"Python {version} ({sys.executable})")
+    return [interpreter, *_torch(), _memory(), *_checkpoints()]
 
 
 def _environment(environment: VirtualEnvironment) -> Finding:

@@ -11,7 +11,7 @@ import platform
 import sys
 import time
 import tomllib
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,8 @@ def run(_arguments: argparse.Namespace) -> int:
         "reconstruct": reconstruct,
         "check": check,
         "extras": extras,
+        "examine": examine,
+        "plan": plan,
         "photos": photos,
         "masks": masks,
         "compared_views": compared_views,
@@ -122,6 +124,32 @@ def extras(_params: dict[str, Any], _progress: Progress) -> dict[str, Any]:
     from ..photographs.extras import PHOTOS
 
     return {extra.name: {"installed": extra.installed, "size": extra.size} for extra in (PHOTOS,)}
+
+
+def examine(_params: dict[str, Any], _progress: Progress) -> dict[str, Any]:
+    """The method `examine`: what this process computes with, as `findings` of `doctor`."""
+    from .doctor import examine_process
+
+    return {"findings": [finding.to_dict() for finding in examine_process()]}
+
+
+def plan(params: dict[str, Any], _progress: Progress) -> dict[str, Any]:
+    """The method `plan`: whether the memory suffices for a job whose views are still to be taken.
+
+    Args:
+        params: those of `reconstruct`, without its folders; `count` of the views and their `size`.
+
+    Returns:
+        The fields of `PlannedMemory`.
+
+    Raises:
+        LsrmError: if it does not, or the device or the weights cannot be used.
+    """
+    from ..planned_memory import plan_job
+
+    options = {**params, "views": "", "output": ""}  # neither is there yet
+    count, size = options.pop("count"), options.pop("size")
+    return asdict(plan_job(_request(options), count, size))
 
 
 def photos(params: dict[str, Any], progress: Progress) -> dict[str, Any]:

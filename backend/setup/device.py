@@ -23,6 +23,11 @@ MISSING_ON_MPS = ("segment_reduce", "adaptive_max_pool3d")
 pass over empty space by the second."""
 
 
+def dtype_on(device: torch.device) -> torch.dtype:
+    """Of the weights and token streams of the network on a device."""
+    return torch.bfloat16 if device.type == "cuda" else torch.float32
+
+
 def free_memory(device: torch.device) -> int:
     """Bytes that a job may still allocate on a device; `sys.maxsize` where that is unknown."""
     if device.type == "cuda":

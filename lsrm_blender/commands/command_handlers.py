@@ -216,7 +216,7 @@ def doctor(_arguments: argparse.Namespace, _progress: Progress) -> dict[str, Any
     """Checks of this Blender, printed as a list."""
     findings = self_check.findings()
     for finding in findings:
-        say(finding.line)
+        say(str(finding))
     return {
         "findings": [finding.to_dict() for finding in findings],
         "exit_code": self_check.exit_code(findings),

@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import bmesh
 import bpy
@@ -15,6 +13,7 @@ import numpy as np
 from ...backend.shared import cameras
 from ...backend.shared.errors import LsrmError
 from ...backend.shared.exit_codes import DONE, ENVIRONMENT
+from ...backend.shared.findings import Finding
 from ..capture_choices import BUNDLED
 from ..entry import OLDEST_BLENDER
 from ..scene.cameras.scene_cameras import Viewpoint, add_camera, point_camera
@@ -27,35 +26,6 @@ PIXEL_TOLERANCE = 0.1
 POINT = (0.1, 0.05, 0.02)
 
 
-@dataclass(frozen=True)
-class Finding:
-    """The outcome of one check.
-
-    Attributes:
-        name: of the check.
-        text: the outcome.
-        remedy: what to do if the check failed.
-        good: whether the check passed.
-        needed: whether LSRM's commands fail without it.
-    """
-
-    name: str
-    text: str
-    remedy: str
-    good: bool
-    needed: bool = True
-
-    @property
-    def line(self) -> str:
-        """The finding for people."""
-        text = self.text if self.good else f"{self.text} {self.remedy}"
-        return f"{'✓' if self.good else '✗'} {self.name}: {text}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """The finding as JSON."""
-        return asdict(self)
-
-
 def findings() -> list[Finding]:
     """Run all checks."""
     return [_version(), _renderer(), _denoiser(), _environment_lights()]
@@ -63,13 +33,13 @@ def findings() -> list[Finding]:
 
 def exit_code(found: list[Finding]) -> int:
     """3 if something needed is missing."""
-    return DONE if all(f.good or not f.needed for f in found) else ENVIRONMENT
+    return DONE if all(each.ok or not each.needed for each in found) else ENVIRONMENT
 
 
 def _version() -> Finding:
     good = bpy.app.version[:2] >= OLDEST_BLENDER
     text = f"{bpy.app.version_string}."
-    return Finding("Blender", text, "LSRM needs Blender 4.2 or later.", good=good)
+    return Finding("Blender", good, text, "LSRM needs Blender 4.2 or later.")
 
 
 def _renderer() -> Finding:
@@ -78,9 +48,9 @@ def _renderer() -> Finding:
     try:
         error = marker_error()
     except LsrmError as failure:
-        return Finding(name, failure.message, remedy, good=False)
+        return Finding(name, ok=False, found=failure.message, remedy=remedy)
     good = error < PIXEL_TOLERANCE
-    return Finding(name, f"A rendered marker is {error:.3f} px off.", remedy, good=good)
+    return Finding(name, good, f"A rendered marker is {error:.3f} px off.", remedy)
 
 
 def marker_error() -> float:
@@ -121,7 +91,7 @@ def _denoiser() -> Finding:
         good = can_denoise(scene)
     text = "Open Image Denoise was found." if good else "This build has no Open Image Denoise."
     remedy = "Captures will be noisier; use more --samples."
-    return Finding("Denoiser", text, remedy, good=good, needed=False)
+    return Finding("Denoiser", good, text, remedy, needed=False)
 
 
 def _environment_lights() -> Finding:
@@ -129,4 +99,4 @@ def _environment_lights() -> Finding:
     good = len(there) == len(BUNDLED)
     text = f"{len(there)} of {len(BUNDLED)} bundled lights were found."
     remedy = "Give HDR files instead of names."
-    return Finding("Environment lights", text, remedy, good=good, needed=False)
+    return Finding("Environment lights", good, text, remedy, needed=False)

@@ -33,6 +33,7 @@ from ..scene.relight.light_sheet import write_small
 from ..scene.render_settings import RenderSettings
 from ..scene.results.result_files import read_result
 from ..scene.results.result_import import store_import
+from . import self_check
 from .result_views import own_light, render_result, result_scene
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def serve() -> int:
     logging.basicConfig(format=LOG_FORMAT, level=logging.INFO, force=True)
     methods = {
         "capture": capture,
+        "examine": examine,
         "prepare": prepare,
         "relight": relight,
         "render_result": render_at_views,
@@ -103,6 +105,12 @@ def capture(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
         passes=params.get("passes", False),
     )
     return capture_asset(opened, Path(params["output"]), settings, progress)
+
+
+def examine(_params: dict[str, Any], _progress: Progress) -> dict[str, Any]:
+    """What this Blender can do, as `findings` of the command `doctor`."""
+    open_empty()
+    return {"findings": [finding.to_dict() for finding in self_check.findings()]}
 
 
 def prepare(params: dict[str, Any], progress: Progress) -> dict[str, Any]:

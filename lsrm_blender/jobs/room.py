@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -32,8 +33,11 @@ def check_folder(folder: Path) -> Path:
     return there
 
 
-def check_disk(folder: Path, needed: float) -> None:
+def check_disk(folder: Path, needed: float) -> float:
     """Check that the disk of a folder that exists has room.
+
+    Returns:
+        The bytes that are free; infinity where that is not known.
 
     Raises:
         DiskFull: if it has not so many bytes.
@@ -41,17 +45,21 @@ def check_disk(folder: Path, needed: float) -> None:
     try:
         free = shutil.disk_usage(folder).free
     except OSError:  # some network drives do not say
-        return
+        return math.inf
     if free < needed:
         raise DiskFull(
-            f"The disk of {folder} has {_gigabytes(free)} left, the job needs about "
-            f"{_gigabytes(needed)}.",
+            f"The disk of {folder} has {gigabytes(free)} left, the job needs about "
+            f"{gigabytes(needed)}.",
             "Free some space, or choose another output folder.",
         )
+    return free
 
 
-def check_memory(needed: float) -> None:
+def check_memory(needed: float) -> float:
     """Check that the memory suffices, where the system says how much is available.
+
+    Returns:
+        The bytes that are available; infinity where that is not known.
 
     Raises:
         OutOfMemory: if fewer bytes are available.
@@ -59,11 +67,13 @@ def check_memory(needed: float) -> None:
     available = available_memory()
     if available is not None and available < needed:
         raise OutOfMemory(
-            f"{_gigabytes(available)} of memory are available, the job needs about "
-            f"{_gigabytes(needed)}.",
+            f"{gigabytes(available)} of memory are available, the job needs about "
+            f"{gigabytes(needed)}.",
             "Close other programs, or use fewer or smaller views.",
         )
+    return math.inf if available is None else available
 
 
-def _gigabytes(count: float) -> str:
+def gigabytes(count: float) -> str:
+    """Bytes for people."""
     return f"{count / 1e9:.1f} GB"

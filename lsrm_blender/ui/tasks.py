@@ -93,13 +93,14 @@ def reconstruct_objects(
     reference = SceneReference.to(scene)
     params = {target: _capture_params(scene.lsrm, target) for target in targets}
     expected = job_costs.workload(scene.lsrm)
-    request = _reconstruct_params(scene.lsrm, device)
+    request = reconstruct_params(scene.lsrm, device)
     records = {target: _record_of(target, params[target]) for target in targets}
 
     def one(target: Target, copy: Path) -> Steps:
         with new_job_folder(root / folder_name(target.name), records[target]) as job:
-            # A backend that does not start is noticed before the first view is rendered.
-            yield Step("backend", "extras", {}, "Starting the backend", 0.0)
+            # A backend that does not start, or a card that is too small, is noticed before the
+            # first view is rendered.
+            yield memory_plan(request, expected)
             captured = yield from _capture_copy(copy, job, params[target], expected)
             folders = {"views": str(job.views), "output": str(job.result)}
             taken = job_costs.with_views(expected, captured["views"])
@@ -127,7 +128,7 @@ def reconstruct_views(scene: bpy.types.Scene, views: Path, root: Path, device: s
     reference, settings = SceneReference.to(scene), scene.lsrm
     jobs, expected = jobs_of_views(root, views), job_costs.workload(settings)
     request = {
-        **_reconstruct_params(settings, device),
+        **reconstruct_params(settings, device),
         "views": str(views),
         "fix_cameras": settings.fix_cameras,
         "mask_model": bpy.path.abspath(settings.mask_model),
@@ -144,6 +145,17 @@ def reconstruct_views(scene: bpy.types.Scene, views: Path, root: Path, device: s
 
     weight = job_costs.expected_seconds(expected, capture=False)
     return Task(translate("Reconstruct {}").format(views.name), work(), weight, RECONSTRUCT)
+
+
+def memory_plan(request: dict[str, Any], expected: Workload) -> Step:
+    """The step in which the backend plans the memory of a job whose views are still to be taken.
+
+    Args:
+        request: the parameters of the job beside its folders.
+        expected: the job.
+    """
+    views = {"count": expected.quality.view_count, "size": expected.quality.view_size}
+    return Step("backend", "plan", {**request, **views}, "Starting the backend", 0.0)
 
 
 def views_folder(settings: LSRM_PG_settings) -> Path:
@@ -292,7 +304,7 @@ def _capture_light(settings: LSRM_PG_settings) -> str:
     return str(bpy.path.abspath(settings.capture_environment))
 
 
-def _reconstruct_params(settings: LSRM_PG_settings, device: str) -> dict[str, Any]:
+def reconstruct_params(settings: LSRM_PG_settings, device: str) -> dict[str, Any]:
     """The parameters of `reconstruct` beside its folders.
 
     Raises:

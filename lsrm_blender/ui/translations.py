@@ -291,8 +291,10 @@ GERMAN = {
         "Viele Dateien umwandeln; für Skripte, denn es kehrt erst am Ende zurück"
     ),
     "Use Less Memory": "Weniger Speicher nutzen",
-    "Halve the size of the textures, and of the views where they are still to be taken": (
-        "Die Größe der Texturen halbieren, und die der Ansichten, wo sie erst aufgenommen werden"
+    "Halve the textures, and where the views are still to be taken, their size; "
+    "with a network their number": (
+        "Die Texturen halbieren, und falls die Ansichten noch nicht aufgenommen sind, deren Größe; "
+        "mit einem Netz ihre Anzahl"
     ),
     "Dismiss": "Wegräumen",
     "Remove the message from the panel": "Die Meldung aus dem Panel entfernen",

@@ -19,8 +19,9 @@ from ..stage import Stage
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from torch import Tensor
+
     from ..config.model_config import ModelConfig, StageConfig
-    from ..preprocess import ViewTensors
 
 # Measured on blocks of width 256 and 512: numbers per token and channel at the peak of a block.
 _STREAM_COPIES = 20
@@ -33,7 +34,7 @@ _SURFACE_SQUARES = 2.5
 _UNEVEN = 1.1  # the largest share of a rank over the mean: blocks are whole
 
 
-SMALLER_NETWORK = "Use fewer views, --checkpoint none, or another device."
+SMALLER_NETWORK = "Use fewer views, no network (--checkpoint none), or another device."
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class MemoryNeed:
 
 def plan_memory(
     config: ModelConfig,
-    views: ViewTensors,
+    masks: Tensor,
     dtype: torch.dtype,
     feature_network: int,
     available: Sequence[int],
@@ -100,21 +101,21 @@ def plan_memory(
 
     Args:
         config: of the checkpoint.
-        views: see `estimate`.
+        masks: see `estimate`.
         dtype: of the weights and streams.
         feature_network: see `estimate`.
         available: bytes of each rank.
     """
     ranks = len(available)
-    need = estimate(config, views, dtype, feature_network, ranks)
+    need = estimate(config, masks, dtype, feature_network, ranks)
     if ranks == 1 or need.fits(available):
         return need
-    return estimate(config, views, dtype, feature_network, ranks, in_turn=True)
+    return estimate(config, masks, dtype, feature_network, ranks, in_turn=True)
 
 
 def estimate(
     config: ModelConfig,
-    views: ViewTensors,
+    masks: Tensor,
     dtype: torch.dtype,
     feature_network: int = 0,
     ranks: int = 1,
@@ -125,15 +126,16 @@ def estimate(
 
     Args:
         config: of the checkpoint.
-        views: at the size of the sparse stage; their masks give the image tokens.
+        masks: [views, 1, side, side], coverage in 0..1 at the size of the sparse stage: they give
+            the image tokens.
         dtype: of the weights and streams.
         feature_network: bytes of the frozen image features' network, which stays loaded.
         ranks: that share the sparse stage.
         in_turn: see `MemoryNeed`.
     """
-    size, count = dtype.itemsize, len(views.mask)
+    size, count = dtype.itemsize, len(masks)
     dense, sparse = config.dense, config.sparse
-    kept = foreground_patches(views.mask[None], sparse.encoder.patch_size)
+    kept = foreground_patches(masks[None], sparse.encoder.patch_size)
     image, volume = int(kept.sum()), expected_volume_tokens(config)
     dense_tokens = dense.transformer.volume_resolution**3 + count * dense.patches_per_side**2
     maps = len(dense.transformer.skip_links) + 1

@@ -8,33 +8,35 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from ....backend.shared.checkpoint_folders import NONE, meant_checkpoint
 from .. import session_timer
 from ..wrapped_text import draw_wrapped
 
 if TYPE_CHECKING:
     from ..properties import LSRM_PG_settings
 
-SMALLEST_TEXTURE, SMALLEST_VIEW = 256, 32
+SMALLEST_TEXTURE, SMALLEST_VIEW, FEWEST_VIEWS = 256, 32, 8
 SMALLER_THAN_AUTOMATIC = "1024"
-"""Sides in texels and pixels below which nothing is halved."""
+"""Sides in texels and pixels, and the number of views, below which nothing is halved."""
 
 WIDTH = 70
 """Of the warnings beside the mouse, in letters."""
 
 
 class LSRM_OT_use_less(bpy.types.Operator):
-    """Halve the size of the textures, and of the views where they are still to be taken."""
+    """Halve the textures, and where the views are still to be taken, their size or their number."""
 
     bl_idname = "lsrm.use_less"
     bl_label = "Use Less Memory"
     bl_description = (
-        "Halve the size of the textures, and of the views where they are still to be taken"
+        "Halve the textures, and where the views are still to be taken, their size; "
+        "with a network their number"
     )
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Only if a size can be halved."""
+        """Only if something can be halved."""
         if _halved(context.scene.lsrm):
             return True
         cls.poll_message_set("Textures and views are as small as they get")
@@ -57,7 +59,12 @@ def _halved(settings: LSRM_PG_settings) -> dict[str, str | int]:
         smaller["texture_size"] = SMALLER_THAN_AUTOMATIC
     elif (texture_size := int(settings.texture_size)) > SMALLEST_TEXTURE:
         smaller["texture_size"] = str(texture_size // 2)
-    if settings.source == "OBJECTS" and settings.view_size > SMALLEST_VIEW:
+    if settings.source != "OBJECTS":
+        return smaller
+    network = meant_checkpoint(settings.checkpoint) != NONE  # which has a size of its own for views
+    if network and settings.view_count > FEWEST_VIEWS:
+        smaller["view_count"] = max(settings.view_count // 2, FEWEST_VIEWS)
+    elif settings.view_size > SMALLEST_VIEW:
         smaller["view_size"] = max(settings.view_size // 2, SMALLEST_VIEW)
     return smaller
 

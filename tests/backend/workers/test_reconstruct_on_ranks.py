@@ -18,7 +18,7 @@ import torch
 import trimesh
 from safetensors.torch import load_file
 
-from backend import pipeline
+from backend import planned_memory
 from backend.mesh import surfaces
 from backend.mesh.network_surface import SurfaceSettings
 from backend.pipeline import reconstruct
@@ -177,9 +177,9 @@ def test_two_ranks_give_the_mesh_of_one(run, tmp_path):
 @pytest.mark.slow
 def test_one_rank_after_the_other_gives_the_same_field(run, monkeypatch, tmp_path):
     """What the planner chooses where the keys of all ranks do not fit changes no result."""
-    planned = pipeline.plan_memory
+    planned = planned_memory.plan_memory
     monkeypatch.setattr(
-        pipeline, "plan_memory", lambda *given: replace(planned(*given), in_turn=True)
+        planned_memory, "plan_memory", lambda *given: replace(planned(*given), in_turn=True)
     )
     for device in ("cpu", "cpu:0,1"):
         run(device)

@@ -204,7 +204,7 @@ def test_doctor_finds_a_working_blender(lsrm_blender):
     done = lsrm_blender("doctor", "--json")
     assert done.returncode == 0, done.stderr
     findings = json.loads(done.stdout)["findings"]
-    assert all(finding["good"] for finding in findings if finding["needed"])
+    assert all(finding["ok"] for finding in findings if finding["needed"])
     assert "✓" in done.stderr
 
 

@@ -96,6 +96,13 @@ for settings.source in ("VIEWS", "OBJECTS", "OBJECTS"):
     if results["less"][-1][0]:
         call(bpy.ops.lsrm.use_less)
         results["less"][-1] += [settings.texture_size, settings.view_size]
+settings.source, settings.view_count, settings.checkpoint = "OBJECTS", 15, "mini"
+for _ in range(2):
+    results["less"].append([bpy.ops.lsrm.use_less.poll()])
+    if results["less"][-1][0]:
+        call(bpy.ops.lsrm.use_less)
+        results["less"][-1] += [settings.view_count]
+settings.view_count, settings.checkpoint = 4, "none"
 settings.source = "VIEWS"
 call(bpy.ops.lsrm.release)
 os.environ["LSRM_BACKEND"] = "/no/such/python"
@@ -327,7 +334,7 @@ def test_operators_report_errors_to_scripts(blender):
         assert results[name][1].startswith(code), name
     assert results["no result"][0] == "ERROR"
     assert results["no log"] == ["CANCELLED", ""]
-    assert results["less"] == [[True, "512", 48], [True, "256", 32], [False]]
+    assert results["less"] == [[True, "512", 48], [True, "256", 32], [False], [True, 8], [False]]
     assert results["shown"] == ["ENVIRONMENT_BROKEN", False]
 
 
@@ -382,9 +389,8 @@ def test_panel_draws_every_state(blender):
     assert set(warned) - set(results["same"][0][1]) == {"lsrm.show_warnings"}
     assert results["all warnings"] == ["FINISHED", "", "Dark views: 2 of 4.\nA hole."]
     methods, warnings = zip(*results["steps"], strict=True)
-    assert (methods[1:], warnings[1:]) == (
-        ("capture", "reconstruct"), ([], ["Dark views: 2 of 4."])
-    )  # fmt: skip
+    assert methods == ("plan", "capture", "reconstruct"), "memory is planned before any view"
+    assert warnings == ([], [], ["Dark views: 2 of 4."])
     assert results["clock"] == ["0 s", "59 s", "1:00 min", "61:01 min"]
 
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import dataclasses
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,11 +14,11 @@ from backend.model.weights.memory import estimate, expected_volume_tokens, plan_
 from backend.shared.errors import OutOfMemory
 
 
-def _views(size: int, count: int = 16, covered: float = 0.64) -> SimpleNamespace:
+def _views(size: int, count: int = 16, covered: float = 0.64) -> torch.Tensor:
     side = round(size * covered**0.5)
     mask = torch.zeros(count, 1, size, size)
     mask[:, :, :side, :side] = 1
-    return SimpleNamespace(mask=mask)
+    return mask
 
 
 def test_the_released_sizes_need_what_the_paper_says() -> None:
