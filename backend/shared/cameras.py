@@ -257,27 +257,6 @@ def opencv_to_opengl(camera_to_world: ArrayLike) -> Floats:
     return flipped
 
 
-def colmap_to_camera_to_world(qvec_wxyz: ArrayLike, tvec: ArrayLike) -> Floats:
-    """The pose [4, 4] of a line in COLMAP's images.txt, with OpenGL camera axes, in COLMAP's world.
-
-    Args:
-        qvec_wxyz: [4], rotation from world to camera as a quaternion, scalar first.
-        tvec: [3], translation from world to camera.
-    """
-    w, x, y, z = np.asarray(qvec_wxyz, dtype=np.float64) / np.linalg.norm(qvec_wxyz)
-    world_to_camera = np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-        ]
-    )
-    pose = np.eye(4)
-    pose[:3, :3] = world_to_camera.T
-    pose[:3, 3] = -world_to_camera.T @ np.asarray(tvec, dtype=np.float64)
-    return opencv_to_opengl(pose)
-
-
 def fibonacci_sphere(count: int) -> Floats:
     """Evenly distributed unit vectors [count, 3]: a spiral of golden-angle steps from +z to -z."""
     index = np.arange(count)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from ..cameras import colmap_to_camera_to_world
+from ..colmap_poses import colmap_to_camera_to_world
 from ..errors import BadCapture
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ from backend.shared.cameras import (
     Intrinsics,
     Normalization,
     check_camera_to_world,
-    colmap_to_camera_to_world,
     fibonacci_sphere,
     gltf_to_world,
     intrinsics_from_fov,
@@ -26,6 +25,7 @@ from backend.shared.cameras import (
     project,
     world_to_gltf,
 )
+from backend.shared.colmap_poses import colmap_to_camera_to_world
 from backend.shared.errors import BadCamera
 
 
@@ -72,30 +72,6 @@ def test_rays_and_projection_are_inverse(quaternion, translation):
     assert depth == pytest.approx(2.5, abs=1e-12)
     expected = np.stack([columns.ravel(), rows.ravel()], axis=-1)
     assert pixels == pytest.approx(expected, abs=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("qvec", "tvec", "center", "view", "up"),
-    [
-        ((1, 0, 0, 0), (0, 0, 4), (0, 0, -4), (0, 0, 1), (0, -1, 0)),
-        ((0, 1, 0, 0), (0, 0, 4), (0, 0, 4), (0, 0, -1), (0, 1, 0)),
-        (
-            (0.851773, 0.0165051, 0.503764, -0.142941),
-            (-0.737434, 1.02973, 3.74354),
-            (3.79695, -0.36138, -1.03482),
-            (-0.8629, -0.1159, 0.4919),
-            (0.22688, -0.95859, 0.17213),
-        ),
-    ],
-    ids=["identity", "half turn", "colmap documentation"],
-)
-def test_colmap_poses(qvec, tvec, center, view, up):
-    """COLMAP's world-to-camera lines are converted to poses with OpenGL axes."""
-    pose = colmap_to_camera_to_world(qvec, tvec)
-    assert pose[:3, 3] == pytest.approx(center, abs=5e-5)
-    assert -pose[:3, 2] == pytest.approx(view, abs=5e-5)
-    assert pose[:3, 1] == pytest.approx(up, abs=5e-5)
-    assert np.linalg.det(pose[:3, :3]) == pytest.approx(1, abs=1e-12)
 
 
 def test_opencv_axes_flip_the_camera_not_the_world():
