@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from .photographs.missing_masks import have_masks
+from .shared.capture.checksums import with_changes_named
 from .shared.capture.reader import read_capture
 from .shared.errors import LsrmError, ObjectOutOfFrame, TooFewViews, write_failure
 from .views.contact_sheet import Picture, picture_side, write_contact_sheet
@@ -64,7 +65,7 @@ def check_views(request: CheckRequest, progress: Progress) -> dict[str, Any]:
     Raises:
         LsrmError: if something is wrong with them that no correction of the cameras mends.
     """
-    capture = read_capture(request.views)
+    capture = with_changes_named(read_capture(request.views))
     masked = have_masks(capture.frames)
     described = _describe(capture, masked)
     if not all(masked):

@@ -41,6 +41,7 @@ from .result.folder import ResultFolder
 from .result.report import Report
 from .setup.device import choose_devices, dtype_on, free_memory, free_per_rank, name_of
 from .shared.cameras import Normalization
+from .shared.capture.checksums import with_changes_named
 from .shared.capture.json_files import read_capture_json
 from .shared.capture.reader import read_capture
 from .shared.checkpoint_folders import find_dinov3
@@ -89,7 +90,7 @@ def reconstruct(
     options = {key: str(value) for key, value in asdict(request).items()}
     report = Report(request=options, device=device, checkpoint={"name": request.checkpoint})
     with ResultFolder(request.output) as folder:
-        capture = read_capture(request.views)
+        capture = with_changes_named(read_capture(request.views))
         report.name = name_of_views(capture.folder, read_capture_json(capture.folder))
         capture = complete_masks(capture, folder, request, report, progress)
         with report.stage("views", progress):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..shared.atomic_folder import AtomicFolder, is_empty_folder
 from ..shared.capture.capture import TRANSFORMS_NAMES, Frame
+from ..shared.capture.checksums import SHA256, checksums
 from ..shared.capture.json_files import CAPTURE_JSON, read_capture_json, write_capture_json
 from ..shared.capture.lens_keys import undistorted_intrinsics
 from ..shared.capture.writer import write_transforms
@@ -89,7 +90,8 @@ def pose_photographs(photos: Path, output: Path, progress: Progress) -> tuple[in
         frames = [_copied(each, world, unfinished) for each in cameras.posed]
         warnings = _warnings(cameras, world)
         write_transforms(unfinished / TRANSFORMS_NAMES[0], frames)
-        write_capture_json(unfinished, _description(photos, cameras, world, warnings))
+        description = _description(photos, cameras, world, warnings)
+        write_capture_json(unfinished, {**description, SHA256: checksums(unfinished, frames)})
         progress.report("write", 1.0)
     for warning in warnings:
         LOGGER.info("%s", warning)

@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from backend.check_views import CheckRequest, check_views
+from backend.shared.capture.checksums import checksums
+from backend.shared.capture.reader import read_capture
 from backend.shared.errors import LsrmError
 from backend.shared.progress import Progress
 
@@ -40,6 +43,21 @@ def test_good_views(folder, tmp_path):
     assert not found["doubtful"]
     assert Image.open(tmp_path / "sheet.png").size == (3 * 64, 3 * 64)
     json.dumps(found)
+
+
+def test_changed_images_are_named(folder):
+    """An image that is not as captured is named, with masks and without them."""
+    image = folder / "images" / "0003.png"
+    description = {"sha256": checksums(folder, read_capture(folder).frames)}
+    (folder / "capture.json").write_text(json.dumps(description), "utf-8")
+    image.write_bytes(image.read_bytes() + b"more")
+    warnings = check_views(CheckRequest(folder), Progress())["warnings"]
+    assert "captured: images/0003.png." in " ".join(warnings)
+    shutil.rmtree(folder / "masks")
+    changed(folder, lambda document: [each.pop("mask_path") for each in document["frames"]])
+    found = check_views(CheckRequest(folder), Progress())
+    assert found["masks"]["missing"] == 9
+    assert "captured: images/0003.png." in " ".join(found["warnings"])
 
 
 def test_views_without_masks(folder, tmp_path):

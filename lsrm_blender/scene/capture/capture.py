@@ -12,7 +12,9 @@ import numpy as np
 
 from ....backend.shared import cameras, radiance_hdr
 from ....backend.shared.capture.capture import ENVIRONMENT_NAME, WORLD_NAME, Frame
+from ....backend.shared.capture.checksums import SHA256, checksums
 from ....backend.shared.capture.json_files import write_capture_json
+from ....backend.shared.capture.reader import read_capture
 from ....backend.shared.capture.writer import write_transforms
 from .. import lighting
 from ..cameras.camera_plan import existing_cameras
@@ -84,6 +86,7 @@ def capture(
                 *plan.warnings,
                 *_warnings(studio, info["missing_images"]),
             ]
+            info[SHA256] = checksums(folder, read_capture(folder).frames)
         write_capture_json(folder, info)
     progress.report("capture", 1.0, f"{plan.count} views in {output}")
     return info

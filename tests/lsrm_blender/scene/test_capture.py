@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from backend.shared.cameras import Normalization, project
+from backend.shared.capture.checksums import with_changes_named
 from backend.shared.capture.json_files import read_capture_json
 from backend.shared.capture.reader import read_capture
 from backend.shared.radiance_hdr import read_hdr, write_hdr
@@ -61,6 +62,8 @@ def test_folder_is_a_capture(views):
     assert info["source"]["objects"] == ["Block"]
     assert info["lighting"]["kind"] == "environment"
     assert info["missing_images"] == []
+    assert len(info["sha256"]) == 2 * VIEWS
+    assert with_changes_named(read_capture(views)).warnings == tuple(info["warnings"])
     assert not list(views.parent.glob(".views*"))
 
 
