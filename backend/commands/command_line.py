@@ -75,6 +75,7 @@ COMMANDS = {
     "photos": Command("photographs without cameras to posed views", ".photos"),
     "reconstruct": Command("posed views to a textured mesh", ".reconstruct"),
     "masks": Command("make the masks that photographs lack", ".masks"),
+    "export-views": Command("posed views as a COLMAP model, for other programs", ".export_views"),
     "metrics": Command("score renders and a mesh against the ground truth", ".metrics"),
     "convert-checkpoint": Command("released weights to safetensors", ".convert_checkpoint"),
     "train": Command("train the network, or print what that would take", ".train"),
