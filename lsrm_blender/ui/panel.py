@@ -13,6 +13,7 @@ from . import views_tasks
 from .capture.capture_panel import draw_capture_settings, draw_placement, draw_quality
 from .capture.demo_object import ADD_DEMO
 from .capture.readiness import readiness_of, ready_text
+from .check_list import SHOW_CHECKS
 from .menus.result_operators import EXPORT, MARK
 from .pictures import icon
 from .views_panel import draw_views
@@ -182,16 +183,20 @@ def _draw_acceptance(layout: bpy.types.UILayout) -> None:
 
 
 def _draw_readiness(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """One line: ready, or what is missing with the button or setting that mends it."""
+    """One line: ready, or what is missing with what mends it; and a button that lists all."""
     state = readiness_of(context)
     if not state.known:
         layout.label(text="Looking…", icon="TIME")
         return
     if state.ready:
-        layout.label(text=ready_text(context), icon="CHECKMARK", translate=False)
+        row = layout.row(align=True)
+        row.label(text=ready_text(context), icon="CHECKMARK", translate=False)
+        row.operator(SHOW_CHECKS, text="", icon="COLLAPSEMENU", emboss=False)
         return
     box = layout.box()
-    draw_text(box, context, translate(state.message), icon="ERROR")
+    row = box.row()
+    draw_text(row.column(), context, translate(state.message), icon="ERROR")
+    row.operator(SHOW_CHECKS, text="", icon="COLLAPSEMENU", emboss=False)
     if state.code == LICENSE_NOT_ACCEPTED:
         _draw_acceptance(box)
     if state.setting == CHECKPOINT:

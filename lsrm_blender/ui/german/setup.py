@@ -59,6 +59,27 @@ GERMAN = {
     ),
     "Remove": "Entfernen",
     "To install it again takes a download": "Neu zu installieren braucht einen Download",
+    # All checks of a job, and the self-test.
+    "Check Everything": "Alles prüfen",
+    "List all that the job needs: what there is, what is missing, what mends it": (
+        "Alles auflisten, was der Auftrag braucht: was da ist, was fehlt, was es behebt"
+    ),
+    "Backend": "Backend",
+    "Disk": "Platte",
+    "Memory": "Arbeitsspeicher",
+    "about {} needed": "etwa {} nötig",
+    "{} free, about {} needed": "{} frei, etwa {} nötig",
+    "{} of {} free": "{} von {} frei",
+    "{} views of {} pixels": "{} Ansichten mit {} Pixeln",
+    "{}, whose license is accepted": "{}, deren Lizenz angenommen ist",
+    "Self-Test": "Selbsttest",
+    "Ask the backend, the graphics card and a second Blender what they can do": (
+        "Backend, Grafikkarte und ein zweites Blender fragen, was sie können"
+    ),
+    "Testing Blender": "Blender wird geprüft",
+    "Memory for this job": "Speicher für diesen Auftrag",
+    "All {} checks have passed": "Alle {} Prüfungen bestanden",
+    "{} of {} checks have failed": "{} von {} Prüfungen nicht bestanden",
     # Checkpoints.
     "Checkpoints: {}": "Gewichte: {}",
     "Add Checkpoint": "Gewichte hinzufügen",

@@ -15,8 +15,10 @@ from ....backend.shared.errors import EnvironmentBroken
 from ....backend.shared.machine.torch_builds import BUILDS, builds, fitting_build
 from ...jobs.checkpoints import LICENSE, PBR, RGB
 from ...preferences import PACKAGE
+from ..check_list import draw_findings
 from ..wrapped_text import draw_wrapped
 from .released_files import ReleasedFiles
+from .self_test import SELF_TEST
 from .setup_state import UNKNOWN, look_again, setup_of
 from .setup_tasks import ADD_CHECKPOINT, INSTALL
 
@@ -89,6 +91,7 @@ class LSRM_AP_preferences(ReleasedFiles, bpy.types.AddonPreferences):
         layout.prop(self, "folder")
         layout.prop(self, "time_limit")
         _draw_checkpoints(layout.box(), self, setup, state)
+        _draw_self_test(layout.box(), context, state)
 
 
 def _draw_backend(
@@ -174,6 +177,19 @@ def _draw_checkpoints(
     layout.operator(ADD_CHECKPOINT, icon="ADD")
     if state.operator == ADD_CHECKPOINT:
         draw_wrapped(layout.column(align=True), state.note, CHARACTERS_PER_LINE, "CHECKMARK")
+        _draw_error(layout, state)
+
+
+def _draw_self_test(
+    layout: bpy.types.UILayout, context: bpy.types.Context, state: bpy.types.PropertyGroup
+) -> None:
+    """The button, then what it has found, in sentences."""
+    if state.running and state.operator == SELF_TEST:
+        _draw_running(layout, state)
+        return
+    layout.operator(SELF_TEST, icon="CONSOLE")
+    draw_findings(layout, context)
+    if state.operator == SELF_TEST:
         _draw_error(layout, state)
 
 

@@ -17,6 +17,7 @@ from ...jobs.removal import remove_in_background
 from .. import session_timer, views_tasks
 from ..operators import IdleOperator, TaskOperator
 from .released_files import ReleasedFiles
+from .self_test import SELF_TEST, self_test
 from .setup_state import look_again
 from .setup_tasks import ADD_CHECKPOINT, INSTALL, add_checkpoint, install_backend
 
@@ -157,6 +158,18 @@ class LSRM_OT_add_checkpoint(ReleasedFiles, TaskOperator, bpy.types.Operator):
         return add_checkpoint(context.scene, Path(bpy.path.abspath(release)), features)
 
 
+class LSRM_OT_self_test(TaskOperator, bpy.types.Operator):
+    """Ask the backend, the graphics card and a second Blender what they can do."""
+
+    bl_idname = SELF_TEST
+    bl_label = "Self-Test"
+    bl_description = "Ask the backend, the graphics card and a second Blender what they can do"
+
+    def task(self, context: bpy.types.Context) -> Task:
+        """The test, with the job of the scene's settings."""
+        return self_test(context.scene)
+
+
 class LSRM_OT_open_preferences(bpy.types.Operator):
     """Show the preferences of LSRM."""
 
@@ -176,5 +189,6 @@ CLASSES = (
     LSRM_OT_remove_backend,
     LSRM_OT_allow_online_access,
     LSRM_OT_add_checkpoint,
+    LSRM_OT_self_test,
     LSRM_OT_open_preferences,
 )

@@ -47,6 +47,7 @@ scene.lsrm_relight.light = "sunset"
 results["relight"] = call(bpy.ops.lsrm.relight) + [scene.world.name]
 results["restore"] = call(bpy.ops.lsrm.restore_light) + [scene.world.name]
 results["log"] = call(bpy.ops.lsrm.open_log) + [len(bpy.data.texts["LSRM log"].lines) > 1]
+results["self-test"] = call(bpy.ops.lsrm.self_test) + [run.note]
 pids = [each.child.pid for each in timer.SESSION._clients.values()]
 results["logs"] = sorted(each.child.command.log.name for each in timer.SESSION._clients.values())
 results["pid"] = os.getpid()
@@ -308,6 +309,8 @@ def test_operators_from_a_script(blender, tmp_path):
     assert results["relight"] == [*done, "LSRM sunset"]
     assert results["restore"] == [*done, "World"]
     assert results["log"] == [*done, True]
+    assert results["self-test"][:2] == done
+    assert "checks have" in results["self-test"][2]
     assert (results["warm"], results["after release"]) == ([True, True], [False, False])
 
 
@@ -380,7 +383,7 @@ def test_panel_draws_every_state(blender):
     assert set(results["names"]) == {
         "lsrm.capture", "lsrm.reconstruct", "lsrm.check_views", "lsrm.fix_cameras",
         "lsrm.find_cameras", "lsrm.make_masks", "lsrm.install_backend", "lsrm.install_photo_tools",
-        "lsrm.add_checkpoint",
+        "lsrm.add_checkpoint", "lsrm.self_test",
         "lsrm.turntable", "lsrm.light_sheet", "lsrm.compare_with_views",
     }  # fmt: skip
     assert results["same"][0] == results["same"][1] == results["same"][2], "no button may move"

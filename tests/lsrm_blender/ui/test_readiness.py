@@ -21,8 +21,11 @@ def line(objects):
     readiness._look()  # what the timer does
     Layout.texts, Layout.drawn = [], []
     panel._draw_readiness(Layout(), context)
-    return [text for text in Layout.texts if text], Layout.drawn
+    lists.append(Layout.drawn.count("lsrm.show_checks"))
+    drawn = [name for name in Layout.drawn if name != "lsrm.show_checks"]
+    return [text for text in Layout.texts if text], drawn
 
+lists = results["lists"] = []
 panel._draw_readiness(Layout(), Context([cube]))
 results["first"] = Layout.texts
 results["ready"] = line([cube])
@@ -58,6 +61,13 @@ results["backend"] = line([cube])
 os.environ["LSRM_BACKEND"] = python
 settings.checkpoint = "lsrm-rgb"
 results["weights"] = line([cube])
+check_list = module_of("ui.check_list")
+operator = type("Drawn", (), {"layout": Layout()})()
+operator.found = list(module_of("preflight.obstacles").checks(scene, [cube]))
+Layout.texts, Layout.drawn = [], []
+check_list.LSRM_OT_show_checks.draw(operator, Context([cube]))
+results["list"] = [[text for text in Layout.texts if text], Layout.drawn]
+results["told"] = call(bpy.ops.lsrm.show_checks)
 settings.checkpoint, settings.source = "none", "VIEWS"
 results["no views"] = line([cube])
 settings.views_folder = str(work)
@@ -134,6 +144,20 @@ def test_one_line_says_ready_or_what_is_missing(results):
     assert results["scripts"][0] == "ERROR"
     assert results["scripts"][1].startswith("BAD_ASSET")
     assert results["only capture"] is None
+    assert set(results["lists"]) == {1}, "the button that lists everything is always there"
+
+
+def test_all_checks_are_listed_with_what_mends_them(results):
+    """The good ones say what there is; the panel's line is only the first of the others."""
+    sentences, drawn = results["list"]
+    names = [text.partition(":")[0] for text in sentences if ":" in text]
+    assert names[:3] == ["Objects", "Light", "Cameras"]
+    assert {"Output", "Disk", "Backend", "Checkpoint", "Memory"} <= set(names)
+    text = " ".join(sentences)
+    assert "Objects: Cube Light: Studio Cameras: 4 views of 48 pixels" in text
+    assert "GB free, about 0.4 GB needed" in text
+    assert drawn == ["checkpoint", "lsrm.self_test"]
+    assert results["told"][0] == "FINISHED"
 
 
 def test_a_quality_sets_all_that_costs_time(results):

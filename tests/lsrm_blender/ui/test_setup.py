@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 SETUP = """
 session = module_of("jobs.session")
 state_module = module_of("ui.setup.setup_state")
@@ -70,6 +72,41 @@ current, preferences.current = preferences.current, lambda: refused
 results["no license"] = call(bpy.ops.lsrm.add_checkpoint, release=str(work))
 preferences.current = current
 
+# The self-test.
+job, errors = module_of("jobs.job"), importlib.import_module("lsrm.backend.shared.errors")
+
+class Child:
+    # Stands for both child processes.
+    child, has_child, busy, asked, answers = None, False, False, [], {}
+    def refresh(self): pass
+    def submit(self, method, params):
+        Child.asked.append([method, params.get("count"), params.get("device")])
+        made, answer = job.Job(0, method, params), Child.answers[len(Child.asked) - 1]
+        refused = isinstance(answer, Exception)
+        made.result, made.error = (None, answer) if refused else (answer, None)
+        made.finished = True
+        return made
+    def pump(self): pass
+    def close(self): pass
+    def stop_idle(self): pass
+
+make_client, timer.SESSION._make_client = timer.SESSION._make_client, lambda name: Child()
+plan = {"device": "cuda:0", "card": "Card", "total": 24e9, "free": 20e9, "needed": 8e9}
+torch = {"findings": [{"name": "torch", "ok": True, "found": "2.9", "remedy": "", "needed": True}]}
+marker = {"name": "Denoiser", "ok": False, "found": "None.", "remedy": "Samples.", "needed": False}
+stored = bpy.context.window_manager.lsrm_self_test
+for name, answers in (
+    ("good", [torch, plan, {"findings": []}]),
+    ("small", [torch, errors.OutOfMemory("Too small.", "Fewer views."), {"findings": [marker]}]),
+    ("no backend", [errors.EnvironmentBroken("No backend.", "Install it."), {"findings": []}]),
+):
+    Child.asked, Child.answers = [], answers
+    outcome = call(bpy.ops.lsrm.self_test) + [run.note]
+    results[name] = [outcome, Child.asked, [each.sentence for each in stored.findings]]
+results["tested"] = texts()[0]
+timer.SESSION._clients.clear()
+timer.SESSION._make_client = make_client
+
 # The log.
 log = work / "log.txt"
 log.write_text("One sentence.\\n")
@@ -81,9 +118,14 @@ results["texts in the file"] = len(bpy.data.texts)
 """
 
 
-def test_preferences_removal_and_log(blender):
+@pytest.fixture(scope="module")
+def results(run_blender, tmp_path_factory):
+    """What one Blender has drawn and done."""
+    return run_blender(SETUP, tmp_path_factory.mktemp("setup"))
+
+
+def test_preferences_removal_and_log(results):
     """One line says how it is; what can be done is offered; the log is not saved in files."""
-    results = blender(SETUP)
     text, offered = results["missing"]
     assert "Processor: 0.5 GB to download, 1.9 GB on disk" in text
     assert "lsrm.allow_online_access" in offered
@@ -113,3 +155,23 @@ def test_preferences_removal_and_log(blender):
     assert results["no license"][1].startswith("LICENSE_NOT_ACCEPTED")
     assert results["log"] == ["FINISHED", "", "One sentence.\n"]
     assert results["texts in the file"] == 0
+
+
+def test_the_self_test_is_told_in_sentences(results):
+    """The page says what each part has answered, and what was asked: also of the job's memory."""
+    outcome, asked, sentences = results["good"]
+    assert outcome == ["FINISHED", "", "All 2 checks have passed"]
+    assert asked == [["examine", None, None], ["plan", 4, "auto"], ["examine", None, None]]
+    assert sentences == [
+        "torch: 2.9",
+        "Memory for this job: cuda:0, Card: 20.0 GB of 24.0 GB free, about 8.0 GB needed",
+    ]
+    outcome, _, sentences = results["small"]
+    assert outcome[2] == "2 of 3 checks have failed"
+    assert sentences[1:] == [
+        "Memory for this job: Too small. Fewer views.", "Denoiser: None. Samples."
+    ]  # fmt: skip
+    assert results["no backend"][1:] == [
+        [["examine", None, None]] * 2, ["Backend: No backend. Install it."]
+    ]  # fmt: skip
+    assert "Backend: No backend. Install it." in results["tested"]
