@@ -25,7 +25,7 @@ from ..shared.checkpoint_folders import (
 )
 from ..shared.errors import CheckpointMismatch, CheckpointMissing, EnvironmentBroken
 from ..shared.exit_codes import DONE, ENVIRONMENT
-from ..shared.findings import Finding
+from ..shared.machine.findings import Finding
 from ..shared.machine.system_memory import available_memory, total_memory
 from ..shared.terminal import print_json, say
 from ..shared.virtual_environments import (

@@ -10,7 +10,6 @@ import os
 import platform
 import sys
 import time
-import tomllib
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..shared.errors import BadRequest
 from ..shared.machine.system_memory import total_memory
 from ..shared.rpc_server import LOG_FORMAT, LogToParent, Pipe, Server
-from ..shared.virtual_environments import ROOT
+from ..shared.version import version
 
 if TYPE_CHECKING:
     import argparse
@@ -65,16 +64,11 @@ def describe() -> dict[str, Any]:
         "version": version(),
         "python": platform.python_version(),
         "pid": os.getpid(),
+        "torch": torch.__version__,
         "device": card.name if card else "CPU",
         "memory": card.total_memory if card else total_memory(),
         "checkpoints": [NONE, *installed_checkpoints()],
     }
-
-
-def version() -> str:
-    """The version of LSRM in its manifest."""
-    manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text("utf-8"))
-    return str(manifest["version"])
 
 
 def reconstruct(params: dict[str, Any], progress: Progress) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 from ...backend.shared import cameras
 from ...backend.shared.errors import LsrmError
 from ...backend.shared.exit_codes import DONE, ENVIRONMENT
-from ...backend.shared.findings import Finding
+from ...backend.shared.machine.findings import Finding
 from ..capture_choices import BUNDLED
 from ..entry import OLDEST_BLENDER
 from ..scene.cameras.scene_cameras import Viewpoint, add_camera, point_camera

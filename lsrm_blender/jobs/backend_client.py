@@ -66,6 +66,7 @@ class Client:
     Attributes:
         limits: the time limits.
         child: the running child, if there is one.
+        about: what the last child that was ready says about itself.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Client:
     ) -> None:
         self.limits = limits or TimeLimits()
         self.child: ChildProcess | None = None
+        self.about: dict[str, Any] = {}
         self._make_command = make_command
         self._clock = clock
         self._last_pump = clock()
@@ -336,9 +338,10 @@ class Client:
             self._kill_child(message.error)
             return
         result = message.result if isinstance(message, Response) else None
-        version = result.get("protocol") if isinstance(result, dict) else None
+        about: dict[str, Any] = result if isinstance(result, dict) else {}
+        version = about.get("protocol")
         if version == protocol.PROTOCOL_VERSION:
-            self._watchdog.ready = True
+            self._watchdog.ready, self.about = True, about
             return
         name = self.child.command.name if self.child else "The child"
         self._kill_child(

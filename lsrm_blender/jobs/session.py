@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...backend.shared.errors import Cancelled, LsrmError, as_lsrm_error
 from .task import Outcome, Preview
@@ -174,6 +174,10 @@ class Session:
             if wait and not client.busy:
                 client.close()
             client.stop_idle()
+
+    def about(self, child: str) -> dict[str, Any]:
+        """What a child process has said about itself; empty if it was never ready."""
+        return self._clients[child].about if child in self._clients else {}
 
     def show_error(self, title: str, operator: str, error: LsrmError) -> None:
         """Show why a task could not be started."""

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import bpy
 from bpy.app.translations import pgettext_iface as translate
 
+from ...backend.shared.errors import LicenseNotAccepted
+from .. import preferences
 from ..preflight.obstacles import checks
 from .wrapped_text import draw_wrapped
 
@@ -77,6 +79,9 @@ def _draw_check(layout: bpy.types.UILayout, context: bpy.types.Context, check: C
     draw_wrapped(layout.column(align=True), sentence(check), CHARACTERS, icon)
     if obstacle is None:
         return
+    stored = preferences.addon_preferences()
+    if obstacle.error.code == LicenseNotAccepted.code and stored is not None:
+        layout.prop(stored, "license_accepted")
     if obstacle.setting:
         layout.prop(context.scene.lsrm, obstacle.setting)
     elif obstacle.operator:

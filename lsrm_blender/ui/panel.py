@@ -277,6 +277,8 @@ def _draw_error(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         row.operator(state.operator, text="Try Again")
     if state.log and not stopped:
         row.operator("lsrm.open_log", icon="TEXT")
+    if not stopped:
+        row.operator("lsrm.copy_report", text="", icon="COPYDOWN")
 
 
 def _draw_note(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

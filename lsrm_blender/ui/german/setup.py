@@ -104,6 +104,12 @@ GERMAN = {
     "Open Preferences": "Voreinstellungen öffnen",
     "Show the preferences of LSRM": "Die Voreinstellungen von LSRM zeigen",
     "Open Log": "Protokoll öffnen",
+    "Copy Report": "Bericht kopieren",
+    "Copy versions, device, error and the end of the log, to paste where you ask for help; "
+    "your home folder is left out": (
+        "Versionen, Gerät, Fehler und das Ende des Protokolls kopieren, um sie einzufügen, wo du "
+        "um Hilfe bittest; dein persönlicher Ordner steht nicht darin"
+    ),
     "Show the log of the last job in a text editor": (
         "Das Protokoll des letzten Auftrags in einem Texteditor zeigen"
     ),

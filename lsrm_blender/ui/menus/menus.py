@@ -23,7 +23,7 @@ GROUPS = (
     ("lsrm.use_less", "lsrm.release", "lsrm.open_log", "lsrm.refresh_history"),
     ("lsrm.install_backend", "lsrm.install_photo_tools", "lsrm.remove_backend"),
     ("lsrm.add_checkpoint", "lsrm.allow_online_access", "lsrm.open_preferences"),
-    ("lsrm.show_checks", "lsrm.self_test"),
+    ("lsrm.show_checks", "lsrm.self_test", "lsrm.copy_report"),
 )
 """The operators that need no argument, beside Reconstruct."""
 

@@ -11,7 +11,7 @@ from bpy.app.translations import pgettext_iface as translate
 from bpy.props import BoolProperty, CollectionProperty, PointerProperty, StringProperty
 
 from ....backend.shared.errors import Cancelled, LsrmError
-from ....backend.shared.findings import Finding
+from ....backend.shared.machine.findings import Finding
 from ... import preferences
 from ...jobs.room import gigabytes
 from ...jobs.task import Step, Task

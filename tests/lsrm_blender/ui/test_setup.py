@@ -115,6 +115,26 @@ results["log"] = call(bpy.ops.lsrm.open_log) + [bpy.data.texts["LSRM log"].as_st
 bpy.ops.wm.save_as_mainfile(filepath=str(work / "saved.blend"))
 bpy.ops.wm.open_mainfile(filepath=str(work / "saved.blend"))
 results["texts in the file"] = len(bpy.data.texts)
+run = bpy.context.window_manager.lsrm
+
+# The report.
+operators = module_of("ui.setup.log_operators")
+copied = []
+class Manager:
+    # There is no clipboard without a window.
+    lsrm, lsrm_self_test = run, bpy.context.window_manager.lsrm_self_test
+    clipboard = property(fset=lambda self, text: copied.append(text))
+error = ("BAD_ASSET", "No surface.", "Remedy.")
+timer.SESSION.state = session.SessionState(title="Reconstruct Cube", log=str(log), error=error)
+timer.show()
+client = module_of("jobs.backend_client").Client(None)
+client.about = {"version": "9.9", "python": "3.11", "torch": "2.9", "device": "Card", "memory": 8e9}
+timer.SESSION._clients["backend"] = client
+context = type("Context", (), {"window_manager": Manager()})()
+reports = []
+operator = type("Operator", (), {"report": lambda self, kind, text: reports.append(text)})()
+results["copied"] = list(operators.LSRM_OT_copy_report.execute(operator, context)) + copied
+timer.SESSION._clients.clear()
 """
 
 
@@ -155,6 +175,22 @@ def test_preferences_removal_and_log(results):
     assert results["no license"][1].startswith("LICENSE_NOT_ACCEPTED")
     assert results["log"] == ["FINISHED", "", "One sentence.\n"]
     assert results["texts in the file"] == 0
+
+
+def test_the_report_names_all_that_one_who_helps_asks_for(results):
+    """Versions, device, error and the end of the log are in the clipboard."""
+    outcome, text = results["copied"]
+    assert outcome == "FINISHED"
+    for line in (
+        "Backend: version 9.9, python 3.11, torch 2.9",
+        "Device: auto: Card 8.0 GB",
+        "Job: Reconstruct Cube",
+        "BAD_ASSET: No surface. Remedy.",
+        "One sentence.",
+    ):
+        assert line in text.splitlines(), line
+    assert text.startswith("LSRM: ")
+    assert "Blender: " in text
 
 
 def test_the_self_test_is_told_in_sentences(results):
