@@ -123,11 +123,11 @@ def read_entry(folder: Path) -> Entry:
         {key: str(value) for key, value in settings.items()},
         float(score) if isinstance(score, int | float) else None,
         Path(views) if isinstance(views, str) else None,
-        _levels(folder / RESULT),
+        levels_in(folder / RESULT),
     )
 
 
-def _levels(result: Path) -> dict[int, str]:
+def levels_in(result: Path) -> dict[int, str]:
     """The files of coarser levels of detail in a result folder, by number of triangles."""
     names = [each.name for each in result.glob("*.glb") if is_level(each.name)]
     return dict(sorted(((level_faces(name), name) for name in names), reverse=True))

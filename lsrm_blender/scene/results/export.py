@@ -88,14 +88,24 @@ def _export(objects: Sequence[bpy.types.Object], path: Path, kind: str) -> None:
 def _shown_alone(objects: Sequence[bpy.types.Object], scene: bpy.types.Scene) -> Iterator[None]:
     """Show and select objects only; exporters leave out what is hidden."""
     layer = bpy.context.view_layer
-    active, selected = layer.objects.active, [each for each in layer.objects if each.select_get()]
     hidden = [each for each in objects if each.hide_get(view_layer=layer)]
-    originals.set_hidden(hidden, scene, hidden=False)
-    originals.select_only(objects, [layer])
+    with selection_kept():
+        originals.set_hidden(hidden, scene, hidden=False)
+        originals.select_only(objects, [layer])
+        try:
+            yield
+        finally:
+            originals.set_hidden(hidden, scene, hidden=True)
+
+
+@contextmanager
+def selection_kept() -> Iterator[None]:
+    """Select at the end what is selected now."""
+    layer = bpy.context.view_layer
+    active, selected = layer.objects.active, [each for each in layer.objects if each.select_get()]
     try:
         yield
     finally:
-        originals.set_hidden(hidden, scene, hidden=True)
         for each in layer.objects:
             each.select_set(each in selected)
         layer.objects.active = active

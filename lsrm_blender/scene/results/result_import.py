@@ -34,19 +34,42 @@ def import_result(result: Result, scene: bpy.types.Scene) -> list[bpy.types.Obje
     """
     if result.is_quads:
         return append_result(result, result.mesh, scene)
-    before = set(bpy.data.objects)
-    try:
-        bpy.ops.import_scene.gltf(filepath=str(result.mesh))
-    except (RuntimeError, ValueError, KeyError) as error:
-        raise BadAsset(f"Blender cannot open {result.mesh}.", "Reconstruct again.") from error
-    imported = [made for made in bpy.data.objects if made not in before]
-    meshes = [made for made in imported if made.type == "MESH"]
-    if not meshes:
-        raise BadAsset(f"{result.mesh} holds no mesh.", "Reconstruct again.")
-    for made in imported:
-        if made.parent is None:
-            placement.place_mesh(made, result.normalization, result.anchor)
+    imported, meshes = _read_mesh(result)
     _add_to_scene(imported, result, scene)
+    return meshes
+
+
+def import_level(
+    result: Result, finest: bpy.types.Object, scene: bpy.types.Scene
+) -> list[bpy.types.Object]:
+    """Import a level of detail to where the finest mesh is now; nothing is hidden for it.
+
+    Args:
+        result: read from the file of the level.
+        finest: imported from the same result folder.
+        scene: of the finest mesh, which the context shows.
+
+    Returns:
+        The meshes.
+
+    Raises:
+        BadAsset: if Blender cannot read the mesh.
+    """
+    imported, meshes = _read_mesh(result)
+    layer = bpy.context.view_layer
+    source = scene.objects.get(result.anchor.name) if result.anchor is not None else None
+    for made in imported:
+        placement.move_to(made, [scene.collection])  # the active one may be hidden
+    layer.update()
+    for made in imported:
+        if made.type == "MESH":
+            _name(made, f"{finest.name}{result.level}")
+        if made.parent is not None:
+            continue
+        if source is not None and result.anchor is not None and made.type == "MESH":
+            placement.take_place(made, result.anchor, source, layer)
+        made.matrix_world = finest.matrix_world
+    layer.update()
     return meshes
 
 
@@ -82,6 +105,27 @@ def append_result(result: Result, blend: Path, scene: bpy.types.Scene) -> list[b
         raise BadAsset(f"Blender cannot load {blend}.", "Import the result by hand.") from error
     _add_to_scene(wanted.objects, result, scene)
     return [made for made in wanted.objects if made.type == "MESH"]
+
+
+def _read_mesh(result: Result) -> tuple[list[bpy.types.Object], list[bpy.types.Object]]:
+    """Import the GLB of a result to where it was captured; returns all objects, and the meshes.
+
+    Raises:
+        BadAsset: if Blender cannot read it.
+    """
+    before = set(bpy.data.objects)
+    try:
+        bpy.ops.import_scene.gltf(filepath=str(result.mesh))
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise BadAsset(f"Blender cannot open {result.mesh}.", "Reconstruct again.") from error
+    imported = [made for made in bpy.data.objects if made not in before]
+    meshes = [made for made in imported if made.type == "MESH"]
+    if not meshes:
+        raise BadAsset(f"{result.mesh} holds no mesh.", "Reconstruct again.")
+    for made in imported:
+        if made.parent is None:
+            placement.place_mesh(made, result.normalization, result.anchor)
+    return imported, meshes
 
 
 def _add_to_scene(

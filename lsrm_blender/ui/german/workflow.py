@@ -68,6 +68,9 @@ GERMAN = {
     "The oldest format: mesh, color and normals; textures lie beside it": (
         "Das älteste Format: Netz, Farbe und Normalen; die Texturen liegen daneben"
     ),
+    "Also write the coarser meshes of the result, each to a file beside it": (
+        "Auch die gröberen Netze des Ergebnisses schreiben, jedes in eine Datei daneben"
+    ),
     "Mark as Asset": "Als Asset markieren",
     "Put the selected results into the asset browser, with picture and tags": (
         "Die ausgewählten Ergebnisse in den Asset-Browser stellen, mit Bild und Stichwörtern"

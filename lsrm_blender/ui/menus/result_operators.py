@@ -16,6 +16,7 @@ from ...export_formats import GLB, OBJ, SUFFIXES, USD
 from ...jobs.job_folders import folder_name
 from ...object_mode import ObjectModeOperator
 from ...scene.asset_marks import mark_as_asset
+from ...scene.products.level_files import export_levels_beside
 from ...scene.results.export import chosen_results, export_results
 
 if TYPE_CHECKING:
@@ -41,16 +42,23 @@ class LSRM_OT_export_result(ObjectModeOperator, bpy.types.Operator):
     filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     check_existing: BoolProperty(default=True, options={"HIDDEN"})
     file_format: EnumProperty(name="Format", description="Of the file", items=FORMATS)
+    levels: BoolProperty(
+        name="Levels of Detail",
+        description="Also write the coarser meshes of the result, each to a file beside it",
+    )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Write the file."""
         path = Path(bpy.path.abspath(self.filepath))
         try:
-            export_results(_results(context), path, self.file_format, context.scene)
+            chosen = (_results(context), path, self.file_format, context.scene)
+            export_results(*chosen)
+            levels = export_levels_beside(*chosen) if self.levels else []
         except LsrmError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"{path} is written")
+        names = ", ".join([str(path), *(file.name for file in levels)])
+        self.report({"INFO"}, f"Written: {names}")
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:

@@ -108,6 +108,29 @@ results["started"] = module_of("ui.views_operators").LSRM_OT_find_cameras.task(
 ).title
 """
 
+DROPPED = """
+handler = module_of("ui.menus.dropped_files").LSRM_FH_views
+results["registered"] = [handler.is_registered, handler.bl_file_extensions]
+over = lambda kind: type("C", (), {"area": kind and type("Area", (), {"type": kind})()})()
+results["taken"] = [handler.poll_drop(over(kind)) for kind in ("VIEW_3D", "IMAGE_EDITOR", None)]
+operator = getattr(bpy.ops, handler.bl_import_operator.split(".")[0])
+operator = getattr(operator, handler.bl_import_operator.split(".")[1])
+results["given"] = operator.get_rna_type().properties["filepath"].is_skip_save
+
+def drop(path):
+    settings.source, settings.views_folder = "OBJECTS", ""
+    outcome = call(operator, "INVOKE_DEFAULT", filepath=str(path))
+    cameras = [each for each in scene.objects if each.type == "CAMERA" and each.name != "Camera"]
+    return [*outcome, settings.source, settings.views_folder, len(cameras)]
+
+results["views"] = drop(views / "transforms.json")
+results["again"] = drop(views / "transforms.json")
+(work / "other.json").write_text('{"frames": "none"}')
+results["other"] = drop(work / "other.json")
+(work / "broken.json").write_text("{")
+results["broken"] = drop(work / "broken.json")
+"""
+
 
 @pytest.fixture
 def views(blender, make_capture, tmp_path):
@@ -176,3 +199,17 @@ def test_missing_masks_and_cameras_have_buttons(views, tmp_path):
     assert results["installed"] == [[["install", {"extras": ["photos"]}]], False]
     assert results["offline"][1].startswith("ENVIRONMENT_BROKEN")
     assert results["started"] == "Find cameras of photos"
+
+
+def test_a_dropped_file_becomes_the_source(views, tmp_path):
+    """A transforms.json on the 3D view, as Blender calls it then; another file is an error."""
+    results = views(DROPPED)
+    assert results["registered"] == [True, ".json"]
+    assert results["taken"] == [True, False, False]
+    assert results["given"], "Blender sets the path beforehand, and must not remember it"
+    dropped = str(tmp_path / "views" / "transforms.json")
+    assert results["views"] == results["again"] == ["FINISHED", "", "VIEWS", dropped, 8]
+    for name in ("other", "broken"):
+        outcome, message, source, folder, _ = results[name]
+        assert (outcome, source, folder) == ("ERROR", "OBJECTS", ""), name
+        assert message.startswith("BAD_CAPTURE"), name

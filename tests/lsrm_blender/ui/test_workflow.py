@@ -102,6 +102,21 @@ results["no more"] = queue().items[0].result
 scene = bpy.context.scene
 results["imported"] = sorted(each.name for each in scene.objects if each.type == "MESH")
 
+# The file browser opens at the last result; else where results are made, if there are any.
+importing, browsed = module_of("ui.operators").LSRM_OT_import_result, []
+manager = type("Manager", (), {"fileselect_add": lambda self, operator: browsed.append(operator)})()
+context = type("Context", (), {"scene": scene, "window_manager": manager})()
+def browse():
+    operator = type("Operator", (), {"directory": ""})()
+    return [*importing.invoke(operator, context, None), operator.directory]
+last = Path(scene.lsrm.result_folder)
+results["last"] = [*browse(), str(last) + os.sep, last.is_dir()]
+scene.lsrm.result_folder = str(work / "gone")
+results["gone"] = browse()
+scene.lsrm.output_folder, scene.lsrm.result_folder = str(work / "none yet"), ""
+results["none yet"] = [*browse(), len(browsed)]
+scene.lsrm.output_folder, scene.lsrm.result_folder = str(work / "jobs"), str(last)
+
 # Export of a hidden result, from its original.
 call(bpy.ops.lsrm.compare)
 results["hidden"] = scene.objects["Ball.001"].hide_get()
@@ -116,6 +131,34 @@ results["one object"] = (work / "out" / "ball.obj").read_text().count("\\no ")
 results["as before"] = [
     scene.objects["Ball.001"].hide_get(), [each.name for each in bpy.context.selected_objects],
 ]
+
+# Levels of detail, which were never imported, of a result that was moved.
+ball = scene.objects["Ball.001"]
+ball.matrix_world = module_of("scene.results.placement").Matrix.LocRotScale(
+    (5.0, 0.0, 1.0), scene.objects["Camera"].rotation_euler, (1.0, 2.0, 3.0)
+)
+folder = Path(ball["lsrm_result"])
+shutil.copy(folder / "mesh.glb", folder / "mesh_2000.glb")
+counts = lambda: [len(bpy.data.objects), len(bpy.data.images), len(bpy.data.materials)]
+def corners(path):
+    lines = [line.split()[1:] for line in path.read_text().splitlines() if line.startswith("v ")]
+    return sorted([round(float(value), 4) for value in line] for line in lines)
+before = counts(), [each.name for each in bpy.context.selected_objects]
+for kind, name in (("OBJ", "toy.obj"), ("GLB", "toy.glb")):
+    path = work / "levels" / name
+    results[f"{kind} levels"] = call(
+        bpy.ops.lsrm.export_result, filepath=str(path), file_format=kind, levels=True
+    )
+results["levels"] = sorted(each.name for each in (work / "levels").iterdir() if "2000" in each.name)
+finest, level = [corners(work / "levels" / name) for name in ("toy.obj", "toy_2000.obj")]
+results["level is where the finest is"] = [finest == level, max(finest)[0] > 5.0]
+after = counts(), [each.name for each in bpy.context.selected_objects]
+results["left as it was"] = before == after
+views = Path(ball["lsrm_views"])
+views.rename(views.with_name("elsewhere"))
+results["no views"] = call(
+    bpy.ops.lsrm.export_result, filepath=str(path), file_format="GLB", levels=True
+)
 select("Ball.001")
 results["marked"] = call(bpy.ops.lsrm.mark_as_asset, tags="LSRM, toy,, toy ")
 made = scene.objects["Ball.001"]
@@ -180,6 +223,10 @@ def test_workflow(blender, tmp_path):
     assert results["closed"] == [*done, "result"]
     assert (results["offered"], results["no more"]) == (done, "")
     assert results["imported"] == ["Ball", "Ball.001", "Cube"]
+    outcome, opened, expected, there = results["last"]
+    assert (outcome, opened, there) == ("RUNNING_MODAL", expected, True)
+    assert results["gone"] == ["RUNNING_MODAL", f"{tmp_path / 'jobs'}/"]
+    assert results["none yet"] == ["RUNNING_MODAL", "", 3]
     assert results["hidden"]
     for kind in ("GLB", "USD", "OBJ"):
         assert results[kind] == [done, True], kind
@@ -188,6 +235,11 @@ def test_workflow(blender, tmp_path):
     assert f"map_Kd {image}" in results["material"]
     assert results["one object"] == 1
     assert results["as before"] == [True, ["Ball"]]
+    assert [results["OBJ levels"], results["GLB levels"]] == [done, done]
+    assert {"toy_2000.obj", "toy_2000.mtl", "toy_2000.glb"} <= set(results["levels"])
+    assert results["level is where the finest is"] == [True, True]
+    assert results["left as it was"]
+    assert results["no views"][1].startswith("BAD_CAPTURE")
     assert (results["marked"], results["tags"]) == (done, ["LSRM", "toy"])
     assert (results["preview"], results["pixel"]) == ([256, 256], [0.2, 0.4, 0.6, 1.0])
     assert (results["not in menus"], results["no operators"]) == ([], [])
