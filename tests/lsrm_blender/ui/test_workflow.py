@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-SCRIPT = """
+CHILDREN = """
 import shutil
 errors = importlib.import_module("lsrm.backend.shared.errors")
 job = module_of("jobs.job")
@@ -68,7 +68,9 @@ def select(*names):
 def add(*names):
     select(*names)
     return call(bpy.ops.lsrm.add_to_queue)
+"""
 
+SCRIPT = """
 # Queued jobs of a file that is opened again and of another file.
 bpy.ops.wm.save_as_mainfile(filepath=str(work / "mine.blend"))
 results["nothing selected"] = add()
@@ -199,10 +201,82 @@ status_bar._draw(type("Header", (), {"layout": None})(), nothing)
 timer.SESSION._clients.clear()
 """
 
+SCENES = """
+second = bpy.data.scenes.new("Second")
+shelf = bpy.data.objects.new("Shelf", cube.data)
+for each in (shelf, scene.objects["Ball"]):
+    second.collection.objects.link(each)
+for name in ("view_count", "view_size", "samples", "texture_size", "faces", "refine"):
+    setattr(second.lsrm, name, getattr(settings, name))
+second.lsrm.output_folder = str(work / "jobs of the second")
+second.lsrm.view_count = 5
+first = scene
+
+def show(shown):
+    global scene
+    bpy.context.window.scene = scene = shown
+
+bpy.ops.wm.save_as_mainfile(filepath=str(work / "mine.blend"))
+results["added"] = [add("Cube")]
+show(second)
+results["added"] += [add("Shelf"), add("Ball")]
+show(first)
+results["added"] += [add("Ball")]
+results["waiting"] = states()
+submit, views = Child.submit, []
+def keeping(self, method, params):
+    made = submit(self, method, params)
+    if method == "capture":
+        views.append(params["views"])
+        shutil.copy(params["asset"], work / f"copy {len(views)}.blend")
+    return made
+Child.submit = keeping
+results["ran"] = call(bpy.ops.lsrm.run_queue)
+results["views"] = views
+results["notes"] = [each.note for each in queue().items]
+meshes = lambda shown: sorted(each.name for each in shown.objects if each.type == "MESH")
+results["meshes"] = [meshes(first), meshes(second)]
+hidden = lambda shown: sorted(
+    each.name for each in shown.objects if each.hide_get(view_layer=shown.view_layers[0])
+)
+results["hidden"] = [hidden(first), hidden(second)]
+results["folders"] = [
+    Path(each.lsrm.result_folder).relative_to(work).as_posix() for each in (first, second)
+]
+results["scene shown"] = bpy.context.window.scene.name
+opened = []
+for number in range(1, 5):
+    bpy.ops.wm.open_mainfile(filepath=str(work / f"copy {number}.blend"), load_ui=False)
+    opened.append(bpy.context.scene.name)
+results["opened"] = opened
+timer.SESSION._clients.clear()
+"""
+
+
+def test_two_scenes_of_a_file_wait_in_one_queue(blender):
+    """Each job is captured from its scene, with its settings, and its result comes into that."""
+    results = blender(CHILDREN + SCENES)
+    done = ["FINISHED", ""]
+    assert results["added"] == [done] * 4
+    origins = [f"{name}, mine.blend" for name in ("Scene", "Second", "Second", "Scene")]
+    assert [origin for _, origin, _ in results["waiting"]] == origins
+    assert results["opened"] == ["Scene", "Second", "Second", "Scene"]
+    assert results["views"] == [4, 5, 5, 4]
+    assert results["ran"] == done
+    assert results["notes"] == [
+        f"{name} is in the scene" for name in ("Cube.001", "Shelf.001", "Ball.001", "Ball.002")
+    ]
+    first, second = results["meshes"]
+    assert first == ["Ball", "Ball.002", "Cube", "Cube.001"]
+    assert second == ["Ball", "Ball.001", "Shelf", "Shelf.001"]
+    assert results["hidden"] == [["Ball", "Cube"], ["Ball", "Shelf"]]
+    assert results["folders"] == ["jobs/Ball/001/result", "jobs of the second/Ball/001/result"]
+    assert results["scene shown"] == "Scene"
+
 
 def test_workflow(blender, tmp_path):
     """Jobs wait with all they need; results go on to files and assets; menus offer everything."""
-    results = blender(SCRIPT)
+    results = blender(CHILDREN + SCRIPT)
     done, origin = ["FINISHED", ""], "Scene, mine.blend"
     assert results["nothing selected"][0] == "ERROR"
     assert results["added"] == [done] * 3
