@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from .photographs.missing_masks import have_masks
+from .shared.capture.capture import MaskEdge
 from .shared.capture.checksums import with_changes_named
 from .shared.capture.reader import read_capture
 from .shared.errors import LsrmError, ObjectOutOfFrame, TooFewViews, write_failure
@@ -39,11 +40,13 @@ class CheckRequest:
         views: capture folder or transforms.json.
         fix_cameras: correct a usual mistake in the cameras, as `reconstruct` does.
         contact_sheet: the PNG file for a contact sheet, if one is wanted.
+        mask_edge: what is changed at the edge of masks, as `reconstruct` does.
     """
 
     views: Path
     fix_cameras: bool = False
     contact_sheet: Path | None = None
+    mask_edge: MaskEdge = field(default_factory=MaskEdge)
 
 
 def check_views(request: CheckRequest, progress: Progress) -> dict[str, Any]:
@@ -66,6 +69,7 @@ def check_views(request: CheckRequest, progress: Progress) -> dict[str, Any]:
         LsrmError: if something is wrong with them that no correction of the cameras mends.
     """
     capture = with_changes_named(read_capture(request.views))
+    capture = capture.with_mask_edge(request.mask_edge)
     masked = have_masks(capture.frames)
     described = _describe(capture, masked)
     if not all(masked):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 from dataclasses import asdict
-from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -58,6 +57,8 @@ from .views.visual_hull import VisualHull, estimate_bounding_sphere
 from .workers.ranks import ranks_on
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .mesh.surfaces import Surface
     from .mesh.triangle_mesh import UnwrappedMesh
     from .request import ReconstructRequest
@@ -93,6 +94,7 @@ def reconstruct(
         capture = with_changes_named(read_capture(request.views))
         report.name = name_of_views(capture.folder, read_capture_json(capture.folder))
         capture = complete_masks(capture, folder, request, report, progress)
+        capture = capture.with_mask_edge(request.mask_edge)
         with report.stage("views", progress):
             views = load_views(
                 capture,
@@ -138,9 +140,8 @@ def complete_masks(
     masked = have_masks(capture.frames)
     if all(masked):
         return capture
-    model = Path(request.mask_model) if request.mask_model else None
     with report.stage("masks", progress):
-        completed = add_missing_masks(capture, masked, folder, model, progress)
+        completed = add_missing_masks(capture, masked, folder, request.mask_source, progress)
     report.counts["masks_made"] = completed.made
     report.warnings += completed.notes
     return completed.capture

@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from .photographs.mask_source import MaskSource
+from .shared.capture.capture import MaskEdge
 from .shared.checkpoint_folders import AUTO, NONE, meant_checkpoint
 from .shared.errors import BadRequest
 from .shared.lods.face_targets import REMEDY, check_face_targets
@@ -39,6 +41,10 @@ class ReconstructRequest:
         fix_cameras: correct a usual mistake in the cameras, if that makes the masks fit.
         mask_model: ONNX file that makes the masks which views lack; colors and the common shape
             make them if it is empty.
+        mask_backdrop: the color of a plain backdrop by which missing masks are made: `auto`, a name
+            or `#rrggbb`; empty if there is none.
+        mask_erode: pixels of the images by which the outlines of masks move inwards.
+        mask_feather: pixels over which masks are soft at their outline.
     """
 
     views: Path
@@ -54,6 +60,23 @@ class ReconstructRequest:
     up: str = "auto"
     fix_cameras: bool = False
     mask_model: str = ""
+    mask_backdrop: str = ""
+    mask_erode: int = 0
+    mask_feather: int = 0
+
+    @property
+    def mask_source(self) -> MaskSource:
+        """What makes the masks that views lack.
+
+        Raises:
+            BadRequest: if the options do not go together.
+        """
+        return MaskSource.from_options(self.mask_model, self.mask_backdrop)
+
+    @property
+    def mask_edge(self) -> MaskEdge:
+        """What is changed at the edge of masks."""
+        return MaskEdge(self.mask_erode, self.mask_feather)
 
     @property
     def uses_network(self) -> bool:
@@ -86,6 +109,9 @@ class ReconstructRequest:
             _refuse("material", self.material, f"Use one of {', '.join(MATERIALS)}.")
         if self.up not in UP_CHOICES:
             _refuse("up axis", self.up, f"Use one of {', '.join(UP_CHOICES)}.")
+        _ = self.mask_source
+        if min(self.mask_erode, self.mask_feather) < 0:
+            _refuse("edge of masks", "negative", "Erode and feather by 0 pixels or more.")
 
     def check_light(self, *, known: bool) -> None:
         """Refuse to request materials where nothing separates them from the light.

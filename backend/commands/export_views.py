@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
     """Export; with `--json` the result says how many views, where, and the warnings."""
-    from ..views.export import export_views
+    from ..export_views import export_views
     from .progress_bar import progress_on_terminal
 
     progress = Progress(progress_on_terminal())

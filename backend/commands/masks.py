@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..photographs.mask_source import MaskSource
 from ..shared.errors import write_failure
 from ..shared.exit_codes import DONE
 from ..shared.progress import Progress
@@ -35,7 +36,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
 
     progress = Progress(progress_on_terminal())
     with cancel_on_interrupt(progress):
-        made = make(arguments.views, arguments.output, arguments.mask_model, progress)
+        source = MaskSource.from_options(arguments.mask_model, arguments.mask_backdrop)
+        made = make(arguments.views, arguments.output, source, progress)
     if arguments.json:
         return made
     for note in made["notes"]:
@@ -43,14 +45,16 @@ def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
     return DONE
 
 
-def make(views: Path, output: Path | None, model: str, progress: Progress) -> dict[str, Any]:
+def make(
+    views: Path, output: Path | None, source: MaskSource, progress: Progress
+) -> dict[str, Any]:
     """Make the masks that views lack, and store them.
 
     Args:
         views: capture folder or transforms.json.
         output: folder for the contact sheet, and for masks that the capture does not take; None is
             the capture folder.
-        model: ONNX file that makes them; empty if there is none.
+        source: what makes them.
         progress: of the stage `masks`; may cancel.
 
     Returns:
@@ -71,7 +75,7 @@ def make(views: Path, output: Path | None, model: str, progress: Progress) -> di
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise write_failure(output, error) from error
-    completed = add_missing_masks(capture, masked, output, Path(model) if model else None, progress)
+    completed = add_missing_masks(capture, masked, output, source, progress)
     return {
         "made": completed.made,
         "folder": str(completed.folder),

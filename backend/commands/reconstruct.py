@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 from ..request import UP_CHOICES
 from ..shared.exit_codes import DONE
 from ..shared.progress import Progress
-from ..shared.terminal import add_reconstruct_options, cancel_on_interrupt, say
+from ..shared.terminal import (
+    add_mask_edge_options,
+    add_mask_options,
+    add_reconstruct_options,
+    cancel_on_interrupt,
+    say,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -21,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("views", type=Path, help="capture folder, or a transforms.json")
     parser.add_argument("-o", "--output", type=Path, required=True, help="result folder")
     add_reconstruct_options(parser)
+    add_mask_options(parser)
+    add_mask_edge_options(parser)
     parser.add_argument(
         "--up",
         choices=UP_CHOICES,

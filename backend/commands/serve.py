@@ -95,7 +95,8 @@ def check(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """The method `check`: load views as `reconstruct` would, and describe them.
 
     Args:
-        params: `views`; `fix_cameras` and `contact_sheet`, the path of a PNG file, if wanted.
+        params: `views`; `fix_cameras`, `mask_erode`, `mask_feather`, and `contact_sheet`, the path
+            of a PNG file, if wanted.
         progress: may cancel.
 
     Returns:
@@ -105,10 +106,12 @@ def check(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
         LsrmError: if something is wrong with them.
     """
     from ..check_views import CheckRequest, check_views
+    from ..shared.capture.capture import MaskEdge
 
     sheet = params.get("contact_sheet")
+    edge = MaskEdge(params.get("mask_erode", 0), params.get("mask_feather", 0))
     request = CheckRequest(
-        Path(params["views"]), bool(params.get("fix_cameras")), Path(sheet) if sheet else None
+        Path(params["views"]), bool(params.get("fix_cameras")), Path(sheet) if sheet else None, edge
     )
     return check_views(request, progress)
 
@@ -170,7 +173,7 @@ def masks(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
     Args:
         params: `views`; `output`, the folder for the contact sheet and for masks that the capture
-            does not take; `model`, an ONNX file that makes them, or nothing.
+            does not take; `model` and `backdrop`, what makes them, or nothing.
         progress: receives stages; may cancel.
 
     Returns:
@@ -179,9 +182,11 @@ def masks(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
     Raises:
         LsrmError: if no object stands out, or the extra is not installed.
     """
+    from ..photographs.mask_source import MaskSource
     from .masks import make
 
-    made = make(Path(params["views"]), Path(params["output"]), params["model"], progress)
+    source = MaskSource.from_options(params["model"], params["backdrop"])
+    made = make(Path(params["views"]), Path(params["output"]), source, progress)
     return {"made": made["made"], "warnings": made["notes"]}
 
 
@@ -303,6 +308,7 @@ def _request(params: dict[str, Any]) -> ReconstructRequest:
     if wrong:
         raise BadRequest(f"Unknown or missing parameters: {', '.join(wrong)}.", remedy)
     kinds = {"faces": int, "lods": list, "seed": int, "fix_cameras": bool}
+    kinds |= {"mask_erode": int, "mask_feather": int}
     for name, value in params.items():
         if type(value) is not kinds.get(name, str):
             raise BadRequest(f"{name} cannot be {value!r}.", remedy)

@@ -67,13 +67,15 @@ class MadeMasks:
         frames: of the photographs, in their order.
         masks: [height, width] of each, where the object is; up to OUTLINE_SIZE large.
         made: whether each was made; the others were known.
-        doubtful: names of the frames whose masks do not fit the common shape.
+        doubtful: names of the frames whose masks do not fit the common shape, or the backdrop.
+        enclosed: names of those with the color of the backdrop inside of the object.
     """
 
     frames: tuple[Frame, ...]
     masks: tuple[Bools, ...]
     made: tuple[bool, ...]
     doubtful: tuple[str, ...]
+    enclosed: tuple[str, ...] = ()
 
 
 def make_masks(

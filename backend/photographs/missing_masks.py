@@ -16,6 +16,7 @@ from ..views.consistency import check_viewpoints
 from ..views.image_files import read_color
 from .mask_making import make_masks
 from .mask_model import predict_masks
+from .plain_backdrop import backdrop_masks
 from .stored_masks import CONTACT_SHEET, store_masks, write_sheet_of_masks
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ..shared.capture.capture import Capture, Frame
     from ..shared.progress import Progress
     from .mask_making import MadeMasks
+    from .mask_source import MaskSource
 
 MIN_PHOTOGRAPHS = 5
 """Fewer do not give a shape that masks could be checked with."""
@@ -58,7 +60,7 @@ def add_missing_masks(
     capture: Capture,
     masked: Sequence[bool],
     result: Path,
-    model: Path | None,
+    source: MaskSource,
     progress: Progress,
 ) -> CompletedCapture:
     """Make the masks that a capture lacks, and store them.
@@ -67,8 +69,7 @@ def add_missing_masks(
         capture: of `read_capture`.
         masked: whether each frame has a mask or transparency, of `have_masks`.
         result: folder for the contact sheet, and for masks that the capture does not take.
-        model: a segmentation model of the user's own; without one, colors and the common shape
-            decide.
+        source: what makes them.
         progress: of the stage `masks`; may cancel.
 
     Raises:
@@ -80,7 +81,7 @@ def add_missing_masks(
         Cancelled: if the user cancels the job.
     """
     try:
-        made = _made_masks(capture, masked, model, progress)
+        made = _made_masks(capture, masked, source, progress)
     except (EmptyMask, EnvironmentBroken, TooFewViews) as error:
         image = capture.frames[list(masked).index(False)].image_path
         places = f"Masks of your own are looked for as {expected_masks(image)}."
@@ -96,16 +97,18 @@ def add_missing_masks(
         folder=folder,
         contact_sheet=result / CONTACT_SHEET,
         made=count,
-        notes=_notes(count, len(frames), made.doubtful),
+        notes=_notes(count, len(frames), made),
     )
 
 
 def _made_masks(
-    capture: Capture, masked: Sequence[bool], model: Path | None, progress: Progress
+    capture: Capture, masked: Sequence[bool], source: MaskSource, progress: Progress
 ) -> MadeMasks:
-    """The masks of a model, or of colors and the common shape."""
-    if model is not None:
-        return predict_masks(capture.frames, masked, model, progress)
+    """The masks of a model, of a backdrop, or of colors and the common shape."""
+    if source.model is not None:
+        return predict_masks(capture.frames, masked, source.model, progress)
+    if source.backdrop is not None:
+        return backdrop_masks(capture.frames, masked, source.backdrop, progress)
     if len(capture.frames) < MIN_PHOTOGRAPHS:
         raise TooFewViews(
             f"Masks cannot be made of {len(capture.frames)} photographs.",
@@ -115,12 +118,17 @@ def _made_masks(
     return make_masks(capture.frames, masked, capture.bounding_sphere, progress)
 
 
-def _notes(count: int, views: int, doubtful: Sequence[str]) -> tuple[str, ...]:
+def _notes(count: int, views: int, made: MadeMasks) -> tuple[str, ...]:
     """What the user should know about masks that were made."""
-    made = f"{count} of {views} views had no mask: masks were made from the photographs."
-    notes = [f"{made} Look at {CONTACT_SHEET}, and replace those that are wrong."]
-    if doubtful:
-        notes.append(f"These masks do not fit the others: {', '.join(doubtful)}.")
+    text = f"{count} of {views} views had no mask: masks were made from the photographs."
+    notes = [f"{text} Look at {CONTACT_SHEET}, and replace those that are wrong."]
+    if made.doubtful:
+        notes.append(f"These masks are doubtful: {', '.join(made.doubtful)}.")
+    if made.enclosed:
+        notes.append(
+            "Areas of the backdrop's color inside of the object count as object in these masks; "
+            f"holes among them are filled: {', '.join(made.enclosed)}."
+        )
     return tuple(notes)
 
 

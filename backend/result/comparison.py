@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from ..shared.atomic_folder import write_file_atomically
+from ..shared.capture.capture import MaskEdge
 from ..shared.capture.reader import read_capture
 from ..shared.errors import BadCapture, EmptyMask, write_failure
 from ..shared.names.result_names import COMPARISON, MASKS, REPORT
@@ -166,7 +167,7 @@ def _read_report(result: Path) -> dict[str, Any]:
 
 def _read_views(comparison: Comparison, report: dict[str, Any], progress: Progress) -> list[View]:
     """Some of the views that a result was made of, averaged down."""
-    capture = read_capture(comparison.views)
+    capture = read_capture(comparison.views).with_mask_edge(_mask_edge(report))
     frames = tuple(_with_made_mask(frame, comparison.result) for frame in capture.frames)
     judged = report.get("views") or {}
     if judged.get("fixed"):
@@ -184,6 +185,13 @@ def _read_views(comparison: Comparison, report: dict[str, Any], progress: Progre
         if (view.mask >= 0.5).any():
             read.append(view)
     return read
+
+
+def _mask_edge(report: dict[str, Any]) -> MaskEdge:
+    """What was changed at the edge of the masks of a result."""
+    request = report.get("request") or {}
+    erode, feather = (str(request.get(f"mask_{name}", "0")) for name in ("erode", "feather"))
+    return MaskEdge(*(int(each) if each.isdecimal() else 0 for each in (erode, feather)))
 
 
 def _spread(count: int) -> list[int]:

@@ -12,6 +12,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from .backdrop import NAMED
 from .checkpoint_folders import AUTO
 from .exit_codes import exit_code
 from .lods.face_targets import REMEDY, parse_face_targets
@@ -90,6 +91,19 @@ def positive_integer(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is not a positive number")
+    return number
+
+
+def pixels_setting(text: str) -> int:
+    """A number of pixels, 0 or above.
+
+    Raises:
+        argparse.ArgumentTypeError: if the number is negative.
+        ValueError: if the text is not an integer.
+    """
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{number} is negative")
     return number
 
 
@@ -174,7 +188,6 @@ def add_reconstruct_options(parser: argparse.ArgumentParser) -> None:
         help="triangles of the mesh, about; more numbers, falling, make coarser levels of detail",
     )
     add("--material", choices=("auto", "rgb", "pbr"), default="auto")
-    add_mask_options(parser)
 
 
 def add_mask_options(parser: argparse.ArgumentParser) -> None:
@@ -184,4 +197,29 @@ def add_mask_options(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="FILE.onnx",
         help="a segmentation model of your own that makes the masks which views lack",
+    )
+    parser.add_argument(
+        "--mask-backdrop",
+        default="",
+        metavar="COLOR",
+        help="views lack masks and show the object before a plain backdrop: auto, "
+        f"{', '.join(NAMED)}, or #rrggbb",
+    )
+
+
+def add_mask_edge_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that change all masks at their edge."""
+    parser.add_argument(
+        "--mask-erode",
+        type=pixels_setting,
+        default=0,
+        metavar="PIXELS",
+        help="move the outlines of all masks inwards, where they show some of the background",
+    )
+    parser.add_argument(
+        "--mask-feather",
+        type=pixels_setting,
+        default=0,
+        metavar="PIXELS",
+        help="make all masks soft at their outlines, over so many pixels",
     )

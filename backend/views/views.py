@@ -18,6 +18,7 @@ from .consistency import check_in_frame, check_viewpoints, split_by_agreement
 from .image_files import read_color, read_mask
 from .judgment import Judgment, find_mistake, judge
 from .mask_coverage import MaskOutline
+from .mask_edges import with_edge
 from .mask_polarity import border_coverage, upright_masks
 from .resize import average_down
 from .undistortion import Undistortion, check_nothing_lost
@@ -258,13 +259,13 @@ def _read_undistorted(frame: Frame, *, sharp: bool) -> tuple[Pixels, Pixels | No
 
 
 def _read_files(frame: Frame) -> tuple[Pixels, Pixels | None, Image]:
-    """Colors, alpha and mask as they are on disk."""
+    """Colors and alpha as they are on disk, and the mask with the edge that is wanted."""
     colors, alpha = read_color(frame.image_path, _size_on_disk(frame), frame.orientation)
     mask = read_mask_file(frame)
+    if mask is None and alpha is not None:
+        mask = _unit(alpha)
     if mask is not None:
-        return colors, alpha, mask
-    if alpha is not None:
-        return colors, alpha, _unit(alpha)
+        return colors, alpha, with_edge(mask, frame.mask_edge, frame.name)
     raise EmptyMask(
         f"View {frame.name} has neither a mask nor transparency.",
         "Give it an image with the background made transparent, or a mask where it is looked "
@@ -298,11 +299,17 @@ def _within_lens(frame: Frame) -> Frame:
 
 
 def _read_again_if_inverted(view: View, max_size: int | None) -> View:
-    """A view of a lens, read as an inverted mask has it: outside of the image is no object."""
+    """A view as an inverted mask has it, where that is more than the difference from one.
+
+    Outside of the image of a lens is no object, and it is the object that is eroded.
+    """
     frame = view.frame
-    if frame is None or frame.lens is None or not frame.mask_inverted:
+    if frame is None or not frame.mask_inverted:
         return view
-    frame = replace(frame, intrinsics=frame.lens.pinhole())
+    if frame.lens is not None:
+        frame = replace(frame, intrinsics=frame.lens.pinhole())
+    elif frame.mask_edge.is_unchanged:
+        return view
     return read_view(_within_lens(frame), max_size)
 
 

@@ -13,6 +13,7 @@ from backend.shared.errors import write_failure
 from backend.shared.exit_codes import DONE, FAILED
 from backend.shared.progress import Progress
 from backend.shared.terminal import (
+    add_mask_options,
     add_reconstruct_options,
     cancel_on_interrupt,
     positive_integer,
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="VGG-16 and the five layers of LPIPS; without it LPIPS is left out",
     )
     add_reconstruct_options(parser)
+    add_mask_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -76,7 +78,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     from .settings import Settings
 
     faces, *lods = arguments.faces
-    same = ("checkpoint", "refine", "device", "texture_size", "material", "mask_model")
+    same = ("checkpoint", "refine", "device", "texture_size", "material")
+    masks = ("mask_model", "mask_backdrop")
     return Settings(
         name=arguments.protocol,
         data=arguments.data,
@@ -87,7 +90,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         lpips_weights=arguments.lpips_weights,
         only=tuple(arguments.only),
         reconstruct={
-            **{name: getattr(arguments, name) for name in same},
+            **{name: getattr(arguments, name) for name in (*same, *masks)},
             "faces": faces,
             "lods": tuple(lods),
         },

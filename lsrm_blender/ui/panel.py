@@ -40,7 +40,7 @@ SETTING_OF_ERROR = {
     "BAD_CAMERA": "views_folder",
     "CHECKPOINT_MISSING": CHECKPOINT,
 }
-VIEWS_SETTINGS = ("up", "mask_model")
+VIEWS_SETTINGS = ("up", "mask_backdrop", "mask_model", "mask_erode", "mask_feather")
 """The settings that only views have."""
 
 MESH_SETTINGS = (

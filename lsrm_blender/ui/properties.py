@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 from bpy.props import (
@@ -49,6 +49,16 @@ PLACEMENT_ITEMS = (
     (CAMERAS, "Scene Cameras", "All perspective cameras of the scene"),
     (ANIMATION, "Camera Animation", "The scene's camera, at frames along its animation"),
 )
+NO_BACKDROP = "NONE"
+BACKDROP_ITEMS = (
+    (NO_BACKDROP, "None", "Colors and the common shape of the photographs show the object"),
+    ("auto", "Automatic", "The color along the borders of the photographs"),
+    ("white", "White", "White or light gray"),
+    ("black", "Black", "Black or dark gray"),
+    ("green", "Green", "A green screen"),
+    ("blue", "Blue", "A blue screen"),
+)
+MOST_MASK_PIXELS = 100
 
 
 def _look_at_views(settings: LSRM_PG_settings, context: bpy.types.Context) -> None:
@@ -109,6 +119,23 @@ class LSRM_PG_settings(bpy.types.PropertyGroup):
         name="Mask Model",
         description="An ONNX file that makes missing masks; empty means by colors and shape",
         subtype="FILE_PATH",
+    )
+    mask_backdrop: EnumProperty(
+        name="Backdrop",
+        description="A plain color behind the object, by which missing masks are made",
+        items=BACKDROP_ITEMS,
+    )
+    mask_erode: IntProperty(
+        name="Erode Masks",
+        description="Pixels by which masks shrink, where they show some of the background",
+        min=0,
+        max=MOST_MASK_PIXELS,
+    )
+    mask_feather: IntProperty(
+        name="Feather Masks",
+        description="Pixels over which masks are soft at their edge",
+        min=0,
+        max=MOST_MASK_PIXELS,
     )
     output_folder: StringProperty(
         name="Output",
@@ -206,6 +233,16 @@ class LSRM_PG_settings(bpy.types.PropertyGroup):
         name="Quads",
         description="Also make a mesh of quads with textures of its own, to sculpt and animate",
     )
+
+    def mask_options(self) -> dict[str, Any]:
+        """What makes missing masks, and what is changed at the edge of all, for the backend."""
+        backdrop = "" if self.mask_backdrop == NO_BACKDROP else self.mask_backdrop
+        return {
+            "mask_model": bpy.path.abspath(self.mask_model),
+            "mask_backdrop": backdrop,
+            "mask_erode": self.mask_erode,
+            "mask_feather": self.mask_feather,
+        }
 
 
 class LSRM_PG_run(bpy.types.PropertyGroup):

@@ -131,7 +131,7 @@ def reconstruct_views(scene: bpy.types.Scene, views: Path, root: Path, device: s
         **reconstruct_params(settings, device),
         "views": str(views),
         "fix_cameras": settings.fix_cameras,
-        "mask_model": bpy.path.abspath(settings.mask_model),
+        **settings.mask_options(),
         "up": settings.up,
     }
     record = {"name": jobs.name, "file": bpy.data.filepath}

@@ -130,6 +130,28 @@ GERMAN = {
     "An ONNX file that makes missing masks; empty means by colors and shape": (
         "Eine ONNX-Datei, die fehlende Masken macht; leer heißt: nach Farben und Form"
     ),
+    "Backdrop": "Hintergrund",
+    "A plain color behind the object, by which missing masks are made": (
+        "Eine einheitliche Farbe hinter dem Objekt, nach der fehlende Masken gemacht werden"
+    ),
+    "Colors and the common shape of the photographs show the object": (
+        "Farben und gemeinsame Form der Fotos zeigen das Objekt"
+    ),
+    "The color along the borders of the photographs": "Die Farbe an den Rändern der Fotos",
+    "White": "Weiß",
+    "White or light gray": "Weiß oder hellgrau",
+    "Black": "Schwarz",
+    "Black or dark gray": "Schwarz oder dunkelgrau",
+    "Green": "Grün",
+    "A green screen": "Ein Greenscreen",
+    "Blue": "Blau",
+    "A blue screen": "Ein Bluescreen",
+    "Erode Masks": "Masken verkleinern",
+    "Pixels by which masks shrink, where they show some of the background": (
+        "Pixel, um die Masken schrumpfen, wo sie etwas vom Hintergrund zeigen"
+    ),
+    "Feather Masks": "Masken weichzeichnen",
+    "Pixels over which masks are soft at their edge": ("Pixel, über die Masken am Rand weich sind"),
     "Output": "Ausgabe",
     "Where captures and results go; empty means beside the .blend file": (
         "Wohin Aufnahmen und Ergebnisse kommen; leer heißt: neben die .blend-Datei"

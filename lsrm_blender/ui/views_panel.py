@@ -10,6 +10,7 @@ from bpy.app.translations import pgettext_iface as translate
 
 from . import views_tasks
 from .pictures import draw_picture
+from .properties import NO_BACKDROP
 from .views_state import CONTACT_SHEET
 from .wrapped_text import draw_text
 
@@ -50,7 +51,9 @@ def _draw_check(box: bpy.types.UILayout, context: bpy.types.Context) -> None:
     column = box.column(align=True)
     column.label(text=_size(state), icon="IMAGE_DATA", translate=False)
     column.label(text=_masks(state), icon="MOD_MASK", translate=False)
-    if state.missing_masks:
+    if state.missing_masks and context.scene.lsrm.mask_backdrop != NO_BACKDROP:
+        box.operator(views_tasks.MAKE_MASKS, icon="MOD_MASK")
+    elif state.missing_masks:
         _draw_remedy(box, state, views_tasks.MAKE_MASKS, "MOD_MASK")
     else:
         row = column.row()

@@ -79,11 +79,18 @@ def make_masks(scene: bpy.types.Scene, views: Path, output: Path) -> Task:
         views: capture folder or transforms.json.
         output: folder for masks that the capture does not take.
     """
-    reference, model = SceneReference.to(scene), bpy.path.abspath(scene.lsrm.mask_model)
+    reference, options = SceneReference.to(scene), scene.lsrm.mask_options()
+    model, backdrop = options["mask_model"], options["mask_backdrop"]
 
     def work() -> Generator[Step, Any, str]:
-        yield from _require_tools("Making masks")
-        params = {"views": str(views), "output": str(output), "model": model}
+        if not backdrop:
+            yield from _require_tools("Making masks")
+        params = {
+            "views": str(views),
+            "output": str(output),
+            "model": model,
+            "backdrop": backdrop,
+        }
         made = yield Step("backend", "masks", params, "Making masks", MASKS_WEIGHT)
         return (yield from _check(reference, views, made["warnings"]))
 
@@ -122,9 +129,12 @@ def _check(
         return f"{_state().photographs} photographs without cameras"
     show_views(views, scene)
     push_undo("show views")
+    options = scene.lsrm.mask_options()
     params = {
         "views": str(views),
         "fix_cameras": scene.lsrm.fix_cameras,
+        "mask_erode": options["mask_erode"],
+        "mask_feather": options["mask_feather"],
         "contact_sheet": str(_contact_sheet()),
     }
     found = yield Step("backend", "check", params, "Checking the views")

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,24 @@ PASSES = ("base_color", "roughness", "metallic", "normal")
 
 
 @dataclass(frozen=True)
+class MaskEdge:
+    """What is changed at the edge of masks when they are read, in pixels of the image on disk.
+
+    Attributes:
+        erode: how far the outline moves inwards; 0 or above.
+        feather: over how many pixels coverage rises across the outline; 0 leaves it as it is.
+    """
+
+    erode: int = 0
+    feather: int = 0
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether masks stay as they are."""
+        return not (self.erode or self.feather)
+
+
+@dataclass(frozen=True)
 class Frame:
     """One posed image on disk.
 
@@ -48,6 +66,7 @@ class Frame:
         orientation: EXIF's number of how the image is turned when it is read; 1 as stored.
         mask_orientation: likewise, of the mask.
         lens: of the image and the mask on disk, turned, if it distorts.
+        mask_edge: what is changed at the edge of the mask when it is read.
     """
 
     name: str
@@ -59,6 +78,7 @@ class Frame:
     orientation: int = 1
     mask_orientation: int = 1
     lens: Lens | None = None
+    mask_edge: MaskEdge = field(default_factory=MaskEdge)
 
     @property
     def intrinsics_on_disk(self) -> Intrinsics:
@@ -103,6 +123,10 @@ class Capture:
     environment: Path | None
     lamps: tuple[Lamp, ...] | None
     warnings: tuple[str, ...]
+
+    def with_mask_edge(self, edge: MaskEdge) -> Capture:
+        """The capture, whose masks are read with another edge."""
+        return replace(self, frames=tuple(replace(each, mask_edge=edge) for each in self.frames))
 
     @property
     def is_own(self) -> bool:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from ..colmap_poses import colmap_to_camera_to_world
 from ..errors import BadCapture
+from .colmap_poses import colmap_to_camera_to_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..atomic_folder import write_file_atomically
-from ..colmap_poses import camera_to_world_to_colmap
 from ..errors import BadImage
 from .colmap_model import CAMERA_MODELS
+from .colmap_poses import camera_to_world_to_colmap
 from .lens_keys import lens_values
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from backend.photographs.mask_source import MaskSource
 from backend.photographs.missing_masks import add_missing_masks, have_masks
 from backend.shared.capture.reader import read_capture
 from backend.shared.errors import BadRequest
@@ -71,7 +72,7 @@ def complete(folder, model):
     """Make the masks of a capture folder by a model."""
     capture = read_capture(folder)
     masked = have_masks(capture.frames)
-    return add_missing_masks(capture, masked, folder, model, Progress())
+    return add_missing_masks(capture, masked, folder, MaskSource(model), Progress())
 
 
 @pytest.mark.parametrize("layout", ["fixed", "any size", "bytes"])

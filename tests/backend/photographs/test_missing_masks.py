@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from backend.commands.masks import run as run_masks
+from backend.photographs.mask_source import MaskSource
 from backend.photographs.missing_masks import add_missing_masks, have_masks
 from backend.pipeline import reconstruct
 from backend.request import ReconstructRequest
@@ -38,7 +39,8 @@ def complete(folder, result=None, model=None, progress=None):
     """Make the masks of a capture folder."""
     capture = read_capture(folder)
     masked = have_masks(capture.frames)
-    return add_missing_masks(capture, masked, result or folder, model, progress or Progress())
+    source = MaskSource(model)
+    return add_missing_masks(capture, masked, result or folder, source, progress or Progress())
 
 
 def overlaps(folder, frames):
@@ -194,7 +196,9 @@ def test_command(folder, tmp_path):
     """`masks` makes the masks alone, and does nothing the second time."""
     from argparse import Namespace
 
-    arguments = Namespace(views=folder, output=tmp_path / "out", mask_model="", json=True)
+    arguments = Namespace(
+        views=folder, output=tmp_path / "out", mask_model="", mask_backdrop="", json=True
+    )
     result = run_masks(arguments)
     assert (result["made"], result["folder"]) == (10, str(folder / "masks"))
     assert (tmp_path / "out" / "masks.png").is_file()

@@ -25,7 +25,7 @@ from backend.shared.cameras import (
     project,
     world_to_gltf,
 )
-from backend.shared.colmap_poses import colmap_to_camera_to_world
+from backend.shared.capture.colmap_poses import colmap_to_camera_to_world
 from backend.shared.errors import BadCamera
 
 

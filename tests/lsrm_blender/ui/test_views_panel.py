@@ -82,6 +82,12 @@ try:
     answered(tasks.make_masks(scene, views, work / "out"))
 except Exception as error:
     results["refused"] = str(error)
+answers |= {"masks": {"made": 5, "warnings": []}}
+settings.mask_backdrop, settings.mask_erode = "green", 2
+requests.clear()
+results["backdrop"] = [shown(), answered(tasks.make_masks(scene, views, work / "out"))]
+results["backdrop requests"] = requests.copy()
+settings.mask_backdrop = "NONE"
 answers["extras"]["photos"]["installed"] = True
 answers |= {"masks": {"made": 5, "warnings": ["Look at them."]}, "check": good}
 requests.clear()
@@ -185,6 +191,11 @@ def test_missing_masks_and_cameras_have_buttons(views, tmp_path):
     assert "Install Photograph Tools (0.1 GB)" in texts
     assert "lsrm.make_masks" not in operators
     assert results["refused"].startswith("ENVIRONMENT_BROKEN")
+    (_, operators, _), _ = results["backdrop"]
+    assert "lsrm.make_masks" in operators  # by a backdrop they are made without the tools
+    (masks, asked), (check, edge), *_ = results["backdrop requests"]
+    assert (masks, asked["backdrop"], asked["model"]) == ("masks", "green", "")
+    assert (check, edge["mask_erode"], edge["mask_feather"]) == ("check", 2, 0)
     assert [method for method, _ in results["requests"]] == ["extras", "masks", "check"]
     assert results["requests"][1][1]["output"] == str(tmp_path / "out")
     assert "Look at them." in results["made"][1]

@@ -16,11 +16,11 @@ from PIL import Image
 
 from backend.shared.cameras import Intrinsics
 from backend.shared.capture.capture import Frame
+from backend.shared.capture.colmap_poses import colmap_to_camera_to_world
 from backend.shared.capture.colmap_writer import write_colmap_model
 from backend.shared.capture.lens_keys import undistorted_intrinsics
 from backend.shared.capture.reader import read_capture
 from backend.shared.capture.writer import write_transforms
-from backend.shared.colmap_poses import colmap_to_camera_to_world
 from backend.shared.errors import BadImage
 from backend.shared.lenses import Distortion, Lens
 

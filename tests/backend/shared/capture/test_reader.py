@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from backend.shared.cameras import Intrinsics
 from backend.shared.capture.capture import BoundingSphere, Frame
+from backend.shared.capture.colmap_poses import colmap_to_camera_to_world
 from backend.shared.capture.json_files import read_capture_json, write_capture_json
 from backend.shared.capture.reader import read_capture
 from backend.shared.capture.writer import write_transforms
-from backend.shared.colmap_poses import colmap_to_camera_to_world
 from backend.shared.errors import BadCamera, BadCapture, BadImage, LsrmError, TooFewViews
 
 

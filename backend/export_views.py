@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from ..shared.atomic_folder import AtomicFolder, is_empty_folder, write_file_atomically
-from ..shared.capture.capture import ENVIRONMENT_NAME, TRANSFORMS_NAMES, WORLD_NAME
-from ..shared.capture.checksums import SHA256, checksums
-from ..shared.capture.colmap_writer import IMAGES, write_colmap_model
-from ..shared.capture.image_header import AS_STORED
-from ..shared.capture.json_files import CAPTURE_JSON, read_capture_json, write_capture_json
-from ..shared.capture.reader import read_capture
-from ..shared.capture.writer import write_transforms
-from ..shared.errors import BadImage, OutputNotWritable
-from ..shared.names.result_names import MASKS
-from .image_files import read_color
-from .views import read_mask_file
+from .shared.atomic_folder import AtomicFolder, is_empty_folder, write_file_atomically
+from .shared.capture.capture import ENVIRONMENT_NAME, TRANSFORMS_NAMES, WORLD_NAME
+from .shared.capture.checksums import SHA256, checksums
+from .shared.capture.colmap_writer import IMAGES, write_colmap_model
+from .shared.capture.image_header import AS_STORED
+from .shared.capture.json_files import CAPTURE_JSON, read_capture_json, write_capture_json
+from .shared.capture.reader import read_capture
+from .shared.capture.writer import write_transforms
+from .shared.errors import BadImage, OutputNotWritable
+from .shared.names.result_names import MASKS
+from .views.image_files import read_color
+from .views.views import read_mask_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..shared.capture.capture import Capture, Frame
-    from ..shared.progress import Progress
+    from .shared.capture.capture import Capture, Frame
+    from .shared.progress import Progress
 
 COLMAP, TRANSFORMS = "colmap", "transforms"
 FORMATS = (COLMAP, TRANSFORMS)

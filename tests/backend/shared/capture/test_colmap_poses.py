@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.shared.colmap_poses import camera_to_world_to_colmap, colmap_to_camera_to_world
+from backend.shared.capture.colmap_poses import camera_to_world_to_colmap, colmap_to_camera_to_world
 
 numbers = st.floats(-1.0, 1.0)
 quaternions = st.tuples(numbers, numbers, numbers, numbers).filter(

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from backend.commands.export_views import run
+from backend.export_views import COLMAP, FORMATS, TRANSFORMS, export_views
 from backend.shared.capture.capture import ENVIRONMENT_NAME
 from backend.shared.capture.checksums import SHA256, checksums, with_changes_named
 from backend.shared.capture.json_files import read_capture_json, write_capture_json
@@ -21,7 +22,6 @@ from backend.shared.errors import OutputNotWritable
 from backend.shared.lenses import Distortion
 from backend.shared.progress import Progress
 from backend.shared.radiance_hdr import write_hdr
-from backend.views.export import COLMAP, FORMATS, TRANSFORMS, export_views
 from backend.views.views import read_view
 from tests.captures import distort_capture
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .cameras import opencv_to_opengl
+from ..cameras import opencv_to_opengl
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from .cameras import Floats
+    from ..cameras import Floats
 
 
 def colmap_to_camera_to_world(qvec_wxyz: ArrayLike, tvec: ArrayLike) -> Floats:
