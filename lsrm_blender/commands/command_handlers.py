@@ -78,7 +78,8 @@ def import_(arguments: argparse.Namespace, _progress: Progress) -> dict[str, Any
         return _import_views(arguments)
     result = read_result(arguments.result, arguments.views)
     _open_scene(arguments.into)
-    imported = import_result(result, bpy.context.scene)
+    pack = not arguments.textures_as_files
+    imported = import_result(result, bpy.context.scene, pack=pack)
     save_blend(arguments.output)
     if any(originals_of(made) for made in imported):
         say("The original is hidden; show it and hide the result to see the other.")

@@ -213,6 +213,11 @@ def _add_import(commands: Any) -> None:
     add("-o", "--output", type=Path, required=True, metavar="SCENE.blend")
     add("--into", type=Path, metavar="SCENE.blend", help="default: an empty scene")
     add("--views", type=Path, help="the capture it was made from; default: from its report")
+    add(
+        "--textures-as-files",
+        action="store_true",
+        help="leave the textures beside the result instead of packing them into the .blend",
+    )
 
 
 def _add_relight(commands: Any) -> None:

@@ -170,7 +170,7 @@ def _append_or_import(
     if not blend.is_file():
         return _import_here(result, scene)
     try:
-        return append_result(result, blend, scene)
+        return append_result(result, blend, scene, pack=scene.lsrm.pack_textures)
     finally:
         blend.unlink(missing_ok=True)
 
@@ -180,7 +180,7 @@ def _import_here(result: Result, scene: bpy.types.Scene) -> list[bpy.types.Objec
     if not result.is_quads:
         check_mesh(result.mesh)
     with _window_of(scene):
-        return import_result(result, scene)
+        return import_result(result, scene, pack=scene.lsrm.pack_textures)
 
 
 def _prepare_import(

@@ -44,7 +44,8 @@ VIEWS_SETTINGS = ("up", "mask_backdrop", "mask_model", "mask_erode", "mask_feath
 """The settings that only views have."""
 
 MESH_SETTINGS = (
-    "refine", "faces", "lods", "quads", "texture_size", "output_folder", "live_preview",
+    "refine", "faces", "lods", "quads", "texture_size", "pack_textures", "output_folder",
+    "live_preview",
 )  # fmt: skip
 
 LIVE_PICTURE = "live"

@@ -229,6 +229,11 @@ class LSRM_PG_settings(bpy.types.PropertyGroup):
         name="Levels of Detail",
         description="Triangles of coarser meshes, such as 10000, 2000; empty makes none",
     )
+    pack_textures: BoolProperty(
+        name="Pack Textures",
+        description="Store textures in the .blend file; off leaves them as files beside the result",
+        default=True,
+    )
     quads: BoolProperty(
         name="Quads",
         description="Also make a mesh of quads with textures of its own, to sculpt and animate",

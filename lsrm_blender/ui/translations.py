@@ -251,6 +251,10 @@ GERMAN = {
     "Texture": "Textur",
     "Side of the textures in pixels": "Seite der Texturen in Pixeln",
     "As fine as the views": "So fein wie die Ansichten",
+    "Pack Textures": "Texturen einpacken",
+    "Store textures in the .blend file; off leaves them as files beside the result": (
+        "Texturen in der .blend-Datei speichern; aus lässt sie als Dateien neben dem Ergebnis"
+    ),
     "Faces": "Flächen",
     "Levels of Detail": "Detailstufen",
     "Triangles of coarser meshes, such as 10000, 2000; empty makes none": (

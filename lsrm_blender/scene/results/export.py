@@ -4,20 +4,19 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
 
 from ....backend.shared.errors import BadAsset, BadRequest, LsrmError, write_failure
 from ...export_formats import GLB, SUFFIXES, USD
-from ...jobs.job_folders import folder_name
 from . import originals
+from .textures import images_of, store_image, texture_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 
 def chosen_results(
@@ -114,47 +113,14 @@ def selection_kept() -> Iterator[None]:
 @contextmanager
 def _textures_beside(objects: Sequence[bpy.types.Object], path: Path) -> Iterator[None]:
     """Put the textures of objects beside an OBJ, whose materials then name them."""
-    images, before = _images_of(objects), {}
+    images, before = images_of(objects), {}
     try:
         for index, image in enumerate(images):
-            file = path.with_name(f"{_texture_name(image, path.stem)}{_suffix_of(image)}")
-            _store(image, file)
+            file = path.with_name(texture_name(image, path.stem))
+            store_image(image, file)
             before[index] = image.filepath_raw
             image.filepath_raw = str(file)
         yield
     finally:
         for index, name in before.items():
             images[index].filepath_raw = name
-
-
-def _store(image: bpy.types.Image, file: Path) -> None:
-    """Store an image as it came."""
-    if image.packed_file is not None:
-        file.write_bytes(image.packed_file.data)
-    elif (source := Path(bpy.path.abspath(image.filepath))).is_file():
-        if source != file:
-            shutil.copyfile(source, file)
-    else:
-        image.save(filepath=str(file))
-
-
-def _texture_name(image: bpy.types.Image, stem: str) -> str:
-    """The name of an image as many readers of .mtl files take it: without blanks.
-
-    It begins with that of the OBJ, so that two exports to one folder have textures of their own.
-    """
-    name = folder_name(image.name)
-    begins = name.lower().startswith(stem.lower())
-    return (name if begins else f"{stem}_{name}").replace(" ", "_")
-
-
-def _suffix_of(image: bpy.types.Image) -> str:
-    return ".jpg" if image.file_format == "JPEG" else ".png"
-
-
-def _images_of(objects: Sequence[bpy.types.Object]) -> list[bpy.types.Image]:
-    """The images in the materials of objects, each once."""
-    materials = [each for made in objects for each in made.data.materials if each is not None]
-    trees = [each.node_tree for each in materials if each.node_tree is not None]
-    nodes = [node for tree in trees for node in tree.nodes if node.type == "TEX_IMAGE"]
-    return list(dict.fromkeys(node.image for node in nodes if node.image is not None))

@@ -12,6 +12,7 @@ import bpy
 
 from ....backend.shared.errors import BadAsset, write_failure
 from . import originals, placement
+from .textures import unpack_textures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,22 +21,32 @@ if TYPE_CHECKING:
     from .result_files import Result
 
 
-def import_result(result: Result, scene: bpy.types.Scene) -> list[bpy.types.Object]:
+def import_result(
+    result: Result, scene: bpy.types.Scene, *, pack: bool = True
+) -> list[bpy.types.Object]:
     """Import a result into a scene, instead of what it was made of.
 
     The result has name, transform, origin, parent and collections of its source, which is hidden.
     Custom properties store where it comes from.
+
+    Args:
+        result: to import.
+        scene: that gets it.
+        pack: whether its textures become part of the .blend; else they are files beside the mesh.
 
     Returns:
         The meshes.
 
     Raises:
         BadAsset: if Blender cannot read the mesh.
+        OutputNotWritable, DiskFull: if the files of textures cannot be written.
     """
     if result.is_quads:
-        return append_result(result, result.mesh, scene)
+        return append_result(result, result.mesh, scene, pack=pack)
     imported, meshes = _read_mesh(result)
     _add_to_scene(imported, result, scene)
+    if not pack:
+        unpack_textures(meshes, result.mesh)
     return meshes
 
 
@@ -90,13 +101,16 @@ def store_import(result: Result, blend: Path) -> None:
         raise write_failure(blend, error) from error
 
 
-def append_result(result: Result, blend: Path, scene: bpy.types.Scene) -> list[bpy.types.Object]:
+def append_result(
+    result: Result, blend: Path, scene: bpy.types.Scene, *, pack: bool = True
+) -> list[bpy.types.Object]:
     """Append what was stored after an import to a scene, with the outcome of `import_result`.
 
     Importing a GLB blocks Blender's window for some tenths of a second, this for hundredths.
 
     Raises:
         BadAsset: if it cannot be loaded.
+        OutputNotWritable, DiskFull: as `import_result` raises.
     """
     try:
         with bpy.data.libraries.load(str(blend), link=False) as (stored, wanted):
@@ -104,7 +118,10 @@ def append_result(result: Result, blend: Path, scene: bpy.types.Scene) -> list[b
     except (OSError, RuntimeError) as error:
         raise BadAsset(f"Blender cannot load {blend}.", "Import the result by hand.") from error
     _add_to_scene(wanted.objects, result, scene)
-    return [made for made in wanted.objects if made.type == "MESH"]
+    meshes = [made for made in wanted.objects if made.type == "MESH"]
+    if not pack:
+        unpack_textures(meshes, result.mesh)
+    return meshes
 
 
 def _read_mesh(result: Result) -> tuple[list[bpy.types.Object], list[bpy.types.Object]]:
