@@ -22,8 +22,10 @@ FIRST = (first_job.start, first_job.install, first_job.preferences, first_job.re
 STATES = (
     *(first_job.start, first_job.install, first_job.preferences),
     *(setup.offered, setup.installed, setup.removed, setup.removed_closed),
-    *(first_job.ready, first_job.demo, first_job.cameras, first_job.capture),
+    *(first_job.ready, first_job.demo, setup.checks, setup.self_tested),
+    *(first_job.cameras, first_job.capture),
     *(first_job.undone, first_job.running, first_job.stopping, first_job.stopped),
+    first_job.warned,
     *(results.reconstructed, results.original, results.history, results.compare),
     *(results.relight, results.relight_live, results.turntable, results.light_sheet),
     *(results.restored, queue.queue, queue.queue_done, queue.german),

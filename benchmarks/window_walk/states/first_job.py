@@ -143,3 +143,18 @@ def stopped(walk: Walk) -> Steps:
     walk.found["seconds_to_stop"] = round(time.monotonic() - walk.begin, 1)
     if run.error_code != "CANCELLED":
         raise WrongState(f"Stop has led to {run.error_code}: {run.error_message}")
+
+
+def warned(walk: Walk) -> Steps:
+    """Views that one lamp lights are warned of before a mesh is made of them."""
+    settings, run = bpy.context.scene.lsrm, bpy.context.window_manager.lsrm
+    settings.source, settings.capture_light = "OBJECTS", "scene"
+    walk.select(walk.rocket)
+    yield from walk.window.click("lsrm.reconstruct")
+    yield from wait_for(lambda: run.warnings or not run.running)
+    walk.found["warnings"] = run.warnings
+    if not run.running:
+        raise WrongState("The job has ended without a warning while it ran.")
+    yield from walk.window.picture("views_warned_of")
+    yield from wait(walk)
+    settings.capture_light = "softboxes"

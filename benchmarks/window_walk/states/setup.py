@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ..in_blender.walk_tools import Walk, WrongState, wait, wait_for, wait_until_ready
-from ..in_blender.window import MIDDLE, Pane
+from ..in_blender.window import EDGE, MIDDLE, Pane
 
 if TYPE_CHECKING:
     from ..in_blender.window import Steps
@@ -52,6 +52,29 @@ def removed_closed(walk: Walk) -> Steps:
     yield from walk.close_preferences()
     walk.stored.backend_python = walk.options["python"]
     yield from wait_until_ready(walk, 60.0)
+
+
+def checks(walk: Walk) -> Steps:
+    """Everything that a job needs, in a list beside the mouse."""
+    side = walk.window.side
+    yield from walk.window.press("lsrm.show_checks", EDGE, side)
+    yield 0.5
+    yield from walk.window.picture("check_list")  # which goes when the mouse leaves it
+    yield from side.press("ESC", side.region.x + side.region.width // 2, side.region.y)
+    yield from walk.window.rest()
+
+
+def self_tested(walk: Walk) -> Steps:
+    """What backend, card and second Blender say, in the preferences."""
+    yield from walk.show_preferences()
+    yield from walk.window.click("lsrm.self_test", pane=_preferences())
+    yield from wait(walk)
+    findings = bpy.context.window_manager.lsrm_self_test.findings
+    walk.found["findings"] = [each.sentence for each in findings]
+    if not findings:
+        raise WrongState("The self-test has found nothing.")
+    yield from walk.german_picture("self_test")
+    yield from walk.close_preferences()
 
 
 def checkpoint(walk: Walk) -> Steps:

@@ -78,8 +78,7 @@ GERMAN = {
     ),
     "Testing Blender": "Blender wird geprüft",
     "Memory for this job": "Speicher für diesen Auftrag",
-    "All {} checks have passed": "Alle {} Prüfungen bestanden",
-    "{} of {} checks have failed": "{} von {} Prüfungen nicht bestanden",
+    "{} of {} checks have passed": "{} von {} Prüfungen bestanden",
     # Checkpoints.
     "Checkpoints: {}": "Gewichte: {}",
     "Add Checkpoint": "Gewichte hinzufügen",

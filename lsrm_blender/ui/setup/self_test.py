@@ -33,18 +33,12 @@ class LSRM_PG_finding(bpy.types.PropertyGroup):
 
     ok: BoolProperty()
     found: StringProperty()
-    remedy: StringProperty()
+    sentence: StringProperty()
 
     def show(self, finding: Finding) -> None:
         """Copy a finding."""
-        for name in ("name", "ok", "found", "remedy"):
-            setattr(self, name, getattr(finding, name))
-
-    @property
-    def sentence(self) -> str:
-        """The finding for people."""
-        text = f"{translate(self.name)}: {self.found}"
-        return text if self.ok else f"{text} {self.remedy}".strip()
+        self.name, self.ok, self.found = finding.name, finding.ok, finding.found
+        self.sentence = sentence(finding)
 
 
 class LSRM_PG_self_test(bpy.types.PropertyGroup):
@@ -80,12 +74,18 @@ def self_test(scene: bpy.types.Scene) -> Task:
         findings += yield from _examined(Step("blender", "examine", {}, "Testing Blender"), BLENDER)
         bpy.context.window_manager.lsrm_self_test.show(findings)
         redraw()
-        failed = sum(not each.ok for each in findings)
-        if failed:
-            return translate("{} of {} checks have failed").format(failed, len(findings))
-        return translate("All {} checks have passed").format(len(findings))
+        failed = [sentence(each) for each in findings if not each.ok]
+        passed = len(findings) - len(failed)
+        first = translate("{} of {} checks have passed").format(passed, len(findings))
+        return "\n".join([first, *failed])
 
     return Task(translate("Self-Test"), work(), 2.0, SELF_TEST)
+
+
+def sentence(finding: Finding) -> str:
+    """A finding for people, with its remedy if there is something to mend."""
+    text = f"{translate(finding.name)}: {finding.found}"
+    return text if finding.ok else f"{text} {finding.remedy}".strip()
 
 
 def _examined(step: Step, name: str) -> Answers:
