@@ -118,9 +118,13 @@ def _named_objects(scene: bpy.types.Scene, choice: AssetChoice) -> list[bpy.type
 
 
 def _show_originals(scene: bpy.types.Scene, names: tuple[str, ...]) -> None:
-    """Show chosen objects in renders that were hidden for a result, if the viewport shows them."""
+    """Show chosen objects in renders that were hidden for a result, if the viewport shows them.
+
+    The result may be in another scene: what is hidden from renders is so in all scenes.
+    """
     layer = scene.view_layers[0]
-    for original in {each for made in results_in(scene) for each in originals_of(made)}:
+    results = [made for each in bpy.data.scenes for made in results_in(each)]
+    for original in {each for made in results for each in originals_of(made)}:
         if original.name in names and original.name in layer.objects:
             original.hide_render &= original.hide_get(view_layer=layer)
 

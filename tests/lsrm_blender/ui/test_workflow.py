@@ -223,6 +223,17 @@ results["added"] += [add("Shelf"), add("Ball")]
 show(first)
 results["added"] += [add("Ball")]
 results["waiting"] = states()
+assets = module_of("scene.assets.asset_objects")
+def captured(shown):
+    # What the second Blender would capture of the open file now, without a trace.
+    hidden = shown.objects["Ball"].hide_render
+    try:
+        asset = assets.choose(shown, assets.AssetChoice(Path(bpy.data.filepath), names=("Ball",)))
+        return [each.name for each in asset.objects]
+    except Exception as error:
+        return str(error)
+    finally:
+        shown.objects["Ball"].hide_render = hidden
 submit, views = Child.submit, []
 def keeping(self, method, params):
     made = submit(self, method, params)
@@ -231,7 +242,12 @@ def keeping(self, method, params):
         shutil.copy(params["asset"], work / f"copy {len(views)}.blend")
     return made
 Child.submit = keeping
+queue().active = 3
+removed = call(bpy.ops.lsrm.remove_from_queue)
 results["ran"] = call(bpy.ops.lsrm.run_queue)
+results["captured"] = [scene.objects["Ball"].hide_render, captured(first), captured(second)[:11]]
+results["added"].append(add("Ball"))
+results["ran again"] = call(bpy.ops.lsrm.run_queue)
 results["views"] = views
 results["notes"] = [each.note for each in queue().items]
 meshes = lambda shown: sorted(each.name for each in shown.objects if each.type == "MESH")
@@ -257,12 +273,14 @@ def test_two_scenes_of_a_file_wait_in_one_queue(blender):
     """Each job is captured from its scene, with its settings, and its result comes into that."""
     results = blender(CHILDREN + SCENES)
     done = ["FINISHED", ""]
-    assert results["added"] == [done] * 4
+    assert results["added"] == [done] * 5
     origins = [f"{name}, mine.blend" for name in ("Scene", "Second", "Second", "Scene")]
     assert [origin for _, origin, _ in results["waiting"]] == origins
     assert results["opened"] == ["Scene", "Second", "Second", "Scene"]
     assert results["views"] == [4, 5, 5, 4]
-    assert results["ran"] == done
+    assert results["ran"] == results["ran again"] == done
+    # It is hidden for a result in the second scene, but this one shows it.
+    assert results["captured"] == [True, ["Ball"], "BAD_ASSET: "]
     assert results["notes"] == [
         f"{name} is in the scene" for name in ("Cube.001", "Shelf.001", "Ball.001", "Ball.002")
     ]
