@@ -20,7 +20,7 @@ from .shared.capture.image_header import AS_STORED
 from .shared.capture.json_files import CAPTURE_JSON, read_capture_json, write_capture_json
 from .shared.capture.reader import read_capture
 from .shared.capture.writer import write_transforms
-from .shared.errors import BadImage, OutputNotWritable
+from .shared.errors import BadImage, BadRequest, OutputNotWritable
 from .shared.names.result_names import MASKS
 from .views.image_files import read_color
 from .views.views import read_mask_file
@@ -71,10 +71,13 @@ def export_views(views: Path, output: Path, kind: str, progress: Progress) -> Ca
 
     Raises:
         LsrmError: as `read_capture` raises.
+        BadRequest: if there is no such format.
         BadImage: if a file is damaged, or cannot be stored upright.
         OutputNotWritable, DiskFull: if the folder cannot be written.
         Cancelled: if the user cancels the job.
     """
+    if kind not in FORMATS:
+        raise BadRequest(f"Views cannot be exported as {kind}.", f"Use {' or '.join(FORMATS)}.")
     capture = read_capture(views)
     with NewFolder(output) as folder:
         frames = []

@@ -44,6 +44,7 @@ def run(_arguments: argparse.Namespace) -> int:
         "plan": plan,
         "photos": photos,
         "masks": masks,
+        "export_views": export_views,
         "compared_views": compared_views,
         "compare": compare,
         "add_checkpoint": add_checkpoint,
@@ -188,6 +189,26 @@ def masks(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
     source = MaskSource.from_options(params["model"], params["backdrop"])
     made = make(Path(params["views"]), Path(params["output"]), source, progress)
     return {"made": made["made"], "warnings": made["notes"]}
+
+
+def export_views(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """The method `export_views`: posed views for other programs.
+
+    Args:
+        params: `views`; `output`, an empty or a new folder; `format`, one of `FORMATS`.
+        progress: receives the stage; may cancel.
+
+    Returns:
+        `views`, how many; `warnings`.
+
+    Raises:
+        LsrmError: as `export_views` does.
+    """
+    from ..export_views import export_views as export
+
+    views, output = Path(params["views"]), Path(params["output"])
+    capture = export(views, output, params["format"], progress)
+    return {"views": len(capture.frames), "warnings": list(capture.warnings)}
 
 
 def compared_views(params: dict[str, Any], progress: Progress) -> dict[str, Any]:

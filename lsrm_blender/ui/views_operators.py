@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ...backend.shared.capture.photograph_folder import count_photographs
 from ...backend.shared.errors import LsrmError
@@ -20,6 +20,11 @@ from .operators import TaskOperator
 
 if TYPE_CHECKING:
     from ..jobs.task import Task
+
+FORMATS = (
+    ("colmap", "COLMAP", "A model as text in sparse/0, beside the images"),
+    ("transforms", "transforms.json", "As nerfstudio and instant-ngp have it"),
+)
 
 
 class LSRM_OT_check_views(TaskOperator, bpy.types.Operator):
@@ -126,6 +131,36 @@ class LSRM_OT_import_views(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
 
+class LSRM_OT_export_views(TaskOperator, bpy.types.Operator):
+    """Write the chosen views for other programs, with their images and masks."""
+
+    bl_idname = views_tasks.EXPORT_VIEWS
+    bl_label = "Export Views"
+    bl_description = "Write the chosen views for other programs, into an empty or a new folder"
+    bl_options = {"REGISTER"}
+
+    directory: StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})
+    filter_folder: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
+    file_format: EnumProperty(name="Format", description="Of the cameras", items=FORMATS)
+
+    def task(self, context: bpy.types.Context) -> Task:
+        """For the chosen views."""
+        views = tasks.views_folder(context.scene.lsrm)
+        output = Path(bpy.path.abspath(self.directory))
+        return views_tasks.export_views(views, output, self.file_format)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Start the task if the file browser has asked for the folder; a script waits for it."""
+        if self.options.is_invoke and not bpy.app.background:
+            return super().invoke(context, None)
+        return super().execute(context)
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event | None) -> set[str]:
+        """Open the file browser."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+
 class LSRM_OT_look_through(bpy.types.Operator):
     """Look through the camera of the active view, with the size of its image."""
 
@@ -153,5 +188,6 @@ CLASSES = (
     LSRM_OT_find_cameras,
     LSRM_OT_make_masks,
     LSRM_OT_import_views,
+    LSRM_OT_export_views,
     LSRM_OT_look_through,
 )

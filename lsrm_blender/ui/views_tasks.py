@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CHECK, FIX_CAMERAS = "lsrm.check_views", "lsrm.fix_cameras"
 FIND_CAMERAS, MAKE_MASKS = "lsrm.find_cameras", "lsrm.make_masks"
-INSTALL_TOOLS = "lsrm.install_photo_tools"
+INSTALL_TOOLS, EXPORT_VIEWS = "lsrm.install_photo_tools", "lsrm.export_views"
 OPERATORS = frozenset({CHECK, FIX_CAMERAS, FIND_CAMERAS, MAKE_MASKS, INSTALL_TOOLS})
 """Those whose outcome the panel shows with the views."""
 
@@ -97,6 +97,24 @@ def make_masks(scene: bpy.types.Scene, views: Path, output: Path) -> Task:
     return Task(
         translate("Make masks of {}").format(views.name), work(), MASKS_WEIGHT + 1.0, MAKE_MASKS
     )
+
+
+def export_views(views: Path, output: Path, file_format: str) -> Task:
+    """Write views for other programs.
+
+    Args:
+        views: capture folder, transforms.json or COLMAP model.
+        output: an empty or a new folder.
+        file_format: as the command `export-views` takes it.
+    """
+
+    def work() -> Generator[Step, Any, str]:
+        params = {"views": str(views), "output": str(output), "format": file_format}
+        written = yield Step("backend", "export_views", params, "Exporting views")
+        note = translate("{} views are in {}").format(written["views"], output)
+        return with_warnings(note, written)
+
+    return Task(translate("Export {}").format(views.name), work(), operator=EXPORT_VIEWS)
 
 
 def install_photo_tools() -> Task:

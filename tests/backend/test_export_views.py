@@ -18,7 +18,7 @@ from backend.shared.capture.capture import ENVIRONMENT_NAME
 from backend.shared.capture.checksums import SHA256, checksums, with_changes_named
 from backend.shared.capture.json_files import read_capture_json, write_capture_json
 from backend.shared.capture.reader import read_capture
-from backend.shared.errors import OutputNotWritable
+from backend.shared.errors import BadRequest, OutputNotWritable
 from backend.shared.lenses import Distortion
 from backend.shared.progress import Progress
 from backend.shared.radiance_hdr import write_hdr
@@ -118,6 +118,13 @@ def test_nothing_is_replaced(folder, tmp_path):
     with pytest.raises(OutputNotWritable):
         export(folder, tmp_path / "mine")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["note.txt"]
+
+
+def test_unknown_formats(folder, tmp_path):
+    """They are refused before anything is written."""
+    with pytest.raises(BadRequest, match="bundler"):
+        export(folder, tmp_path / "out", "bundler")
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_command(folder, tmp_path):

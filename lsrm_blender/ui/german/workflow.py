@@ -71,6 +71,20 @@ GERMAN = {
     "Also write the coarser meshes of the result, each to a file beside it": (
         "Auch die gröberen Netze des Ergebnisses schreiben, jedes in eine Datei daneben"
     ),
+    "Export Views": "Ansichten exportieren",
+    "Write the chosen views for other programs, into an empty or a new folder": (
+        "Die gewählten Ansichten für andere Programme schreiben, in einen leeren oder neuen Ordner"
+    ),
+    "Of the cameras": "Der Kameras",
+    "COLMAP": "COLMAP",
+    "A model as text in sparse/0, beside the images": (
+        "Ein Modell als Text in sparse/0, neben den Bildern"
+    ),
+    "transforms.json": "transforms.json",
+    "As nerfstudio and instant-ngp have it": "Wie bei nerfstudio und instant-ngp",
+    "Exporting views": "Ansichten werden exportiert",
+    "{} views are in {}": "{} Ansichten sind in {}",
+    "Export {}": "{} exportieren",
     "Mark as Asset": "Als Asset markieren",
     "Put the selected results into the asset browser, with picture and tags": (
         "Die ausgewählten Ergebnisse in den Asset-Browser stellen, mit Bild und Stichwörtern"

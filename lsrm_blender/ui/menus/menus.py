@@ -8,15 +8,14 @@ import bpy
 
 from .result_operators import EXPORT
 
-IMPORT_VIEWS, IMPORT_RESULT = "Posed Views (LSRM)…", "Reconstruction (LSRM)…"
-EXPORT_RESULT = "Reconstruction (LSRM)…"
+VIEWS, RESULT = "Posed Views (LSRM)…", "Reconstruction (LSRM)…"
 
 GROUPS = (
     ("lsrm.add_demo_object",),
     ("lsrm.capture", "lsrm.preview_cameras", "lsrm.add_to_queue", "lsrm.run_queue"),
     ("lsrm.pause_queue", "lsrm.cancel"),
     ("lsrm.import_views", "lsrm.check_views", "lsrm.find_cameras", "lsrm.make_masks"),
-    ("lsrm.fix_cameras", "lsrm.look_through"),
+    ("lsrm.fix_cameras", "lsrm.look_through", "lsrm.export_views"),
     ("lsrm.import_result", "lsrm.compare", "lsrm.export_result", "lsrm.mark_as_asset"),
     ("lsrm.relight", "lsrm.restore_light"),
     ("lsrm.compare_with_views", "lsrm.turntable", "lsrm.light_sheet"),
@@ -56,12 +55,13 @@ def _draw_object_menu(menu: bpy.types.Menu, _context: bpy.types.Context) -> None
 
 
 def _draw_import_menu(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
-    menu.layout.operator("lsrm.import_views", text=IMPORT_VIEWS)
-    menu.layout.operator("lsrm.import_result", text=IMPORT_RESULT)
+    menu.layout.operator("lsrm.import_views", text=VIEWS)
+    menu.layout.operator("lsrm.import_result", text=RESULT)
 
 
 def _draw_export_menu(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
-    menu.layout.operator(EXPORT, text=EXPORT_RESULT)
+    menu.layout.operator("lsrm.export_views", text=VIEWS)
+    menu.layout.operator(EXPORT, text=RESULT)
 
 
 CLASSES = (VIEW3D_MT_lsrm,)

@@ -383,7 +383,7 @@ def test_panel_draws_every_state(blender):
     assert set(results["names"]) == {
         "lsrm.capture", "lsrm.reconstruct", "lsrm.check_views", "lsrm.fix_cameras",
         "lsrm.find_cameras", "lsrm.make_masks", "lsrm.install_backend", "lsrm.install_photo_tools",
-        "lsrm.add_checkpoint", "lsrm.self_test",
+        "lsrm.add_checkpoint", "lsrm.self_test", "lsrm.export_views",
         "lsrm.turntable", "lsrm.light_sheet", "lsrm.compare_with_views",
     }  # fmt: skip
     assert results["same"][0] == results["same"][1] == results["same"][2], "no button may move"

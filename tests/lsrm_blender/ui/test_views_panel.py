@@ -88,6 +88,10 @@ requests.clear()
 results["backdrop"] = [shown(), answered(tasks.make_masks(scene, views, work / "out"))]
 results["backdrop requests"] = requests.copy()
 settings.mask_backdrop = "NONE"
+answers["export_views"] = {"views": 8, "warnings": ["Turned."]}
+requests.clear()
+results["exported"] = answered(tasks.export_views(views, work / "colmap", "colmap"))
+results["export"] = requests.copy()
 answers["extras"]["photos"]["installed"] = True
 answers |= {"masks": {"made": 5, "warnings": ["Look at them."]}, "check": good}
 requests.clear()
@@ -196,6 +200,9 @@ def test_missing_masks_and_cameras_have_buttons(views, tmp_path):
     (masks, asked), (check, edge), *_ = results["backdrop requests"]
     assert (masks, asked["backdrop"], asked["model"]) == ("masks", "green", "")
     assert (check, edge["mask_erode"], edge["mask_feather"]) == ("check", 2, 0)
+    assert results["exported"] == f"8 views are in {tmp_path / 'colmap'}\nTurned."
+    folders = {"views": str(tmp_path / "views"), "output": str(tmp_path / "colmap")}
+    assert results["export"] == [["export_views", {**folders, "format": "colmap"}]]
     assert [method for method, _ in results["requests"]] == ["extras", "masks", "check"]
     assert results["requests"][1][1]["output"] == str(tmp_path / "out")
     assert "Look at them." in results["made"][1]
