@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from .model.weights.memory import MemoryNeed
     from .request import ReconstructRequest
 
+COVERED = 0.4
+"""Share of a view that its object covers, at least in the usual case."""
+
 
 @dataclass(frozen=True)
 class PlannedMemory:
@@ -60,7 +64,8 @@ class PlannedMemory:
 def plan_job(request: ReconstructRequest, count: int, size: int) -> PlannedMemory:
     """Plan a job whose views are still to be taken.
 
-    The object is a ball that fills all views, which is more of them than most objects do.
+    The object is a ball that covers as much of the views as small ones do: what is refused here
+    would not fit. With the masks the job is planned again.
 
     Args:
         request: of the job; its folders are not looked at.
@@ -113,7 +118,7 @@ def network_need(config: ModelConfig, masks: Tensor, devices: Sequence[torch.dev
 
 
 def _views(count: int, size: int) -> list[View]:
-    """Square views of a ball that fills them, in the size that they have in memory."""
+    """Square views of a ball, in the size that they have in memory."""
     center = size / 2
     intrinsics = Intrinsics(size, size, float(size), float(size), center, center)
     frame = Frame("planned", Path(), None, intrinsics, np.eye(4))
@@ -123,7 +128,7 @@ def _views(count: int, size: int) -> list[View]:
 
 
 def _disk(side: int) -> NDArray[np.float32]:
-    """A mask [side, side] of the circle that touches all sides."""
+    """A mask [side, side] of a circle in its middle."""
     steps = (np.arange(side, dtype=np.float32) + 0.5) / side - 0.5
-    inside: NDArray[np.float32] = (np.hypot(*np.meshgrid(steps, steps)) <= 0.5).astype(np.float32)
-    return inside
+    inside = np.hypot(*np.meshgrid(steps, steps)) <= math.sqrt(COVERED / math.pi)
+    return inside.astype(np.float32)
