@@ -14,6 +14,7 @@ from mathutils import Matrix
 from ...backend.shared.blender_cameras import blender_from_intrinsics
 from ...backend.shared.cameras import Intrinsics
 from ...backend.shared.capture.capture import TRANSFORMS_NAMES
+from ...backend.shared.capture.colmap_model import has_colmap_model
 from ...backend.shared.capture.image_header import AS_STORED
 from ...backend.shared.capture.json_files import read_capture_json
 from ...backend.shared.capture.orientation import turn_pixels
@@ -37,7 +38,8 @@ DISPLAY_SHARE = 0.08
 def is_capture(path: Path) -> bool:
     """Whether a path is one of posed views, and not of a result."""
     if path.is_dir():
-        return any((path / name).is_file() for name in TRANSFORMS_NAMES)
+        has_transforms = any((path / name).is_file() for name in TRANSFORMS_NAMES)
+        return has_transforms or has_colmap_model(path)
     return path.suffix.lower() == ".json"
 
 
@@ -49,7 +51,7 @@ def show_views(
     The cameras of an earlier call for the same capture are replaced.
 
     Args:
-        path: a capture folder or transforms.json, in any dialect that the backend reads.
+        path: a capture folder, transforms.json or COLMAP model, as the backend reads them.
         scene: that gets the cameras.
         corrected: cameras to show instead of those of the capture, by the names of the views: the
             `cameras` that a check of the backend returns.
@@ -63,9 +65,10 @@ def show_views(
     """
     if not path.exists():
         raise BadCapture(f"There is no {path}.", "Choose a capture folder or a transforms.json.")
-    frames = [_corrected(frame, corrected or {}) for frame in read_capture(path).frames]
+    capture = read_capture(path)
+    frames = [_corrected(frame, corrected or {}) for frame in capture.frames]
     folder = path if path.is_dir() else path.parent
-    to_scene = normalization_of(read_capture_json(folder))
+    to_scene = normalization_of(read_capture_json(capture.folder))
     centers = np.array([to_scene.invert(frame.camera_to_world[:3, 3]) for frame in frames])
     size = DISPLAY_SHARE * float(np.linalg.norm(centers - centers.mean(axis=0), axis=1).mean())
     collection = _emptied_collection(f"Views of {folder.name}", scene)

@@ -10,7 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.shared.cameras import look_at
+from backend.export_views import COLMAP, export_views
+from backend.shared.blender_cameras import BlenderCamera, intrinsics_from_blender
+from backend.shared.cameras import Normalization, look_at
+from backend.shared.capture.capture import Frame
+from backend.shared.capture.writer import write_transforms
+from backend.shared.progress import Progress
 
 
 def _background(folder):
@@ -40,3 +45,53 @@ def test_photographs_are_turned(in_blender, tmp_path, orientation):
     (tmp_path / "transforms.json").write_text(json.dumps({"frames": [frame]}))
     shown = np.array(in_blender(_background, folder=tmp_path))
     assert shown * 255 == pytest.approx(upright, abs=0.6)
+
+
+def _cameras(blend):
+    """Settings and positions of the cameras in a .blend, and the pixel aspects of their images."""
+    import bpy
+
+    bpy.ops.wm.open_mainfile(filepath=blend)
+    found = {}
+    for camera in (each for each in bpy.data.objects if each.type == "CAMERA"):
+        data = camera.data
+        width, height, aspect_x, aspect_y = camera["lsrm_resolution"]
+        found[camera.name] = {
+            "optics": [data.lens / data.sensor_width, data.shift_x, data.shift_y],
+            "image": [width, height, aspect_y / aspect_x],
+            "matrix": [list(row) for row in camera.matrix_world],
+        }
+    return found
+
+
+def test_blender_to_colmap_and_back(lsrm_blender, in_blender, tmp_path):
+    """Cameras of Blender come back through a transforms.json and a COLMAP model as they were."""
+    wide = BlenderCamera(
+        lens=35.0, shift_x=0.1, shift_y=-0.05, resolution_x=40, resolution_y=30, pixel_aspect_y=1.5
+    )
+    tall = BlenderCamera(lens=70.0, shift_y=0.2, resolution_x=20, resolution_y=50)
+    world = Normalization((3.0, -2.0, 1.0), 0.25)
+    frames, poses = [], []
+    for name, camera in (("tall", tall), ("wide", wide)):
+        pose = look_at((5.0, -4.0, 2.0 + len(name)), (3.0, -2.0, 1.0 + len(frames)))
+        poses.append(pose)
+        lens = intrinsics_from_blender(camera)
+        image = tmp_path / "views" / f"{name}.png"
+        image.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (lens.width, lens.height)).save(image)
+        frames.append(Frame(name, image, None, lens, world.apply_to_pose(pose)))
+    write_transforms(tmp_path / "views" / "transforms.json", frames)
+    description = {"normalization": {"center": list(world.center), "scale": world.scale}}
+    (tmp_path / "views" / "capture.json").write_text(json.dumps(description), "utf-8")
+    export_views(tmp_path / "views", tmp_path / "colmap", COLMAP, Progress())
+    blend = tmp_path / "scene.blend"
+    done = lsrm_blender("import", tmp_path / "colmap", "-o", blend)
+    assert done.returncode == 0, done.stderr
+    found = in_blender(_cameras, blend=blend)
+    for name, camera, pose in zip(("tall", "wide"), (tall, wide), poses, strict=True):
+        optics = [camera.lens / camera.sensor_width, camera.shift_x, camera.shift_y]
+        image = [camera.resolution_x, camera.resolution_y, camera.pixel_aspect_y]
+        # Blender stores its settings as float32.
+        assert found[name]["optics"] == pytest.approx(optics, abs=1e-6)
+        assert found[name]["image"] == pytest.approx(image, rel=1e-6)
+        assert np.array(found[name]["matrix"]) == pytest.approx(pose, abs=1e-5)
