@@ -68,14 +68,14 @@ class MadeMasks:
         masks: [height, width] of each, where the object is; up to OUTLINE_SIZE large.
         made: whether each was made; the others were known.
         doubtful: names of the frames whose masks do not fit the common shape, or the backdrop.
-        enclosed: names of those with the color of the backdrop inside of the object.
+        remarks: on what may be wrong with them, for the user.
     """
 
     frames: tuple[Frame, ...]
     masks: tuple[Bools, ...]
     made: tuple[bool, ...]
     doubtful: tuple[str, ...]
-    enclosed: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def make_masks(

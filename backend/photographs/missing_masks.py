@@ -124,12 +124,7 @@ def _notes(count: int, views: int, made: MadeMasks) -> tuple[str, ...]:
     notes = [f"{text} Look at {CONTACT_SHEET}, and replace those that are wrong."]
     if made.doubtful:
         notes.append(f"These masks are doubtful: {', '.join(made.doubtful)}.")
-    if made.enclosed:
-        notes.append(
-            "Areas of the backdrop's color inside of the object count as object in these masks; "
-            f"holes among them are filled: {', '.join(made.enclosed)}."
-        )
-    return tuple(notes)
+    return (*notes, *made.remarks)
 
 
 def _is_cut_out(frame: Frame) -> bool:

@@ -44,8 +44,9 @@ PLAIN, LEAST_PLAIN = 60.0, 0.9
 MARGIN, LEAST_THRESHOLD, MOST_THRESHOLD = 1.5, 14.0, 40.0
 NOISE_SHARE = 98.0
 ROUNDS = 2
-# Up to so many thresholds a color may be either; masks with more of it are doubtful.
-UNCLEAR, MOST_UNCLEAR = 2.0, 0.35
+# Within so many pixels of the outline of an object its color is so many thresholds away from the
+# backdrop; that of a shadow rises slowly. Masks with more of such an outline are doubtful.
+NEAR_OUTLINE, CLEAR, MOST_UNCLEAR = 9, 2.0, 0.1
 # More doubtful masks than that are no mishap of single pictures.
 MOST_DOUBTFUL = 0.5
 # Of the largest part: smaller ones are specks on the backdrop.
@@ -62,13 +63,15 @@ class _Found:
 
     Attributes:
         mask: [height, width].
-        unclear: the part of it whose color is near that of the backdrop.
+        unclear: the part of its outline near which its color is that of the backdrop, nearly.
         enclosed: the part of it that has the backdrop's color inside.
+        pieces: how many there are.
     """
 
     mask: Bools
     unclear: float
     enclosed: float
+    pieces: int
 
 
 def backdrop_masks(
@@ -89,7 +92,10 @@ def backdrop_masks(
         BadImage: if a file is missing, damaged, or of another size than stated.
         Cancelled: if the user cancels the job.
     """
-    masks, doubtful, enclosed = [], [], []
+    masks = []
+    doubtful: list[str] = []
+    enclosed: list[str] = []
+    several: list[str] = []
     for index, (frame, known) in enumerate(zip(frames, masked, strict=True)):
         progress.report(STAGE, index / len(frames), frame.name)
         photograph = Photograph.read(frame, OUTLINE_SIZE, masked=known)
@@ -102,16 +108,35 @@ def backdrop_masks(
             doubtful.append(frame.name)
         if found.enclosed > ENCLOSED:
             enclosed.append(frame.name)
+        if found.pieces > 1:
+            several.append(frame.name)
     check_extent(masks)
     made = tuple(not known for known in masked)
     if len(doubtful) > MOST_DOUBTFUL * sum(made):
         raise EmptyMask(
-            f"The object and the backdrop have like colors in {len(doubtful)} of {sum(made)} "
+            f"The object is not set off from the backdrop in {len(doubtful)} of {sum(made)} "
             f"photographs, for example {doubtful[0]}.",
-            "Probably parts of the object have the color of the backdrop, or its shadow lies on "
-            "it: use another backdrop, light it evenly, or leave the backdrop out.",
+            "Probably its shadow lies on the backdrop, or parts of it have the color of the "
+            "backdrop: light the backdrop evenly, use another one, or leave the backdrop out.",
         )
-    return MadeMasks(tuple(frames), tuple(masks), made, tuple(doubtful), tuple(enclosed))
+    remarks = _remarks(enclosed, several)
+    return MadeMasks(tuple(frames), tuple(masks), made, tuple(doubtful), remarks)
+
+
+def _remarks(enclosed: Sequence[str], several: Sequence[str]) -> tuple[str, ...]:
+    """What may be wrong with masks, by the names of their frames."""
+    remarks = []
+    if enclosed:
+        remarks.append(
+            "Areas of the backdrop's color inside of the object count as object in these masks; "
+            f"holes among them are filled: {', '.join(enclosed)}."
+        )
+    if several:
+        remarks.append(
+            "Several things stand before the backdrop in these masks, and all count as the object: "
+            f"{', '.join(several)}."
+        )
+    return tuple(remarks)
 
 
 def _find(photograph: Photograph, backdrop: Backdrop) -> _Found:
@@ -133,10 +158,14 @@ def _find(photograph: Photograph, backdrop: Backdrop) -> _Found:
     alike = (distance < threshold) & ~known
     if _chroma(middle) >= LEAST_CHROMA:
         known, alike = known | alike, np.zeros_like(alike)
-    mask = _without_specks(_sharpened(~known, distance))
-    area = max(int(mask.sum()), 1)
-    unclear = mask & ~alike & (distance < UNCLEAR * threshold)
-    return _Found(mask, float(unclear.sum()) / area, float((mask & alike).sum()) / area)
+    mask, pieces = _without_specks(_sharpened(~known, distance))
+    unclear = _outline(mask) & (ndimage.maximum_filter(distance, NEAR_OUTLINE) < CLEAR * threshold)
+    return _Found(
+        mask,
+        float(unclear.sum() / max(_outline(mask).sum(), 1)),
+        float((mask & alike).sum() / max(mask.sum(), 1)),
+        pieces,
+    )
 
 
 def _border(shape: tuple[int, int]) -> Bools:
@@ -208,18 +237,24 @@ def _connected(area: Bools, border: Bools) -> Bools:
 
 def _sharpened(mask: Bools, distance: Floats) -> Bools:
     """A mask without those pixels at its outline that show more of the backdrop than of it."""
-    outline = mask & ndimage.binary_dilation(~mask)
     halfway = 0.5 * ndimage.maximum_filter(distance, EDGE)
-    sharpened: Bools = mask & ~(outline & (distance < halfway))
+    sharpened: Bools = mask & ~(_outline(mask) & (distance < halfway))
     return sharpened
 
 
-def _without_specks(mask: Bools) -> Bools:
-    """A mask without parts that are small beside its largest one."""
+def _outline(mask: Bools) -> Bools:
+    """The pixels of a mask at its outline."""
+    outline: Bools = mask & ndimage.binary_dilation(~mask)
+    return outline
+
+
+def _without_specks(mask: Bools) -> tuple[Bools, int]:
+    """A mask without parts that are small beside its largest one; how many parts are left."""
     labels, count = ndimage.label(mask)
     if count < 2:
-        return mask
+        return mask, count
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
-    kept: Bools = (sizes >= SPECK * sizes.max())[labels] & mask
-    return kept
+    large = sizes >= SPECK * sizes.max()
+    kept: Bools = large[labels] & mask
+    return kept, int(large.sum())

@@ -10,6 +10,7 @@ from argparse import Namespace
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 from backend.commands.masks import run
 from backend.photographs.mask_source import MaskSource
@@ -109,9 +110,31 @@ def test_colors_of_the_backdrop_inside(folder):
     assert len(completed.notes) == 1
 
 
+def test_other_things_before_the_backdrop(folder):
+    """A ruler beside the object is not taken for it in silence; dust is no object."""
+
+    def put(colors, _mask):
+        colors[6:14, 6:36] = (30, 30, 30)
+        colors[8:10, -12:-10] = (30, 30, 30)
+
+    put_before(folder, WHITE, paint=put)
+    notes = complete(folder).notes
+    assert notes[1].startswith("Several things stand before the backdrop")
+    assert notes[1].endswith("0000, 0001, 0002.")
+    mask = np.asarray(Image.open(folder / "masks" / "0000.png"))
+    assert mask[10, 20] == 255
+    assert mask[8, -11] == 0
+
+
 def stripes(colors, mask):
     """A patterned backdrop."""
     colors[~mask & (np.arange(colors.shape[1]) % 16 < 8)] = (90, 60, 50)
+
+
+def shadow(colors, mask):
+    """A soft shadow around the object."""
+    depth = np.exp(-((ndimage.distance_transform_edt(~mask) / 16) ** 2))
+    colors[~mask] *= (1 - 0.2 * depth)[~mask][:, None]
 
 
 def pale(colors, mask):
@@ -125,9 +148,10 @@ def pale(colors, mask):
         (WHITE, "auto", stripes, "is not plain", "patterned"),
         (WHITE, "green", None, "has the color #eb", "wrong color"),
         (GREEN, "white", None, "which is not white", "wrong color"),
-        (WHITE, "white", pale, "like colors", "color of the backdrop"),
+        (WHITE, "white", pale, "not set off", "color of the backdrop"),
+        (WHITE, "white", shadow, "not set off", "shadow"),
     ],
-    ids=["pattern", "another color", "green for white", "pale object"],
+    ids=["pattern", "another color", "green for white", "pale object", "shadow"],
 )
 def test_refused_with_the_likely_cause(folder, color, text, paint, message, cause):
     """Where the masks would be wrong there are none, but the reason."""
