@@ -199,7 +199,7 @@ def predict(job: Job, checkpoint: Checkpoint) -> PredictedSurface:
     weights = find_dinov3() if config.image_features == "dinov3" else None
     width = config.dense.encoder.feature_width or None
     tensors = from_views(job.views.views, job.normalization, config)
-    need = network_need(config, tensors.mask, devices)
+    need = network_need(config, tensors.mask, devices, weights)
     job.progress.report(dense, 0.0, f"needs about {need.peak / 1e9:.1f} GB on {device}")
     need.check(free_per_rank(devices), [str(each) for each in devices])
     with ranks_on(devices, dtype, in_turn=need.in_turn) as ranks:

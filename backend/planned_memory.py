@@ -84,7 +84,8 @@ def plan_job(request: ReconstructRequest, count: int, size: int) -> PlannedMemor
         config = open_checkpoint(request.checkpoint).config
         side = config.sparse.image_size
         masks = torch.from_numpy(_disk(side)).expand(count, 1, side, side)
-        needs.append(network_need(config, masks, devices))
+        features = find_dinov3() if config.image_features == "dinov3" else None
+        needs.append(network_need(config, masks, devices, features))
         needs[-1].check(available, names)
     if device.type != "cpu":
         cells = SurfaceSettings.cells if request.uses_network else 0
@@ -100,21 +101,20 @@ def plan_job(request: ReconstructRequest, count: int, size: int) -> PlannedMemor
     )
 
 
-def network_need(config: ModelConfig, masks: Tensor, devices: Sequence[torch.device]) -> MemoryNeed:
+def network_need(
+    config: ModelConfig, masks: Tensor, devices: Sequence[torch.device], features: Path | None
+) -> MemoryNeed:
     """What the stages of the network need.
 
     Args:
         config: of the checkpoint.
         masks: [views, 1, side, side], coverage in 0..1, at the size of the sparse stage.
         devices: one for each rank.
-
-    Raises:
-        CheckpointMissing: if the image features that it needs are not on this computer.
+        features: the weights of the image features, if the checkpoint needs them.
     """
     dtype = dtype_on(devices[0])
-    weights = find_dinov3() if config.image_features == "dinov3" else None
-    features = loaded_size(weights, dtype) if weights else 0
-    return plan_memory(config, masks, dtype, features, free_per_rank(devices))
+    loaded = loaded_size(features, dtype) if features else 0
+    return plan_memory(config, masks, dtype, loaded, free_per_rank(devices))
 
 
 def _views(count: int, size: int) -> list[View]:
