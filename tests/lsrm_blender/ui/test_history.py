@@ -173,7 +173,7 @@ results["left alone"] = scene.objects["Cube"].hide_get()
 LEVELS = """
 kind = module_of("ui.history_panel")
 settings.lods = " 200, 150 "
-params = tasks._reconstruct_params(settings, "cpu")
+params = tasks.reconstruct_params(settings, "cpu")
 results["params"] = [params["faces"], params["lods"]]
 settings.lods = "500"
 try:
@@ -181,7 +181,7 @@ try:
 except errors.LsrmError as error:
     results["refused"] = [error.code, bool(error.remedy)]
 settings.lods = ""
-results["plain"] = "lods" in tasks._reconstruct_params(settings, "cpu")
+results["plain"] = "lods" in tasks.reconstruct_params(settings, "cpu")
 made(objects_task(False, "Cube"))
 folder = work / "jobs" / "Cube" / "001" / "result"
 shutil.copy(folder / "mesh.glb", folder / "mesh_200.glb")
