@@ -14,7 +14,9 @@ from bpy.app.translations import pgettext_iface as translate
 
 from ...backend.shared.errors import LicenseNotAccepted
 from .. import preferences
+from ..jobs.room import gigabytes
 from ..preflight.obstacles import checks
+from . import session_timer
 from .wrapped_text import draw_wrapped
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ class LSRM_OT_show_checks(bpy.types.Operator):
         layout = self.layout
         for check in self.found:
             _draw_check(layout, context, check)
+        if device := device_text():
+            layout.label(text=device, icon="CHECKMARK", translate=False)
         layout.separator()
         draw_findings(layout, context)
         layout.operator("lsrm.self_test", icon="CONSOLE")
@@ -63,6 +67,15 @@ def sentence(check: Check) -> str:
         return f"{translate(check.name)}: {check.found}"
     error = check.obstacle.error
     return f"{translate(check.name)}: {translate(error.message)} {translate(error.remedy)}"
+
+
+def device_text() -> str:
+    """What a backend that was started computes with; empty before."""
+    about = session_timer.SESSION.about("backend")
+    if not about:
+        return ""
+    memory = f", {gigabytes(about['memory'])}" if about["memory"] else ""
+    return f"{translate('Device')}: {about['device']}{memory}, PyTorch {about['torch']}"
 
 
 def draw_findings(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

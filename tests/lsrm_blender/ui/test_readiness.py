@@ -64,9 +64,14 @@ results["weights"] = line([cube])
 check_list = module_of("ui.check_list")
 operator = type("Drawn", (), {"layout": Layout()})()
 operator.found = list(module_of("preflight.obstacles").checks(scene, [cube]))
+client = module_of("jobs.backend_client").Client(None)
+client.about = {"device": "Card", "memory": 8e9, "torch": "2.9"}
+timer.SESSION._clients["backend"] = client
 Layout.texts, Layout.drawn = [], []
 check_list.LSRM_OT_show_checks.draw(operator, Context([cube]))
 results["list"] = [[text for text in Layout.texts if text], Layout.drawn]
+timer.SESSION._clients.clear()
+results["no device"] = check_list.device_text()
 results["told"] = call(bpy.ops.lsrm.show_checks)
 settings.checkpoint, settings.source = "none", "VIEWS"
 results["no views"] = line([cube])
@@ -156,6 +161,8 @@ def test_all_checks_are_listed_with_what_mends_them(results):
     text = " ".join(sentences)
     assert "Objects: Cube Light: Studio Cameras: 4 views of 48 pixels" in text
     assert "GB free, about 0.4 GB needed" in text
+    assert "Device: Card, 8.0 GB, PyTorch 2.9" in sentences
+    assert results["no device"] == "", "before a backend was started"
     assert drawn == ["checkpoint", "lsrm.self_test"]
     assert results["told"][0] == "FINISHED"
 
