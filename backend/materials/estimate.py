@@ -48,6 +48,15 @@ A mesh of few faces can be lit and painted in finer detail than its corners show
 shapes of the bottle (4,510 faces) and the teapot of the quality benchmark, base color gains 5 and
 1.5 dB; .012 gains another .5 dB, but doubles the vertices of plain surfaces."""
 
+LONGEST_IN_PIXELS = 3.0
+"""The same in pixels of the views, where that is more: they show nothing finer."""
+
+OBSERVING, FITTING = (0.0, 0.1), (0.4, 1.0)
+"""Fractions of the stage between which views are looked at and materials are compared."""
+
+ESTIMATING = (0.1, 0.6)
+"""The same for the estimate of a light."""
+
 
 def estimate_materials(
     unwrapped: UnwrappedMesh,
@@ -66,10 +75,9 @@ def estimate_materials(
         progress: receives fractions of the stage `materials`.
     """
     surface = _ObservedSurface.of(unwrapped, views, normalization, progress)
-    traced = surface.trace(known, progress)
+    traced = surface.trace(known, progress, (OBSERVING[1], FITTING[0]))
     light = without_lumps(surface.graph, surface.seen, surface.radiance, traced)
-    progress.report("materials", 0.5, "comparing materials")
-    materials = fit_materials(surface.graph, surface.seen, light, progress)
+    materials = fit_materials(surface.graph, surface.seen, light, progress, FITTING)
     return surface.with_materials(materials, light.normals)
 
 
@@ -95,12 +103,11 @@ def estimate_unlit(
     seen = surface.seen
     if gains is not None:
         seen = replace(seen, radiance=seen.radiance * gains)
-    progress.report("materials", 0.2, "estimating the light")
-    found = estimate_light(surface.graph, surface.rays, seen, progress)
+    found = estimate_light(surface.graph, surface.rays, seen, progress, ESTIMATING)
     if found is None or found.unexplained > 1.0 - LEAST_EXPLAINED:
         return None
     surface = replace(surface, seen=seen)
-    light = surface.trace(Light(found.environment), progress)
+    light = surface.trace(Light(found.environment), progress, (ESTIMATING[1], 1.0))
     materials = fit_matt(surface.graph, seen, light)
     if gains is not None:
         materials = replace(materials, response=materials.response.scaled(1.0 / gains))
@@ -134,11 +141,10 @@ class _ObservedSurface:
         progress: Progress,
     ) -> _ObservedSurface:
         """Look at the mesh."""
-        fine = subdivide(unwrapped, LONGEST_EDGE)
+        fine = subdivide(unwrapped, longest_edge(views, normalization))
         mesh, welded = weld(fine)
         graph, rays = SurfaceGraph(mesh, _welded_normals(fine, welded)), RayCaster(mesh)
-        progress.report("materials", 0.0, "looking at every vertex")
-        seen = observe(graph, rays, views, normalization, progress)
+        seen = observe(graph, rays, views, normalization, progress, OBSERVING)
         return cls(fine, welded, graph, rays, seen)
 
     @cached_property
@@ -146,10 +152,9 @@ class _ObservedSurface:
         """What the views show, filled in where none looks, [vertices, 3]."""
         return self.graph.filled(self.seen.mean_radiance, self.seen.seen)
 
-    def trace(self, light: Light, progress: Progress) -> LightTransport:
+    def trace(self, light: Light, progress: Progress, span: tuple[float, float]) -> LightTransport:
         """The light that reaches every vertex."""
-        progress.report("materials", 0.3, "tracing the light")
-        return trace_light(self.graph, self.rays, light, self.radiance, progress)
+        return trace_light(self.graph, self.rays, light, self.radiance, progress, span)
 
     def with_materials(
         self, materials: VertexMaterials, normals: NDArray[np.float64]
@@ -157,6 +162,16 @@ class _ObservedSurface:
         """The mesh with materials, and shading normals [vertices of the graph, 3]."""
         shaded = replace(self.unwrapped, normals=normals[self.welded])
         return SurfaceMaterials(shaded, self.welded, materials)
+
+
+def longest_edge(views: Sequence[View], normalization: Normalization) -> float:
+    """Of the triangles that materials are estimated on, in model units."""
+    poses = (normalization.apply_to_pose(view.camera_to_world) for view in views)
+    pixels = [
+        np.linalg.norm(pose[:3, 3]) / view.intrinsics.fx
+        for pose, view in zip(poses, views, strict=True)
+    ]
+    return max(LONGEST_EDGE, LONGEST_IN_PIXELS * float(np.median(pixels)))
 
 
 def _welded_normals(unwrapped: UnwrappedMesh, welded: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +37,9 @@ FOLDS = 2
 
 CONTRADICTION = 0.2
 """By how much the logarithm of the cost may be worse than without any light."""
+
+COMPARING = 0.85
+"""The share of the time of a fit in which all candidates are compared."""
 
 LARGEST_COST = 0.04
 """Squared difference of displayed color beyond which a view counts as an outlier."""
@@ -106,7 +110,11 @@ class VertexMaterials:
 
 
 def fit_materials(
-    graph: SurfaceGraph, seen: Observations, light: LightTransport, progress: Progress
+    graph: SurfaceGraph,
+    seen: Observations,
+    light: LightTransport,
+    progress: Progress,
+    span: tuple[float, float] = (0.0, 1.0),
 ) -> VertexMaterials:
     """Choose the material of every vertex.
 
@@ -114,11 +122,14 @@ def fit_materials(
         graph: of the surface.
         seen: what the views saw.
         light: what reaches the surface.
-        progress: checked for cancel.
+        progress: receives fractions of the stage `materials`.
+        span: its fractions at which this begins and ends.
     """
+    compared = span[0] + COMPARING * (span[1] - span[0])
     matt = _Fit.of(respond(MATT, seen.direction, light), seen)
-    choice = _choose_shiny(graph, seen, light, matt.base_color, progress)
-    shiny = _Fit.of(_respond_to(choice, seen, light, progress), seen)
+    choice = _choose_shiny(graph, seen, light, matt.base_color, progress, (span[0], compared))
+    response = _respond_to(choice, seen, light, progress, (compared, span[1]))
+    shiny = _Fit.of(response, seen)
     specular = _held_out_cost(shiny.response, seen) < _held_out_cost(matt.response, seen)
     if not specular:
         return _matt_materials(graph, seen, matt)
@@ -193,14 +204,17 @@ def _choose_shiny(
     light: LightTransport,
     color: Floats,
     progress: Progress,
+    span: tuple[float, float],
 ) -> Choice:
     """Paint or metal and the roughness of every vertex, if the object reflects at all."""
+    candidates = [Material(roughness) for roughness in PAINTS]
+    candidates += [Material(roughness, 1.0) for roughness in METALS]
     costs = []
-    for metallic, levels in ((0.0, PAINTS), (1.0, METALS)):
-        for roughness in levels:
-            progress.check()
-            response = respond(Material(roughness, metallic), seen.direction, light)
-            costs.append(log_cost(_Fit.of(response, seen).cost))
+    for material in progress.each(
+        "materials", candidates, len(candidates), span, "comparing materials"
+    ):
+        response = respond(material, seen.direction, light)
+        costs.append(log_cost(_Fit.of(response, seen).cost))
     progress.check()
     paint, metal = np.stack(costs[: len(PAINTS)]), np.stack(costs[len(PAINTS) :])
 
@@ -214,22 +228,25 @@ def _choose_shiny(
 
 
 def _respond_to(
-    choice: Choice, seen: Observations, light: LightTransport, progress: Progress
+    choice: Choice,
+    seen: Observations,
+    light: LightTransport,
+    progress: Progress,
+    span: tuple[float, float],
 ) -> Response:
     """The response of the chosen materials, between those of the nearest levels of roughness."""
     gain, offset = np.zeros_like(seen.radiance), np.zeros_like(seen.radiance)
     position = np.interp(choice.roughness, PAINTS, np.arange(len(PAINTS)))
-    for metallic in (0.0, 1.0):
-        for level, roughness in enumerate(PAINTS):
-            progress.check()
-            share = (1.0 - np.abs(position - level)).clip(0.0) * (choice.metallic == metallic)
-            part = np.flatnonzero(share > 0)
-            if len(part):
-                response = respond(
-                    Material(roughness, metallic), seen.direction[part], light.at(part)
-                )
-                gain[part] += share[part, None, None] * response.gain
-                offset[part] += share[part, None, None] * response.offset
+    levels = [*product((0.0, 1.0), enumerate(PAINTS))]
+    for metallic, (level, roughness) in progress.each(
+        "materials", levels, len(levels), span, "shading what was chosen"
+    ):
+        share = (1.0 - np.abs(position - level)).clip(0.0) * (choice.metallic == metallic)
+        part = np.flatnonzero(share > 0)
+        if len(part):
+            response = respond(Material(roughness, metallic), seen.direction[part], light.at(part))
+            gain[part] += share[part, None, None] * response.gain
+            offset[part] += share[part, None, None] * response.offset
     return Response(gain, offset)
 
 

@@ -85,7 +85,11 @@ class EstimatedLight:
 
 
 def estimate_light(
-    graph: SurfaceGraph, rays: RayCaster, seen: Observations, progress: Progress
+    graph: SurfaceGraph,
+    rays: RayCaster,
+    seen: Observations,
+    progress: Progress,
+    span: tuple[float, float] = (0.0, 1.0),
 ) -> EstimatedLight | None:
     """Find the light under which a matt surface shows what was observed; none if little is seen.
 
@@ -93,13 +97,15 @@ def estimate_light(
         graph: of the surface.
         rays: against the same mesh.
         seen: what the views saw, exposures made equal.
-        progress: checked for cancel.
+        progress: receives fractions of the stage `materials`.
+        span: its fractions at which this begins and ends.
     """
     points = _Points.sample(graph, rays, seen, progress)
     if min(points.half.sum(), (~points.half).sum()) < LEAST_POINTS:
         return None
     judged = without = 0.0
-    for half in (points.half, ~points.half):
+    halves = (points.half, ~points.half)
+    for half in progress.each("materials", halves, 3, span, "estimating the light"):
         pairs = _Pairs.of(points, np.flatnonzero(~half))
         shading = points.shading(_fit(points, _Pairs.of(points, np.flatnonzero(half)), progress))
         judged += float(pairs.cost(points.log_radiance - torch.log(shading), 1.0))

@@ -144,6 +144,7 @@ def trace_light(
     light: Light,
     radiance: Floats,
     progress: Progress,
+    span: tuple[float, float] = (0.0, 1.0),
 ) -> LightTransport:
     """Cast a ray from every vertex towards every cell of the environment and part of a lamp.
 
@@ -152,7 +153,8 @@ def trace_light(
         rays: against the same mesh.
         light: of the views.
         radiance: of the surface as the views show it, [vertices, 3].
-        progress: checked for cancel.
+        progress: receives fractions of the stage `materials`.
+        span: its fractions at which this begins and ends.
     """
     cells = light.environment.cells(CELLS)
     normals, count = graph.shading_normals, len(graph.mesh.vertices)
@@ -162,7 +164,8 @@ def trace_light(
     irradiance = np.zeros((count, 3))
     arriving, bounce = np.zeros((2, shapes.shape[1], count * 3))
     openness = np.zeros((shapes.shape[1], count))
-    for first in range(0, CELLS, CELLS_PER_PRODUCT):
+    groups = range(0, CELLS, CELLS_PER_PRODUCT)
+    for first in progress.each("materials", groups, len(groups), span, "tracing the light"):
         group = slice(first, first + CELLS_PER_PRODUCT)
         size = len(shapes[group])
         cosines = cells.directions[group] @ normals.T

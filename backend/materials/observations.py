@@ -80,6 +80,7 @@ def observe(
     views: Sequence[View],
     normalization: Normalization,
     progress: Progress,
+    span: tuple[float, float] = (0.0, 1.0),
 ) -> Observations:
     """Look at every vertex from every view.
 
@@ -88,11 +89,11 @@ def observe(
         rays: against the same mesh.
         views: with their images.
         normalization: from the world of the views.
-        progress: checked for cancel.
+        progress: receives fractions of the stage `materials`.
+        span: its fractions at which this begins and ends.
     """
     radiance, weight, direction = [], [], []
-    for view in views:
-        progress.check()
+    for view in progress.each("materials", views, len(views), span, "looking at every vertex"):
         pose = normalization.apply_to_pose(view.camera_to_world)
         towards = pose[:3, 3] - graph.mesh.vertices
         towards /= np.linalg.norm(towards, axis=1, keepdims=True)

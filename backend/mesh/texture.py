@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ from .texture_padding import fill_empty_texels
 from .view_colors import ViewColors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from .photo_projection import Recolor
     from .triangle_mesh import TriangleMesh, UnwrappedMesh
 
-Item = TypeVar("Item")
 
 TEXELS_PER_CHUNK = 1 << 18
 FACES_PER_CHUNK = 1 << 13
@@ -189,26 +188,13 @@ def project_views(
         BadImage: if a file cannot be read any more.
     """
     settings = ProjectionSettings()
-    looking = _reported(projectors, len(views), (0.0, 0.4), "looking at the surface", progress)
+    looking = progress.each("texture", projectors, len(views), (0.0, 0.4), "looking at the surface")
     choice = choose_views(texels.positions, texels.normals, looking, settings, progress)
     cameras = (camera_of(view, normalization, texels.positions.device) for view in views)
     colors = (ViewColors.full_size(*each) for each in zip(views, cameras, strict=True))
-    shown = _reported(colors, len(views), (0.4, 0.9), "projecting the views", progress)
+    shown = progress.each("texture", colors, len(views), (0.4, 0.9), "projecting the views")
     mixed = project_colors(texels.positions, choice, shown, settings, progress, recolor)
     return mixed, choice.seen
-
-
-def _reported(
-    items: Iterable[Item],
-    count: int,
-    span: tuple[float, float],
-    message: str,
-    progress: Progress,
-) -> Iterator[Item]:
-    """Items, reporting how far they are as fractions of the stage `texture`."""
-    for number, item in enumerate(items):
-        progress.report("texture", span[0] + (span[1] - span[0]) * number / count, message)
-        yield item
 
 
 def decode_textures(

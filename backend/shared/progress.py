@@ -5,9 +5,14 @@
 from __future__ import annotations
 
 import threading
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from .errors import Cancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+Item = TypeVar("Item")
 
 
 def ignore_progress(_fraction: float) -> None:
@@ -66,6 +71,31 @@ class Progress:
         self.check()
         if self._listener is not None:
             self._listener(stage, min(max(fraction, 0.0), 1.0), message)
+
+    def each(
+        self,
+        stage: str,
+        items: Iterable[Item],
+        count: int,
+        span: tuple[float, float] = (0.0, 1.0),
+        message: str = "",
+    ) -> Iterator[Item]:
+        """Items, one by one; in front of each it is reported how many are done.
+
+        Args:
+            stage: of the job.
+            items: of equal work.
+            count: their number.
+            span: fractions of the stage at which they begin and end.
+            message: for people; may be empty.
+
+        Raises:
+            Cancelled: if `cancel` was called.
+        """
+        first, last = span
+        for number, item in enumerate(items):
+            self.report(stage, first + (last - first) * number / count, message)
+            yield item
 
     def show_preview(self, mesh: str, picture: str) -> None:
         """Pass on that the files of a preview have been written.

@@ -57,13 +57,17 @@ WITHOUT_NETWORK = ("hull", "stereo")
 FITTING = ("stereo", "refine")
 """Stages that a reconstruction leaves out without refinement."""
 
-PER_VIEW_PIXEL = ("views", "texture", "materials")
+PER_VIEW_PIXEL = ("views", "texture")
 """Stages whose time grows with the pixels of the views."""
 
 TYPICAL_PIXELS = 16 * 256**2
 TYPICAL_TEXTURE = 2048
 PER_FACE = 5e-5
 """Seconds of the mesh for each of its triangles."""
+
+MATERIAL_SIZE, MATERIAL_FACES = 160, 60_000
+"""Pixels of a view's side below which materials are estimated at fewer points, and triangles of the
+mesh above which they are estimated at more."""
 
 GROWTH = 0.7
 """Exponent of that growth: a part of these stages is the same for all sizes."""
@@ -146,6 +150,8 @@ class Workload:
             if stage not in left_out
         }
         stages["mesh"] += PER_FACE * self.quality.faces
+        points = min(1.0, (self.quality.view_size / MATERIAL_SIZE) ** 2)
+        stages["materials"] *= max(points, self.quality.faces / MATERIAL_FACES)
         if self.quality.texture_size != "auto":
             stages["write"] *= (int(self.quality.texture_size) / TYPICAL_TEXTURE) ** GROWTH
         return stages

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import trimesh
@@ -13,7 +15,13 @@ from backend.materials.environment_map import (
     fibonacci_directions,
     pixel_directions,
 )
-from backend.materials.estimate import LONGEST_EDGE, estimate_materials, weld
+from backend.materials.estimate import (
+    LONGEST_EDGE,
+    LONGEST_IN_PIXELS,
+    estimate_materials,
+    longest_edge,
+    weld,
+)
 from backend.materials.fitting import MATT, Material, fit_materials, respond
 from backend.materials.light_transport import Light, trace_light
 from backend.materials.observations import Observations, observe
@@ -142,6 +150,17 @@ def test_uniform_light_leaves_the_color_of_a_convex_body(painted):
     np.testing.assert_allclose(textures.metallic, 0.0, atol=1e-5)
 
 
+def test_materials_are_estimated_no_finer_than_views_show(painted):
+    """In small views an edge has three pixels; in large ones it does not become ever shorter."""
+    views, normalization, _ = painted
+    edge = longest_edge(views.views, normalization)
+    view = views.views[0]
+    distance = np.linalg.norm(normalization.apply_to_pose(view.camera_to_world)[:3, 3])
+    assert edge * view.intrinsics.fx / distance == pytest.approx(LONGEST_IN_PIXELS, rel=0.01)
+    lens = view.intrinsics.scaled(8 * view.intrinsics.width, 8 * view.intrinsics.height)
+    assert longest_edge([replace(view, intrinsics=lens)], normalization) == LONGEST_EDGE
+
+
 def test_a_mesh_of_few_faces_has_materials_between_its_corners(painted):
     """The texture of a coarse mesh shows detail that its corners alone could not."""
     views, normalization, _ = painted
@@ -149,7 +168,7 @@ def test_a_mesh_of_few_faces_has_materials_between_its_corners(painted):
     surface = estimate_materials(coarse, views.views, normalization, Light(UNIFORM), Progress())
     corners = surface.mesh.mesh.vertices[surface.mesh.mesh.faces]
     edges = np.linalg.norm(corners - np.roll(corners, -1, axis=1), axis=2)
-    assert edges.max() <= LONGEST_EDGE
+    assert edges.max() <= longest_edge(views.views, normalization)
     assert len(surface.materials.base_color) > 10 * len(weld(coarse)[0].vertices)
     shaded = surface.shade(coarse)
     assert shaded.mesh is coarse.mesh

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.time_left.replay import replay
+from benchmarks.time_left.replay import MEASURED, replay
 
 RECORDING = Path(__file__).parents[3] / "benchmarks" / "time_left" / "recording.json"
 
@@ -50,8 +50,8 @@ def test_recorded_jobs(lsrm, tmp_path):
     """After the first tenth of a job its time left is right, once this computer is known."""
     jobs = json.loads(RECORDING.read_text("utf-8"))
     accuracies = replay(jobs, lsrm, tmp_path / "costs.json")
-    assert len(accuracies) == 10
-    for accuracy in accuracies[3:]:
-        assert accuracy.worst < 1.75, accuracy
-        assert accuracy.within > 0.85, accuracy
-    assert all(each.first < 2.5 * each.true for each in accuracies)
+    assert len(accuracies) > MEASURED
+    for accuracy in accuracies[-MEASURED:]:
+        assert accuracy.worst < 2.5, accuracy
+        assert accuracy.within > 0.8, accuracy
+        assert accuracy.first < 1.5 * accuracy.true, accuracy
