@@ -50,7 +50,6 @@ PUMP_BUDGET = 0.005
 """Seconds that one pump may take: it runs between two frames of the interface."""
 
 WAIT_INTERVAL = 0.02
-REPORT_INTERVAL = 1.0
 BANNER_BYTES = 1 << 16
 """What a child may print to the pipe before its first message: Blender prints a banner."""
 
@@ -105,7 +104,7 @@ class Client:
             return
         if job is not self._running:
             self._queue.remove(job)
-            _fail(job, cancelled_error())
+            job.fail(cancelled_error())
             return
         if job.cancelled_at is None:
             job.cancelled_at = self._now
@@ -164,7 +163,7 @@ class Client:
                 beside.pump()
             try:
                 progress.check()
-                if _worth_reporting(job.progress, reported, self._now - reported_at):
+                if job.progress.is_worth_reporting(reported, self._now - reported_at):
                     reported, reported_at = job.progress, self._now
                     progress.report(reported.stage, reported.fraction, reported.message)
             except Cancelled:
@@ -202,7 +201,7 @@ class Client:
         self._queue.clear()
         self._running = None
         for job in jobs:
-            _fail(job, cancelled_error())
+            job.fail(cancelled_error())
         if self.child is not None:
             self._send(Request(self._new_id(), protocol.SHUTDOWN))
             self.child.close()
@@ -248,13 +247,13 @@ class Client:
             self._forget_child()
         self._running = None
         if job is not None:
-            _fail(job, cancelled_error() if job.cancelled_at is not None else error)
+            job.fail(cancelled_error() if job.cancelled_at is not None else error)
         if not self._watchdog.ready:  # the next one would not start either
             self._fail_queue(error)
 
     def _fail_queue(self, error: LsrmError) -> None:
         while self._queue:
-            _fail(self._queue.popleft(), error)
+            self._queue.popleft().fail(error)
 
     def _send_next_job(self) -> None:
         if self.child is None or not self._watchdog.ready or self._running is not None:
@@ -316,7 +315,7 @@ class Client:
             if isinstance(message, Response):
                 job.result, job.finished = message.result, True
             else:
-                _fail(job, message.error if job.cancelled_at is None else cancelled_error())
+                job.fail(message.error if job.cancelled_at is None else cancelled_error())
 
     def _handle_notification(self, message: Notification) -> None:
         job = self._running
@@ -390,15 +389,6 @@ class Client:
         job = self._running
         where = (job.id, job.progress, job.preview) if job else None
         return where, len(self._queue), self.child is None
-
-
-def _worth_reporting(now: JobProgress, reported: JobProgress, seconds: float) -> bool:
-    """Whether a terminal should show it: every new stage, otherwise once a second."""
-    return now.stage != reported.stage or (now != reported and seconds > REPORT_INTERVAL)
-
-
-def _fail(job: Job, error: LsrmError) -> None:
-    job.error, job.finished = error, True
 
 
 def _log_error(error: OSError) -> LsrmError:

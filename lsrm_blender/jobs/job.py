@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from ...backend.shared.errors import LsrmError
     from ...backend.shared.live.preview_files import PreviewFiles
 
+REPORT_INTERVAL = 1.0
+"""Seconds between two lines of a terminal about the same stage."""
+
 
 @dataclass(frozen=True)
 class JobProgress:
@@ -38,6 +41,17 @@ class JobProgress:
             float(params.get("fraction", 0.0)),
             str(params.get("message", "")),
         )
+
+    def is_worth_reporting(self, reported: JobProgress, seconds: float) -> bool:
+        """Whether a terminal should show it, so long after what it shows: every new stage at once.
+
+        Args:
+            reported: what it shows.
+            seconds: since then.
+        """
+        if self.stage != reported.stage:
+            return True
+        return self != reported and seconds > REPORT_INTERVAL
 
 
 class Job:
@@ -67,3 +81,7 @@ class Job:
         self.finished = False
         self.cancelled_at: float | None = None
         self.stage_since = 0.0
+
+    def fail(self, error: LsrmError) -> None:
+        """End it without a result."""
+        self.error, self.finished = error, True
