@@ -14,7 +14,7 @@ from PIL import Image
 
 from .shared.atomic_folder import AtomicFolder, is_empty_folder, write_file_atomically
 from .shared.capture.capture import ENVIRONMENT_NAME, TRANSFORMS_NAMES, WORLD_NAME
-from .shared.capture.checksums import SHA256, checksums
+from .shared.capture.checksums import SHA256, checksums, with_changes_named
 from .shared.capture.colmap_writer import IMAGES, write_colmap_model
 from .shared.capture.image_header import AS_STORED
 from .shared.capture.json_files import CAPTURE_JSON, read_capture_json, write_capture_json
@@ -22,6 +22,7 @@ from .shared.capture.reader import read_capture
 from .shared.capture.writer import write_transforms
 from .shared.errors import BadImage, BadRequest, OutputNotWritable
 from .shared.names.result_names import MASKS
+from .shared.names.view_formats import COLMAP, VIEW_FORMATS
 from .views.image_files import read_color
 from .views.views import read_mask_file
 
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 
     from .shared.capture.capture import Capture, Frame
     from .shared.progress import Progress
-
-COLMAP, TRANSFORMS = "colmap", "transforms"
-FORMATS = (COLMAP, TRANSFORMS)
 
 
 class NewFolder(AtomicFolder):
@@ -63,11 +61,12 @@ def export_views(views: Path, output: Path, kind: str, progress: Progress) -> Ca
     Args:
         views: capture folder, transforms.json or COLMAP model.
         output: an empty or a new folder.
-        kind: one of `FORMATS`.
+        kind: one of `VIEW_FORMATS`.
         progress: of the stage `export`; may cancel.
 
     Returns:
-        The capture that was read.
+        The capture that was read, with a warning that names files which have changed since the
+        views were captured: the checksums of the copy are those of the changed ones.
 
     Raises:
         LsrmError: as `read_capture` raises.
@@ -76,9 +75,10 @@ def export_views(views: Path, output: Path, kind: str, progress: Progress) -> Ca
         OutputNotWritable, DiskFull: if the folder cannot be written.
         Cancelled: if the user cancels the job.
     """
-    if kind not in FORMATS:
-        raise BadRequest(f"Views cannot be exported as {kind}.", f"Use {' or '.join(FORMATS)}.")
-    capture = read_capture(views)
+    if kind not in VIEW_FORMATS:
+        remedy = f"Use {' or '.join(VIEW_FORMATS)}."
+        raise BadRequest(f"Views cannot be exported as {kind}.", remedy)
+    capture = with_changes_named(read_capture(views))
     with NewFolder(output) as folder:
         frames = []
         names = _file_names([frame.name for frame in capture.frames])

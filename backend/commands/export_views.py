@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..shared.exit_codes import DONE
+from ..shared.names.view_formats import COLMAP, VIEW_FORMATS
 from ..shared.progress import Progress
 from ..shared.terminal import cancel_on_interrupt, say
 
@@ -21,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help="an empty or new folder")
     parser.add_argument(
         "--format",
-        choices=("colmap", "transforms"),
-        default="colmap",
+        choices=VIEW_FORMATS,
+        default=COLMAP,
         help="of the cameras: sparse/0 of COLMAP as text, or a transforms.json",
     )
 

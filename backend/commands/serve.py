@@ -195,7 +195,7 @@ def export_views(params: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """The method `export_views`: posed views for other programs.
 
     Args:
-        params: `views`; `output`, an empty or a new folder; `format`, one of `FORMATS`.
+        params: `views`; `output`, an empty or a new folder; `format`, one of `VIEW_FORMATS`.
         progress: receives the stage; may cancel.
 
     Returns:

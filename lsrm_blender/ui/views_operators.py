@@ -12,6 +12,7 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ...backend.shared.capture.photograph_folder import count_photographs
 from ...backend.shared.errors import LsrmError
+from ...backend.shared.names.view_formats import COLMAP, TRANSFORMS
 from .. import preferences
 from ..scene.cameras.existing_cameras import VIEW
 from ..scene.import_views import look_through, show_views
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from ..jobs.task import Task
 
 FORMATS = (
-    ("colmap", "COLMAP", "A model as text in sparse/0, beside the images"),
-    ("transforms", "transforms.json", "As nerfstudio and instant-ngp have it"),
+    (COLMAP, "COLMAP", "A model as text in sparse/0, beside the images"),
+    (TRANSFORMS, "transforms.json", "As nerfstudio and instant-ngp have it"),
 )
 
 

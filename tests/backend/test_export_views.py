@@ -13,13 +13,14 @@ import pytest
 from PIL import Image
 
 from backend.commands.export_views import run
-from backend.export_views import COLMAP, FORMATS, TRANSFORMS, export_views
+from backend.export_views import export_views
 from backend.shared.capture.capture import ENVIRONMENT_NAME
 from backend.shared.capture.checksums import SHA256, checksums, with_changes_named
 from backend.shared.capture.json_files import read_capture_json, write_capture_json
 from backend.shared.capture.reader import read_capture
 from backend.shared.errors import BadRequest, OutputNotWritable
 from backend.shared.lenses import Distortion
+from backend.shared.names.view_formats import COLMAP, TRANSFORMS, VIEW_FORMATS
 from backend.shared.progress import Progress
 from backend.shared.radiance_hdr import write_hdr
 from backend.views.views import read_view
@@ -55,7 +56,7 @@ def assert_same_views(copy, capture):
         assert frame.lens == expected.lens
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("kind", VIEW_FORMATS)
 def test_same_views(folder, tmp_path, kind):
     """Both formats keep images, masks, lenses, poses, the sphere and the light."""
     capture, copy = read_capture(folder), export(folder, tmp_path / "copy", kind)
@@ -133,8 +134,8 @@ def test_the_command(folder, tmp_path):
     assert run(arguments)["views"] == 3
 
 
-def test_changed_files_are_named(folder):
-    """An image and a mask that are not as captured are named, the others are not."""
+def test_changed_files_are_named(folder, tmp_path):
+    """An image and a mask that are not as captured are named, also when they are exported."""
     assert with_changes_named(read_capture(folder)).warnings == ()
     Image.new("RGB", (32, 32)).save(folder / "images" / "0001.png")
     Image.new("L", (32, 32)).save(folder / "masks" / "0002.png")
@@ -142,3 +143,4 @@ def test_changed_files_are_named(folder):
     assert warning == (
         "These files have changed since the views were captured: images/0001.png, masks/0002.png."
     )
+    assert export_views(folder, tmp_path / "copy", COLMAP, Progress()).warnings == (warning,)
