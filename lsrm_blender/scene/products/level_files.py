@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ....backend.shared.errors import BadRequest, OutputNotWritable
 from ...jobs.history import levels_in
 from ...jobs.job_folders import folder_name
 from ..results import originals
@@ -21,33 +23,78 @@ if TYPE_CHECKING:
     import bpy
 
 
-def export_levels_beside(
-    objects: Sequence[bpy.types.Object], path: Path, kind: str, scene: bpy.types.Scene
-) -> list[Path]:
-    """Export the coarser levels of detail that the folders of results hold, where those are now.
+@dataclass(frozen=True)
+class LevelFile:
+    """A coarser level of detail that is to be exported.
+
+    Attributes:
+        finest: the finest mesh of the same result, in the scene.
+        mesh: the file of the level in the result folder.
+        path: of the file to write.
+    """
+
+    finest: bpy.types.Object
+    mesh: Path
+    path: Path
+
+
+def plan_level_files(objects: Sequence[bpy.types.Object], path: Path) -> list[LevelFile]:
+    """The coarser levels of detail that the folders of results hold, and the files for them.
 
     Args:
-        objects: results of the scene.
-        path: of the file with the finest meshes; those of the levels lie beside it.
-        kind: as in `export_results`.
-        scene: that the window shows.
-
-    Returns:
-        The files, `mug_2000.glb` for example.
+        objects: results of a scene.
+        path: of the file with the finest meshes; those of the levels lie beside it, for example
+            `mug_2000.glb` beside `mug.glb`.
 
     Raises:
         BadCapture: if the views of a result are gone, by which its place is known.
-        LsrmError: as `export_results` does, or if a level cannot be read.
+        BadRequest: if two of all these files would be one.
     """
     finest = {each[originals.RESULT_FOLDER]: each for each in reversed(objects)}
-    written = []
+    planned = []
     for folder, made in finest.items():
         stem = path.stem if len(finest) == 1 else folder_name(made.name)
-        for faces, name in levels_in(Path(folder)).items():
-            file = path.with_name(f"{stem}_{faces}{path.suffix}")
+        levels = levels_in(Path(folder))
+        if levels:
             find_views(Path(folder))
-            with selection_kept(), no_trace():
-                level = import_level(read_result(Path(folder) / name), made, scene)
-                export_results(level, file, kind, scene)
-            written.append(file)
-    return written
+        for faces, name in levels.items():
+            file = path.with_name(f"{stem}_{faces}{path.suffix}")
+            planned.append(LevelFile(made, Path(folder) / name, file))
+    if len({path, *(each.path for each in planned)}) <= len(planned):
+        names = ", ".join(each.path.name for each in planned)
+        raise BadRequest(
+            f"Two of these files would be one: {path.name}, {names}.",
+            "Choose another name for the file, or for the objects.",
+        )
+    return planned
+
+
+def check_nothing_replaced(planned: Sequence[LevelFile]) -> None:
+    """Refuse to replace files: the file browser asks for the file with the finest meshes only.
+
+    Raises:
+        OutputNotWritable: if there is a file in the place of a level.
+    """
+    there = [each.path for each in planned if each.path.exists()]
+    if there:
+        raise OutputNotWritable(
+            f"{', '.join(each.name for each in there)} in {there[0].parent} would be overwritten.",
+            "Choose another name or folder, or Overwrite Levels.",
+        )
+
+
+def export_level_files(planned: Sequence[LevelFile], kind: str, scene: bpy.types.Scene) -> None:
+    """Export levels of detail to where the finest meshes of their results are now.
+
+    Args:
+        planned: by `plan_level_files`.
+        kind: as in `export_results`.
+        scene: of the finest meshes, that the window shows.
+
+    Raises:
+        LsrmError: as `export_results` does, or if a level cannot be read.
+    """
+    for each in planned:
+        with selection_kept(), no_trace():
+            made = import_level(read_result(each.mesh), each.finest, scene)
+            export_results(made, each.path, kind, scene)

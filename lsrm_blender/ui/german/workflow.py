@@ -71,6 +71,10 @@ GERMAN = {
     "Also write the coarser meshes of the result, each to a file beside it": (
         "Auch die gröberen Netze des Ergebnisses schreiben, jedes in eine Datei daneben"
     ),
+    "Overwrite Levels": "Detailstufen überschreiben",
+    "Replace the files of levels that are there already": (
+        "Dateien von Detailstufen ersetzen, die schon da sind"
+    ),
     "Export Views": "Ansichten exportieren",
     "Write the chosen views for other programs, into an empty or a new folder": (
         "Die gewählten Ansichten für andere Programme schreiben, in einen leeren oder neuen Ordner"

@@ -16,7 +16,11 @@ from ...export_formats import GLB, OBJ, SUFFIXES, USD
 from ...jobs.job_folders import folder_name
 from ...object_mode import ObjectModeOperator
 from ...scene.asset_marks import mark_as_asset
-from ...scene.products.level_files import export_levels_beside
+from ...scene.products.level_files import (
+    check_nothing_replaced,
+    export_level_files,
+    plan_level_files,
+)
 from ...scene.results.export import chosen_results, export_results
 
 if TYPE_CHECKING:
@@ -46,18 +50,26 @@ class LSRM_OT_export_result(ObjectModeOperator, bpy.types.Operator):
         name="Levels of Detail",
         description="Also write the coarser meshes of the result, each to a file beside it",
     )
+    overwrite: BoolProperty(
+        name="Overwrite Levels",
+        description="Replace the files of levels that are there already",
+        options={"SKIP_SAVE"},
+    )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Write the file."""
+        """Write the file, and those of levels; nothing if one of these would be replaced."""
         path = Path(bpy.path.abspath(self.filepath))
         try:
-            chosen = (_results(context), path, self.file_format, context.scene)
-            export_results(*chosen)
-            levels = export_levels_beside(*chosen) if self.levels else []
+            results = _results(context)
+            levels = plan_level_files(results, path) if self.levels else []
+            if not self.overwrite:
+                check_nothing_replaced(levels)
+            export_results(results, path, self.file_format, context.scene)
+            export_level_files(levels, self.file_format, context.scene)
         except LsrmError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        names = ", ".join([str(path), *(file.name for file in levels)])
+        names = ", ".join([str(path), *(level.path.name for level in levels)])
         self.report({"INFO"}, f"Written: {names}")
         return {"FINISHED"}
 

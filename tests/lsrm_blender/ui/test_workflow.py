@@ -156,6 +156,23 @@ finest, level = [corners(work / "levels" / name) for name in ("toy.obj", "toy_20
 results["level is where the finest is"] = [finest == level, max(finest)[0] > 5.0]
 after = counts(), [each.name for each in bpy.context.selected_objects]
 results["left as it was"] = before == after
+exported = path.stat().st_mtime_ns
+results["refused"] = call(
+    bpy.ops.lsrm.export_result, filepath=str(path), file_format="GLB", levels=True
+)
+results["nothing written"] = path.stat().st_mtime_ns == exported
+results["overwritten"] = call(
+    bpy.ops.lsrm.export_result, filepath=str(path), file_format="GLB", levels=True, overwrite=True
+)
+twin = ball.copy()
+twin["lsrm_result"] = str(shutil.copytree(folder, work / "twin"))
+try:
+    module_of("scene.products.level_files").plan_level_files(
+        [ball, twin], path.with_name("Ball.001_2000.glb")
+    )
+except Exception as error:
+    results["one name for two"] = str(error)
+bpy.data.objects.remove(twin)
 views = Path(ball["lsrm_views"])
 views.rename(views.with_name("elsewhere"))
 results["no views"] = call(
@@ -331,6 +348,10 @@ def test_workflow(blender, tmp_path):
     assert {"toy_2000.obj", "toy_2000.mtl", "toy_2000.glb"} <= set(results["levels"])
     assert results["level is where the finest is"] == [True, True]
     assert results["left as it was"]
+    assert "toy_2000.glb in " in results["refused"][1]
+    assert results["nothing written"]
+    assert results["overwritten"] == done
+    assert "Two of these files would be one" in results["one name for two"]
     assert results["no views"][1].startswith("BAD_CAPTURE")
     assert (results["marked"], results["tags"]) == (done, ["LSRM", "toy"])
     assert (results["preview"], results["pixel"]) == ([256, 256], [0.2, 0.4, 0.6, 1.0])
