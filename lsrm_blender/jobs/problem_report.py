@@ -38,8 +38,8 @@ def without_home(text: str, home: PurePath) -> str:
     separator = r"(?:/|\\{1,2})"  # one of Windows is two in what repr and JSON write
     names = separator.join(re.escape(part) for part in home.parts[1:])
     drive = re.escape(home.drive)
-    # Not the beginning of a longer name.
-    pattern = re.compile(rf"(?<![\w.]){drive}{separator}{names}(?![\w.-])", re.IGNORECASE)
+    # Not the beginning of a longer name; a dot with nothing behind it ends a sentence.
+    pattern = re.compile(rf"(?<![\w.]){drive}{separator}{names}(?![\w-]|\.\w)", re.IGNORECASE)
     return pattern.sub(HOME, text)
 
 

@@ -53,4 +53,7 @@ def test_home_elsewhere(report):
         report.without_home("/people/ann, /people/ann/x /people/anna", home)
         == "~, ~/x /people/anna"
     )
+    assert report.without_home("No folder /people/ann. /people/ann.b", home) == (
+        "No folder ~. /people/ann.b"
+    )
     assert report.without_home("/srv/x", PurePosixPath("/")) == "/srv/x"
