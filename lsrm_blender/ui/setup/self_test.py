@@ -22,6 +22,8 @@ from ..tasks import memory_plan, reconstruct_params
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
+    from ..properties import LSRM_PG_settings
+
     Answers = Generator[Step, Any, list[Finding]]
 
 SELF_TEST = "lsrm.self_test"
@@ -59,18 +61,13 @@ def self_test(scene: bpy.types.Scene) -> Task:
     Args:
         scene: with the settings of the job.
     """
-    settings = scene.lsrm
-    device, expected = preferences.current().device, workload(settings)
-    try:
-        request = reconstruct_params(settings, device)
-    except LsrmError:  # the list of checks says what is missing
-        request = {"checkpoint": "none", "device": device}
+    plan = _plan(scene.lsrm, preferences.current().device)
 
     def work() -> Generator[Step, Any, str]:
         examine = Step("backend", "examine", {}, "Starting the backend")
         findings = yield from _examined(examine, BACKEND)
         if findings[0].name != BACKEND:
-            findings += yield from _planned(memory_plan(request, expected))
+            findings += yield from _planned(plan)
         findings += yield from _examined(Step("blender", "examine", {}, "Testing Blender"), BLENDER)
         bpy.context.window_manager.lsrm_self_test.show(findings)
         redraw()
@@ -95,23 +92,37 @@ def _examined(step: Step, name: str) -> Answers:
     except Cancelled:
         raise
     except LsrmError as error:
-        return [Finding(name, ok=False, found=error.message, remedy=error.remedy)]
+        return [_failed(name, error)]
     return [Finding(**each) for each in answer["findings"]]
 
 
-def _planned(step: Step) -> Answers:
-    """Whether the device has room for the job of the settings."""
+def _plan(settings: LSRM_PG_settings, device: str) -> Step | Finding:
+    """The step that plans the memory of the present job, or what keeps that from being planned."""
     try:
-        plan = yield step
+        return memory_plan(reconstruct_params(settings, device), workload(settings))
+    except LsrmError as error:
+        return _failed(MEMORY, error)
+
+
+def _planned(plan: Step | Finding) -> Answers:
+    """Whether the device has room for the job of the settings."""
+    if isinstance(plan, Finding):
+        return [plan]
+    try:
+        answer = yield plan
     except Cancelled:
         raise
     except LsrmError as error:
-        return [Finding(MEMORY, ok=False, found=error.message, remedy=error.remedy)]
-    return [Finding(MEMORY, ok=True, found=_room_on_device(plan))]
+        return [_failed(MEMORY, error)]
+    return [Finding(MEMORY, ok=True, found=_room_on_device(answer, plan.params))]
 
 
-def _room_on_device(plan: dict[str, Any]) -> str:
-    """A sentence about what a device has, and what the job needs of it, as far as it is known."""
+def _failed(name: str, error: LsrmError) -> Finding:
+    return Finding(name, ok=False, found=error.message, remedy=error.remedy)
+
+
+def _room_on_device(plan: dict[str, Any], params: dict[str, Any]) -> str:
+    """What a device has, and what the job needs of it for its views, as far as it is known."""
     device = f"{plan['device']}, {plan['card']}" if plan["card"] else plan["device"]
     parts = []
     if plan["free"] is not None and plan["total"] is not None:
@@ -119,6 +130,8 @@ def _room_on_device(plan: dict[str, Any]) -> str:
         parts.append(text.format(gigabytes(plan["free"]), gigabytes(plan["total"])))
     if plan["needed"] is not None:
         parts.append(translate("about {} needed").format(gigabytes(plan["needed"])))
+        views = translate("{} views of {} pixels")
+        parts.append(views.format(params["count"], params["size"]))
     return f"{device}: {', '.join(parts)}" if parts else device
 
 

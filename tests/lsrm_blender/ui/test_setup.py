@@ -104,6 +104,10 @@ for name, answers in (
     outcome = call(bpy.ops.lsrm.self_test) + [run.note]
     results[name] = [outcome, Child.asked, [each.sentence for each in stored.findings]]
 results["tested"] = texts()[0]
+Child.asked, Child.answers, settings.lods = [], [torch, {"findings": []}], "many"
+call(bpy.ops.lsrm.self_test)
+results["no plan"] = [Child.asked, stored.findings[1].sentence]
+settings.lods = ""
 timer.SESSION._clients.clear()
 timer.SESSION._make_client = make_client
 
@@ -198,10 +202,8 @@ def test_the_self_test_is_told_in_sentences(results):
     outcome, asked, sentences = results["good"]
     assert outcome == ["FINISHED", "", "2 of 2 checks have passed"]
     assert asked == [["examine", None, None], ["plan", 4, "auto"], ["examine", None, None]]
-    assert sentences == [
-        "torch: 2.9",
-        "Memory for this job: cuda:0, Card: 20.0 GB of 24.0 GB free, about 8.0 GB needed",
-    ]
+    needed = "20.0 GB of 24.0 GB free, about 8.0 GB needed, 4 views of 48 pixels"
+    assert sentences == ["torch: 2.9", f"Memory for this job: cuda:0, Card: {needed}"]
     outcome, _, sentences = results["small"]
     assert outcome[2].splitlines() == ["1 of 3 checks have passed", *sentences[1:]]
     assert sentences[1:] == [
@@ -211,3 +213,7 @@ def test_the_self_test_is_told_in_sentences(results):
         [["examine", None, None]] * 2, ["Backend: No backend. Install it."]
     ]  # fmt: skip
     assert "Backend: No backend. Install it." in results["tested"]
+    asked, sentence = results["no plan"]
+    assert asked == [["examine", None, None]] * 2, "no plan of another job than this"
+    assert sentence.startswith("Memory for this job: ")
+    assert "50000,10000,2000" in sentence
