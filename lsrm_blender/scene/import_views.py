@@ -67,11 +67,10 @@ def show_views(
         raise BadCapture(f"There is no {path}.", "Choose a capture folder or a transforms.json.")
     capture = read_capture(path)
     frames = [_corrected(frame, corrected or {}) for frame in capture.frames]
-    folder = path if path.is_dir() else path.parent
     to_scene = normalization_of(read_capture_json(capture.folder))
     centers = np.array([to_scene.invert(frame.camera_to_world[:3, 3]) for frame in frames])
     size = DISPLAY_SHARE * float(np.linalg.norm(centers - centers.mean(axis=0), axis=1).mean())
-    collection = _emptied_collection(f"Views of {folder.name}", scene)
+    collection = _emptied_collection(f"Views of {capture.folder.name}", scene)
     made = []
     for frame, center in zip(frames, centers, strict=True):
         camera = camera_of(frame, center)

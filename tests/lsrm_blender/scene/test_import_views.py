@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.export_views import COLMAP, export_views
+from backend.export_views import export_views
 from backend.shared.blender_cameras import BlenderCamera, intrinsics_from_blender
 from backend.shared.cameras import Normalization, look_at
 from backend.shared.capture.capture import Frame
 from backend.shared.capture.writer import write_transforms
+from backend.shared.names.view_formats import COLMAP
 from backend.shared.progress import Progress
 
 
@@ -48,7 +49,7 @@ def test_photographs_are_turned(in_blender, tmp_path, orientation):
 
 
 def _cameras(blend):
-    """Settings and positions of the cameras in a .blend, and the pixel aspects of their images."""
+    """The collections in a .blend, and optics, images and positions of its cameras."""
     import bpy
 
     bpy.ops.wm.open_mainfile(filepath=blend)
@@ -61,7 +62,7 @@ def _cameras(blend):
             "image": [width, height, aspect_y / aspect_x],
             "matrix": [list(row) for row in camera.matrix_world],
         }
-    return found
+    return [each.name for each in bpy.data.collections], found
 
 
 def test_blender_to_colmap_and_back(lsrm_blender, in_blender, tmp_path):
@@ -85,9 +86,10 @@ def test_blender_to_colmap_and_back(lsrm_blender, in_blender, tmp_path):
     (tmp_path / "views" / "capture.json").write_text(json.dumps(description), "utf-8")
     export_views(tmp_path / "views", tmp_path / "colmap", COLMAP, Progress())
     blend = tmp_path / "scene.blend"
-    done = lsrm_blender("import", tmp_path / "colmap", "-o", blend)
+    done = lsrm_blender("import", tmp_path / "colmap" / "sparse" / "0", "-o", blend)
     assert done.returncode == 0, done.stderr
-    found = in_blender(_cameras, blend=blend)
+    collections, found = in_blender(_cameras, blend=blend)
+    assert collections == ["Views of colmap"], "called after the folder around the model"
     for name, camera, pose in zip(("tall", "wide"), (tall, wide), poses, strict=True):
         optics = [camera.lens / camera.sensor_width, camera.shift_x, camera.shift_y]
         image = [camera.resolution_x, camera.resolution_y, camera.pixel_aspect_y]
