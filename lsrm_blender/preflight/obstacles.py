@@ -96,7 +96,7 @@ def check_reconstruct(scene: bpy.types.Scene, selected: Sequence[bpy.types.Objec
         raise obstacle.error
 
 
-def room_text(free: float, needed: float) -> str:
+def _room_text(free: float, needed: float) -> str:
     """What there is of a disk or a memory, and what a job needs of it, in bytes."""
     if math.isinf(free):  # not every system and drive says it
         return translate("about {} needed").format(room.gigabytes(needed))
@@ -206,11 +206,11 @@ def _output(folder: Path) -> str:
 
 
 def _disk(folder: Path, needed: float) -> str:
-    return room_text(room.check_disk(room.check_folder(folder), needed), needed)
+    return _room_text(room.check_disk(room.check_folder(folder), needed), needed)
 
 
 def _memory(needed: float) -> str:
-    return room_text(room.check_memory(needed), needed)
+    return _room_text(room.check_memory(needed), needed)
 
 
 def _file_size() -> float:

@@ -39,7 +39,7 @@ class MaskEdge:
 
     Attributes:
         erode: how far the outline moves inwards; 0 or above.
-        feather: over how many pixels coverage rises across the outline; 0 leaves it as it is.
+        feather: over how many pixels coverage rises across the outline; 0 is one, if it moves.
     """
 
     erode: int = 0
