@@ -33,7 +33,7 @@ def draw_views(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         return
     if state.photographs:
         _draw_photographs(layout.box(), state)
-    elif state.checked and state.fix_cameras == settings.fix_cameras:
+    elif state.is_checked(settings):
         _draw_check(layout.box(), context)
 
 

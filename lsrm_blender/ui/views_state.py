@@ -20,6 +20,9 @@ UNKNOWN = -1.0
 CONTACT_SHEET = "views"
 """The name of its picture."""
 
+CHECKED_WITH = ("fix_cameras", "mask_erode", "mask_feather")
+"""The settings that a check depends on, beside the views."""
+
 
 class LSRM_PG_views(bpy.types.PropertyGroup):
     """The outcome of the last check, and of which views; not saved in the file."""
@@ -28,6 +31,8 @@ class LSRM_PG_views(bpy.types.PropertyGroup):
     photographs: IntProperty()
     checked: BoolProperty()
     fix_cameras: BoolProperty()
+    mask_erode: IntProperty()
+    mask_feather: IntProperty()
     views: IntProperty()
     width: IntProperty()
     height: IntProperty()
@@ -47,6 +52,11 @@ class LSRM_PG_views(bpy.types.PropertyGroup):
         """Whether this is about the views of the settings."""
         return bool(settings.views_folder) and self.folder == settings.views_folder
 
+    def is_checked(self, settings: LSRM_PG_settings) -> bool:
+        """Whether the views were checked as the settings would have them read now."""
+        same = all(getattr(self, name) == getattr(settings, name) for name in CHECKED_WITH)
+        return self.checked and same
+
     def begin(self, settings: LSRM_PG_settings) -> None:
         """Forget what was known, and look for photographs without cameras in the folder."""
         for name in self.bl_rna.properties.keys():  # noqa: SIM118  RNA
@@ -62,7 +72,9 @@ class LSRM_PG_views(bpy.types.PropertyGroup):
 
     def show_check(self, found: dict[str, Any], settings: LSRM_PG_settings, sheet: Path) -> None:
         """Store the answer of the backend to `check`, and its contact sheet."""
-        self.checked, self.fix_cameras = True, settings.fix_cameras
+        self.checked = True
+        for name in CHECKED_WITH:
+            setattr(self, name, getattr(settings, name))
         self.views, self.sizes = found["views"], len(found["sizes"])
         self.width, self.height = found["sizes"][-1]
         masks = found["masks"]

@@ -53,7 +53,9 @@ answers["check"] = {**good, "doubtful": True, "mean_coverage": 0.72, "warnings":
 results["doubtful"] = [check(), *shown()]
 answers["check"] = {**good, "doubtful": True, "likely_cause": "half", "sizes": [[9, 9], [48, 32]]}
 results["cause"] = [check(), *shown(), bpy.ops.lsrm.fix_cameras.poll()]
-settings.fix_cameras = True
+settings.mask_erode = 3
+results["other edge"] = shown()
+settings.mask_erode, settings.fix_cameras = 0, True
 results["outdated"] = shown()
 turned = [[0, 0, 1, 3], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]]
 lens = {"width": 48, "height": 48, "fx": 96, "fy": 96, "cx": 24, "cy": 24}
@@ -83,9 +85,10 @@ try:
 except Exception as error:
     results["refused"] = str(error)
 answers |= {"masks": {"made": 5, "warnings": []}}
-settings.mask_backdrop, settings.mask_erode = "green", 2
+settings.mask_backdrop = "green"
+offered, settings.mask_erode = shown(), 2
 requests.clear()
-results["backdrop"] = [shown(), answered(tasks.make_masks(scene, views, work / "out"))]
+results["backdrop"] = [offered, answered(tasks.make_masks(scene, views, work / "out"))]
 results["backdrop requests"] = requests.copy()
 settings.mask_backdrop = "NONE"
 answers["export_views"] = {"views": 8, "warnings": ["Turned."]}
@@ -172,7 +175,8 @@ def test_outcome_of_the_check_is_shown_until_the_views_change(views):
     assert "lsrm.fix_cameras" in operators
     assert can_fix
     assert "fix_cameras" in results["outdated"][1]
-    assert not any("views, " in text for text in results["outdated"][0])
+    for name in ("other edge", "outdated"):
+        assert not any("views, " in text for text in results[name][0])
     fix, texts, operators, _ = results["fixed"]
     assert fix
     assert "Corrected: half." in texts
