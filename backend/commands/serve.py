@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..shared.errors import BadRequest
 from ..shared.machine.system_memory import total_memory
-from ..shared.rpc_server import LOG_FORMAT, LogToParent, Pipe, Server
+from ..shared.rpc.server import LOG_FORMAT, LogToParent, Pipe, Server
 from ..shared.version import version
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from ..shared.machine.torch_builds import (
     nvidia_driver,
     user_chooses_packages,
 )
-from ..shared.rpc_server import Pipe, Server
+from ..shared.rpc.server import Pipe, Server
 from ..shared.virtual_environments import backend_environment
 
 if TYPE_CHECKING:

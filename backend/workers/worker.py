@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..shared.rpc_server import Pipe, Server
+from ..shared.rpc.server import Pipe, Server
 
 if TYPE_CHECKING:
     from ..shared.progress import Progress

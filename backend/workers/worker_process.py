@@ -12,10 +12,10 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..shared import protocol
 from ..shared.errors import BackendDied, EnvironmentBroken
 from ..shared.machine.process_activity import cpu_seconds, has_children, main_thread_wants_to_run
-from ..shared.protocol import BadMessage, LineSplitter
+from ..shared.rpc import protocol
+from ..shared.rpc.protocol import BadMessage, LineSplitter
 
 if TYPE_CHECKING:
     import queue
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..shared.errors import LsrmError
-    from ..shared.protocol import Message
+    from ..shared.rpc.protocol import Message
 
     Inbox = queue.SimpleQueue[tuple[int, Message | None]]
 

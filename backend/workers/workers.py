@@ -17,7 +17,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ..shared.errors import BackendDied, LsrmError, write_failure
-from ..shared.protocol import PROGRESS, ErrorResponse, Notification, Request, Response
+from ..shared.rpc.protocol import PROGRESS, ErrorResponse, Notification, Request, Response
 from ..shared.virtual_environments import child_variables
 from .stall_detector import STALL_SECONDS, StallDetector
 from .worker_process import Rank, WorkerProcess
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-    from ..shared.protocol import Message
+    from ..shared.rpc.protocol import Message
     from .worker_process import Inbox
 
 LOGGER = logging.getLogger(__name__)

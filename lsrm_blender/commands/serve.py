@@ -18,7 +18,7 @@ import numpy as np
 from mathutils import Matrix
 
 from ...backend.shared.cameras import Intrinsics
-from ...backend.shared.rpc_server import LOG_FORMAT, Pipe, Server
+from ...backend.shared.rpc.server import LOG_FORMAT, Pipe, Server
 from ..capture_choices import SOFT_BOXES, SPHERE
 from ..jobs.mesh_check import check_mesh
 from ..scene.assets.asset_import import open_asset, open_empty

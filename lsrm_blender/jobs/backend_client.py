@@ -14,7 +14,6 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from ...backend.shared import protocol
 from ...backend.shared.errors import (
     BackendDied,
     Cancelled,
@@ -23,7 +22,8 @@ from ...backend.shared.errors import (
     as_lsrm_error,
 )
 from ...backend.shared.live.preview_files import PreviewFiles
-from ...backend.shared.protocol import (
+from ...backend.shared.rpc import protocol
+from ...backend.shared.rpc.protocol import (
     BadMessage,
     ErrorResponse,
     Message,

@@ -316,7 +316,7 @@ def _failed(state: SessionState, error: LsrmError) -> SessionState:
 
 
 def _error_from(details: tuple[str, str, str]) -> LsrmError:
-    from ...backend.shared.protocol import error_from_dict
+    from ...backend.shared.rpc.protocol import error_from_dict
 
     code, message, remedy = details
     return error_from_dict({"code": code, "message": message, "remedy": remedy})

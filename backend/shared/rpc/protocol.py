@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from .errors import LsrmError
+from ..errors import LsrmError
 
 PROTOCOL_VERSION = 1
 """Increased when a parent and a child of different versions would misunderstand each other."""

@@ -20,9 +20,9 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ..errors import LsrmError, as_lsrm_error
+from ..progress import Progress
 from . import protocol
-from .errors import LsrmError, as_lsrm_error
-from .progress import Progress
 from .protocol import BadMessage, ErrorResponse, Message, Notification, Request, Response
 
 if TYPE_CHECKING:

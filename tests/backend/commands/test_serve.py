@@ -35,7 +35,7 @@ STOP_SECONDS = 10.0
 PAUSING = """
 import sys, time
 from backend.commands import serve
-from backend.shared import rpc_server
+from backend.shared.rpc import server as rpc_server
 report = rpc_server.Server._report
 
 def report_and_pause(server, job, stage, fraction, text):

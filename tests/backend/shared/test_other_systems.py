@@ -24,7 +24,7 @@ modes = []
 sys.modules["msvcrt"] = types.SimpleNamespace(setmode=lambda end, mode: modes.append(mode))
 os.O_BINARY = 32768
 sys.platform = "win32"
-from backend.shared.rpc_server import Pipe
+from backend.shared.rpc.server import Pipe
 pipe = Pipe.take_standard_streams()
 os.write(pipe._sending, f"{modes}\\n".encode())
 print("to the log")

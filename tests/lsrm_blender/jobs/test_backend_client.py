@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.shared import protocol
+from backend.shared.rpc import protocol
 from backend.shared.virtual_environments import child_variables
 from tests.children import ends_within, is_running, pump_until, pumped
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 CHILD = """
 import logging, os, signal, subprocess, sys, time
 from backend.shared.errors import EmptyMask
-from backend.shared.rpc_server import LogToParent, Pipe, Server
+from backend.shared.rpc.server import LogToParent, Pipe, Server
 what = sys.argv[1]
 print("Blender 4.3.2 (a banner)", flush=True)
 if what == "mute":
@@ -84,8 +84,8 @@ server = Server(pipe, {"work": work}, describe)
 if what == "other version":
     server._methods["initialize"] = lambda _, __: {"protocol": 99}
 if what == "newer":
-    import backend.shared.protocol
-    backend.shared.protocol.PROTOCOL_VERSION = 99
+    import backend.shared.rpc.protocol
+    backend.shared.rpc.protocol.PROTOCOL_VERSION = 99
 if what == "stubborn":
     server._close = lambda: None
 sys.exit(server.serve())

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.shared import errors, protocol
-from backend.shared.protocol import (
+from backend.shared import errors
+from backend.shared.rpc import protocol
+from backend.shared.rpc.protocol import (
     BadMessage,
     ErrorResponse,
     LineSplitter,
