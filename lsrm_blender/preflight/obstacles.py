@@ -20,7 +20,7 @@ from .. import preferences
 from ..capture_choices import FILE
 from ..jobs import room
 from ..jobs.checkpoints import checkpoint_params, has_license
-from ..scene.assets.targets import selected_roots
+from ..scene.assets.targets import selected_roots, without_results
 from ..scene.cameras.existing_cameras import FEWEST, too_few_cameras
 from .job_costs import expected_views, workload
 
@@ -121,7 +121,7 @@ def _capture_checks(
 ) -> Iterator[Check]:
     """What a capture of the selected objects needs."""
     settings = scene.lsrm
-    yield _check("Objects", lambda: _objects(selected))
+    yield _check("Objects", lambda: _objects(without_results(selected, scene)))
     yield _check("Light", lambda: _light(settings), setting="capture_environment")
     yield _check("Cameras", lambda: _cameras(settings), setting="placement")
     yield from _room_checks(scene)

@@ -17,7 +17,7 @@ from ...backend.shared.names.result_names import QUADS
 from .. import preferences
 from ..capture_choices import EACH
 from ..preflight.obstacles import check_capture, check_reconstruct
-from ..scene.assets.targets import make_targets
+from ..scene.assets.targets import make_targets, without_results
 from ..scene.capture.planned_views import remove_preview
 from ..scene.results import originals
 from ..scene.results.result_files import find_result
@@ -312,7 +312,9 @@ def _targets(context: bpy.types.Context) -> list[Target]:
         BadAsset: if there are none.
     """
     each = context.scene.lsrm.results == EACH
-    return make_targets(context.selected_objects, context.view_layer.objects.active, each=each)
+    chosen = without_results(context.selected_objects, context.scene)
+    active = without_results([*filter(None, [context.view_layer.objects.active])], context.scene)
+    return make_targets(chosen, active[0] if len(active) == 1 else None, each=each)
 
 
 def _no_result() -> NoReturn:

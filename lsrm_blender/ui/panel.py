@@ -9,6 +9,7 @@ from bpy.app.translations import pgettext_iface as translate
 
 from .. import preferences
 from ..jobs.checkpoints import FOLDER, LICENSE, has_license
+from ..scene.assets.targets import without_results
 from . import views_tasks
 from .capture.capture_panel import draw_capture_settings, draw_placement, draw_quality
 from .capture.demo_object import ADD_DEMO
@@ -142,7 +143,7 @@ class LSRM_PT_result(SidebarPanel, bpy.types.Panel):
 
 def _draw_objects(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The selected objects, and the button that captures them."""
-    selected = context.selected_objects
+    selected = without_results(context.selected_objects, context.scene)
     row = layout.row(align=True)
     if selected:
         one = len(selected) == 1

@@ -118,15 +118,20 @@ def _named_objects(scene: bpy.types.Scene, choice: AssetChoice) -> list[bpy.type
 
 
 def _show_originals(scene: bpy.types.Scene, names: tuple[str, ...]) -> None:
-    """Show chosen objects in renders that were hidden for a result, if the viewport shows them.
+    """Show chosen objects that were hidden for a result.
 
-    The result may be in another scene: what is hidden from renders is so in all scenes.
+    In renders, if the viewport shows them: what was hidden for a result in another scene is hidden
+    from the renders of all. In both, if their result is shown here instead of them.
     """
     layer = scene.view_layers[0]
     results = [made for each in bpy.data.scenes for made in results_in(each)]
-    for original in {each for made in results for each in originals_of(made)}:
-        if original.name in names and original.name in layer.objects:
-            original.hide_render &= original.hide_get(view_layer=layer)
+    for made in results:
+        replaces = made.name in layer.objects and not made.hide_get(view_layer=layer)
+        for original in originals_of(made):
+            if original.name in names and original.name in layer.objects:
+                if replaces:
+                    original.hide_set(state=False, view_layer=layer)
+                original.hide_render &= original.hide_get(view_layer=layer)
 
 
 def _with_children(name: str) -> list[bpy.types.Object]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ....backend.shared.errors import BadAsset
+from ..results.originals import originals_of
 from .asset_objects import SHOWN_TYPES, anchor, common_root, moved_by_physics
 
 if TYPE_CHECKING:
@@ -51,6 +52,21 @@ class Target:
         }
 
 
+def without_results(
+    objects: Sequence[bpy.types.Object], scene: bpy.types.Scene
+) -> list[bpy.types.Object]:
+    """Objects, each once; instead of a result what it was made of, where the scene still has that.
+
+    A result is selected once it is made: to reconstruct again means the same object, not a copy of
+    the copy.
+    """
+    found: list[bpy.types.Object] = []
+    for each in objects:
+        originals = [part for part in originals_of(each) if part.name in scene.objects]
+        found += _whole(originals) or [each]
+    return list(dict.fromkeys(found))
+
+
 def selected_roots(objects: Sequence[bpy.types.Object]) -> list[bpy.types.Object]:
     """The objects that are not part of another one among them, and have something to show."""
     return [root for root in objects if not _has_ancestor_in(objects, root) and _shows(root)]
@@ -78,6 +94,24 @@ def make_targets(
     return [Target(_names(roots), _common_name(roots), place)]
 
 
+def _whole(parts: Sequence[bpy.types.Object]) -> list[bpy.types.Object]:
+    """The nearest object that all parts are or hang from, if nothing else does; else the parts."""
+    for root in _lineage(parts[0]) if parts else ():
+        if all(root in _lineage(part) for part in parts):
+            others = [each for each in (root, *root.children_recursive) if each not in parts]
+            seen = any(each.type in SHOWN_TYPES and not each.hide_render for each in others)
+            return [*parts] if seen else [root]
+    return [*parts]
+
+
+def _lineage(shown: bpy.types.Object) -> list[bpy.types.Object]:
+    """An object, its parent, and so on."""
+    found = [shown]
+    while found[-1].parent is not None:
+        found.append(found[-1].parent)
+    return found
+
+
 def _names(roots: Sequence[bpy.types.Object]) -> tuple[str, ...]:
     """The names of objects and of all that hangs from them."""
     parts = [part for root in roots for part in (root, *root.children_recursive)]
@@ -96,12 +130,7 @@ def _common_name(roots: Sequence[bpy.types.Object]) -> str:
 
 
 def _has_ancestor_in(objects: Sequence[bpy.types.Object], root: bpy.types.Object) -> bool:
-    above = root.parent
-    while above is not None:
-        if above in objects:
-            return True
-        above = above.parent
-    return False
+    return any(above in objects for above in _lineage(root)[1:])
 
 
 def _shows(root: bpy.types.Object) -> bool:

@@ -20,7 +20,7 @@ from ...capture_choices import EACH
 from ...jobs.quality import QUALITIES
 from ...preflight import job_costs
 from ...preflight.obstacles import find_obstacle
-from ...scene.assets.targets import selected_roots
+from ...scene.assets.targets import selected_roots, without_results
 from ...windows import redraw
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ class LSRM_PG_readiness(bpy.types.PropertyGroup):
         work = job_costs.workload(settings)
         by_objects = settings.source == "OBJECTS"
         several = by_objects and settings.results == EACH
-        jobs = max(1, len(selected_roots(selected))) if several else 1
+        roots = selected_roots(without_results(selected, scene)) if several else []
+        jobs = max(1, len(roots))
         self.known, self.ready = True, obstacle is None
         self.views = work.quality.view_count
         self.seconds = jobs * job_costs.expected_seconds(work, capture=by_objects)
