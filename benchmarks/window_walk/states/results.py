@@ -35,13 +35,15 @@ def reconstructed(walk: Walk) -> Steps:
 def original(walk: Walk) -> Steps:
     """The original instead of its result."""
     yield from walk.window.click("lsrm.compare(", LEFT)
-    if bpy.data.objects[walk.rocket].hide_render:
+    if _hidden_parts(walk) != {False}:
         raise WrongState("The original is still hidden.")
 
 
 def history(walk: Walk) -> Steps:
     """Past results, with one chosen."""
     yield from walk.window.click("lsrm.compare(", LEFT)
+    if _hidden_parts(walk) != {True}:
+        raise WrongState("The result does not take the place of the original.")
     past = bpy.context.window_manager.lsrm_history
     past.active = next(number for number, entry in enumerate(past.entries) if entry.result)
     yield 1.0
@@ -68,12 +70,24 @@ def relight_live(walk: Walk) -> Steps:
     yield from walk.window.click("lsrm.show_light(shading='RENDERED'", RIGHT)
     yield 2.0
     for turn in range(TURNS):
-        scene.lsrm_relight.rotation = math.radians(10.0 * turn)
-        scene.lsrm_relight.strength = 1.0 + 0.05 * turn
+        _turn(scene, turn)
         yield 0.1
     small = walk.options["quality"] == "small"
     scene.cycles.preview_samples = FINAL_SAMPLES if small else SMOOTH_SAMPLES
+    _turn(scene, TURNS)  # a viewport that is done does not look at its samples again
     yield FINAL_SECONDS if small else SMOOTH_SECONDS
+
+
+def _turn(scene: bpy.types.Scene, turn: int) -> None:
+    """Another rotation and strength of the light."""
+    scene.lsrm_relight.rotation = math.radians(10.0 * turn)
+    scene.lsrm_relight.strength = 1.0 + 0.05 * turn
+
+
+def _hidden_parts(walk: Walk) -> set[bool]:
+    """Whether the parts of the original are hidden from renders."""
+    parts = bpy.data.objects[walk.rocket].children_recursive
+    return {each.hide_render for each in parts if each.type == "MESH"}
 
 
 def turntable(walk: Walk) -> Steps:
