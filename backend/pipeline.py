@@ -18,7 +18,6 @@ from .job import Job
 from .materials.environment_map import EnvironmentMap
 from .materials.light_transport import Light
 from .mesh.live_preview import LivePreview
-from .mesh.network_surface import SurfaceSettings
 from .mesh.surfaces import CarvedSurface, FittedSurface, HullSurface, PredictedSurface
 from .model.dinov3 import ImageFeatures
 from .model.inference import (
@@ -31,7 +30,7 @@ from .model.preprocess import from_views
 from .model.weights.checkpoint import Checkpoint, open_checkpoint
 from .model.weights.dinov3_files import load_dinov3
 from .photographs.missing_masks import add_missing_masks, have_masks
-from .planned_memory import network_need
+from .planned_memory import network_need, surface_need
 from .refine.config import SECONDS, RefineConfig
 from .refine.fit import prepare_optimizer
 from .refine.refine import Refinement
@@ -49,7 +48,6 @@ from .shared.names.result_names import REPORT
 from .shared.radiance_hdr import read_hdr
 from .shared.up_axis import choose_up
 from .stereo.stereo_start import find_stereo_start
-from .surface_memory import plan_surface
 from .texturing import bake_textures, coarser_levels, separate_light, unwrap_mesh
 from .views.selection import MAX_FIT_VIEWS, size_in_memory, spread_views
 from .views.views import Views, load_views
@@ -169,8 +167,7 @@ def check_memory(job: Job) -> None:
     """
     if job.device.type == "cpu":
         return
-    cells = SurfaceSettings.cells if job.request.uses_network else 0
-    need = plan_surface(job.views.views, job.request, RefineConfig(), cells)
+    need = surface_need(job.views.views, job.request)
     need.check([free_memory(job.device)], [str(job.device)])
 
 

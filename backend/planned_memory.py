@@ -88,8 +88,7 @@ def plan_job(request: ReconstructRequest, count: int, size: int) -> PlannedMemor
         needs.append(network_need(config, masks, devices, features))
         needs[-1].check(available, names)
     if device.type != "cpu":
-        cells = SurfaceSettings.cells if request.uses_network else 0
-        needs.append(plan_surface(_views(count, size), request, RefineConfig(), cells))
+        needs.append(surface_need(_views(count, size), request))
         needs[-1].check(available[:1], names[:1])
     card = torch.cuda.get_device_properties(device) if device.type == "cuda" else None
     return PlannedMemory(
@@ -115,6 +114,17 @@ def network_need(
     dtype = dtype_on(devices[0])
     loaded = loaded_size(features, dtype) if features else 0
     return plan_memory(config, masks, dtype, loaded, free_per_rank(devices))
+
+
+def surface_need(views: Sequence[View], request: ReconstructRequest) -> MemoryNeed:
+    """What the stages around the network need.
+
+    Args:
+        views: in the size that they have in memory.
+        request: of the job, its checkpoint settled.
+    """
+    cells = SurfaceSettings.cells if request.uses_network else 0
+    return plan_surface(views, request, RefineConfig(), cells)
 
 
 def _views(count: int, size: int) -> list[View]:

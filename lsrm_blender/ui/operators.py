@@ -312,9 +312,10 @@ def _targets(context: bpy.types.Context) -> list[Target]:
         BadAsset: if there are none.
     """
     each = context.scene.lsrm.results == EACH
+    active = context.view_layer.objects.active
+    standing = without_results([active] if active else [], context.scene)
     chosen = without_results(context.selected_objects, context.scene)
-    active = without_results([*filter(None, [context.view_layer.objects.active])], context.scene)
-    return make_targets(chosen, active[0] if len(active) == 1 else None, each=each)
+    return make_targets(chosen, standing[0] if len(standing) == 1 else None, each=each)
 
 
 def _no_result() -> NoReturn:

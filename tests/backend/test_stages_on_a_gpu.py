@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from backend import pipeline, surface_memory
+from backend import pipeline, planned_memory, surface_memory
 from backend.field.field_file import PosedField
 from backend.mesh import surfaces
 from backend.refine import novel_view_error
@@ -103,8 +103,9 @@ def job(tmp_path_factory, make_capture):
         views, folder / "out", device="cuda", texture_size="32", faces=500, material="rgb"
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "RefineConfig", small_fit)
-        patch.setattr(pipeline, "plan_surface", listening)
+        for module in (pipeline, planned_memory):
+            patch.setattr(module, "RefineConfig", small_fit)
+        patch.setattr(planned_memory, "plan_surface", listening)
         patch.setattr(surface_memory, "POINTS_PER_CHUNK", 33**3)
         for module, name in RESOLUTIONS:
             patch.setattr(module, name, 32)
