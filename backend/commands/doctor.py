@@ -37,11 +37,15 @@ from ..shared.virtual_environments import (
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from ..shared.virtual_environments import VirtualEnvironment
 
 MEMORY_NEEDED = 3.0
 """Gigabytes that a reconstruction without a network needs at most."""
+
+HASH_DIGITS = 16
+"""Of a checkpoint, enough to see which one it is."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -147,10 +151,24 @@ def _checkpoints() -> list[Finding]:
         except CheckpointMismatch as error:
             findings.append(Finding(name, ok=False, found=error.message, remedy=error.remedy))
         else:
-            findings.append(
-                Finding(name, ok=True, found=f"{folder}, license: {license_of(folder)}")
-            )
+            findings.append(_checkpoint(name, folder))
     return [*findings, _dinov3(needed=needed)]
+
+
+def _checkpoint(name: str, folder: Path) -> Finding:
+    """A checkpoint and its license; where there is PyTorch, also whether it is whole."""
+    found = f"{folder}, license: {license_of(folder)}"
+    if util.find_spec("torch") is None:
+        return Finding(name, ok=True, found=found)
+    from ..model.weights.checkpoint import open_checkpoint
+
+    try:
+        checkpoint = open_checkpoint(str(folder))
+        checkpoint.check()
+        found += f", SHA-256 {checkpoint.fingerprint()[:HASH_DIGITS]}"
+    except CheckpointMismatch as error:
+        return Finding(name, ok=False, found=error.message, remedy=error.remedy)
+    return Finding(name, ok=True, found=found)
 
 
 def _dinov3(*, needed: bool) -> Finding:

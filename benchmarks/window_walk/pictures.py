@@ -25,8 +25,11 @@ DOCS = ROOT / "docs"
 COLORS = 128
 """Of a picture of the window, which keeps its file small."""
 
-DEMO, LAST = "demo.png", "running"
-"""What the demo makes for the README, and the last state of which there is a picture."""
+DEMO = "demo.png"
+"""What the demo makes for the README."""
+
+WALK = ("--until", "relight_live", "--quality", "normal")
+"""To the last state of which there is a picture, and as an artist sets it."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Picture:
 PICTURES = (
     Picture("tour-1-object.png", "demo", 820, 0, 830),
     Picture("tour-2-running.png", "running", 820, 0, 830),
+    Picture("tour-3-relit.png", "relight_live", 820, 0, 830),
 )
 
 
@@ -63,7 +67,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="lsrm-pictures-") as name:
         folder = Path(name)
         demo = [sys.executable, "-m", "backend", "demo", "--out", str(folder / "demo")]
-        walk = [sys.executable, "-m", "benchmarks.window_walk", "--until", LAST]
+        walk = [sys.executable, "-m", "benchmarks.window_walk", *WALK]
         for command in (demo, [*walk, "-o", str(folder / "walk")]):
             if code := subprocess.run(command, cwd=ROOT, check=False).returncode:
                 return code

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from ...backend.shared.errors import BackendDied, EnvironmentBroken
 from ...backend.shared.exit_codes import ENVIRONMENT
-from ...backend.shared.machine.process_activity import cpu_seconds, wants_to_run
+from ...backend.shared.machine.process_activity import cpu_seconds, memory_of, wants_to_run
 from ...backend.shared.virtual_environments import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ...backend.shared.errors import LsrmError
+    from ...backend.shared.machine.process_activity import ProcessMemory
 
 MOST_UNREAD = 256
 """Unread pieces of output that are kept; the child blocks beyond that."""
@@ -128,14 +129,9 @@ class ChildProcess:
         """Processor time that it has used; None where there is no /proc."""
         return cpu_seconds(self.pid)
 
-    def memory_below_peak(self) -> int:
-        """Bytes by which its memory is below its peak so far; 0 where there is no /proc."""
-        try:
-            lines = Path(f"/proc/{self.pid}/status").read_text("utf-8", "replace").splitlines()
-        except OSError:
-            return 0
-        kibibytes = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Vm")}
-        return (int(kibibytes.get("VmHWM", 0)) - int(kibibytes.get("VmRSS", 0))) * 1024
+    def memory(self) -> ProcessMemory:
+        """Its main memory; none where there is no /proc."""
+        return memory_of(self.pid)
 
     @property
     def wants_to_run(self) -> bool:

@@ -175,6 +175,12 @@ class Session:
                 client.close()
             client.stop_idle()
 
+    @property
+    def memory(self) -> int:
+        """Bytes of main memory that the children use; 0 where the system does not say."""
+        children = [client.child for client in self._clients.values()]
+        return sum(child.memory().used for child in children if child is not None)
+
     def about(self, child: str) -> dict[str, Any]:
         """What a child process has said about itself; empty if it was never ready."""
         return self._clients[child].about if child in self._clients else {}

@@ -35,7 +35,7 @@ class LSRM_OT_show_checks(bpy.types.Operator):
     bl_description = "List all that the job needs: what there is, what is missing, what mends it"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Tell a script."""
+        """Report what was found, to a script."""
         found = list(checks(context.scene, context.selected_objects))
         missing = any(each.obstacle for each in found)
         self.report({"WARNING"} if missing else {"INFO"}, "\n".join(map(sentence, found)))

@@ -16,8 +16,9 @@ from ...backend.shared.errors import BadAsset, LsrmError
 from ...backend.shared.names.result_names import QUADS
 from .. import preferences
 from ..capture_choices import EACH
+from ..jobs.room import gigabytes
 from ..preflight.obstacles import check_capture, check_reconstruct
-from ..scene.assets.targets import make_targets, without_results
+from ..scene.assets.targets import chosen_targets
 from ..scene.capture.planned_views import remove_preview
 from ..scene.results import originals
 from ..scene.results.result_files import find_result
@@ -180,9 +181,9 @@ class LSRM_OT_cancel(bpy.types.Operator):
         """A tooltip for each way of stopping."""
         if properties.now:
             text = "End the process at once; its memory is free then, and the next job starts anew"
-            return translate_tip(text)
+            return _with_memory(translate_tip(text))
         text = "Stop at the next opportunity; the backend stays ready for the next job"
-        return translate_tip(text)
+        return _with_memory(translate_tip(text))
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """Request the child to stop, or kill it."""
@@ -198,6 +199,11 @@ class LSRM_OT_release(bpy.types.Operator):
     bl_idname = "lsrm.release"
     bl_label = "Free Memory"
     bl_description = "End the idle backend, which frees its memory; the next job starts it again"
+
+    @classmethod
+    def description(cls, _context: bpy.types.Context, _properties: LSRM_OT_release) -> str:
+        """The tooltip, with the memory."""
+        return _with_memory(translate_tip(cls.bl_description))
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """End the idle children, and wait until they have ended."""
@@ -311,11 +317,16 @@ def _targets(context: bpy.types.Context) -> list[Target]:
     Raises:
         BadAsset: if there are none.
     """
-    each = context.scene.lsrm.results == EACH
-    active = context.view_layer.objects.active
-    standing = without_results([active] if active else [], context.scene)
-    chosen = without_results(context.selected_objects, context.scene)
-    return make_targets(chosen, standing[0] if len(standing) == 1 else None, each=each)
+    scene, active = context.scene, context.view_layer.objects.active
+    each = scene.lsrm.results == EACH
+    return chosen_targets(context.selected_objects, active, scene, each=each)
+
+
+def _with_memory(tooltip: str) -> str:
+    """A tooltip, and the main memory that the children use, where there are any."""
+    memory = session_timer.SESSION.memory
+    text = translate_tip("Backend and second Blender use {} of memory now")
+    return f"{tooltip}.\n{text.format(gigabytes(memory))}" if memory else tooltip
 
 
 def _no_result() -> NoReturn:

@@ -1,13 +1,38 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a process computes, as far as the system says. Standard library only."""
+"""Whether a process computes, and its memory, as far as the system says. Standard library only."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 CLOCK_TICKS = 100
 """Ticks per second in /proc, on every Linux there is."""
+
+
+@dataclass(frozen=True)
+class ProcessMemory:
+    """Main memory of a process.
+
+    Attributes:
+        used: bytes at present.
+        peak: bytes at most so far.
+    """
+
+    used: int
+    peak: int
+
+
+def memory_of(pid: int) -> ProcessMemory:
+    """The main memory of a process; none where there is no /proc."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return ProcessMemory(0, 0)
+    kibibytes = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Vm")}
+    used, peak = (1024 * int(kibibytes.get(name, 0)) for name in ("VmRSS", "VmHWM"))
+    return ProcessMemory(used, peak)
 
 
 def cpu_seconds(pid: int) -> float | None:

@@ -114,7 +114,8 @@ def fit_at_once(*clients: Client) -> bool:
     """
     available = available_memory()
     children = [client.child for client in clients if client.child is not None]
-    growth = sum(child.memory_below_peak() for child in children)
+    memories = [child.memory() for child in children]
+    growth = sum(memory.peak - memory.used for memory in memories)
     return available is not None and available >= growth + MEMORY_RESERVE
 
 

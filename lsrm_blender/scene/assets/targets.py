@@ -72,6 +72,20 @@ def selected_roots(objects: Sequence[bpy.types.Object]) -> list[bpy.types.Object
     return [root for root in objects if not _has_ancestor_in(objects, root) and _shows(root)]
 
 
+def chosen_targets(
+    selected: Sequence[bpy.types.Object],
+    active: bpy.types.Object | None,
+    scene: bpy.types.Scene,
+    *,
+    each: bool,
+) -> list[Target]:
+    """The targets of a selection in which results stand for their originals; as `make_targets`."""
+    standing = without_results([active] if active else [], scene)
+    return make_targets(
+        without_results(selected, scene), standing[0] if len(standing) == 1 else None, each=each
+    )
+
+
 def make_targets(
     objects: Sequence[bpy.types.Object], active: bpy.types.Object | None, *, each: bool
 ) -> list[Target]:

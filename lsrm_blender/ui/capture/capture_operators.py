@@ -13,7 +13,7 @@ from ....backend.shared.errors import LsrmError
 from ...jobs.quality import QUALITIES
 from ...preflight.obstacles import check_capture
 from ...scene.assets.asset_objects import AssetChoice, choose
-from ...scene.assets.targets import make_targets
+from ...scene.assets.targets import chosen_targets
 from ...scene.cameras.scene_cameras import Framing
 from ...scene.capture.planned_views import preview_of, remove_preview, show_preview
 from ...scene.capture.settings import CaptureSettings
@@ -45,7 +45,7 @@ class LSRM_OT_preview_cameras(bpy.types.Operator):
         try:
             check_capture(scene, context.selected_objects)
             active = context.view_layer.objects.active
-            target = make_targets(context.selected_objects, active, each=False)[0]
+            target = chosen_targets(context.selected_objects, active, scene, each=False)[0]
             asset = choose(scene, AssetChoice(Path(bpy.data.filepath), names=target.names))
             framing = Framing(settings.view_size)
             chosen = CaptureSettings(settings.view_count, settings.placement, framing=framing)

@@ -54,4 +54,7 @@ GERMAN = {
     "End the process at once; its memory is free then, and the next job starts anew": (
         "Den Prozess sofort beenden; sein Speicher ist dann frei, der nächste Auftrag beginnt neu"
     ),
+    "Backend and second Blender use {} of memory now": (
+        "Backend und zweites Blender belegen jetzt {} Speicher"
+    ),
 }

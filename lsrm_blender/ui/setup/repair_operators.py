@@ -83,7 +83,7 @@ class LSRM_OT_show_warnings(bpy.types.Operator):
         return str(context.window_manager.lsrm.warnings)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Show them beside the mouse; tell a script."""
+        """Show them beside the mouse; a script gets a report."""
         warnings = context.window_manager.lsrm.warnings
         if bpy.app.background:
             self.report({"INFO"}, warnings)

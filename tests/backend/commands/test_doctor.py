@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 import torch
 
 from backend.commands import doctor
+from backend.model.weights.checkpoint import open_checkpoint
 from backend.shared import checkpoint_folders
+from tests.small_checkpoint import write_small_checkpoint
 
 
 @pytest.fixture
@@ -40,10 +43,16 @@ def test_no_checkpoints(home):
     assert findings["dinov3"].ok
 
 
-def test_checkpoints_are_listed_with_their_licenses(home):
-    """Known by name, named by a license file, or the user's own."""
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """The folder of a whole checkpoint."""
+    return write_small_checkpoint(tmp_path_factory.mktemp("weights") / "small")
+
+
+def test_checkpoints_are_listed_with_their_licenses(home, weights):
+    """Known by name, named by a license file, or the user's own; with the hash of the content."""
     for name in ("lsrm-pbr", "converted", "mine"):
-        install(home, name, "none")
+        shutil.copytree(weights, home / name)
     (home / "converted" / "LICENSE.txt").touch()
     findings = examined()
     assert findings["checkpoints"].found == "--checkpoint auto is none"
@@ -51,6 +60,22 @@ def test_checkpoints_are_listed_with_their_licenses(home):
     assert str(home / "converted" / "LICENSE.txt") in findings["converted"].found
     assert "your own" in findings["mine"].found
     assert all(findings[name].ok for name in ("lsrm-pbr", "converted", "mine", "dinov3"))
+    fingerprint = open_checkpoint(str(weights)).fingerprint()
+    assert findings["mine"].found.endswith(f"SHA-256 {fingerprint[:16]}")
+
+
+def test_a_checkpoint_that_is_not_whole_is_found(home, weights):
+    """A download that was cut off, and one of which a file is missing."""
+    for name in ("cut", "half"):
+        shutil.copytree(weights, home / name)
+    cut = home / "cut" / "sparse.safetensors"
+    cut.write_bytes(cut.read_bytes()[:1000])
+    (home / "half" / "dense.safetensors").unlink()
+    findings = examined()
+    assert not findings["cut"].ok
+    assert "damaged or incomplete" in findings["cut"].found
+    assert not findings["half"].ok
+    assert findings["half"].remedy
 
 
 def test_missing_image_features(home, monkeypatch):

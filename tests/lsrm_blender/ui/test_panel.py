@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +25,12 @@ results["selected"] = [each.name for each in bpy.context.selected_objects]
 results["size"] = max(abs(a) for corner in result.bound_box for a in corner)
 results["files"] = sorted(each.name for each in (work / "jobs" / "Cube" / "001").iterdir())
 results["note"] = run.note
+buttons, chosen = module_of("ui.capture.capture_operators"), []
+choose = buttons.choose
+buttons.choose = lambda scene, choice: chosen.append(choice.names) or choose(scene, choice)
+results["preview"] = call(bpy.ops.lsrm.preview_cameras) + chosen
+call(bpy.ops.lsrm.preview_cameras)
+buttons.choose = choose
 results["compare"] = call(bpy.ops.lsrm.compare)
 pair = (result, bpy.data.objects["Cube"])
 hidden = lambda: [flag for each in pair for flag in (each.hide_get(), each.hide_render)]
@@ -52,7 +60,10 @@ pids = [each.child.pid for each in timer.SESSION._clients.values()]
 results["logs"] = sorted(each.child.command.log.name for each in timer.SESSION._clients.values())
 results["pid"] = os.getpid()
 results["warm"] = [is_running(pid) for pid in pids]
+tooltip = lambda: module_of("ui.operators").LSRM_OT_release.description(None, None)
+results["tooltips"] = [tooltip()]
 results["release"] = call(bpy.ops.lsrm.release)
+results["tooltips"].append(tooltip())
 results["after release"] = [is_running(pid) for pid in pids]
 pictures = len(bpy.data.images)
 module_of("scene.import_views")._emptied_collection("Views of capture", scene)
@@ -297,6 +308,7 @@ def test_operators_from_a_script(blender, tmp_path):
     assert note == "Cube.001 is in the scene"
     assert any("gone.png" in warning for warning in warnings)
     assert results["hidden"] == [True, True, False, False, "Cube"]
+    assert results["preview"] == [*done, ["Cube"]], "of the original of the selected result"
     assert results["hidden again"] == [False, False, True, True, "Cube.001"]
     assert results["source"] == ["VIEWS", str(tmp_path / "jobs" / "Cube" / "002" / "capture")]
     assert results["history"] == [
@@ -312,6 +324,10 @@ def test_operators_from_a_script(blender, tmp_path):
     assert results["self-test"][:2] == done
     assert "checks have" in results["self-test"][2]
     assert (results["warm"], results["after release"]) == ([True, True], [False, False])
+    warm, after = results["tooltips"]
+    assert warm.startswith(after)
+    if Path("/proc").is_dir():
+        assert re.search(r"use \d\.\d GB of memory now$", warm), warm
 
 
 def test_operators_report_errors_to_scripts(blender):
