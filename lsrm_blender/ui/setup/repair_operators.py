@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ....backend.shared.checkpoint_folders import NONE, meant_checkpoint
+from ...capture_choices import CAMERAS
 from .. import session_timer
 from ..wrapped_text import draw_wrapped
 
@@ -61,9 +62,10 @@ def _halved(settings: LSRM_PG_settings) -> dict[str, str | int]:
         smaller["texture_size"] = str(texture_size // 2)
     if settings.source != "OBJECTS":
         return smaller
-    network = meant_checkpoint(settings.checkpoint) != NONE  # which has a size of its own for views
-    if network and settings.view_count > FEWEST_VIEWS:
-        smaller["view_count"] = max(settings.view_count // 2, FEWEST_VIEWS)
+    if meant_checkpoint(settings.checkpoint) != NONE:  # a network has a size of its own for views
+        chosen = settings.placement != CAMERAS  # of which there are as many as there are
+        if chosen and settings.view_count > FEWEST_VIEWS:
+            smaller["view_count"] = max(settings.view_count // 2, FEWEST_VIEWS)
     elif settings.view_size > SMALLEST_VIEW:
         smaller["view_size"] = max(settings.view_size // 2, SMALLEST_VIEW)
     return smaller

@@ -114,6 +114,9 @@ for _ in range(2):
     if results["less"][-1][0]:
         call(bpy.ops.lsrm.use_less)
         results["less"][-1] += [settings.view_count]
+settings.texture_size, settings.view_count, settings.placement = "256", 15, "cameras"
+results["less"].append([bpy.ops.lsrm.use_less.poll()])
+settings.placement = "sphere"
 settings.view_count, settings.checkpoint = 4, "none"
 settings.source = "VIEWS"
 call(bpy.ops.lsrm.release)
@@ -353,7 +356,14 @@ def test_operators_report_errors_to_scripts(blender):
         assert results[name][1].startswith(code), name
     assert results["no result"][0] == "ERROR"
     assert results["no log"] == ["CANCELLED", ""]
-    assert results["less"] == [[True, "512", 48], [True, "256", 32], [False], [True, 8], [False]]
+    assert results["less"] == [
+        [True, "512", 48],
+        [True, "256", 32],
+        [False],
+        [True, 8],
+        [False],
+        [False],
+    ]
     assert results["shown"] == ["ENVIRONMENT_BROKEN", False]
 
 
