@@ -131,7 +131,7 @@ def rename_scene(folder):
 
 def forget_light(folder):
     path = folder / "views" / "capture.json"
-    path.write_text(path.read_text("utf-8").replace("sun.hdr", "moon.hdr"), "utf-8")
+    path.write_text(path.read_text("utf-8").replace("sky.hdr", "moon.hdr"), "utf-8")
 
 
 def remove(*parts):

@@ -72,12 +72,13 @@ def captures(data: Path) -> Path:
     test = write_analytic_capture(views / "test", views=3, size=SIZE, shape="box")
     (test / "capture.json").unlink()
     write_mesh(test / REFERENCE_MESH)
-    write_light(data / "sun.hdr")
+    # Under light that is the same from all around, a box shows its colors, as its views do.
+    write_hdr(data / "sky.hdr", np.ones((16, 32, 3), np.float32))
     for path in sorted((test / "images").iterdir()):
-        relit = test / "relit_sun" / path.name
+        relit = test / "relit_sky" / path.name
         relit.parent.mkdir(exist_ok=True)
         Image.open(path).save(relit)
-    relit_by = {"relit_sun": str((data / "sun.hdr").absolute())}
+    relit_by = {"relit_sky": str((data / "sky.hdr").absolute())}
     write_capture_json(views, {**read_capture_json(views), "relit": relit_by})
     return data
 
