@@ -148,27 +148,26 @@ def _checkpoints() -> list[Finding]:
     for name, folder in installed.items():
         try:
             needed = needs_dinov3(folder) or needed
+            findings.append(Finding(name, ok=True, found=_whole_checkpoint(folder)))
         except CheckpointMismatch as error:
             findings.append(Finding(name, ok=False, found=error.message, remedy=error.remedy))
-        else:
-            findings.append(_checkpoint(name, folder))
     return [*findings, _dinov3(needed=needed)]
 
 
-def _checkpoint(name: str, folder: Path) -> Finding:
-    """A checkpoint and its license; where there is PyTorch, also whether it is whole."""
+def _whole_checkpoint(folder: Path) -> str:
+    """A checkpoint with its license; where there is PyTorch, with a hash of its content, too.
+
+    Raises:
+        CheckpointMismatch: if PyTorch is there to see that it is not whole.
+    """
     found = f"{folder}, license: {license_of(folder)}"
     if util.find_spec("torch") is None:
-        return Finding(name, ok=True, found=found)
+        return found
     from ..model.weights.checkpoint import open_checkpoint
 
-    try:
-        checkpoint = open_checkpoint(str(folder))
-        checkpoint.check()
-        found += f", SHA-256 {checkpoint.fingerprint()[:HASH_DIGITS]}"
-    except CheckpointMismatch as error:
-        return Finding(name, ok=False, found=error.message, remedy=error.remedy)
-    return Finding(name, ok=True, found=found)
+    checkpoint = open_checkpoint(str(folder))
+    checkpoint.check()
+    return f"{found}, SHA-256 {checkpoint.fingerprint()[:HASH_DIGITS]}"
 
 
 def _dinov3(*, needed: bool) -> Finding:

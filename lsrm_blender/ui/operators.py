@@ -179,11 +179,10 @@ class LSRM_OT_cancel(bpy.types.Operator):
     @classmethod
     def description(cls, _context: bpy.types.Context, properties: LSRM_OT_cancel) -> str:
         """A tooltip for each way of stopping."""
+        text = "Stop at the next opportunity; the backend stays ready for the next job"
         if properties.now:
             text = "End the process at once; its memory is free then, and the next job starts anew"
-            return _with_memory(translate_tip(text))
-        text = "Stop at the next opportunity; the backend stays ready for the next job"
-        return _with_memory(translate_tip(text))
+        return _with_memory(text)
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """Request the child to stop, or kill it."""
@@ -203,7 +202,7 @@ class LSRM_OT_release(bpy.types.Operator):
     @classmethod
     def description(cls, _context: bpy.types.Context, _properties: LSRM_OT_release) -> str:
         """The tooltip, with the memory."""
-        return _with_memory(translate_tip(cls.bl_description))
+        return _with_memory(cls.bl_description)
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """End the idle children, and wait until they have ended."""
@@ -322,11 +321,13 @@ def _targets(context: bpy.types.Context) -> list[Target]:
     return chosen_targets(context.selected_objects, active, scene, each=each)
 
 
-def _with_memory(tooltip: str) -> str:
-    """A tooltip, and the main memory that the children use, where there are any."""
-    memory = session_timer.SESSION.memory
-    text = translate_tip("Backend and second Blender use {} of memory now")
-    return f"{tooltip}.\n{text.format(gigabytes(memory))}" if memory else tooltip
+def _with_memory(text: str) -> str:
+    """The tooltip of a text, and the main memory that the children use, where there are any."""
+    tooltip, memory = translate_tip(text), session_timer.SESSION.memory
+    if not memory:
+        return tooltip
+    used = translate_tip("Backend and second Blender use {} of memory now")
+    return f"{tooltip}.\n{used.format(gigabytes(memory))}"
 
 
 def _no_result() -> NoReturn:
