@@ -15,6 +15,7 @@ import numpy as np
 from kernels.core.chunk_size import CHUNK_BYTES
 
 from .field.config import HALF_SIDE
+from .materials.estimate import LONGEST_EDGE
 from .mesh.isosurface import POINTS_PER_CHUNK
 from .mesh.surfaces import MESH_RESOLUTION
 from .mesh.texture_size import COVERED, size_for
@@ -43,6 +44,15 @@ ROW_BYTES = 900
 
 SAMPLE_BYTES = 140
 """Of a sample of a training ray, and of its copy while chunks are joined."""
+
+VERTEX_BYTES = 1500
+"""Of a vertex of the materials: its neighbors, the light from all sides, that of some cells."""
+
+OBSERVATION_BYTES = 180
+"""Of a vertex in a view: what is seen, what two materials would show, and how they differ."""
+
+VERTICES_PER_EDGE = 2.5
+"""Of a surface whose edges were halved until none is longer, per square of the longest."""
 
 TEXEL_BYTES = 420
 """Of a covered texel: its point, normal and corners, the views chosen for it, their colors."""
@@ -81,6 +91,8 @@ def plan_surface(
         stages["stereo"] = images + grid + STEREO_PIXEL_BYTES * min(MAX_PIXELS, pixels)
         stages["refine"] = images + grid + _fit(config, min(config.max_rays, pixels))
     largest = max(view.full_intrinsics.width * view.full_intrinsics.height for view in views)
+    if request.material != "rgb":
+        stages["materials"] = images + CHUNK_BYTES + _materials(views, request)
     texels = COVERED * _texture_size(views, request) ** 2
     stages["texture"] = images + PIXEL_BYTES * largest + int(TEXEL_BYTES * texels)
     return MemoryNeed(stages, remedy=SMALLER_SURFACE)
@@ -97,6 +109,13 @@ def _fit(config: RefineConfig, rays: int) -> int:
         grids = NODE_BYTES * level.resolution**3
         needs.append(grids + int(ROW_BYTES * rows + SAMPLE_BYTES * samples) + chunk)
     return max(needs)
+
+
+def _materials(views: Sequence[View], request: ReconstructRequest) -> int:
+    """Bytes of the vertices of the materials: of the mesh, and where its edges are halved."""
+    squares = SURFACE_SQUARES * (2 * HALF_SIDE / LONGEST_EDGE) ** 2
+    vertices = int(request.faces) // 2 + int(VERTICES_PER_EDGE * squares)
+    return vertices * (VERTEX_BYTES + OBSERVATION_BYTES * len(views))
 
 
 def _texture_size(views: Sequence[View], request: ReconstructRequest) -> int:

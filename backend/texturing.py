@@ -49,7 +49,7 @@ def separate_light(job: Job, mesh: UnwrappedMesh, start: Surface) -> SurfaceMate
         return estimate_light(job, mesh)
     with job.stage("materials"):
         found = estimate_materials(
-            mesh, job.views.views, job.normalization, job.light, job.progress
+            mesh, job.views.views, job.normalization, job.light, job.progress, job.device
         )
     job.report.light = "known"
     if job.request.material == "auto" and not found.materials.plausible:
@@ -64,7 +64,7 @@ def separate_light(job: Job, mesh: UnwrappedMesh, start: Surface) -> SurfaceMate
 def estimate_light(job: Job, mesh: UnwrappedMesh) -> SurfaceMaterials | None:
     """Base color from views whose light is not known, where they show what light it was."""
     with job.stage("materials"):
-        found = estimate_unlit(mesh, job.views.views, job.normalization, job.progress)
+        found = estimate_unlit(mesh, job.views.views, job.normalization, job.progress, job.device)
     light = found.estimated_light if found else None
     if found is None or light is None or not found.materials.plausible:
         job.report.note(

@@ -102,7 +102,8 @@ class TextureTransfer:
         for sign in (1.0, -1.0):
             directions = sign * normals
             origins = positions - BEHIND * directions
-            hit = self._rays.first_hit(origins, directions).astype(np.int64)
+            rays = (torch.from_numpy(each) for each in (origins, directions))
+            hit = self._rays.first_hit(*rays).numpy()
             rows = np.flatnonzero(hit != NO_HIT)
             crosses = self._crosses[hit[rows]]
             away = np.einsum("ij,ij->i", crosses, normals[rows])

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 
 from ..mesh.texture import spread, texels_of
 from .estimate import weld
-from .observations import above
+from .observations import LEAST_COSINE, above
 from .ray_caster import RayCaster
 from .surface_graph import SurfaceGraph
 
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from ..views.views import View
 
     Floats = NDArray[np.float64]
-
-LEAST_COSINE = 0.05
-"""A view that meets the surface at a flatter angle shows nothing of it."""
 
 MAP_SIZE = 512
 
@@ -52,16 +50,17 @@ def surface_coverage(
     """
     mesh, welded = weld(unwrapped)
     graph, rays = SurfaceGraph(mesh), RayCaster(mesh)
-    best = np.zeros(len(mesh.vertices))
+    best = torch.zeros(len(mesh.vertices))
     for view in views:
         progress.check()
-        towards = normalization.apply(view.camera_to_world[:3, 3]) - mesh.vertices
-        towards /= np.linalg.norm(towards, axis=1, keepdims=True)
-        cosine = (towards * mesh.vertex_normals).sum(axis=1)
-        better = np.flatnonzero((cosine > LEAST_COSINE) & (cosine > best))
-        free = ~rays.is_blocked(above(graph, towards)[better], towards[better])
-        best[better[free]] = cosine[better[free]]
-    return best[welded]
+        position = graph.vertices.new_tensor(normalization.apply(view.camera_to_world[:3, 3]))
+        towards = F.normalize(position - graph.vertices, dim=1)
+        cosine = (towards * graph.normals).sum(dim=1)
+        better = ((cosine > LEAST_COSINE) & (cosine > best)).nonzero()[:, 0]
+        origins = above(graph, better, towards[better])
+        free = better[~rays.is_blocked(origins, towards[better])]
+        best[free] = cosine[free]
+    return best.double().numpy()[welded]
 
 
 def unseen_share(unwrapped: UnwrappedMesh, coverage: Floats) -> float:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from ..mesh.exposure import estimate_gains
 from ..mesh.triangle_mesh import TriangleMesh
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from ..mesh.triangle_mesh import UnwrappedMesh
     from ..shared.cameras import Normalization
@@ -64,6 +66,7 @@ def estimate_materials(
     normalization: Normalization,
     known: Light,
     progress: Progress,
+    device: torch.device | None = None,
 ) -> SurfaceMaterials:
     """Separate materials from light.
 
@@ -73,8 +76,9 @@ def estimate_materials(
         normalization: from their world.
         known: the light of the views.
         progress: receives fractions of the stage `materials`.
+        device: that computes; the CPU if it is None.
     """
-    surface = _ObservedSurface.of(unwrapped, views, normalization, progress)
+    surface = _ObservedSurface.of(unwrapped, views, normalization, progress, device)
     traced = surface.trace(known, progress, (OBSERVING[1], FITTING[0]))
     light = without_lumps(surface.graph, surface.seen, surface.radiance, traced)
     materials = fit_materials(surface.graph, surface.seen, light, progress, FITTING)
@@ -86,6 +90,7 @@ def estimate_unlit(
     views: Sequence[View],
     normalization: Normalization,
     progress: Progress,
+    device: torch.device | None = None,
 ) -> SurfaceMaterials | None:
     """Separate base color from a light that is not known; nothing if there is no evidence of it.
 
@@ -97,20 +102,20 @@ def estimate_unlit(
         views: of the object, whose exposures may differ.
         normalization: from their world.
         progress: receives fractions of the stage `materials`.
+        device: that computes; the CPU if it is None.
     """
-    surface = _ObservedSurface.of(unwrapped, views, normalization, progress)
-    gains = estimate_gains(unwrapped.mesh, views, normalization, progress)
+    surface = _ObservedSurface.of(unwrapped, views, normalization, progress, device)
+    exposures = estimate_gains(unwrapped.mesh, views, normalization, progress, device)
     seen = surface.seen
-    if gains is not None:
-        seen = replace(seen, radiance=seen.radiance * gains)
+    gains = seen.radiance.new_tensor(1.0 if exposures is None else exposures)
+    seen = replace(seen, radiance=seen.radiance * gains)
     found = estimate_light(surface.graph, surface.rays, seen, progress, ESTIMATING)
     if found is None or found.unexplained > 1.0 - LEAST_EXPLAINED:
         return None
     surface = replace(surface, seen=seen)
     light = surface.trace(Light(found.environment), progress, (ESTIMATING[1], 1.0))
     materials = fit_matt(surface.graph, seen, light)
-    if gains is not None:
-        materials = replace(materials, response=materials.response.scaled(1.0 / gains))
+    materials = replace(materials, response=materials.response.scaled(1.0 / gains))
     return replace(surface.with_materials(materials, light.normals), estimated_light=found)
 
 
@@ -121,7 +126,7 @@ class _ObservedSurface:
     Attributes:
         unwrapped: the mesh, its long edges halved.
         welded: the vertex of the graph of every vertex of the mesh, [vertices].
-        graph: the mesh without seams.
+        graph: the mesh without seams, on the device that computes.
         rays: against the same.
         seen: what the views saw of its vertices.
     """
@@ -139,16 +144,18 @@ class _ObservedSurface:
         views: Sequence[View],
         normalization: Normalization,
         progress: Progress,
+        device: torch.device | None,
     ) -> _ObservedSurface:
         """Look at the mesh."""
         fine = subdivide(unwrapped, longest_edge(views, normalization))
         mesh, welded = weld(fine)
-        graph, rays = SurfaceGraph(mesh, _welded_normals(fine, welded)), RayCaster(mesh)
+        graph = SurfaceGraph(mesh, _welded_normals(fine, welded), device)
+        rays = RayCaster(mesh)
         seen = observe(graph, rays, views, normalization, progress, OBSERVING)
         return cls(fine, welded, graph, rays, seen)
 
     @cached_property
-    def radiance(self) -> NDArray[np.float64]:
+    def radiance(self) -> Tensor:
         """What the views show, filled in where none looks, [vertices, 3]."""
         return self.graph.filled(self.seen.mean_radiance, self.seen.seen)
 
@@ -156,12 +163,11 @@ class _ObservedSurface:
         """The light that reaches every vertex."""
         return trace_light(self.graph, self.rays, light, self.radiance, progress, span)
 
-    def with_materials(
-        self, materials: VertexMaterials, normals: NDArray[np.float64]
-    ) -> SurfaceMaterials:
+    def with_materials(self, materials: VertexMaterials, normals: Tensor) -> SurfaceMaterials:
         """The mesh with materials, and shading normals [vertices of the graph, 3]."""
-        shaded = replace(self.unwrapped, normals=normals[self.welded])
-        return SurfaceMaterials(shaded, self.welded, materials)
+        welded = torch.from_numpy(self.welded).to(normals.device)
+        shaded = replace(self.unwrapped, normals=normals[welded].double().cpu().numpy())
+        return SurfaceMaterials(shaded, welded, materials)
 
 
 def longest_edge(views: Sequence[View], normalization: Normalization) -> float:

@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import TYPE_CHECKING
 
-import numpy as np
+import torch
+
+from kernels.core.chunk_size import rows_per_chunk
 
 from .ggx import DIELECTRIC_F0, ROUGHNESS, split_sum
 from .material_choice import (
@@ -19,19 +20,17 @@ from .material_choice import (
     log_cost,
     pool,
 )
+from .observations import displayed
 from .saturation import complete_saturated
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from torch import Tensor
 
     from ..shared.progress import Progress
     from .light_transport import LightTransport
     from .observations import Observations
     from .surface_graph import SurfaceGraph
 
-    Floats = NDArray[np.float64]
-
-DISPLAY_GAMMA = 2.2
 FOLDS = 2
 """Alternating views that are judged by base color from the others."""
 
@@ -43,6 +42,12 @@ COMPARING = 0.85
 
 LARGEST_COST = 0.04
 """Squared difference of displayed color beyond which a view counts as an outlier."""
+
+SAMPLES_PER_CHUNK = 1 << 14
+"""Vertices times views whose radiance is computed together on the CPU."""
+
+BYTES_PER_SAMPLE = 300
+"""Of a vertex in a view: basis functions of its lobe, the radiance there, colors."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +66,8 @@ class Material:
 
 
 MATT = Material(1.0, specular=False)
-PAINTS = np.array(ROUGHNESS)
-"""Roughness of the dielectric candidates."""
-
-METALS = np.array([roughness for roughness in ROUGHNESS if roughness <= 0.7])
-"""Roughness of the metallic candidates; a rougher metal can hardly be distinguished from paint."""
+ROUGHEST_METAL = 0.7
+"""Rougher candidates are paint only: a rough metal can hardly be distinguished from it."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +79,10 @@ class Response:
         offset: [vertices, views, 3].
     """
 
-    gain: Floats
-    offset: Floats
+    gain: Tensor
+    offset: Tensor
 
-    def scaled(self, exposures: Floats) -> Response:
+    def scaled(self, exposures: Tensor) -> Response:
         """What views [views, 3] show that are exposed differently."""
         return Response(self.gain * exposures, self.offset * exposures)
 
@@ -100,9 +102,9 @@ class VertexMaterials:
             themselves; if it is too dim, for example, no material does.
     """
 
-    base_color: Floats
-    roughness: Floats
-    metallic: Floats
+    base_color: Tensor
+    roughness: Tensor
+    metallic: Tensor
     specular: bool
     response: Response
     residual: float
@@ -140,14 +142,14 @@ def _materials_of(
     graph: SurfaceGraph, seen: Observations, fit: _Fit, choice: Choice, *, specular: bool
 ) -> VertexMaterials:
     """The materials of a fit, and whether they explain the views."""
-    own_light = Response(np.ones_like(seen.radiance), np.zeros_like(seen.radiance))
+    own_light = Response(torch.ones_like(seen.radiance), torch.zeros_like(seen.radiance))
     return VertexMaterials(
         graph.filled(complete_saturated(graph, fit.base_color, seen), seen.seen),
         choice.roughness,
         choice.metallic,
         specular,
         fit.response,
-        float(np.average(fit.cost, weights=seen.evidence)),
+        float((fit.cost * seen.evidence).sum() / seen.evidence.sum()),
         _held_out_cost(fit.response, seen) < _held_out_cost(own_light, seen) + CONTRADICTION,
     )
 
@@ -165,8 +167,9 @@ def fit_matt(graph: SurfaceGraph, seen: Observations, light: LightTransport) -> 
 
 def _matt_materials(graph: SurfaceGraph, seen: Observations, fit: _Fit) -> VertexMaterials:
     """The materials of a matt fit: roughness and metallic are those of `MATT` everywhere."""
-    everywhere = np.ones(len(seen.evidence))
-    choice = Choice(MATT.roughness * everywhere, MATT.metallic * everywhere)
+    everywhere = torch.ones_like(seen.evidence)
+    level = ROUGHNESS.index(MATT.roughness)
+    choice = Choice(level * everywhere, MATT.metallic * everywhere)
     return _materials_of(graph, seen, fit, choice, specular=False)
 
 
@@ -174,12 +177,13 @@ def _held_out_cost(response: Response, seen: Observations) -> float:
     """The logarithm of the cost of views whose colors the base color is not made from."""
     total = weights = 0.0
     for fold in range(FOLDS):
-        held_out = np.arange(seen.weight.shape[1]) % FOLDS == fold
-        rest = replace(seen, weight=np.where(held_out, 0.0, seen.weight))
-        judged = replace(seen, weight=np.where(held_out, seen.weight, 0.0))
-        base = solve_base_color(response, rest.radiance, rest.weight)
-        evidence = judged.evidence * rest.seen
-        total += float((evidence * log_cost(_cost(response, base, judged))).sum())
+        rest, judged = seen.weight.clone(), torch.zeros_like(seen.weight)
+        rest[:, fold::FOLDS] = 0.0
+        judged[:, fold::FOLDS] = seen.weight[:, fold::FOLDS]
+        known, held_out = replace(seen, weight=rest), replace(seen, weight=judged)
+        base = solve_base_color(response, known)
+        evidence = held_out.evidence * known.seen
+        total += float((evidence * log_cost(_cost(response, base, held_out))).sum())
         weights += float(evidence.sum())
     return total / max(weights, 1e-12)
 
@@ -189,12 +193,12 @@ class _Fit:
     """The best base color [vertices, 3] under a response, and its cost [vertices]."""
 
     response: Response
-    base_color: Floats
-    cost: Floats
+    base_color: Tensor
+    cost: Tensor
 
     @classmethod
     def of(cls, response: Response, seen: Observations) -> _Fit:
-        base = solve_base_color(response, seen.radiance, seen.weight)
+        base = solve_base_color(response, seen)
         return cls(response, base, _cost(response, base, seen))
 
 
@@ -202,29 +206,52 @@ def _choose_shiny(
     graph: SurfaceGraph,
     seen: Observations,
     light: LightTransport,
-    color: Floats,
+    color: Tensor,
     progress: Progress,
     span: tuple[float, float],
 ) -> Choice:
     """Paint or metal and the roughness of every vertex, if the object reflects at all."""
-    candidates = [Material(roughness) for roughness in PAINTS]
-    candidates += [Material(roughness, 1.0) for roughness in METALS]
-    costs = []
-    for material in progress.each(
-        "materials", candidates, len(candidates), span, "comparing materials"
-    ):
-        response = respond(material, seen.direction, light)
-        costs.append(log_cost(_Fit.of(response, seen).cost))
-    progress.check()
-    paint, metal = np.stack(costs[: len(PAINTS)]), np.stack(costs[len(PAINTS) :])
+    parts = _chunks(seen)
+    of_paint, of_metal = [], []
+    for rows in progress.each("materials", parts, len(parts), span, "comparing materials"):
+        paint, metal = _compare(seen.at(rows), light.at(rows), progress)
+        of_paint.append(paint)
+        of_metal.append(metal)
+    paint, metal = torch.cat(of_paint, dim=1), torch.cat(of_metal, dim=1)
 
-    def pooled(each: Floats, tolerance: float) -> Floats:
+    def pooled(each: Tensor, tolerance: float) -> Tensor:
         return pool(graph, each, seen.evidence, color, tolerance, progress)
 
-    best = np.stack([paint.min(axis=0), metal.min(axis=0)])
-    narrow = pooled(np.concatenate([best, metal]), METAL_TOLERANCE)
+    best = torch.stack([paint.amin(dim=0), metal.amin(dim=0)])
+    narrow = pooled(torch.cat([best, metal]), METAL_TOLERANCE)
     progress.check()
-    return choose(narrow[:2], pooled(paint, PAINT_TOLERANCE), narrow[2:], PAINTS, METALS)
+    return choose(narrow[:2], pooled(paint, PAINT_TOLERANCE), narrow[2:])
+
+
+def _compare(
+    seen: Observations, light: LightTransport, progress: Progress
+) -> tuple[Tensor, Tensor]:
+    """Logarithms of the costs of paints and metals of each roughness, [levels, vertices] each."""
+    paints: list[Tensor] = []
+    metals: list[Tensor] = []
+    for roughness in ROUGHNESS:
+        progress.check()
+        mirrored = light.reflected(seen.direction, roughness)
+        for metallic, costs in ((0.0, paints), (1.0, metals)):
+            if metallic == 0.0 or roughness <= ROUGHEST_METAL:
+                material = Material(roughness, metallic)
+                response = respond(material, seen.direction, light, mirrored)
+                costs.append(log_cost(_Fit.of(response, seen).cost))
+    return torch.stack(paints), torch.stack(metals)
+
+
+def _chunks(seen: Observations) -> list[slice]:
+    """The vertices in pieces that are computed together."""
+    count, views = seen.weight.shape
+    size = rows_per_chunk(
+        seen.weight.device, BYTES_PER_SAMPLE * views, max(1, SAMPLES_PER_CHUNK // views)
+    )
+    return [slice(first, first + size) for first in range(0, count, size)]
 
 
 def _respond_to(
@@ -235,58 +262,66 @@ def _respond_to(
     span: tuple[float, float],
 ) -> Response:
     """The response of the chosen materials, between those of the nearest levels of roughness."""
-    gain, offset = np.zeros_like(seen.radiance), np.zeros_like(seen.radiance)
-    position = np.interp(choice.roughness, PAINTS, np.arange(len(PAINTS)))
-    levels = [*product((0.0, 1.0), enumerate(PAINTS))]
-    for metallic, (level, roughness) in progress.each(
-        "materials", levels, len(levels), span, "shading what was chosen"
-    ):
-        share = (1.0 - np.abs(position - level)).clip(0.0) * (choice.metallic == metallic)
-        part = np.flatnonzero(share > 0)
-        if len(part):
-            response = respond(Material(roughness, metallic), seen.direction[part], light.at(part))
-            gain[part] += share[part, None, None] * response.gain
-            offset[part] += share[part, None, None] * response.offset
+    gain, offset = torch.zeros_like(seen.radiance), torch.zeros_like(seen.radiance)
+    parts = _chunks(seen)
+    for rows in progress.each("materials", parts, len(parts), span, "shading what was chosen"):
+        direction, lit = seen.direction[rows], light.at(rows)
+        level, metal = choice.level[rows], choice.metallic[rows]
+        for number, roughness in enumerate(ROUGHNESS):
+            near = (1.0 - (level - number).abs()).clamp_min(0.0)
+            for metallic in (0.0, 1.0):
+                share = near * (metal == metallic)
+                part = share.nonzero()[:, 0]
+                if len(part):
+                    material = Material(roughness, metallic)
+                    response = respond(material, direction[part], lit.at(part))
+                    of_part = share[part, None, None]
+                    gain[rows][part] += of_part * response.gain
+                    offset[rows][part] += of_part * response.offset
     return Response(gain, offset)
 
 
-def respond(material: Material, direction: Floats, light: LightTransport) -> Response:
-    """What a material would show from directions [vertices, views, 3].
+def respond(
+    material: Material, direction: Tensor, light: LightTransport, mirrored: Tensor | None = None
+) -> Response:
+    """What a material would show.
 
     Dielectrics reflect by F0 = 0.04 and scatter the rest; metals reflect by their base color.
+
+    Args:
+        material: of all vertices.
+        direction: towards the viewer, unit, [vertices, views, 3].
+        light: that reaches them.
+        mirrored: what `light.reflected` has for the roughness, if it is known already.
     """
-    diffuse = np.broadcast_to(light.irradiance[:, None] / np.pi, direction.shape)
+    diffuse = (light.irradiance[:, None] / torch.pi).expand_as(direction)
     if not material.specular:
-        return Response(diffuse, np.zeros_like(diffuse))
-    cosine = np.einsum("nvc,nc->nv", direction, light.normals).clip(1e-3, 1.0)
+        return Response(diffuse, torch.zeros_like(direction))
+    if mirrored is None:
+        mirrored = light.reflected(direction, material.roughness)
+    cosine = (direction * light.normals[:, None]).sum(dim=-1).clamp(1e-3, 1.0)
     lobe = split_sum(material.roughness, cosine)
-    mirrored = light.reflected(direction, material.roughness)
     if material.metallic:
         # What scatters between facets is reflected more than once; 0.7 stands for the base color.
-        scattered = (1.0 + 0.7 * lobe.lost)[..., None]
-        scale, bias = lobe.scale[..., None], lobe.bias[..., None]
-        return Response(scale * mirrored * scattered, bias * mirrored * scattered)
+        scattered = 1.0 + 0.7 * lobe.lost
+        scale, bias = (scattered * each for each in (lobe.scale, lobe.bias))
+        return Response(scale[..., None] * mirrored, bias[..., None] * mirrored)
     scattered = 1.0 + DIELECTRIC_F0 * lobe.lost
     albedo = ((DIELECTRIC_F0 * lobe.scale + lobe.bias) * scattered)[..., None]
     return Response((1.0 - albedo) * diffuse, albedo * mirrored)
 
 
-def solve_base_color(response: Response, radiance: Floats, weight: Floats) -> Floats:
+def solve_base_color(response: Response, seen: Observations) -> Tensor:
     """The base color with the least squared error, bright views weighing less, [vertices, 3]."""
-    weights = weight[..., None] / (radiance + 0.03) ** 1.1
-    numerator = (weights * response.gain * (radiance - response.offset)).sum(axis=1)
-    denominator = (weights * response.gain**2).sum(axis=1)
-    base: Floats = np.clip(numerator / np.maximum(denominator, 1e-12), 0.0, 1.0)
-    return base
+    weighted = seen.precision * response.gain
+    numerator = (weighted * (seen.radiance - response.offset)).sum(dim=1)
+    denominator = (weighted * response.gain).sum(dim=1)
+    return (numerator / denominator.clamp_min(1e-12)).clamp(0.0, 1.0)
 
 
-def _cost(response: Response, base: Floats, seen: Observations) -> Floats:
+def _cost(response: Response, base: Tensor, seen: Observations) -> Tensor:
     """The mean squared difference of displayed color, outliers bounded, [vertices]."""
-    predicted = np.clip(base[:, None] * response.gain + response.offset, 0.0, 1.0)
-    shown = np.clip(seen.radiance, 0.0, 1.0)
-    difference = predicted ** (1 / DISPLAY_GAMMA) - shown ** (1 / DISPLAY_GAMMA)
-    squared = np.einsum("nvc,nvc->nv", difference, difference)
-    bounded = np.minimum(squared, LARGEST_COST)
-    total = (seen.weight * bounded).mean(axis=1)
-    mean: Floats = total / np.maximum(seen.evidence, 1e-9)
-    return mean
+    predicted = torch.addcmul(response.offset, base[:, None], response.gain)
+    squared = (displayed(predicted) - seen.displayed).square().sum(dim=-1)
+    total = (seen.weight * squared.clamp_max(LARGEST_COST)).mean(dim=1)
+    return total / seen.evidence.clamp_min(1e-9)

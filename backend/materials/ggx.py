@@ -9,9 +9,11 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
     Floats = NDArray[np.float64]
 
@@ -34,14 +36,13 @@ class SplitSum:
         bias: what grazing angles add, [...].
     """
 
-    scale: Floats
-    bias: Floats
+    scale: Tensor
+    bias: Tensor
 
     @property
-    def lost(self) -> Floats:
+    def lost(self) -> Tensor:
         """Energy of multiple scattering relative to single scattering, [...]."""
-        total: Floats = 1.0 / np.maximum(self.scale + self.bias, 1e-3) - 1.0
-        return total
+        return 1.0 / (self.scale + self.bias).clamp_min(1e-3) - 1.0
 
 
 def half_vectors(roughness: float, count: int) -> Floats:
@@ -54,19 +55,24 @@ def half_vectors(roughness: float, count: int) -> Floats:
     return np.stack([flat * np.cos(angle), flat * np.sin(angle), z], axis=1)
 
 
-def split_sum(roughness: float, cosine: Floats) -> SplitSum:
+def split_sum(roughness: float, cosine: Tensor) -> SplitSum:
     """Scale and bias at cosines [...] between normal and view, interpolated in a table."""
-    table = _split_sum_table(roughness)
-    position = np.clip(cosine * _COSINES - 0.5, 0.0, _COSINES - 1.001)
-    low = position.astype(int)
-    share = (position - low)[..., None]
-    values = table[low] * (1.0 - share) + table[low + 1] * share
-    return SplitSum(values[..., 0], values[..., 1])
+    table = _table_on(roughness, cosine.device).to(cosine.dtype)
+    position = (cosine * _COSINES - 0.5).clamp(0.0, _COSINES - 1.001)
+    low = position.long()
+    share = position - low
+    scale, bias = (torch.lerp(column[low], column[low + 1], share) for column in table)
+    return SplitSum(scale, bias)
 
 
 @cache
+def _table_on(roughness: float, device: torch.device) -> Tensor:
+    """The table of scale and bias on a device, [2, cosines]."""
+    return torch.from_numpy(_split_sum_table(roughness)).to(device)
+
+
 def _split_sum_table(roughness: float) -> Floats:
-    """Scale and bias at evenly spaced cosines, [cosines, 2], by importance sampling."""
+    """Scale and bias at evenly spaced cosines, [2, cosines], by importance sampling."""
     alpha = roughness * roughness
     half = half_vectors(roughness, _SAMPLES)
     cosine = ((np.arange(_COSINES) + 0.5) / _COSINES)[:, None]
@@ -81,32 +87,29 @@ def _split_sum_table(roughness: float) -> Floats:
     visible = shadowing(np.clip(light, 1e-4, 1.0)) * shadowing(cosine)
     visible = np.where(light > 0, visible * view_half / (half[:, 2] * cosine), 0.0)
     fresnel = np.clip(1.0 - view_half, 0.0, 1.0) ** 5
-    return np.stack([((1 - fresnel) * visible).mean(1), (fresnel * visible).mean(1)], axis=1)
+    return np.stack([((1 - fresnel) * visible).mean(1), (fresnel * visible).mean(1)])
 
 
-def lobe(roughness: float | Floats, cosine: Floats) -> Floats:
+def lobe(roughness: float | Tensor, cosine: Tensor) -> Tensor:
     """Weight of light at cosines [...] to the axis that a lobe is seen along, not normalized.
 
     Half vectors lie halfway between the axis and the light; light below the horizon counts nothing.
     """
-    alpha_squared = roughness**4
-    half_squared = 0.5 * (1.0 + cosine)
-    weight: Floats = cosine.clip(0.0) * (half_squared * (alpha_squared - 1.0) + 1.0) ** -2
-    return weight
+    # 1 + (alpha^2 - 1) cos^2 of the half angle, summed so that a narrow lobe is exact at its peak.
+    width = 0.5 * (1.0 - cosine) + 0.5 * (1.0 + cosine) * roughness**4
+    return cosine.clamp_min(0.0) / width**2
 
 
-def lobe_integral(roughness: Floats) -> Floats:
+def lobe_integral(roughness: Tensor) -> Tensor:
     """The integral of `lobe` over all directions, in closed form, [...]."""
     # Where the roughness is 1 facets do not matter; the closed form is singular there.
-    alpha_squared = np.minimum(roughness**4, 0.999)
-    slope = 0.5 * (alpha_squared - 1.0)
-    middle = 1.0 + slope
-    inner = np.log(alpha_squared / middle) + middle / alpha_squared - 1.0
-    integral: Floats = 2.0 * np.pi * inner / slope**2
-    return integral
+    alpha_squared = (roughness**4).clamp_max(0.999)
+    slope = 0.5 * (1.0 - alpha_squared)
+    ratio = slope / alpha_squared
+    return 2.0 * torch.pi * (ratio - torch.log1p(ratio)) / slope**2
 
 
-def peak_direction(roughness: float, normals: Floats, mirrored: Floats) -> Floats:
+def peak_direction(roughness: float, normals: Tensor, mirrored: Tensor) -> Tensor:
     """Where a lobe is centered: a rough one leans from the mirrored direction to the normal.
 
     Lagarde and de Rousiers 2014, section 4.9.3, with the GGX alpha as roughness; not normalized.
@@ -117,9 +120,8 @@ def peak_direction(roughness: float, normals: Floats, mirrored: Floats) -> Float
         mirrored: the view direction mirrored at the normal, unit, [..., 3].
     """
     alpha = roughness**2
-    share = (1.0 - alpha) * (np.sqrt(1.0 - alpha) + alpha)
-    leaned: Floats = normals + share * (mirrored - normals)
-    return leaned
+    share = (1.0 - alpha) * ((1.0 - alpha) ** 0.5 + alpha)
+    return torch.lerp(normals, mirrored, share)
 
 
 def lobe_sharpness(roughness: float) -> float:

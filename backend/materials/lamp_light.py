@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+from torch.nn import functional as F
 
 from .ggx import lobe, lobe_integral
 from .observations import above
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from ..shared.cameras import Normalization
     from ..shared.capture.lamps import Lamp
@@ -44,26 +47,26 @@ class LampLight:
         spread: half the size of the lamp relative to its distance, [vertices, lamps].
     """
 
-    direction: Floats
-    irradiance: Floats
-    spread: Floats
+    direction: Tensor
+    irradiance: Tensor
+    spread: Tensor
 
     @classmethod
-    def dark(cls, vertices: int) -> LampLight:
-        """No lamps."""
-        return cls(np.zeros((vertices, 0, 3)), np.zeros((vertices, 0, 3)), np.zeros((vertices, 0)))
+    def dark(cls, vertices: Tensor) -> LampLight:
+        """No lamps above vertices [vertices, 3]."""
+        none = vertices.new_zeros(len(vertices), 0, 3)
+        return cls(none, none, none[..., 0])
 
-    def at(self, vertices: NDArray[np.int64]) -> LampLight:
+    def at(self, vertices: Tensor | slice) -> LampLight:
         """The light at some vertices [n] only."""
         return LampLight(self.direction[vertices], self.irradiance[vertices], self.spread[vertices])
 
-    def irradiance_on(self, normals: Floats) -> Floats:
+    def irradiance_on(self, normals: Tensor) -> Tensor:
         """Irradiance of all lamps on surfaces of given normals, [vertices, 3]."""
-        cosine = np.einsum("nlc,nc->nl", self.direction, normals).clip(0.0)
-        total: Floats = (cosine[..., None] * self.irradiance).sum(axis=1)
-        return total
+        cosine = (self.direction * normals[:, None]).sum(dim=-1).clamp_min(0.0)
+        return (cosine[..., None] * self.irradiance).sum(dim=1)
 
-    def reflected(self, peak: Floats, roughness: float) -> Floats:
+    def reflected(self, peak: Tensor, roughness: float) -> Tensor:
         """Radiance of all lamps averaged over lobes, [vertices, views, 3].
 
         The size of a lamp widens the lobe: half vectors turn by half the angle of the light.
@@ -72,10 +75,10 @@ class LampLight:
             peak: where the lobes are centered, unit, [vertices, views, 3].
             roughness: of the lobes.
         """
-        total = np.zeros_like(peak)
+        total = torch.zeros_like(peak)
         for lamp in range(self.spread.shape[1]):
-            wide = (roughness**4 + (0.5 * self.spread[:, lamp]) ** 2).clip(max=1.0) ** 0.25
-            cosine = np.einsum("nvc,nc->nv", peak, self.direction[:, lamp])
+            wide = (roughness**4 + (0.5 * self.spread[:, lamp]) ** 2).clamp_max(1.0) ** 0.25
+            cosine = (peak * self.direction[:, None, lamp]).sum(dim=-1)
             share = lobe(wide[:, None], cosine) / lobe_integral(wide)[:, None]
             total += share[..., None] * self.irradiance[:, None, lamp]
         return total
@@ -98,9 +101,9 @@ def trace_lamps(
         progress: checked for cancel.
     """
     if not lamps:
-        return LampLight.dark(len(graph.mesh.vertices))
+        return LampLight.dark(graph.vertices)
     traced = [_trace_lamp(graph, rays, lamp, normalization, progress) for lamp in lamps]
-    return LampLight(*(np.stack(values, axis=1) for values in zip(*traced, strict=True)))
+    return LampLight(*(torch.stack(values, dim=1) for values in zip(*traced, strict=True)))
 
 
 def _trace_lamp(
@@ -109,33 +112,32 @@ def _trace_lamp(
     lamp: Lamp,
     normalization: Normalization,
     progress: Progress,
-) -> tuple[Floats, Floats, Floats]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Direction [vertices, 3], irradiance [vertices, 3] and spread [vertices] of one lamp."""
-    vertices, normals = graph.mesh.vertices, graph.shading_normals
+    vertices, normals = graph.vertices, graph.shading_normals
     center, sides = _placed(lamp, normalization)
-    strength, towards = np.zeros(len(vertices)), np.zeros_like(vertices)
-    for point in center + GRID @ sides:
+    strength, towards = torch.zeros_like(vertices[:, 0]), torch.zeros_like(vertices)
+    for point in vertices.new_tensor(center + GRID @ sides):
         progress.check()
         offset = point - vertices
-        distance = np.linalg.norm(offset, axis=1)
+        distance = offset.norm(dim=1)
         direction = offset / distance[:, None]
-        lit = _intensity(lamp, -direction) / distance**2
-        facing = (normals * direction).sum(axis=1) > 0
-        origins = above(graph, direction)[facing]
-        facing[facing] = ~rays.is_blocked(origins, direction[facing])
-        lit[~facing] = 0.0
+        facing = ((normals * direction).sum(dim=1) > 0).nonzero()[:, 0]
+        origins = above(graph, facing, direction[facing])
+        reached = torch.zeros_like(distance)
+        reached[facing] = (~rays.is_blocked(origins, direction[facing])).to(distance)
+        lit = reached * _intensity(lamp, -direction) / distance.square()
         strength += lit / len(GRID)
         towards += lit[:, None] * direction
-    offset = center - vertices
-    distance = np.linalg.norm(offset, axis=1)
-    length = np.linalg.norm(towards, axis=1, keepdims=True)
-    direction = np.where(
-        length > 0, towards / np.maximum(length, 1e-30), offset / distance[:, None]
-    )
+    offset = vertices.new_tensor(center) - vertices
+    distance = offset.norm(dim=1)
+    center_direction = offset / distance[:, None]
+    mean_direction = F.normalize(towards, dim=1, eps=1e-30)
+    direction = torch.where(strength[:, None] > 0, mean_direction, center_direction)
     # A lamp's intensity is measured in the world's units, distances here are in the model's.
     power = np.asarray(lamp.power) * (SUN_DISTANCE**2 if _is_sun(lamp) else normalization.scale**2)
-    spread = 0.5 * np.linalg.norm(sides, axis=1).mean() / distance
-    return direction, strength[:, None] * power, spread
+    size = float(np.linalg.norm(sides, axis=1).mean())
+    return direction, strength[:, None] * vertices.new_tensor(power), 0.5 * size / distance
 
 
 def _is_sun(lamp: Lamp) -> bool:
@@ -165,18 +167,16 @@ def _perpendicular(direction: Floats) -> Floats:
     return unit
 
 
-def _intensity(lamp: Lamp, outgoing: Floats) -> Floats:
+def _intensity(lamp: Lamp, outgoing: Tensor) -> Tensor:
     """Radiant intensity per power in directions [n, 3] from the lamp, as Cycles has it, [n]."""
     if lamp.kind == "SUN":
-        return np.ones(len(outgoing))
-    cosine = outgoing @ np.asarray(lamp.direction)
-    if lamp.kind == "AREA":
-        lambertian: Floats = cosine.clip(0.0) / np.pi
-        return lambertian
+        return torch.ones_like(outgoing[:, 0])
     if lamp.kind == "POINT":
-        return np.full(len(outgoing), 0.25 / np.pi)
+        return torch.full_like(outgoing[:, 0], 0.25 / torch.pi)
+    cosine = outgoing @ outgoing.new_tensor(lamp.direction)
+    if lamp.kind == "AREA":
+        return cosine.clamp_min(0.0) / torch.pi
     angle, blend = lamp.cone
-    edge = np.cos(0.5 * angle)
-    inside = ((cosine - edge) / max((1.0 - edge) * blend, 1e-6)).clip(0.0, 1.0)
-    smooth: Floats = inside**2 * (3.0 - 2.0 * inside) * 0.25 / np.pi
-    return smooth
+    edge = float(np.cos(0.5 * angle))
+    inside = ((cosine - edge) / max((1.0 - edge) * blend, 1e-6)).clamp(0.0, 1.0)
+    return inside.square() * (3.0 - 2.0 * inside) * 0.25 / torch.pi

@@ -15,19 +15,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 
 from .environment_map import EnvironmentMap, fibonacci_directions, pixel_directions
-from .light_transport import blocking_radiance
+from .light_transport import CELLS_PER_PRODUCT, blocking_radiance
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from typing import Any
+
+    from torch import Tensor
 
     from ..shared.progress import Progress
     from .observations import Observations
     from .ray_caster import RayCaster
     from .surface_graph import SurfaceGraph
-
-    Floats = NDArray[np.float64]
 
 # Constants are chosen on the tuning half of the quality benchmark, under kiara_1_dawn.
 POINTS = 4000
@@ -106,15 +107,17 @@ def estimate_light(
     judged = without = 0.0
     halves = (points.half, ~points.half)
     for half in progress.each("materials", halves, 3, span, "estimating the light"):
-        pairs = _Pairs.of(points, np.flatnonzero(~half))
-        shading = points.shading(_fit(points, _Pairs.of(points, np.flatnonzero(half)), progress))
+        own, other = (each.nonzero()[:, 0] for each in (half, ~half))
+        pairs = _Pairs.of(points, other)
+        shading = points.shading(_fit(points, _Pairs.of(points, own), progress))
         judged += float(pairs.cost(points.log_radiance - torch.log(shading), 1.0))
         without += float(pairs.cost(points.log_radiance, 1.0))
-    light = _fit(points, _Pairs.of(points, np.arange(len(points.half))), progress)
+    everywhere = torch.arange(len(points.half), device=graph.device)
+    light = _fit(points, _Pairs.of(points, everywhere), progress)
     light *= max(points.brightest(light) / BRIGHTEST, 1.0)
     directions, _ = pixel_directions(PICTURE_HEIGHT, 2 * PICTURE_HEIGHT)
-    picture = _lobes(directions.reshape(-1, 3)) @ light.double().numpy()
-    environment = EnvironmentMap(picture.reshape(PICTURE_HEIGHT, 2 * PICTURE_HEIGHT, 3))
+    picture = _lobes(light.new_tensor(directions)) @ light
+    environment = EnvironmentMap(picture.double().cpu().numpy())
     return EstimatedLight(environment, judged / max(without, 1e-12))
 
 
@@ -130,11 +133,11 @@ class _Points:
         bounce: irradiance over pi from the surface itself, [n, 3].
     """
 
-    position: Floats
-    trust: Floats
-    log_radiance: torch.Tensor
-    reach: torch.Tensor
-    bounce: torch.Tensor
+    position: Tensor
+    trust: Tensor
+    log_radiance: Tensor
+    reach: Tensor
+    bounce: Tensor
 
     @classmethod
     def sample(
@@ -142,41 +145,44 @@ class _Points:
     ) -> _Points:
         """Trace the light at vertices that are seen well and are not black."""
         radiance = graph.filled(seen.mean_radiance, seen.seen)
-        usable = np.flatnonzero((seen.evidence > 0.3) & (radiance.mean(axis=1) > DARK))
-        generator = np.random.default_rng(SEED)
-        chosen = np.sort(generator.permutation(usable)[:POINTS])
-        of_faces = radiance[graph.mesh.faces].mean(axis=1)
-        directions = fibonacci_directions(CELLS)
+        usable = (seen.evidence > 0.3) & (radiance.mean(dim=1) > DARK)
+        usable = usable.nonzero()[:, 0]
+        order = torch.from_numpy(np.random.default_rng(SEED).permutation(len(usable)))
+        chosen = usable[order[:POINTS].to(graph.device)].sort().values
+        of_faces = radiance[graph.faces].mean(dim=1)
+        directions = radiance.new_tensor(fibonacci_directions(CELLS))
         share = 4.0 / CELLS  # solid angle of a cell over pi
-        reach, bounce = np.zeros((len(chosen), CELLS)), np.zeros((len(chosen), 3))
-        for cell, direction in enumerate(directions):
+        cosines = (graph.shading_normals[chosen] @ directions.T).clamp_min(0.0)
+        reach, bounce = share * cosines, radiance.new_zeros(len(chosen), 3)
+        for first in range(0, CELLS, CELLS_PER_PRODUCT):
             progress.check()
-            cosine = graph.shading_normals[chosen] @ direction
-            facing = np.flatnonzero(cosine > 0)
-            blocked, light = blocking_radiance(graph, rays, direction, chosen[facing], of_faces)
-            reach[facing, cell] = share * cosine[facing]
-            hit = facing[np.isin(chosen[facing], blocked)]
-            reach[hit, cell] = 0.0
-            bounce[hit] += share * cosine[hit, None] * light
+            group = slice(first, first + CELLS_PER_PRODUCT)
+            point, cell = cosines[:, group].nonzero().unbind(1)
+            hit, light = blocking_radiance(
+                graph, rays, chosen[point], directions[group][cell], of_faces
+            )
+            reflected = radiance.new_zeros(*cosines[:, group].shape, 3)
+            reflected[point, cell] = light
+            bounce += (reach[:, None, group] @ reflected)[:, 0]
+            reach[:, group][point[hit], cell[hit]] = 0.0
         return cls(
-            graph.mesh.vertices[chosen],
+            graph.vertices[chosen],
             seen.evidence[chosen],
-            torch.from_numpy(np.log(radiance[chosen].clip(0.1 * DARK))).float(),
-            torch.from_numpy(reach @ _lobes(directions)).float(),
-            torch.from_numpy(bounce).float(),
+            torch.log(radiance[chosen].clamp_min(0.1 * DARK)),
+            reach @ _lobes(directions),
+            bounce,
         )
 
     @property
-    def half(self) -> NDArray[np.bool_]:
+    def half(self) -> Tensor:
         """The points in every other block of space, [n]."""
-        half: NDArray[np.bool_] = np.floor(self.position / BLOCK).sum(axis=1) % 2 == 0
-        return half
+        return torch.floor(self.position / BLOCK).sum(dim=1) % 2 == 0
 
-    def shading(self, light: torch.Tensor) -> torch.Tensor:
+    def shading(self, light: Tensor) -> Tensor:
         """Irradiance over pi, [n, 3], of a light [cells, 3]."""
         return (self.reach @ light + self.bounce).clamp_min(1e-3)
 
-    def brightest(self, light: torch.Tensor) -> float:
+    def brightest(self, light: Tensor) -> float:
         """The base color, mean over channels, that few points in the light exceed."""
         shading = self.shading(light)
         brightness = shading.mean(dim=1)
@@ -192,44 +198,68 @@ class _Pairs:
         first: [pairs].
         second: [pairs].
         weight: sum 1, [pairs].
+        order: of all first points, then all second ones, by point, [2 * pairs].
+        starts: of the pairs of each point in that order, [n].
     """
 
-    first: torch.Tensor
-    second: torch.Tensor
-    weight: torch.Tensor
+    first: Tensor
+    second: Tensor
+    weight: Tensor
+    order: Tensor
+    starts: Tensor
 
     @classmethod
-    def of(cls, points: _Points, chosen: NDArray[np.int64]) -> _Pairs:
+    def of(cls, points: _Points, chosen: Tensor) -> _Pairs:
         """Pairs among the chosen points, weighed by trust and nearness."""
-        generator = np.random.default_rng(SEED)
-        first, second = chosen[generator.integers(0, len(chosen), (2, PAIRS))]
-        distance = ((points.position[first] - points.position[second]) ** 2).sum(axis=1)
-        weight = np.exp(-distance / (2.0 * REACH**2)) * (first != second)
-        weight *= np.sqrt(points.trust[first] * points.trust[second])
-        weight /= max(float(weight.sum()), 1e-12)
-        return cls(torch.from_numpy(first), torch.from_numpy(second), torch.from_numpy(weight))
+        drawn = np.random.default_rng(SEED).integers(0, len(chosen), (2, PAIRS))
+        first, second = chosen[torch.from_numpy(drawn).to(chosen.device)]
+        distance = (points.position[first] - points.position[second]).square().sum(dim=1)
+        weight = torch.exp(distance * (-0.5 / REACH**2)) * (first != second)
+        weight = weight * (points.trust[first] * points.trust[second]).sqrt()
+        point, order = torch.cat([first, second]).sort(stable=True)
+        every = torch.arange(len(points.trust), device=point.device)
+        starts = torch.searchsorted(point, every)
+        return cls(first, second, weight / weight.sum().clamp_min(1e-12), order, starts)
 
-    def cost(self, log_base: torch.Tensor, widening: float) -> torch.Tensor:
+    def cost(self, log_base: Tensor, widening: float) -> Tensor:
         """How different the pairs are, 0..1; what is far beyond the tolerance counts as 1.
 
         Args:
             log_base: logarithm of base color, [n, 3].
             widening: factor on the tolerances.
         """
-        difference = log_base.index_select(0, self.first) - log_base.index_select(0, self.second)
+        difference: Tensor = _Differences.apply(log_base, self)  # type: ignore[no-untyped-call]
         brightness = difference.mean(dim=1, keepdim=True)
         color = ((difference - brightness) ** 2).sum(dim=1) / COLOR_TOLERANCE**2
         squared = (brightness[:, 0] ** 2 / BRIGHTNESS_TOLERANCE**2 + color) / widening**2
         return (self.weight * squared / (1.0 + squared)).sum()
 
 
-def _fit(points: _Points, pairs: _Pairs, progress: Progress) -> torch.Tensor:
+class _Differences(torch.autograd.Function):
+    """Values [n, channels] of first points less those of second ones, [pairs, channels].
+
+    Gradients are summed in one order: those of an index are not, on a GPU.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, pairs: _Pairs) -> Tensor:
+        ctx.pairs = pairs
+        return values.index_select(0, pairs.first) - values.index_select(0, pairs.second)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        of_ends = torch.cat([grads[0], -grads[0]])
+        pairs = ctx.pairs
+        return F.embedding_bag(pairs.order, of_ends, pairs.starts, mode="sum"), None
+
+
+def _fit(points: _Points, pairs: _Pairs, progress: Progress) -> Tensor:
     """The radiance of each lobe of the light, linear RGB, [cells, 3].
 
     The tolerances begin wide, so that the first steps see all pairs.
     """
-    around = torch.from_numpy(_lobes(fibonacci_directions(CELLS))).float()
-    logarithm = torch.zeros(CELLS, 3, requires_grad=True)
+    around = _lobes(points.reach.new_tensor(fibonacci_directions(CELLS)))
+    logarithm = points.reach.new_zeros(CELLS, 3).requires_grad_()
     optimizer = torch.optim.Adam([logarithm], lr=RATE)
     for step in range(STEPS):
         progress.check()
@@ -247,8 +277,7 @@ def _fit(points: _Points, pairs: _Pairs, progress: Progress) -> torch.Tensor:
     return torch.exp(logarithm.detach())
 
 
-def _lobes(directions: Floats) -> Floats:
-    """The share of each lobe of the light in directions [n, 3], [n, cells], rows of sum 1."""
-    share = np.exp(SHARPNESS * (directions @ fibonacci_directions(CELLS).T - 1.0))
-    shares: Floats = share / share.sum(axis=1, keepdims=True)
-    return shares
+def _lobes(directions: Tensor) -> Tensor:
+    """The share of each lobe of the light in directions [..., 3], [..., cells], of sum 1."""
+    centers = directions.new_tensor(fibonacci_directions(CELLS))
+    return torch.softmax(SHARPNESS * (directions @ centers.T), dim=-1)

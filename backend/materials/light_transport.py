@@ -12,17 +12,25 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
+import torch
+from torch.nn import functional as F
 
 from ..shared.cameras import Normalization
+from .environment_map import look_up
 from .ggx import lobe_sharpness, peak_direction
 from .lamp_light import LampLight, trace_lamps
 from .observations import above
 from .ray_caster import NO_HIT
-from .spherical_harmonics import CLAMPED_COSINE, basis, gaussian_attenuation
+from .spherical_harmonics import (
+    CLAMPED_COSINE,
+    FUNCTIONS,
+    basis,
+    gaussian_attenuation,
+    scaled_by_degree,
+)
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from torch import Tensor
 
     from ..shared.capture.lamps import Lamp
     from ..shared.progress import Progress
@@ -30,11 +38,9 @@ if TYPE_CHECKING:
     from .ray_caster import RayCaster
     from .surface_graph import SurfaceGraph
 
-    Floats = NDArray[np.float64]
-
 CELLS = 256
 CELLS_PER_PRODUCT = 16
-"""Whose light is multiplied with the basis functions together; memory grows with it."""
+"""Whose rays are cast together; memory grows with it."""
 
 UNCHANGED = Normalization((0.0, 0.0, 0.0), 1.0)
 SMOOTHING_ROUNDS = 2
@@ -73,14 +79,14 @@ class LightTransport:
     """
 
     environment: EnvironmentMap
-    normals: Floats
-    irradiance: Floats
-    arriving: Floats
-    openness: Floats
-    bounce: Floats
+    normals: Tensor
+    irradiance: Tensor
+    arriving: Tensor
+    openness: Tensor
+    bounce: Tensor
     lamps: LampLight
 
-    def at(self, vertices: NDArray[np.int64]) -> LightTransport:
+    def at(self, vertices: Tensor | slice) -> LightTransport:
         """The light at some vertices [n] only."""
         return LightTransport(
             self.environment,
@@ -93,28 +99,27 @@ class LightTransport:
         )
 
     @cached_property
-    def _open_and_bounced(self) -> Floats:
+    def _open_and_bounced(self) -> Tensor:
         """Openness, then bounce channel by channel, [vertices, 4, 16]."""
-        return np.concatenate([self.openness[:, None], self.bounce.swapaxes(1, 2)], axis=1)
+        return torch.cat([self.openness[:, None], self.bounce.mT], dim=1)
 
-    def irradiance_on(self, normals: Floats) -> Floats:
+    def irradiance_on(self, normals: Tensor) -> Tensor:
         """Irradiance for other unit normals [vertices, 3], without shadows of lamps, [vertices, 3].
 
         By spherical harmonics, which blur it: within 3 % of `irradiance` on the objects of the
         quality benchmark.
         """
-        functions = basis(normals) * CLAMPED_COSINE
-        arriving = np.einsum("ns,nsc->nc", functions, self.arriving)
-        total: Floats = arriving.clip(0.0) + self.lamps.irradiance_on(normals)
-        return total
+        functions = scaled_by_degree(basis(normals), CLAMPED_COSINE)
+        arriving = (functions[:, None] @ self.arriving)[:, 0]
+        return arriving.clamp_min(0.0) + self.lamps.irradiance_on(normals)
 
-    def on(self, normals: Floats) -> LightTransport:
+    def on(self, normals: Tensor) -> LightTransport:
         """The light for other unit normals, [vertices, 3]."""
         before, after = self.irradiance_on(self.normals), self.irradiance_on(normals)
         change = (after + LEAST_IRRADIANCE) / (before + LEAST_IRRADIANCE)
         return replace(self, normals=normals, irradiance=self.irradiance * change)
 
-    def reflected(self, direction: Floats, roughness: float) -> Floats:
+    def reflected(self, direction: Tensor, roughness: float) -> Tensor:
         """Radiance in the mirrored lobe of a roughness, [vertices, views, 3].
 
         Args:
@@ -122,27 +127,24 @@ class LightTransport:
             roughness: of the lobe.
         """
         normals = self.normals[:, None]
-        cosine = np.einsum("nvc,nc->nv", direction, self.normals)
-        mirrored = 2.0 * cosine[..., None] * normals - direction
-        peak = peak_direction(roughness, normals, mirrored)
-        peak /= np.sqrt(np.einsum("nvc,nvc->nv", peak, peak))[..., None]
+        cosine = (direction * normals).sum(dim=-1, keepdim=True)
+        mirrored = 2.0 * cosine * normals - direction
+        peak = F.normalize(peak_direction(roughness, normals, mirrored), dim=-1)
         attenuation = gaussian_attenuation(lobe_sharpness(roughness))
-        # Functions in front of views: products and copies then run along the views.
-        functions = basis(peak, axis=1)
-        blurred = self._open_and_bounced * attenuation
-        open_share, *bounced = np.moveaxis(blurred @ functions, 1, 0).clip(0.0)
-        open_share = open_share.clip(max=1.0)
-        light = self.environment.prefiltered(roughness).sample(peak)
-        lamps = self.lamps.reflected(peak, roughness)
-        reflected: Floats = light * open_share[..., None] + np.stack(bounced, axis=-1) + lamps
-        return reflected
+        blurred = scaled_by_degree(self._open_and_bounced, attenuation)
+        shares = (blurred @ basis(peak, axis=0).transpose(0, 1)).clamp_min(0.0)
+        open_share = shares[:, 0, :, None].clamp_max(1.0)
+        picture = self.environment.prefiltered(roughness, peak.device)
+        light = look_up(picture.to(peak.dtype), peak)
+        reflected = torch.addcmul(shares[:, 1:].mT, light, open_share)
+        return reflected + self.lamps.reflected(peak, roughness)
 
 
 def trace_light(
     graph: SurfaceGraph,
     rays: RayCaster,
     light: Light,
-    radiance: Floats,
+    radiance: Tensor,
     progress: Progress,
     span: tuple[float, float] = (0.0, 1.0),
 ) -> LightTransport:
@@ -156,65 +158,64 @@ def trace_light(
         progress: receives fractions of the stage `materials`.
         span: its fractions at which this begins and ends.
     """
-    cells = light.environment.cells(CELLS)
-    normals, count = graph.shading_normals, len(graph.mesh.vertices)
-    shapes = basis(cells.directions)
-    functions = shapes * cells.solid_angles[:, None]
-    of_faces = radiance[graph.mesh.faces].mean(axis=1)
-    irradiance = np.zeros((count, 3))
-    arriving, bounce = np.zeros((2, shapes.shape[1], count * 3))
-    openness = np.zeros((shapes.shape[1], count))
+    cells = light.environment.cells(CELLS, graph.device)
+    normals, count = graph.shading_normals, len(graph.vertices)
+    directions, flux = cells.directions.float(), cells.flux.float()
+    solid_angles = cells.solid_angles.float()[:, None]
+    shapes = basis(directions)
+    functions = shapes * solid_angles
+    # What each visible cell adds to the coefficients of openness and of arriving light.
+    added = torch.cat([functions, (shapes[..., None] * flux[:, None]).flatten(1)], dim=1)
+    of_faces = radiance[graph.faces].mean(dim=1)
+    irradiance = torch.zeros_like(normals)
+    visible_light = normals.new_zeros(added.shape[1], count)
+    bounce = normals.new_zeros(FUNCTIONS, count * 3)
     groups = range(0, CELLS, CELLS_PER_PRODUCT)
     for first in progress.each("materials", groups, len(groups), span, "tracing the light"):
         group = slice(first, first + CELLS_PER_PRODUCT)
-        size = len(shapes[group])
-        cosines = cells.directions[group] @ normals.T
-        visible = np.ones((size, count))  # below the horizon as above: a lobe ends there
-        bounced = np.zeros((size, count, 3))
-        for number, direction in enumerate(cells.directions[group]):
-            progress.check()
-            facing = np.flatnonzero(cosines[number] > 0)
-            blocked, seen = blocking_radiance(graph, rays, direction, facing, of_faces)
-            visible[number, blocked], bounced[number, blocked] = 0.0, seen
-        solid_angles = cells.solid_angles[group, None, None]
-        flux = visible[..., None] * cells.flux[group, None] + solid_angles * bounced
-        irradiance += np.einsum("kn,knc->nc", cosines.clip(0.0), flux)
-        arriving += shapes[group].T @ flux.reshape(size, -1)
-        openness += functions[group].T @ visible
-        bounce += functions[group].T @ bounced.reshape(size, -1)
-    arriving, bounce = (
-        each.reshape(-1, count, 3).swapaxes(0, 1).copy() for each in (arriving, bounce)
-    )
+        cosines = (directions[group] @ normals.T).clamp_min(0.0)
+        cell, vertex = cosines.nonzero().unbind(1)
+        hit, seen = blocking_radiance(graph, rays, vertex, directions[group][cell], of_faces)
+        visible = torch.ones_like(cosines)  # below the horizon as above: a lobe ends there
+        visible[cell, vertex] = (~hit).to(visible)
+        bounced = cosines.new_zeros(*cosines.shape, 3)
+        bounced[cell, vertex] = seen
+        irradiance += (visible * cosines).T @ flux[group]
+        irradiance += torch.einsum("kn,knc->nc", cosines * solid_angles[group], bounced)
+        visible_light += added[group].T @ visible
+        bounce += functions[group].T @ bounced.flatten(1)
+    bounce = bounce.view(FUNCTIONS, count, 3).transpose(0, 1).contiguous()
+    openness, arriving = visible_light.T.contiguous().split((FUNCTIONS, 3 * FUNCTIONS), dim=1)
+    arriving = arriving.reshape(count, FUNCTIONS, 3) + bounce
     lamps = trace_lamps(graph, rays, light.lamps, light.normalization, progress)
     smooth = graph.smoothed(irradiance + lamps.irradiance_on(normals), SMOOTHING_ROUNDS)
-    return LightTransport(
-        light.environment, normals, smooth, arriving, openness.T.copy(), bounce, lamps
-    )
+    return LightTransport(light.environment, normals, smooth, arriving, openness, bounce, lamps)
 
 
 def blocking_radiance(
     graph: SurfaceGraph,
     rays: RayCaster,
-    direction: Floats,
-    facing: NDArray[np.int64],
-    radiance: Floats,
-) -> tuple[NDArray[np.int64], Floats]:
-    """The radiance of the surface that vertices see in a direction.
+    vertices: Tensor,
+    directions: Tensor,
+    radiance: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """The radiance of the surface that vertices see in some directions.
 
     Args:
         graph: of the surface.
         rays: against the same mesh.
-        direction: unit.
-        facing: vertices whose normals are on its side.
+        vertices: by number; their normals are on the side of the directions, [n].
+        directions: unit, [n, 3].
         radiance: of the surface, [faces, 3].
 
     Returns:
-        Those of the facing vertices that the surface blocks, [n], and the radiance [n, 3] there.
+        Which of them the surface blocks, [n], and the radiance there, zero elsewhere, [n, 3].
     """
-    origins = above(graph, direction)[facing]
-    face = rays.first_hit(origins, np.broadcast_to(direction, origins.shape))
+    face = rays.first_hit(above(graph, vertices, directions), directions)
     hit = face != NO_HIT
-    seen = radiance[face[hit]]
-    from_behind = graph.mesh.face_cross[face[hit]] @ direction > 0
-    seen[from_behind] = 0.0
-    return facing[hit], seen
+    rows = hit.nonzero()[:, 0]
+    face = face[rows]
+    from_behind = (graph.face_cross[face] * directions[rows]).sum(dim=1, keepdim=True) > 0
+    seen = torch.zeros_like(directions)
+    seen[rows] = torch.where(from_behind, 0.0, radiance[face])
+    return hit, seen

@@ -15,19 +15,21 @@ roughness to that vote: where normals are inexact, as on thin parts, no single r
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import numpy as np
-from scipy.sparse import coo_matrix, diags
+import torch
+from scipy.sparse import csr_matrix, diags
 from scipy.sparse.linalg import splu
 
+from .ggx import ROUGHNESS
+from .observations import displayed
+
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from torch import Tensor
 
     from ..shared.progress import Progress
     from .surface_graph import SurfaceGraph
-
-    Floats = NDArray[np.float64]
 
 # Constants are chosen on the bottle and the teapot of the quality benchmark; that of metal also on
 # its plain cup and glazed figure, and on the demo.
@@ -52,35 +54,42 @@ NOISE = 1e-4
 
 @dataclass(frozen=True)
 class Choice:
-    """One of two materials at every vertex.
+    """One material at every vertex.
 
     Attributes:
-        roughness: [vertices].
+        level: of the roughness: its place in `ROUGHNESS`, or between two, [vertices].
         metallic: 0 or 1, [vertices].
     """
 
-    roughness: Floats
-    metallic: Floats
+    level: Tensor
+    metallic: Tensor
+
+    @property
+    def roughness(self) -> Tensor:
+        """Perceptual, interpolated between the levels, [vertices]."""
+        roughness = torch.full_like(self.level, ROUGHNESS[0])
+        for number, (low, high) in enumerate(pairwise(ROUGHNESS)):
+            roughness += (high - low) * (self.level - number).clamp(0.0, 1.0)
+        return roughness
 
 
-def log_cost(cost: Floats) -> Floats:
+def log_cost(cost: Tensor) -> Tensor:
     """The logarithm of a mean squared difference of displayed color, [...]."""
-    logarithm: Floats = np.log(cost + NOISE)
-    return logarithm
+    return torch.log(cost + NOISE)
 
 
 def pool(
     graph: SurfaceGraph,
-    costs: Floats,
-    evidence: Floats,
-    color: Floats,
+    costs: Tensor,
+    evidence: Tensor,
+    color: Tensor,
     tolerance: float,
     progress: Progress,
-) -> Floats:
+) -> Tensor:
     """Costs that vary little along the surface where its color does not, [candidates, vertices].
 
     They minimize the squared distance to the given costs, weighed by evidence, plus squared
-    differences between neighbors of like color: one sparse linear system.
+    differences between neighbors of like color: one sparse linear system, solved on the CPU.
 
     Args:
         graph: of the surface.
@@ -90,56 +99,64 @@ def pool(
         tolerance: difference of displayed color beyond which neighbors are different parts.
         progress: checked for cancel.
     """
-    shown = np.clip(color, 0.0, 1.0) ** (1 / 2.2)
-    first, second = graph.edges.T
-    difference = ((shown[first] - shown[second]) ** 2).sum(axis=1)
-    alike = np.exp(-difference / (2.0 * tolerance**2))
-    alike *= (POOLING_LENGTH / graph.edge_length) ** 2
-    count = len(evidence)
-    links = coo_matrix((alike, (first, second)), shape=(count, count))
-    links = links + links.T
-    mean = np.average(costs, axis=1, weights=evidence)[:, None]
+    shown = displayed(color)
+    first, second = graph.neighbors
+    difference = (shown[first] - shown[second]).square().sum(dim=1)
+    alike = torch.exp(difference * (-0.5 / tolerance**2))
+    alike = alike * (POOLING_LENGTH / graph.edge_length) ** 2
+    mean = ((costs * evidence).sum(dim=1) / evidence.sum())[:, None]
     # Pieces that no view sees have no evidence of their own and take the mean.
     trust = evidence + 1e-4
-    degree = np.asarray(links.sum(axis=1))[:, 0]
-    solver = splu((diags(trust + degree) - links).tocsc())
-    progress.check()
-    pooled: Floats = solver.solve((evidence * costs + 1e-4 * mean).T).T
+    pooled = _solved(graph, alike, trust, evidence * costs + 1e-4 * mean, progress)
     return (pooled + OBJECT_SHARE * mean) / (1.0 + OBJECT_SHARE)
 
 
-def choose(
-    kinds: Floats, paint: Floats, metal: Floats, paint_levels: Floats, metal_levels: Floats
-) -> Choice:
+def _solved(
+    graph: SurfaceGraph, links: Tensor, trust: Tensor, right: Tensor, progress: Progress
+) -> Tensor:
+    """Solve trust * x + differences from neighbors times their links = right, in float64.
+
+    Args:
+        graph: of the surface.
+        links: of its pairs of neighbors, [pairs].
+        trust: [vertices].
+        right: [candidates, vertices].
+        progress: checked for cancel.
+    """
+    count = len(trust)
+    values, first, second = (each.cpu().numpy() for each in (links.double(), *graph.neighbors))
+    matrix = csr_matrix((values, (first, second)), shape=(count, count))
+    diagonal = trust.double().cpu().numpy() + matrix.sum(axis=1).A1
+    # Symmetric and positive: no pivot is needed, and the order of a symmetric matrix fills less.
+    options = {"SymmetricMode": True}
+    system = (diags(diagonal) - matrix).tocsc()
+    solver = splu(system, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
+    progress.check()
+    solved = solver.solve(right.double().cpu().numpy().T)
+    return torch.from_numpy(solved.T).to(right)
+
+
+def choose(kinds: Tensor, paint: Tensor, metal: Tensor) -> Choice:
     """The cheaper of paint and metal at every vertex, each at its best roughness.
 
     Args:
         kinds: pooled costs of the best paint and of the best metal of every vertex, [2, vertices].
-        paint: pooled costs of paint, [roughness levels, vertices].
+        paint: pooled costs of paint, of each roughness, [levels, vertices].
         metal: the same of metals, whose levels may be fewer.
-        paint_levels: ascending.
-        metal_levels: ascending.
     """
     metallic = kinds[1] + METAL_MARGIN < kinds[0]
-    roughness = np.where(
-        metallic, best_roughness(metal_levels, metal), best_roughness(paint_levels, paint)
-    )
-    return Choice(roughness, metallic.astype(np.float64))
+    return Choice(torch.where(metallic, best_level(metal), best_level(paint)), metallic.to(kinds))
 
 
-def best_roughness(levels: Floats, costs: Floats) -> Floats:
+def best_level(costs: Tensor) -> Tensor:
     """Where a parabola through the cheapest level and its neighbors is lowest, [vertices].
 
     Args:
-        levels: of roughness, ascending.
-        costs: [levels, vertices].
+        costs: of ascending roughness, [levels, vertices].
     """
-    best = costs.argmin(axis=0)
-    middle = best.clip(1, len(levels) - 2)
-    column = np.arange(costs.shape[1])
-    low, mid, high = (costs[middle + step, column] for step in (-1, 0, 1))
+    best = costs.argmin(dim=0)
+    middle = best.clamp(1, len(costs) - 2)
+    low, mid, high = (costs.gather(0, middle[None] + step)[0] for step in (-1, 0, 1))
     curvature = low - 2.0 * mid + high
-    shift = 0.5 * (low - high) / np.maximum(curvature, 1e-12)
-    position = np.where(best == middle, middle + shift.clip(-0.5, 0.5), best)
-    roughness: Floats = np.interp(position, np.arange(len(levels)), levels)
-    return roughness
+    shift = 0.5 * (low - high) / curvature.clamp_min(1e-12)
+    return torch.where(best == middle, middle + shift.clamp(-0.5, 0.5), best.to(costs))

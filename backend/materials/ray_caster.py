@@ -1,21 +1,20 @@
 # SPDX-FileCopyrightText: 2026 LSRM maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rays against a mesh, by Embree: what is hit first, and what is in the way."""
+"""Rays against a mesh, by Embree on the CPU: what is hit first, and what is in the way."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from embreex.mesh_construction import TriangleMesh as EmbreeMesh
 from embreex.rtcore_scene import EmbreeScene
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from torch import Tensor
 
     from ..mesh.triangle_mesh import TriangleMesh
-
-    Floats = NDArray[np.float64]
 
 NO_HIT = -1
 
@@ -24,23 +23,21 @@ class RayCaster:
     """A mesh to cast rays at.
 
     Args:
-        mesh: in any frame; rays are in the same.
+        mesh: in any frame; rays are in the same, on any device.
     """
 
     def __init__(self, mesh: TriangleMesh) -> None:
         self._scene = EmbreeScene()
         self._mesh = EmbreeMesh(self._scene, mesh.vertices[mesh.faces].astype(np.float32))
 
-    def first_hit(self, origins: Floats, directions: Floats) -> NDArray[np.int32]:
-        """The first face that each ray [n, 3] hits, [n]; NO_HIT where it hits none."""
-        faces: NDArray[np.int32] = self._run(origins, directions, "INTERSECT")
-        return faces
+    def first_hit(self, origins: Tensor, directions: Tensor) -> Tensor:
+        """The first face that each ray [n, 3] hits, int64 [n]; NO_HIT where it hits none."""
+        return self._run(origins, directions, "INTERSECT")
 
-    def is_blocked(self, origins: Floats, directions: Floats) -> NDArray[np.bool_]:
+    def is_blocked(self, origins: Tensor, directions: Tensor) -> Tensor:
         """Whether each ray [n, 3] hits anything, [n]."""
-        blocked: NDArray[np.bool_] = self._run(origins, directions, "OCCLUDED") != NO_HIT
-        return blocked
+        return self._run(origins, directions, "OCCLUDED") != NO_HIT
 
-    def _run(self, origins: Floats, directions: Floats, query: str) -> NDArray[np.int32]:
-        rays = (np.ascontiguousarray(each, dtype=np.float32) for each in (origins, directions))
-        return self._scene.run(*rays, query=query)  # type: ignore[no-any-return]
+    def _run(self, origins: Tensor, directions: Tensor, query: str) -> Tensor:
+        rays = (each.float().contiguous().cpu().numpy() for each in (origins, directions))
+        return torch.from_numpy(self._scene.run(*rays, query=query)).to(origins.device).long()

@@ -13,17 +13,18 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+
+from kernels.core.chunk_size import rows_per_chunk
 
 from ..shared.srgb import srgb_to_linear
 from .observations import SATURATED
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from torch import Tensor
 
     from .observations import Observations
     from .surface_graph import SurfaceGraph
-
-    Floats = NDArray[np.float64]
 
 CLEAR_SHARE = 0.5
 """Share of the evidence below the end that makes a channel known."""
@@ -34,6 +35,10 @@ SURE_SHARE = 0.95
 LEAST_EVIDENCE = 0.3
 MOST_SOURCES = 1500
 ROWS_PER_CHUNK = 2048
+"""Vertices that are compared with all sources together on the CPU."""
+
+BYTES_PER_PAIR = 40
+"""Of a vertex and a source: differences of three channels, distance, brightness, weight."""
 
 # Chosen on the mug of the quality benchmark, whose mean error of red falls from .106 to .033 where
 # red alone is saturated and from .217 to .064 where all are; on its airplane from .119 to .066 and
@@ -55,7 +60,7 @@ LARGEST_RATIO = 4.0
 """Of brightness between a vertex and the surface around it."""
 
 
-def complete_saturated(graph: SurfaceGraph, base_color: Floats, seen: Observations) -> Floats:
+def complete_saturated(graph: SurfaceGraph, base_color: Tensor, seen: Observations) -> Tensor:
     """Raise saturated channels to what surfaces show where all channels are known.
 
     Args:
@@ -65,27 +70,30 @@ def complete_saturated(graph: SurfaceGraph, base_color: Floats, seen: Observatio
     """
     share = _clear_share(seen)
     clear = (share >= CLEAR_SHARE) & seen.seen[:, None]
-    if clear[seen.seen].all() or not clear.all(axis=1).any():
+    if clear[seen.seen].all() or not clear.all(dim=1).any():
         return base_color
-    sure = (share >= SURE_SHARE).all(axis=1) & (seen.evidence > LEAST_EVIDENCE)
+    sure = (share >= SURE_SHARE).all(dim=1) & (seen.evidence > LEAST_EVIDENCE)
     sources = base_color[sure]
     sources = sources[:: max(1, len(sources) // MOST_SOURCES)]
-    completed = base_color.copy()
-    known = clear.sum(axis=1) == 3
+    if len(sources) == 0:
+        return _from_around(graph, base_color, clear, clear.all(dim=1))
+    completed, known = base_color.clone(), clear.all(dim=1)
+    per_chunk = rows_per_chunk(clear.device, BYTES_PER_PAIR * len(sources), ROWS_PER_CHUNK)
     for channels in product((False, True), repeat=3):
-        lacking = np.flatnonzero((clear == channels).all(axis=1) & seen.seen)
-        if all(channels) or len(sources) == 0:
+        if all(channels):
             continue
-        for rows in np.split(lacking, range(ROWS_PER_CHUNK, len(lacking), ROWS_PER_CHUNK)):
-            found, alike = _like_colors(base_color[rows], sources, np.array(channels))
-            completed[rows[alike]] = np.maximum(base_color[rows], found)[alike]
-            known[rows[alike]] = True
+        lacking = seen.seen
+        for channel, is_clear in enumerate(channels):
+            lacking = lacking & (clear[:, channel] == is_clear)
+        for rows in lacking.nonzero()[:, 0].split(per_chunk):
+            found, alike = _like_colors(base_color[rows], sources, channels)
+            raised = torch.maximum(base_color[rows], found)
+            completed[rows] = torch.where(alike[:, None], raised, base_color[rows])
+            known[rows] = alike
     return _from_around(graph, completed, clear, known)
 
 
-def _like_colors(
-    colors: Floats, sources: Floats, clear: NDArray[np.bool_]
-) -> tuple[Floats, NDArray[np.bool_]]:
+def _like_colors(colors: Tensor, sources: Tensor, clear: tuple[bool, ...]) -> tuple[Tensor, Tensor]:
     """Colors completed from known ones that are alike in clear channels and no darker in others.
 
     Args:
@@ -96,31 +104,31 @@ def _like_colors(
     Returns:
         The completed colors [n, 3], and which of them are like any source, [n].
     """
-    of_colors, of_sources = (np.log(each + DARKEST) for each in (colors, sources))
-    higher = of_colors[:, None] - of_sources
-    darker = (higher.clip(0.0)[..., ~clear] / LIKE_HUE) ** 2
-    distance = darker.sum(axis=-1)
-    brightness = np.zeros(distance.shape)
-    if clear.any():
+    of_colors, of_sources = (torch.log(each + DARKEST) for each in (colors, sources))
+    higher = [of_colors[:, channel, None] - of_sources[:, channel] for channel in range(3)]
+    known = [channel for channel in range(3) if clear[channel]]
+    distance, brightness = torch.zeros_like(higher[0]), torch.zeros_like(higher[0])
+    if known:
         # The brightest channel is the one with the least relative error.
-        brightest = np.where(clear, of_colors, -np.inf).argmax(axis=1)
-        brightness = np.take_along_axis(higher, brightest[:, None, None], axis=2)[..., 0]
-        hue = (higher[..., clear] - brightness[..., None]) / LIKE_HUE
-        distance += (hue**2).sum(axis=-1) + (brightness / LIKE_BRIGHTNESS) ** 2
-    nearest = distance.min(axis=1)
-    weight = np.exp(0.5 * (nearest[:, None] - distance))
-    weight /= weight.sum(axis=1, keepdims=True)
-    mean = weight @ of_sources + (weight * brightness).sum(axis=1)[:, None]
-    found: Floats = np.where(clear, colors, np.exp(mean) - DARKEST)
-    return found.clip(0.0, 1.0), nearest < UNLIKE**2
+        logarithms = torch.stack([of_colors[:, channel] for channel in known])
+        brightest = logarithms.argmax(dim=0)[:, None]
+        for number, channel in enumerate(known):
+            brightness = torch.where(brightest == number, higher[channel], brightness)
+        distance += (brightness / LIKE_BRIGHTNESS).square()
+    for channel in range(3):
+        is_known = channel in known
+        off = higher[channel] - brightness if is_known else higher[channel].clamp_min(0.0)
+        distance += (off / LIKE_HUE).square()
+    nearest = distance.amin(dim=1)
+    weight = torch.softmax(-0.5 * distance, dim=1)
+    mean = weight @ of_sources + (weight * brightness).sum(dim=1, keepdim=True)
+    found = torch.exp(mean) - DARKEST
+    for channel in known:
+        found[:, channel] = colors[:, channel]
+    return found.clamp(0.0, 1.0), nearest < UNLIKE**2
 
 
-def _from_around(
-    graph: SurfaceGraph,
-    base_color: Floats,
-    clear: NDArray[np.bool_],
-    known: NDArray[np.bool_],
-) -> Floats:
+def _from_around(graph: SurfaceGraph, base_color: Tensor, clear: Tensor, known: Tensor) -> Tensor:
     """Raise channels that are not clear [vertices, 3] to the hue of the nearest known surface.
 
     Args:
@@ -132,18 +140,16 @@ def _from_around(
     if known.all():
         return base_color
     around = graph.filled(base_color, known)
-    ratio = np.where(clear, base_color / np.maximum(around, 1e-3), 0.0).sum(axis=1)
-    counted = clear.sum(axis=1)
-    scale = np.where(counted > 0, ratio / np.maximum(counted, 1), 1.0)
-    expected = scale.clip(1.0 / LARGEST_RATIO, LARGEST_RATIO)[:, None] * around
-    raised = np.where(clear, base_color, np.maximum(base_color, expected))
-    completed: Floats = np.where(known[:, None], base_color, raised)
-    return completed.clip(0.0, 1.0)
+    ratio = torch.where(clear, base_color / around.clamp_min(1e-3), 0.0).sum(dim=1)
+    counted = clear.sum(dim=1)
+    scale = torch.where(counted > 0, ratio / counted.clamp_min(1), 1.0)
+    expected = scale.clamp(1.0 / LARGEST_RATIO, LARGEST_RATIO)[:, None] * around
+    raised = torch.where(clear, base_color, torch.maximum(base_color, expected))
+    return torch.where(known[:, None], base_color, raised).clamp(0.0, 1.0)
 
 
-def _clear_share(seen: Observations) -> Floats:
+def _clear_share(seen: Observations) -> Tensor:
     """The share of the evidence in which a channel is below the end, [vertices, 3]."""
     end = float(srgb_to_linear(np.array(SATURATED)))
-    below = (seen.weight[..., None] * (seen.radiance < end)).sum(axis=1)
-    share: Floats = below / np.maximum(seen.weight.sum(axis=1, keepdims=True), 1e-12)
-    return share
+    below = (seen.weight[..., None] * (seen.radiance < end)).sum(dim=1)
+    return below / seen.weight.sum(dim=1, keepdim=True).clamp_min(1e-12)

@@ -13,18 +13,17 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import numpy as np
+import torch
+from torch.nn import functional as F
 
 from .surface_graph import NORMAL_ROUNDS, averaged_normals
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from torch import Tensor
 
     from .light_transport import LightTransport
     from .observations import Observations
     from .surface_graph import SurfaceGraph
-
-    Floats = NDArray[np.float64]
 
 ROUNDS = (NORMAL_ROUNDS, 16, 64)
 """Rounds of averaging; the difference between two of them is detail of one size."""
@@ -59,7 +58,7 @@ LEAST_EVIDENCE = 0.05
 
 
 def without_lumps(
-    graph: SurfaceGraph, seen: Observations, radiance: Floats, light: LightTransport
+    graph: SurfaceGraph, seen: Observations, radiance: Tensor, light: LightTransport
 ) -> LightTransport:
     """The light on the same surface with shading normals as even as the views show it.
 
@@ -69,8 +68,8 @@ def without_lumps(
         radiance: of the surface as the views show it, [vertices, 3].
         light: what reaches the surface, for the normals of the graph.
     """
-    shown = np.log(radiance.clip(LEAST_RADIANCE))
-    evidence = (seen.evidence.clip(max=1.0) * (radiance.mean(axis=1) > DARK))[:, None]
+    shown = torch.log(radiance.clamp_min(LEAST_RADIANCE))
+    evidence = (seen.evidence.clamp_max(1.0) * (radiance.mean(dim=1) > DARK))[:, None]
     levels = [light.normals]
     for before, after in pairwise(ROUNDS):
         levels.append(averaged_normals(graph, levels[-1], after - before))
@@ -78,19 +77,20 @@ def without_lumps(
     for number in reversed(range(len(levels) - 1)):
         detail = levels[number] - levels[number + 1]
         even, uneven = (
-            np.log(light.irradiance_on(each).clip(LEAST_RADIANCE))
-            for each in (normals, _unit(normals + detail))
+            torch.log(light.irradiance_on(each).clamp_min(LEAST_RADIANCE))
+            for each in (normals, F.normalize(normals + detail, dim=1))
         )
         rounds = ROUNDS[number + 1]
         explained = _detail(graph, uneven - even, evidence, rounds)
         observed = _detail(graph, shown - even, evidence, rounds)
-        normals = _unit(normals + _kept_share(graph, explained, observed, evidence) * detail)
+        kept = _kept_share(graph, explained, observed, evidence)
+        normals = F.normalize(normals + kept * detail, dim=1)
     return light.on(normals)
 
 
 def _kept_share(
-    graph: SurfaceGraph, explained: Floats, observed: Floats, evidence: Floats
-) -> Floats:
+    graph: SurfaceGraph, explained: Tensor, observed: Tensor, evidence: Tensor
+) -> Tensor:
     """How much of a detail of the normals the views confirm, 0..1, [vertices, 1].
 
     Args:
@@ -100,32 +100,24 @@ def _kept_share(
         evidence: how well a vertex is seen, [vertices, 1].
     """
     products = (explained * explained, explained * observed, observed * observed)
-    means = np.stack([each.mean(axis=1) for each in products], axis=1)
-    pooled = graph.smoothed(np.hstack([evidence * means, evidence]), POOLING_ROUNDS)
-    weight = pooled[:, 3]
-    own, common, total = (pooled[:, :3] / (weight + 1e-6)[:, None]).T
-    share = (common / np.maximum(own, 1e-9)).clip(0.0, 1.0)
+    means = torch.stack([each.mean(dim=1) for each in products], dim=1)
+    pooled = graph.smoothed(torch.cat([evidence * means, evidence], dim=1), POOLING_ROUNDS)
+    own, common, total, weight = pooled.unbind(1)
+    own, common, total = (each / (weight + 1e-6) for each in (own, common, total))
+    share = (common / own.clamp_min(1e-9)).clamp(0.0, 1.0)
 
-    def rest(amount: Floats | float) -> Floats:
-        left: Floats = total - 2.0 * amount * common + amount**2 * own
-        return left.clip(0.0)
+    def rest(amount: Tensor | float) -> Tensor:
+        return (total - 2.0 * amount * common + amount**2 * own).clamp_min(0.0)
 
     ratio = (rest(share) + NOISE) / (rest(1.0) + NOISE)
     contradicted = (LARGEST_RATIO - ratio) / RATIO_RANGE
-    plain = (PLAIN - np.sqrt(rest(share))) / PLAIN_RANGE
-    certainty = np.maximum(contradicted, plain).clip(0.0, 1.0) * (weight > LEAST_EVIDENCE)
-    kept: Floats = 1.0 - certainty * (1.0 - share)
-    return kept[:, None]
+    plain = (PLAIN - rest(share).sqrt()) / PLAIN_RANGE
+    certainty = torch.maximum(contradicted, plain).clamp(0.0, 1.0) * (weight > LEAST_EVIDENCE)
+    return (1.0 - certainty * (1.0 - share))[:, None]
 
 
-def _detail(graph: SurfaceGraph, values: Floats, evidence: Floats, rounds: int) -> Floats:
+def _detail(graph: SurfaceGraph, values: Tensor, evidence: Tensor, rounds: int) -> Tensor:
     """Values [vertices, channels] less their mean around each vertex."""
     count = values.shape[1]
-    sums = graph.smoothed(np.hstack([evidence * values, evidence]), rounds)
+    sums = graph.smoothed(torch.cat([evidence * values, evidence], dim=1), rounds)
     return values - sums[:, :count] / (sums[:, count:] + 1e-6)
-
-
-def _unit(vectors: Floats) -> Floats:
-    """Vectors [vertices, 3] of length 1."""
-    unit: Floats = vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-12)
-    return unit

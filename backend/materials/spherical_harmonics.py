@@ -4,30 +4,36 @@
 
 from __future__ import annotations
 
+from functools import cache
+from math import pi
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
-    Floats = NDArray[np.float64]
+    from torch import Tensor
+
+FUNCTIONS = 16
+OF_DEGREE = (1, 3, 5, 7)
+"""How many of the functions are of degree 0, 1, 2 and 3, in this order."""
+
+CLAMPED_COSINE = (pi, 2.0 * pi / 3.0, pi / 4.0, 0.0)
+"""By what the coefficients of each degree shrink from radiance to irradiance."""
 
 
-CLAMPED_COSINE = np.repeat([np.pi, 2.0 * np.pi / 3.0, np.pi / 4.0, 0.0], [1, 3, 5, 7])
-"""By what each coefficient of radiance shrinks to that of irradiance, [16]."""
-
-
-def basis(directions: Floats, axis: int = -1) -> Floats:
+def basis(directions: Tensor, axis: int = -1) -> Tensor:
     """The 16 basis functions at unit directions [..., 3], [..., 16].
 
     Args:
         directions: unit.
         axis: of the result that counts the functions.
     """
-    x, y, z = np.moveaxis(directions, -1, 0)
+    x, y, z = directions.unbind(-1)
     functions = (
-        np.full_like(x, 0.282095),
+        torch.full_like(x, 0.282095),
         0.488603 * y,
         0.488603 * z,
         0.488603 * x,
@@ -44,11 +50,19 @@ def basis(directions: Floats, axis: int = -1) -> Floats:
         1.445306 * z * (x * x - y * y),
         0.590044 * x * (x * x - 3.0 * y * y),
     )
-    return np.stack(functions, axis=axis)
+    return torch.stack(functions, dim=axis)
 
 
-def gaussian_attenuation(sharpness: float) -> Floats:
-    """By what each coefficient shrinks when blurred by a normalized spherical Gaussian, [16]."""
+def scaled_by_degree(coefficients: Tensor, factors: Sequence[float]) -> Tensor:
+    """Coefficients [..., 16] times one factor for each degree."""
+    degrees = coefficients.split(OF_DEGREE, dim=-1)
+    scaled = [part * factor for part, factor in zip(degrees, factors, strict=True)]
+    return torch.cat(scaled, dim=-1)
+
+
+@cache
+def gaussian_attenuation(sharpness: float) -> tuple[float, ...]:
+    """By what each degree shrinks when blurred by a normalized spherical Gaussian, [4]."""
     cosine = np.linspace(-1.0, 1.0, 4001)
     weight = np.exp(sharpness * (cosine - 1.0))
     weight /= weight.sum()
@@ -58,4 +72,4 @@ def gaussian_attenuation(sharpness: float) -> Floats:
         0.5 * (3.0 * cosine**2 - 1.0),
         0.5 * (5.0 * cosine**3 - 3.0 * cosine),
     )
-    return np.repeat([float((weight * each).sum()) for each in legendre], [1, 3, 5, 7])
+    return tuple(float((weight * each).sum()) for each in legendre)

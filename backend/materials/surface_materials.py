@@ -7,13 +7,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import torch
-
 from ..mesh.preview import LinearResponse
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    import torch
 
     from ..mesh.triangle_mesh import UnwrappedMesh
     from .fitting import VertexMaterials
@@ -33,7 +30,7 @@ class SurfaceMaterials:
     """
 
     mesh: UnwrappedMesh
-    welded: NDArray[np.int64]
+    welded: torch.Tensor
     materials: VertexMaterials
     estimated_light: EstimatedLight | None = None
 
@@ -45,7 +42,7 @@ class SurfaceMaterials:
         """How the mesh answers to its light in an input view, on a device; the CPU if None."""
         response = self.materials.response
         gain, offset = (
-            torch.from_numpy(values[self.welded, view]).float().to(device)
+            values[self.welded, view].to(device or "cpu")
             for values in (response.gain, response.offset)
         )
         return LinearResponse(gain, offset)

@@ -17,7 +17,6 @@ from ..mesh.photo_projection import PhotoProjector, ProjectionSettings, camera_o
 from ..mesh.texture import project_views, spread, texels_of
 from ..mesh.view_colors import detail_pixels
 from ..mesh.view_geometry import render_geometry
-from ..shared.srgb import linear_to_srgb
 from ..views.tensor_colors import displayed, linear_of
 from .observations import SATURATED, SATURATED_TRUST
 
@@ -62,7 +61,7 @@ def bake_materials(
     materials = surface.materials
     texels = texels_of(surface.mesh, device)
     lit = [LitView(view, surface.response_in(number, device)) for number, view in enumerate(views)]
-    vertices = torch.from_numpy(materials.base_color[surface.welded]).float().to(device)
+    vertices = materials.base_color[surface.welded]
 
     def without_light(number: int, rows: torch.Tensor, display: torch.Tensor) -> torch.Tensor:
         return lit[number].base_color(texels.rows(rows), vertices, display)
@@ -70,10 +69,9 @@ def bake_materials(
     projectors = (view.projector(surface, normalization) for view in lit)
     colors, seen = project_views(texels, views, normalization, projectors, progress, without_light)
     progress.report("texture", 0.9, "filling what no view shows")
-    scalars = np.stack([materials.roughness, materials.metallic], axis=1)
-    shown = linear_to_srgb(materials.base_color.clip(0.0, 1.0))
-    values = torch.from_numpy(np.concatenate([shown, scalars], axis=1)[surface.welded])
-    values = texels.interpolate(values.float().to(device))
+    scalars = torch.stack([materials.roughness, materials.metallic], dim=1)
+    values = torch.cat([displayed(vertices), scalars[surface.welded]], dim=1)
+    values = texels.interpolate(values)
     values[:, :3] = torch.where(seen[:, None], colors, values[:, :3])
     image = spread(values, texels)
     specular = 1.0 if materials.specular else 0.0

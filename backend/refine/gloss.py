@@ -10,12 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..materials.environment_map import pixel_directions
+from ..materials.environment_map import look_up, pixel_directions, with_borders
 from ..materials.ggx import DIELECTRIC_F0, split_sum
 
 if TYPE_CHECKING:
@@ -55,14 +54,13 @@ class LightLobes:
     ) -> LightLobes:
         """Filter a light for all roughnesses, for a device; the CPU if it is None."""
         directions, _ = pixel_directions(LOBE_HEIGHT, 2 * LOBE_HEIGHT)
-        pictures = np.stack([light.prefiltered(rough).sample(directions) for rough in ROUGHNESS])
-        pictures = np.concatenate([pictures[:, :, -1:], pictures, pictures[:, :, :1]], axis=2)
-        cosines = (np.arange(COSINES) + 0.5) / COSINES
+        at = torch.from_numpy(directions).to(device)
+        pictures = [look_up(light.prefiltered(rough, device), at) for rough in ROUGHNESS]
+        radiance = with_borders(torch.stack(pictures).permute(3, 0, 1, 2))
+        cosines = (torch.arange(COSINES, dtype=at.dtype, device=device) + 0.5) / COSINES
         sums = [split_sum(roughness, cosines) for roughness in ROUGHNESS]
-        table = np.stack([[part.scale for part in sums], [part.bias for part in sums]])
-        radiance = torch.from_numpy(pictures).float().permute(3, 0, 1, 2).contiguous()
-        sums_of_all = torch.from_numpy(table).float()
-        return cls(radiance[None].to(device), sums_of_all[None].to(device))
+        table = torch.stack([torch.stack([each.scale, each.bias]) for each in sums], dim=1)
+        return cls(radiance[None].float().contiguous(), table[None].float())
 
     def reflect(self, normals: Tensor, directions: Tensor, material: Tensor) -> Tensor:
         """Reflected radiance, linear RGB, [rays, 3].

@@ -82,7 +82,9 @@ def visible(points: SurfacePoints, views: Path) -> SurfacePoints:
         toward /= np.linalg.norm(toward, axis=1, keepdims=True)
         facing = (toward * points.normals[left]).sum(axis=1) > 0
         left, toward = left[facing], toward[facing]
-        seen[left[~rays.is_blocked(points.positions[left] + LIFT * toward, toward)]] = True
+        origins = torch.from_numpy(points.positions[left] + LIFT * toward)
+        blocked = rays.is_blocked(origins, torch.from_numpy(toward)).numpy()
+        seen[left[~blocked]] = True
     return points.where(seen & (points.materials[:, 5] > MIN_OPACITY))
 
 

@@ -4,11 +4,7 @@
 
 from __future__ import annotations
 
-import re
-import sys
-from collections import defaultdict
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,17 +16,16 @@ from backend.refine import novel_view_error
 from backend.refine.config import RefineConfig
 from backend.request import ReconstructRequest
 from backend.shared.errors import OutOfMemory
-from backend.shared.progress import Progress
 from backend.stereo import hull_grid, patch_match, stereo_start
 from backend.stereo.convex_carve import CarveConfig
 from backend.surface_memory import plan_surface
 from kernels.core.dispatch import forced
+from tests.backend.crossings import Crossings, listed_crossings
 from tests.kernels.gpu.simulated_gpu import simulated_gpu
 
 if TYPE_CHECKING:
     from backend.model.weights.memory import MemoryNeed
 
-ROOT = Path(__file__).parents[2]
 AROUND_THE_STAGES = {"views", "write"}
 """Images are read in the one, files are written in the other: both are for the CPU."""
 
@@ -42,42 +37,15 @@ RESOLUTIONS = (
     (stereo_start, "JUDGE_RESOLUTION"),
 )
 OF_OTHER_JOBS = {
-    "backend/materials/surface_materials.py",
-    "backend/materials/texture.py",
     "backend/mesh/live_preview.py",
     "backend/mesh/network_surface.py",
     "backend/mesh/surfaces.py",
+    "backend/refine/gloss.py",
 }
-"""What crosses with a network, under known light, or where somebody watches."""
+"""What crosses with a network, under known light, or where somebody watches; materials apart, which
+have tests of their own."""
 
 VIEWS, SIZE = 6, 32
-
-
-class Crossings(Progress):
-    """Which modules read or make tensors of the CPU, by stage."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stage = "views"
-        self.modules: dict[str, set[str]] = defaultdict(set)
-
-    def report(self, stage: str, fraction: float, message: str = "") -> None:
-        """Remember the stage that runs."""
-        self.stage = stage
-        super().report(stage, fraction, message)
-
-    def note(self, _operation: object) -> None:
-        """Note the module of LSRM whose code is at work."""
-        frame = sys._getframe()
-        while frame and not _is_ours(Path(frame.f_code.co_filename)):
-            frame = frame.f_back
-        if frame:
-            module = Path(frame.f_code.co_filename).relative_to(ROOT)
-            self.modules[self.stage].add(module.as_posix())
-
-
-def _is_ours(path: Path) -> bool:
-    return path.is_relative_to(ROOT / "backend") or path.is_relative_to(ROOT / "kernels")
 
 
 def small_fit(**given: int) -> RefineConfig:
@@ -157,10 +125,9 @@ def test_too_small_a_card_is_refused(job):
 
 def test_what_crosses_to_the_cpu_is_listed(job):
     """The page on architecture names every module that reads or makes tensors of the CPU."""
-    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-    section = page.partition("### What stays on the CPU")[2].partition("\n#")[0]
-    listed = set(re.findall(r"`((?:backend|kernels)/[\w/]+\.py)`", section))
+    listed = listed_crossings()
     crossed = set().union(
         *(found for stage, found in job[2].items() if stage not in AROUND_THE_STAGES)
     )
-    assert crossed == listed - OF_OTHER_JOBS
+    of_materials = {module for module in listed if module.startswith("backend/materials/")}
+    assert crossed == listed - OF_OTHER_JOBS - of_materials

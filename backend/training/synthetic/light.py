@@ -18,9 +18,15 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from ...materials.environment_map import EnvironmentMap, pixel_directions
+from ...materials.environment_map import (
+    EnvironmentMap,
+    look_up,
+    panorama_grid,
+    pixel_directions,
+    with_borders,
+)
 from ...materials.ggx import split_sum
-from ...materials.spherical_harmonics import CLAMPED_COSINE, basis
+from ...materials.spherical_harmonics import CLAMPED_COSINE, basis, scaled_by_degree
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,17 +90,18 @@ class Light:
         height, width = surroundings.shape[:2]
         directions, solid_angles = pixel_directions(height, width)
         background = surroundings + sum(lamp.radiance(directions) for lamp in lamps)
-        functions = basis(directions) * solid_angles[..., None]
-        harmonics = np.einsum("hwk,hwc->kc", functions, surroundings) * CLAMPED_COSINE[:, None]
+        of_pixels = torch.from_numpy(surroundings * solid_angles[..., None]).flatten(0, 1)
+        harmonics = basis(torch.from_numpy(directions)).flatten(0, 1).T @ of_pixels
         small = EnvironmentMap(surroundings).shrunk(FILTERED_HEIGHT)
         centers, _ = pixel_directions(*small.radiance.shape[:2])
-        irradiance = (basis(centers) @ harmonics).clip(0.0)
-        reflected = [small.filtered(roughness).radiance for roughness in ROUGHNESS]
+        of_normals = scaled_by_degree(basis(torch.from_numpy(centers)), CLAMPED_COSINE)
+        irradiance = (of_normals @ harmonics).clamp_min(0.0).permute(2, 0, 1)
+        reflected = torch.stack([small.filtered(roughness) for roughness in ROUGHNESS], dim=1)
         return cls(
             lamps,
-            _picture(background, device),
-            _picture(irradiance, device),
-            torch.stack([_picture(each, device) for each in reflected], dim=1),
+            torch.from_numpy(background).permute(2, 0, 1).float().contiguous().to(device),
+            irradiance.float().contiguous().to(device),
+            reflected.float().to(device),
         )
 
     def behind(self, directions: Tensor) -> Tensor:
@@ -110,24 +117,12 @@ class Light:
         level = torch.zeros_like(roughness)
         for low, high in pairwise(ROUGHNESS):
             level += ((roughness - low) / (high - low)).clamp(0.0, 1.0)
-        padded = _with_borders(self.reflected)
-        across, down = _panorama_grid(directions, *self.reflected.shape[2:])
+        padded = with_borders(self.reflected)
+        across, down = panorama_grid(directions, *self.reflected.shape[2:])
         depth = level * (2.0 / (len(ROUGHNESS) - 1)) - 1.0
         grid = torch.stack([across, down, depth], dim=1)[None, None, None]
         found = F.grid_sample(padded[None], grid, align_corners=True, padding_mode="border")
         return found[0, :, 0, 0].T
-
-
-def look_up(picture: Tensor, directions: Tensor) -> Tensor:
-    """Values [n, channels] of a panorama [channels, height, width] in unit directions [n, 3].
-
-    The mapping is that of `EnvironmentMap`.
-    """
-    across, down = _panorama_grid(directions, *picture.shape[1:])
-    grid = torch.stack([across, down], dim=1)[None, None]
-    padded = _with_borders(picture)[None]
-    found = F.grid_sample(padded, grid, align_corners=True, padding_mode="border")
-    return found[0, :, 0].T
 
 
 def reflectance(roughness: Tensor, cosine: Tensor) -> tuple[Tensor, Tensor]:
@@ -141,27 +136,7 @@ def reflectance(roughness: Tensor, cosine: Tensor) -> tuple[Tensor, Tensor]:
 @cache
 def _split_sums() -> Tensor:
     """Scale and bias for even steps of roughness and cosine in 0..1, [1, 2, roughness, cosine]."""
-    steps = np.linspace(0.0, 1.0, _STEPS)
-    sums = [split_sum(max(float(roughness), 0.05), steps) for roughness in steps]
-    table = np.stack([[each.scale for each in sums], [each.bias for each in sums]])
-    return torch.from_numpy(table).float()[None]
-
-
-def _picture(image: Floats, device: torch.device) -> Tensor:
-    """[height, width, 3] as a tensor [3, height, width]."""
-    planes = np.ascontiguousarray(image.transpose(2, 0, 1))
-    return torch.from_numpy(planes).float().to(device)
-
-
-def _with_borders(picture: Tensor) -> Tensor:
-    """A panorama [..., width] with its last column also in front, and its first behind."""
-    return torch.cat([picture[..., -1:], picture, picture[..., :1]], dim=-1)
-
-
-def _panorama_grid(directions: Tensor, *size: int) -> tuple[Tensor, Tensor]:
-    """Where directions [n, 3] are in a panorama with borders, -1..1 across and down, [n] each."""
-    height, width = size[-2:]
-    x, y, z = directions.unbind(1)
-    column = (0.5 - torch.atan2(y, x) / (2.0 * math.pi)) * width + 0.5
-    row = (0.5 - torch.asin(z.clamp(-1.0, 1.0)) / math.pi) * height - 0.5
-    return column * (2.0 / (width + 1)) - 1.0, row * (2.0 / (height - 1)) - 1.0
+    steps = torch.linspace(0.0, 1.0, _STEPS, dtype=torch.float64)
+    sums = [split_sum(max(roughness, 0.05), steps) for roughness in steps.tolist()]
+    table = torch.stack([torch.stack([each.scale, each.bias]) for each in sums], dim=1)
+    return table.float()[None]

@@ -8,6 +8,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from ...materials.environment_map import EnvironmentMap, pixel_directions
 from ...materials.spherical_harmonics import basis
@@ -16,7 +17,6 @@ from .light import Lamp, Light
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import torch
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -85,7 +85,7 @@ def _studio(directions: Floats, random: np.random.Generator) -> tuple[Floats, tu
 def _room(directions: Floats, random: np.random.Generator) -> tuple[Floats, tuple[Lamp, ...]]:
     """Soft light of many colors from everywhere, windows, and a lamp."""
     weights = random.normal(size=(16, 3)) * 0.35 + random.normal(size=(16, 1)) * 0.5
-    soft = basis(directions) @ weights
+    soft = basis(torch.from_numpy(directions)).numpy() @ weights
     surroundings = random.uniform(0.3, 0.7) * np.exp(0.8 * soft.clip(-3.0, 3.0))
     for _ in range(int(random.integers(1, 4))):
         surroundings = surroundings + _window(directions, random)

@@ -8,7 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 import trimesh
+from torch.nn.functional import normalize
 
 from backend.materials.environment_map import (
     EnvironmentMap,
@@ -57,7 +59,7 @@ def window() -> EnvironmentMap:
 def traced(mesh, environment, radiance=0.0):
     """The light on a mesh that itself shines evenly."""
     graph, rays = SurfaceGraph(mesh), RayCaster(mesh)
-    own = np.full((len(mesh.vertices), 3), radiance)
+    own = torch.full_like(graph.vertices, radiance)
     return graph, trace_light(graph, rays, Light(environment), own, Progress())
 
 
@@ -65,8 +67,8 @@ def test_rays_hit_what_is_in_the_way():
     """A ray towards the sphere hits a face on its near side; one past it hits nothing."""
     mesh = ball()
     rays = RayCaster(mesh)
-    origins = np.array([[0.0, 0.0, 2.0], [0.6, 0.0, 2.0]])
-    down = np.tile([0.0, 0.0, -1.0], (2, 1))
+    origins = torch.tensor([[0.0, 0.0, 2.0], [0.6, 0.0, 2.0]])
+    down = torch.tensor([[0.0, 0.0, -1.0]]).expand(2, 3)
     face = rays.first_hit(origins, down)
     assert mesh.vertices[mesh.faces[face[0]]].mean(axis=0)[2] > 0.35
     assert face[1] == NO_HIT
@@ -80,9 +82,9 @@ def test_irradiance_of_a_convex_body_is_that_of_the_open_sky(window):
     flux = window.radiance * solid_angles[..., None]
     cosine = np.clip(np.einsum("hwk,nk->nhw", directions, graph.shading_normals[::40]), 0, None)
     exact = np.einsum("nhw,hwc->nc", cosine, flux)
-    error = np.abs(light.irradiance[::40] - exact) / exact.mean()
+    error = np.abs(light.irradiance[::40].numpy() - exact) / exact.mean()
     assert error.max() < 0.06
-    assert light.openness[:, 0] == pytest.approx(np.sqrt(4 * np.pi), rel=1e-6)
+    assert light.openness[:, 0].numpy() == pytest.approx(np.sqrt(4 * np.pi), rel=1e-5)
 
 
 def test_a_deep_hole_is_dark_and_bounces_fill_it():
@@ -96,7 +98,7 @@ def test_a_deep_hole_is_dark_and_bounces_fill_it():
     _, dark = traced(mesh, UNIFORM)
     _, lit = traced(mesh, UNIFORM, radiance=1.0)
     # The opening of radius .2 at .8 above the floor: sin^2 of atan(1 / 4), of pi.
-    assert dark.irradiance[inside].mean() == pytest.approx(np.pi / 17, rel=0.35)
+    assert float(dark.irradiance[inside].mean()) == pytest.approx(np.pi / 17, rel=0.35)
     np.testing.assert_allclose(lit.irradiance[inside], np.pi, rtol=0.1)
 
 
@@ -108,21 +110,20 @@ def test_a_deep_hole_is_dark_and_bounces_fill_it():
 def test_the_material_of_synthetic_radiance_is_found(window, material):
     """Radiance by the model itself gives its base color back, and its kind of material."""
     graph, light = traced(ball(), window)
-    base = 0.4 + 0.3 * np.sin(graph.mesh.vertices * [6.0, 7.0, 8.0])
-    cameras = 1.5 * fibonacci_directions(12)
-    towards = cameras[None] - graph.mesh.vertices[:, None]
-    towards /= np.linalg.norm(towards, axis=-1, keepdims=True)
-    cosine = (towards * graph.shading_normals[:, None]).sum(axis=-1)
+    base = 0.4 + 0.3 * torch.sin(graph.vertices * torch.tensor([6.0, 7.0, 8.0]))
+    cameras = 1.5 * torch.from_numpy(fibonacci_directions(12)).float()
+    towards = normalize(cameras - graph.vertices[:, None], dim=-1)
+    cosine = (towards * graph.shading_normals[:, None]).sum(dim=-1)
     response = respond(material, towards, light)
     radiance = base[:, None] * response.gain + response.offset
-    weight = np.where(cosine > 0.1, cosine.clip(0) ** 2, 0.0) * (radiance.max(axis=-1) < 1.0)
+    weight = torch.where(cosine > 0.1, cosine**2, 0.0) * (radiance.amax(dim=-1) < 1.0)
     seen = Observations(radiance, weight / weight.mean(), towards)
     found = fit_materials(graph, seen, light, Progress())
     assert found.specular == material.specular
-    assert np.abs(found.metallic - material.metallic).mean() < 0.05
+    assert (found.metallic - material.metallic).abs().mean() < 0.05
     if material.specular:
-        assert np.abs(found.roughness - material.roughness).mean() < 0.1
-    assert np.abs(found.base_color - base)[seen.seen].mean() < 0.02
+        assert (found.roughness - material.roughness).abs().mean() < 0.1
+    assert (found.base_color - base).abs()[seen.seen].mean() < 0.02
     assert found.residual < 1e-4
 
 
@@ -143,7 +144,7 @@ def test_uniform_light_leaves_the_color_of_a_convex_body(painted):
     graph = SurfaceGraph(weld(surface.mesh)[0])
     seen = observe(graph, RayCaster(graph.mesh), views.views, normalization, Progress())
     difference = surface.materials.base_color - seen.mean_radiance
-    assert np.abs(difference[seen.seen]).mean() < 0.02
+    assert difference[seen.seen].abs().mean() < 0.02
     assert textures.base_color.shape == (256, 256, 3)
     assert textures.specular == 0.0
     np.testing.assert_allclose(textures.roughness, 1.0, atol=1e-5)
@@ -230,13 +231,13 @@ def test_normals_lose_lumps_and_keep_edges():
         ]
     )
     graph = SurfaceGraph(TriangleMesh(vertices, faces))
-    before, after = graph.mesh.vertex_normals[:, 2], graph.shading_normals[:, 2]
+    before, after = graph.mesh.vertex_normals[:, 2], graph.shading_normals[:, 2].numpy()
     assert np.arccos(after.clip(-1, 1)).mean() < 0.5 * np.arccos(before.clip(-1, 1)).mean()
     box = trimesh.creation.box((1, 1, 1)).subdivide().subdivide().subdivide()
     cube = SurfaceGraph(TriangleMesh(np.asarray(box.vertices), np.asarray(box.faces)))
     middle = np.abs(cube.mesh.vertices).max(axis=1) == 0.5
     flat = middle & ((np.abs(cube.mesh.vertices) < 0.2).sum(axis=1) == 2)
-    tilt = np.degrees(np.arccos(np.abs(cube.shading_normals[flat]).max(axis=1).clip(max=1.0)))
+    tilt = cube.shading_normals[flat].abs().amax(dim=1).clamp_max(1.0).acos().rad2deg()
     assert tilt.max() < 3.0
 
 
@@ -248,9 +249,8 @@ def test_unknown_vertices_are_filled_from_their_neighbors():
         np.concatenate([mesh.faces, mesh.faces + len(mesh.vertices)]),
     )
     graph = SurfaceGraph(apart)
-    known = np.zeros(len(apart.vertices), dtype=bool)
+    known = torch.zeros(len(apart.vertices), dtype=torch.bool)
     known[:10] = True
-    values = np.where(known[:, None], 0.25, 0.0)
-    np.testing.assert_allclose(graph.filled(values, known), 0.25)
-    everything = np.ones_like(known)
-    np.testing.assert_array_equal(graph.filled(values, everything), values)
+    values = torch.where(known[:, None], 0.25, 0.0)
+    np.testing.assert_allclose(graph.filled(values, known), 0.25, rtol=1e-6)
+    assert graph.filled(values, torch.ones_like(known)).equal(values)

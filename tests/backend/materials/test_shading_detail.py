@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
+import torch
 import trimesh
 
 from backend.materials.environment_map import EnvironmentMap, pixel_directions
@@ -17,13 +20,16 @@ from backend.materials.surface_graph import SurfaceGraph
 from backend.mesh.triangle_mesh import TriangleMesh
 from backend.shared.progress import Progress
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 RADIUS = 0.4
 HEIGHT, WAVES = 0.006, 30.0
 """Of the lumps: normals turn by up to ten degrees, over a quarter of the radius."""
 
 
 @pytest.fixture(scope="module")
-def sphere() -> np.ndarray:
+def sphere() -> trimesh.Trimesh:
     """Faces and unit vertices of a fine sphere."""
     return trimesh.creation.icosphere(5, 1.0)
 
@@ -43,25 +49,32 @@ def light(lumpy):
     directions, _ = pixel_directions(32, 64)
     side = 0.1 + np.clip(directions @ np.array([0.6, 0.0, 0.8]), 0.0, None)
     environment = EnvironmentMap(np.repeat(side[..., None], 3, axis=2))
-    dark = np.zeros((len(lumpy.mesh.vertices), 3))
+    dark = torch.zeros_like(lumpy.vertices)
     return trace_light(lumpy, RayCaster(lumpy.mesh), Light(environment), dark, Progress())
 
 
-def seen_as(irradiance: np.ndarray, base_color: np.ndarray | float) -> Observations:
+def seen_as(irradiance: Tensor, base_color: Tensor | float) -> Observations:
     """Two views that see all of a matt surface."""
-    radiance = base_color * irradiance / np.pi
-    weight = np.ones((len(radiance), 2))
-    return Observations(np.stack([radiance] * 2, axis=1), weight, np.ones((len(radiance), 2, 3)))
+    radiance = base_color * irradiance / torch.pi
+    weight = torch.ones(len(radiance), 2)
+    directions = torch.ones(len(radiance), 2, 3)
+    return Observations(torch.stack([radiance] * 2, dim=1), weight, directions)
 
 
-def degrees(first: np.ndarray, second: np.ndarray) -> float:
+def degrees(first: Tensor, second: Tensor) -> float:
     """The mean angle between unit vectors, [n, 3] each."""
-    return float(np.degrees(np.arccos((first * second).sum(axis=1).clip(-1, 1))).mean())
+    half_chord = 0.5 * (first - second).norm(dim=1)
+    return float((2.0 * half_chord.asin()).rad2deg().mean())
+
+
+def true_normals(sphere: trimesh.Trimesh) -> Tensor:
+    """Those of the sphere without lumps, unit, [vertices, 3]."""
+    return torch.from_numpy(np.asarray(sphere.vertices)).float()
 
 
 def test_lumps_that_the_views_do_not_show_go(sphere, lumpy, light):
     """Under light from one side, an even color of the radiance of a sphere says it is one."""
-    true = np.asarray(sphere.vertices)
+    true = true_normals(sphere)
     seen = seen_as(light.irradiance_on(true), 0.5)
     assert degrees(light.normals, true) > 3.0
     assert degrees(
@@ -79,8 +92,8 @@ def test_bumps_that_the_views_show_stay(lumpy, light):
 
 def test_a_pattern_says_nothing(sphere, lumpy, light):
     """Where the color varies more than the light would, the shape of the fit is trusted."""
-    true = np.asarray(sphere.vertices)
-    pattern = np.where(np.sin(60.0 * true).prod(axis=1, keepdims=True) > 0.0, 0.7, 0.1)
+    true = true_normals(sphere)
+    pattern = torch.where(torch.sin(60.0 * true).prod(dim=1, keepdim=True) > 0.0, 0.7, 0.1)
     seen = seen_as(light.irradiance_on(true), pattern)
     assert (
         degrees(without_lumps(lumpy, seen, seen.mean_radiance, light).normals, light.normals) < 0.1
@@ -89,8 +102,8 @@ def test_a_pattern_says_nothing(sphere, lumpy, light):
 
 def test_what_no_view_sees_stays(sphere, lumpy, light):
     """Without evidence nothing is changed."""
-    seen = seen_as(light.irradiance_on(np.asarray(sphere.vertices)), 0.5)
-    unseen = Observations(seen.radiance, np.zeros_like(seen.weight), seen.direction)
+    seen = seen_as(light.irradiance_on(true_normals(sphere)), 0.5)
+    unseen = Observations(seen.radiance, torch.zeros_like(seen.weight), seen.direction)
     assert (
         degrees(without_lumps(lumpy, unseen, unseen.mean_radiance, light).normals, light.normals)
         < 1e-3
@@ -99,7 +112,7 @@ def test_what_no_view_sees_stays(sphere, lumpy, light):
 
 def test_irradiance_follows_the_normals(sphere, lumpy, light):
     """On new normals there is as much light as on a surface that has them."""
-    true = np.asarray(sphere.vertices)
+    true = true_normals(sphere)
     turned = light.on(true)
     np.testing.assert_allclose(turned.normals, true)
     directions, solid_angles = pixel_directions(32, 64)

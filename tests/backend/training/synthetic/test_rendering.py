@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 
+from backend.materials.environment_map import look_up
 from backend.shared.cameras import Normalization
 from backend.shared.srgb import srgb_to_linear
 from backend.training.synthetic.cameras import random_cameras
-from backend.training.synthetic.light import Lamp, Light, look_up
+from backend.training.synthetic.light import Lamp, Light
 from backend.training.synthetic.light_recipes import random_light
 from backend.training.synthetic.paints.paint import Coat, Paint
 from backend.training.synthetic.rendering import Scene, render
