@@ -39,8 +39,14 @@ VARIANTS = {
     "query, bounded scores": ("query", True),
     "key": ("key", False),
 }
-SPILLING = {("query", torch.float32, 128, 120): 8}
-"""Instructions that spill in a shape that nobody runs: type, width, compute capability."""
+SPILLING = {
+    ("query", torch.float32, 128, 120): 8,
+    ("query", torch.float32, 4, 120): 2,
+    ("query, bounded scores", torch.float32, 128, 120): 4,
+}
+"""Instructions that spill in shapes that nobody runs: type, width, compute capability.
+
+Neither fewer nor more warps, rows or stages of the pipeline than the safe row has spill nowhere."""
 RUN_MOST = ("forward, bounded scores", "query, bounded scores", "key")
 FLOAT32 = {"part_ptr", "deviation_ptr"}
 FLOAT32 |= {"points_ptr", "distance_ptr", "weights_ptr", "layers_ptr", "thickness_ptr"}
@@ -211,6 +217,6 @@ def test_geometry_everywhere(name, capability):
 @pytest.mark.parametrize("tile", [8, 1])
 @pytest.mark.parametrize("width", [4, 32, 64, 128])
 def test_every_shape(name, dtype, tile, width, capability):
-    """All types and widths, and the query-centric fallback, without spills but for one."""
+    """All types and widths, and the query-centric fallback, without spills but for `SPILLING`."""
     kernel = attention_kernel(name, dtype, (tile, 16, width), capability)
     check(kernel, capability, SPILLING.get((name, dtype, width, capability), 0))
