@@ -187,8 +187,10 @@ class PatchComparison:
         self._views = views
         self._others = views.nearest_views(view, NEIGHBOR_VIEWS)
         self._centers = pixel_centers(pixels)
-        self._offsets = _patch_offsets(self._centers)
+        self._line = _patch_line(self._centers)
+        self._offsets = _patch_offsets(self._line)
         self._turn, self._shift = self._epipolar(view)
+        self._turned = self._turn @ self._centers.T
         self._color = views.color[view][:, pixels[:, 0], pixels[:, 1]]
         samples = self._own_samples(view)
         self._weight = self._weights(view, pixels, samples)
@@ -212,8 +214,9 @@ class PatchComparison:
 
     def _correlation(self, patch: Tensor) -> Tensor:
         """Of the own patch and another's [samples, pixels]; 0 where both are plain."""
-        mean = (self._weight * patch).sum(0)
-        variance = (self._weight * patch * patch).sum(0) - mean**2
+        weighted = self._weight * patch
+        mean = weighted.sum(0)
+        variance = (weighted * patch).sum(0) - mean**2
         deviation = variance.clamp_min(0).sqrt() + GRAY_NOISE
         covariance = (self._weighted * patch).sum(0) - mean * self._mean
         return covariance / (self._deviation * deviation)
@@ -239,19 +242,20 @@ class PatchComparison:
     def _homography(self, plane: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Where the center and one step of u and of v go, each [others, 3, pixels]."""
         shift = self._shift[:, :, None]
-        center = self._turn @ self._centers.T + shift * plane[:, 0]
+        center = self._turned + shift * plane[:, 0]
         along_u = self._turn[:, :, :1] + shift * plane[:, 1]
         along_v = self._turn[:, :, 1:2] + shift * plane[:, 2]
         return center, along_u, along_v
 
     def _patch(self, other: int, center: Tensor, along_u: Tensor, along_v: Tensor) -> Tensor:
         """The gray of another view at all samples of the patches, [samples, pixels]."""
-        u, v = self._offsets.T[:, :, None]
-        x, y, z = (center[k] + u * along_u[k] + v * along_v[k] for k in range(3))
-        inverse = 1 / z.clamp_min(1e-6)
-        grid = torch.stack([x * inverse, y * inverse], -1)[None]
+        at_u = center[:, None] + self._line[:, None] * along_u[:, None]
+        at_v = self._line[:, None] * along_v[:, None]
+        position = (at_u[:, None] + at_v[:, :, None]).flatten(1, 2)
+        # Planes of u and of v, as they are: to interleave them takes longer than to sample.
+        grid = position[:2].mul_(position[2].clamp_min_(1e-6).reciprocal_())
         gray = self._views.gray[other][None, None]
-        return F.grid_sample(gray, grid, align_corners=False)[0, 0]
+        return F.grid_sample(gray, grid.permute(1, 2, 0)[None], align_corners=False)[0, 0]
 
     def _color_at(self, other: int, center: Tensor) -> Tensor:
         """The mean color of another view where the centers are, [3, pixels]."""
@@ -279,10 +283,15 @@ class PatchComparison:
         return weight / weight.sum(0).clamp_min(1e-6)
 
 
-def _patch_offsets(like: Tensor) -> Tensor:
-    """Offsets (u, v) in pixels of the samples of a patch, row by row, [samples, 2]."""
+def _patch_line(like: Tensor) -> Tensor:
+    """Offsets in pixels of the samples along one side of a patch, [side]."""
     line = torch.arange(PATCH_SIDE, dtype=like.dtype, device=like.device) - PATCH_SIDE // 2
-    v, u = torch.meshgrid(line * PATCH_STEP, line * PATCH_STEP, indexing="ij")
+    return line * PATCH_STEP
+
+
+def _patch_offsets(line: Tensor) -> Tensor:
+    """Offsets (u, v) in pixels of the samples of a patch, row by row, [samples, 2]."""
+    v, u = torch.meshgrid(line, line, indexing="ij")
     return torch.stack([u.flatten(), v.flatten()], 1)
 
 
