@@ -113,11 +113,11 @@ def _render(
     fine = intrinsics.scaled(intrinsics.width * per_pixel, intrinsics.height * per_pixel)
     camera = Camera.from_pose(fine, camera_to_model, torch.device("cpu"))
     seen = render_geometry(mesh, camera).fragments
-    image = torch.zeros(fine.height * fine.width, 4)
-    image[seen.pixel, :3] = shade(seen)
-    image[seen.pixel, 3] = 1.0
-    planes = image.reshape(fine.height, fine.width, 4).permute(2, 0, 1)
-    return _straight(F.avg_pool2d(planes[None], per_pixel)[0].permute(1, 2, 0).numpy())
+    planes = torch.zeros(4, fine.height * fine.width)
+    planes[:3, seen.pixel] = shade(seen).T
+    planes[3, seen.pixel] = 1.0
+    image = F.avg_pool2d(planes.view(1, 4, fine.height, fine.width), per_pixel)[0]
+    return _straight(image.permute(1, 2, 0).contiguous().numpy())
 
 
 def _straight(premultiplied: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from ..shared.cameras import pinhole_projection
-from .rasterizer import Fragments, rasterize
+from .rasterizer import Fragments, of_faces, rasterize
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,18 +102,22 @@ def render_geometry(mesh: TriangleMesh, camera: Camera) -> RenderedGeometry:
     vertices = torch.from_numpy(mesh.vertices).float().to(device)
     faces = torch.from_numpy(mesh.faces).to(device)
     pixels, depth = camera.project(vertices)
-    in_front = (depth[faces] > 1e-4).all(dim=1).nonzero()[:, 0]
-    faces = faces[in_front]
+    in_front = (depth[faces].amin(dim=1) > 1e-4).nonzero()[:, 0]
+    faces = faces.index_select(0, in_front)
     width, height = camera.intrinsics.width, camera.intrinsics.height
     screen = rasterize(pixels[faces], width, height)
-    inverse_depth = (screen.barycentric / depth[faces[screen.face]]).sum(dim=1)
+    weights = screen.barycentric.T / of_faces(depth[faces].T, screen.face)
+    inverse_depth = weights.sum(0)
     nearest = torch.zeros(width * height, device=device)
     nearest.scatter_reduce_(0, screen.pixel, inverse_depth, "amax")
-    front = (inverse_depth >= nearest[screen.pixel]).nonzero()[:, 0]
+    front = (inverse_depth >= nearest.index_select(0, screen.pixel)).nonzero()[:, 0]
+    pixel = screen.pixel.index_select(0, front)
     last = torch.zeros(width * height, dtype=torch.int64, device=device)
-    last.scatter_reduce_(0, screen.pixel[front], front, "amax")
-    front = front[last[screen.pixel[front]] == front]
-    on_surface = screen.barycentric[front] / depth[faces[screen.face[front]]]
-    on_surface = on_surface / on_surface.sum(dim=1, keepdim=True)
-    visible = Fragments(screen.pixel[front], in_front[screen.face[front]], on_surface)
+    last.scatter_reduce_(0, pixel, front, "amax")
+    shown = last.index_select(0, pixel) == front
+    pixel, front = pixel[shown], front[shown]
+    on_surface = of_faces(weights, front)
+    on_surface = (on_surface / on_surface.sum(0)).T
+    face = in_front.index_select(0, screen.face.index_select(0, front))
+    visible = Fragments(pixel, face, on_surface)
     return RenderedGeometry(camera, visible, (1.0 / nearest).reshape(height, width))
