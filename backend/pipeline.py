@@ -238,8 +238,9 @@ def find_cavities(job: Job, start: Surface) -> Cavities | None:
         job.report.leave_out("stereo", reason)
         return None
     with job.stage("stereo"):
+        hull, device = start.signed_distance, job.device
         found = find_stereo_start(
-            job.views.views, job.normalization, HALF_SIDE, job.progress, job.device
+            job.views.views, job.normalization, hull, HALF_SIDE, job.progress, device
         )
     job.report.counts["stereo_accepted"] = int(found.cavities is not None)
     if found.error_ratio is not None:

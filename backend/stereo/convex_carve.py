@@ -40,7 +40,6 @@ class CarveConfig:
         seen_bias: what a seen voxel costs without votes: it is taken for free. It falls to 0 at one
             vote of a nearby surface, which it would move into the object.
         hidden_bias: of a voxel that no view sees: it is taken for solid.
-        outside_cost: of a voxel outside the hull.
         surface_weight: of a surface without support.
         supported_weight: of a surface with `support` votes.
         support: see above.
@@ -65,7 +64,6 @@ class CarveConfig:
     most_behind: float = 2.0
     seen_bias: float = 0.28
     hidden_bias: float = -0.15
-    outside_cost: float = 5.0
     surface_weight: float = 1.0
     supported_weight: float = 0.3
     support: float = 1.2
@@ -104,7 +102,7 @@ class ConvexCarve:
         weight = torch.full_like(grid.distance, config.surface_weight)
         weight[votes.support >= config.support] = config.supported_weight
         weight[near_hull] = config.hull_weight
-        self._cut = MinimumCut(weight, (grid.distance < 0).float())
+        self._cut = MinimumCut(weight, grid.inside)
         self._hidden = torch.zeros_like(grid.inside)
         self._filled = torch.zeros_like(grid.inside)
 
@@ -125,11 +123,10 @@ class ConvexCarve:
         return _large_pieces(self._cut.solid, self._config.least_piece)
 
     def _cost(self) -> Tensor:
-        """What every voxel costs if it is solid."""
+        """What every voxel inside the hull costs if it is solid."""
         config = self._config
         bias = torch.where(self._hidden, config.hidden_bias, self._seen_bias)
-        cost = torch.where(self._filled, config.filled_cost, self._evidence + bias)
-        return torch.where(self._grid.inside, cost, config.outside_cost)
+        return torch.where(self._filled, config.filled_cost, self._evidence + bias)
 
     def _fill_silhouettes(self, rays: Sequence[GridRays], progress: Progress) -> None:
         """Solve again until every ray inside a silhouette meets the object."""
@@ -149,9 +146,10 @@ class ConvexCarve:
         cost = config.filled_votes * votes + config.depth_weight * depth
         cost = torch.where(grid.inside, cost, torch.inf)
         needed = torch.zeros_like(grid.inside).flatten()
+        solid = self._cut.solid
         for along in rays:
             progress.check()
-            missed = ~along.first(self._cut.solid)[1]
+            missed = ~along.first(solid)[1]
             missing = along.choose(missed)
             least, sample = missing.values(cost, torch.inf).min(1)
             voxel = missing.index.gather(1, sample[:, None])[:, 0]
@@ -163,64 +161,107 @@ class ConvexCarve:
         grid = self._grid
         points = grid.points(grid.inside)
         seen = torch.zeros_like(points[:, 0], dtype=torch.bool)
+        solid = self._cut.solid
         for view, along in enumerate(rays):
-            depth, met = along.first(self._cut.solid)
+            depth, met = along.first(solid)
             image = torch.zeros_like(views.mask[view])
             image[tuple(views.object_pixels(view).T)] = torch.where(met, depth, torch.inf)
             pixels, own = views.project(view, points)
             seen |= views.look_up(image, pixels, 0.0) > own
         volume = ~grid.inside
         volume[grid.inside] = seen
-        return _opened(volume & ~self._cut.solid)
+        return _opened(volume & ~solid)
 
 
 class MinimumCut:
-    """Minimizes the integral of weight |grad u| + cost u over 0 <= u <= 1.
+    """Minimizes the integral of weight |grad u| + cost u over 0 <= u <= 1, u = 0 outside a region.
+
+    It works on a list of cells: those of the region, and those before one of them along an axis,
+    whose gradient reaches into it. In all others u and its gradient are 0.
 
     Args:
         weight: of the surface, [z, y, x].
-        start: first u, [z, y, x].
+        region: that u may fill, and does at first, boolean [z, y, x].
     """
 
     STEP = 1 / 12**0.5
 
-    def __init__(self, weight: Tensor, start: Tensor) -> None:
-        self._weight, self._u = weight, start
-        self._extrapolated = start.clone()
-        self._dual = start.new_zeros(3, *start.shape)
+    def __init__(self, weight: Tensor, region: Tensor) -> None:
+        self._shape = region.shape
+        self._cells = torch.nonzero((region | _before_any(region)).flatten())[:, 0]
+        self._inside = region.flatten()[self._cells]
+        self._after, self._before = self._neighbors()
+        self._weight = weight.flatten()[self._cells]
+        self._u = self._inside.to(weight)
+        self._extrapolated = self._u.clone()
+        self._dual = self._u.new_zeros(3, len(self._cells))
 
     @property
     def solid(self) -> Tensor:
         """Where u is above one half, boolean [z, y, x]."""
-        return self._u > 0.5
+        solid = torch.zeros(self._shape.numel(), dtype=torch.bool, device=self._u.device)
+        solid[self._cells] = self._u > 0.5
+        return solid.view(self._shape)
 
     def solve(self, cost: Tensor, iterations: int, progress: Progress) -> None:
         """Some iterations from the present state, with a cost [z, y, x]."""
+        cost = torch.where(self._inside, cost.flatten()[self._cells], torch.inf)
         scaled = self.STEP * cost
         for _ in range(iterations):
             progress.check()
             self._raise_dual()
             before = self._u
-            self._u = (before + self.STEP * _divergence(self._dual) - scaled).clamp_(0, 1)
+            self._u = (before + self.STEP * self._divergence() - scaled).clamp_(0, 1)
             torch.sub(2 * self._u, before, out=self._extrapolated)
 
     def _raise_dual(self) -> None:
         """One ascent of the dual, kept within the weight."""
-        for axis in range(3):
-            length = self._dual.shape[axis + 1] - 1
-            inner = self._dual[axis].narrow(axis, 0, length)
-            inner.add_(torch.diff(self._extrapolated, dim=axis), alpha=self.STEP)
+        ahead = _or_zero(self._extrapolated, self._after)
+        self._dual.add_(ahead.sub_(self._extrapolated), alpha=self.STEP)
         norm = self._dual.square().sum(0).sqrt_()
         self._dual *= self._weight / torch.maximum(norm, self._weight)
 
+    def _divergence(self) -> Tensor:
+        """The divergence of the dual, [cells]."""
+        result = self._dual.sum(0)
+        for part, before in zip(self._dual, self._before, strict=True):
+            result.sub_(_or_zero(part, before))
+        return result
 
-def _divergence(dual: Tensor) -> Tensor:
-    """The divergence of a vector field [3, z, y, x] whose last components vanish."""
-    result = dual.sum(0)
+    def _neighbors(self) -> tuple[Tensor, Tensor]:
+        """Which cells of the list come after and before each one along z, y and x, [3, cells].
+
+        It is their number where there is none in the list, and a cell itself after the last one of
+        the grid, across whose end there is no gradient.
+        """
+        count = len(self._cells)
+        number = self._cells.new_full((self._shape.numel(),), count)
+        number[self._cells] = torch.arange(count, device=number.device)
+        number = number.view(self._shape)
+        after, before = [], []
+        for axis, length in enumerate(self._shape):
+            first, last = number.narrow(axis, 0, 1), number.narrow(axis, length - 1, 1)
+            rest, others = number.narrow(axis, 1, length - 1), number.narrow(axis, 0, length - 1)
+            after.append(torch.cat([rest, last], axis).flatten()[self._cells])
+            before.append(
+                torch.cat([torch.full_like(first, count), others], axis).flatten()[self._cells]
+            )
+        return torch.stack(after), torch.stack(before)
+
+
+def _or_zero(values: Tensor, index: Tensor) -> Tensor:
+    """Values [n] at an index in any shape; 0 where it is n."""
+    padded = torch.cat([values, values.new_zeros(1)])
+    return padded.index_select(0, index.flatten()).view(index.shape)
+
+
+def _before_any(voxels: Tensor) -> Tensor:
+    """Boolean [z, y, x]: the voxels that come just before one of those along an axis."""
+    before = torch.zeros_like(voxels)
     for axis in range(3):
-        length = dual.shape[axis + 1] - 1
-        result.narrow(axis, 1, length).sub_(dual[axis].narrow(axis, 0, length))
-    return result
+        length = voxels.shape[axis] - 1
+        before.narrow(axis, 0, length).logical_or_(voxels.narrow(axis, 1, length))
+    return before
 
 
 def _grown(voxels: Tensor) -> Tensor:

@@ -82,12 +82,18 @@ class HullGrid:
         return torch.nonzero(chosen).flip(1) * self.spacing + self.origin
 
     def index(self, points: Tensor) -> Tensor:
-        """The flat index of the sample nearest to each point [..., 3]; -1 beyond the grid."""
-        size = self.size
-        voxel = ((points - self.origin) / self.spacing).round().long()
-        within = ((voxel >= 0) & (voxel < size)).all(-1)
-        x, y, z = voxel.unbind(-1)
-        return torch.where(within, (z * size[1] + y) * size[0] + x, -1)
+        """The flat index of the sample nearest to each point [n, 3]; their number beyond the grid.
+
+        Axis by axis, in half the bytes of an index: there are millions of points.
+        """
+        index = torch.zeros(len(points), dtype=torch.int32, device=points.device)
+        within = torch.ones_like(index, dtype=torch.bool)
+        for axis in (2, 1, 0):
+            count = self.distance.shape[2 - axis]
+            voxel = ((points[:, axis] - self.origin[axis]) / self.spacing).round_()
+            within &= (voxel >= 0) & (voxel < count)
+            index.mul_(count).add_(voxel.int())
+        return index.masked_fill_(~within, self.distance.numel())
 
     def sample(self, values: Tensor, points: Tensor) -> Tensor:
         """Trilinear values [n] of a grid [z, y, x] at points [n, 3]; the border repeats."""
@@ -102,7 +108,8 @@ class GridRays:
     """The rays of one view's object pixels, sampled once per voxel.
 
     Attributes:
-        index: flat voxel index of every sample, -1 beyond the grid, int32 [rays, samples].
+        index: flat voxel index of every sample, the number of voxels beyond the grid, int32
+            [rays, samples].
         depth: of the first sample of every ray, [rays].
         step: in depth between two samples, [rays].
     """
@@ -125,8 +132,8 @@ class GridRays:
         first = (depth - radius / length).clamp_min(0.0)
         depths = first[:, None] + step[:, None] * torch.arange(count, device=step.device)
         camera = (rays[:, None] * depths[..., None]).view(-1, 3)
-        points = views.to_model(view, camera).view(len(rays), count, 3)
-        return cls(grid.index(points).int(), first, step)
+        points = views.to_model(view, camera)
+        return cls(grid.index(points).view(len(rays), count), first, step)
 
     def choose(self, rays: Tensor) -> GridRays:
         """Some of the rays."""
@@ -135,25 +142,23 @@ class GridRays:
     def values(self, grid: Tensor, beyond: float) -> Tensor:
         """A grid [z, y, x] along all rays, [rays, samples]."""
         flat = torch.cat([grid.flatten(), grid.new_full((1,), beyond)])
-        index = torch.where(self.index < 0, grid.numel(), self.index)
-        return torch.index_select(flat, 0, index.flatten()).view(index.shape)
+        return flat.index_select(0, self.index.flatten()).view(self.index.shape)
 
     def first(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """Depth [rays] of the first chosen sample of a grid (boolean); and whether there is one."""
-        found = self.values(chosen, beyond=False)
-        return self.depth + self.step * found.int().argmax(1), found.any(1)
+        met, sample = self.values(chosen, beyond=False).max(1)
+        return self.depth + self.step * sample, met
 
     def limits(self, grid: HullGrid) -> Tensor:
         """Least and greatest inverse depth inside the hull, a sample more on each side, [rays, 2].
 
         A ray that misses the hull's samples may be anywhere along the grid.
         """
-        found = self.values(grid.inside, beyond=False).int()
+        found = self.values(grid.inside, beyond=False)
         last = found.shape[1] - 1
-        near = found.argmax(1) - 1
-        far = last - found.flip(1).argmax(1) + 1
-        missed = found.amax(1) == 0
-        near = torch.where(missed, 0, near)
-        far = torch.where(missed, last, far)
+        met, near = found.max(1)
+        far = last - found.flip(1).max(1).indices
+        near = torch.where(met, near - 1, 0)
+        far = torch.where(met, far + 1, last)
         depths = self.depth[:, None] + self.step[:, None] * torch.stack([far, near], 1)
         return 1 / depths.clamp_min(1e-3)

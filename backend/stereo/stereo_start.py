@@ -17,7 +17,6 @@ from ..mesh.isosurface import extract_isosurface
 from ..refine.training_rays import pixels_for
 from ..shared.errors import NoSurface
 from ..views.selection import spread_views
-from ..views.visual_hull import VisualHull
 from .cavities import find_cavities
 from .convex_carve import CarveConfig, ConvexCarve
 from .exposure import exposure_gains
@@ -77,6 +76,7 @@ class StereoStart:
 def find_stereo_start(
     views: Sequence[View],
     normalization: Normalization,
+    hull: PointFunction,
     half_side: float,
     progress: Progress,
     device: torch.device | None = None,
@@ -86,6 +86,7 @@ def find_stereo_start(
     Args:
         views: all input views.
         normalization: from their world to the model's.
+        hull: the signed distance of the visual hull of all views.
         half_side: the model's box is [-half_side, half_side]^3.
         progress: receives fractions of the stage `stereo`.
         device: that computes; the CPU if it is None.
@@ -93,7 +94,6 @@ def find_stereo_start(
     if len(views) < MIN_VIEWS:
         return StereoStart(None, "too few views")
     device = device or torch.device("cpu")
-    hull = VisualHull.from_views(views, normalization, device, progress).signed_distance
     views = spread_views(views, MAX_VIEWS)
     judge = _Judge([view.shrunk(JUDGE_SIZE) for view in views], normalization, half_side, device)
     try:

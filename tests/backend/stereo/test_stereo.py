@@ -24,7 +24,7 @@ from backend.shared.cameras import (
 from backend.shared.errors import Cancelled
 from backend.shared.progress import Progress
 from backend.stereo import cavities, hull_grid, stereo_start
-from backend.stereo.convex_carve import CarveConfig, ConvexCarve
+from backend.stereo.convex_carve import CarveConfig, ConvexCarve, MinimumCut
 from backend.stereo.exposure import exposure_gains
 from backend.stereo.hull_grid import GridRays, HullGrid
 from backend.stereo.judge import SeenMesh, Verdict
@@ -105,7 +105,7 @@ def found(bowl):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hull_grid, "RESOLUTION", 64)
         patch.setattr(stereo_start, "JUDGE_RESOLUTION", 64)
-        return find_stereo_start(bowl, AROUND, HALF_SIDE, Progress())
+        return find_stereo_start(bowl, AROUND, hull_of(bowl), HALF_SIDE, Progress())
 
 
 def hull_of(views):
@@ -158,6 +158,19 @@ def test_silhouettes_stay_filled(bowl) -> None:
     assert met.float().mean() > 0.98
 
 
+def test_the_cut_of_a_region_is_that_of_the_whole_grid() -> None:
+    """The list of cells leaves nothing out: where the rest is too dear to fill, it stays empty."""
+    random = torch.Generator().manual_seed(0)
+    shape = (9, 7, 8)
+    region = torch.rand(shape, generator=random) < 0.4
+    weight, cost = 0.2 * torch.rand(shape, generator=random), torch.rand(shape, generator=random)
+    cut, whole = MinimumCut(weight, region), MinimumCut(weight, torch.ones_like(region))
+    cut.solve(cost - 0.5, 300, Progress())
+    whole.solve(torch.where(region, cost - 0.5, 50.0), 300, Progress())
+    assert torch.equal(cut.solid, whole.solid)
+    assert 0 < cut.solid.sum() < region.sum()
+
+
 def test_a_torn_rim_is_refused(bowl) -> None:
     """A hole that few views see refuses a shape that is better in all others."""
     truth = Bowl()
@@ -181,7 +194,7 @@ def test_a_torn_rim_is_refused(bowl) -> None:
 
 def test_a_convex_shape_stays_its_hull(ball) -> None:
     """Where there is nothing to find, nothing is cut."""
-    assert find_stereo_start(ball, AROUND, HALF_SIDE, Progress()).cavities is None
+    assert find_stereo_start(ball, AROUND, hull_of(ball), HALF_SIDE, Progress()).cavities is None
 
 
 def test_two_runs_agree_to_the_bit(ball) -> None:
@@ -215,13 +228,13 @@ def test_cancel(ball, after) -> None:
 
     progress = Progress(listener)
     with pytest.raises(Cancelled):
-        find_stereo_start(ball, AROUND, HALF_SIDE, progress)
+        find_stereo_start(ball, AROUND, hull_of(ball), HALF_SIDE, progress)
 
 
 @pytest.mark.parametrize("count", [2, 4, 5])
 def test_too_few_views(bowl, count) -> None:
     """There is nothing to hold back: the hull stays, and the reason is given."""
-    start = find_stereo_start(bowl[:count], AROUND, HALF_SIDE, Progress())
+    start = find_stereo_start(bowl[:count], AROUND, hull_of(bowl[:count]), HALF_SIDE, Progress())
     assert start.cavities is None
     assert start.note == "too few views"
 
