@@ -82,3 +82,14 @@ def _interpolate(features: Tensor, axis: int, coordinates: Tensor) -> Tensor:
     below = features.index_select(axis, low)
     above = features.index_select(axis, (low + 1).clamp(max=last))
     return torch.lerp(below, above, fraction)
+
+
+def dilated(cells: Tensor, reach: int) -> Tensor:
+    """Boolean cells [z, y, x] grown by `reach` in every direction, corners included."""
+    for axis in range(3):
+        before, cells = cells, cells.clone()
+        for shift in range(1, min(reach, before.shape[axis] - 1) + 1):
+            count = before.shape[axis] - shift
+            cells.narrow(axis, shift, count).logical_or_(before.narrow(axis, 0, count))
+            cells.narrow(axis, 0, count).logical_or_(before.narrow(axis, shift, count))
+    return cells

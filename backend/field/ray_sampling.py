@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .grids import dilated
+
 RUNS = (64, 8)
 """Lattice intervals that are tested together before each is tested by itself."""
 
@@ -66,14 +68,7 @@ class Occupancy:
 
     def dilated(self, cells: int) -> Occupancy:
         """Grown by that many cells in every direction, corners included."""
-        grown = self.cells
-        for axis in range(3):
-            before, grown = grown, grown.clone()
-            for shift in range(1, min(cells, before.shape[axis] - 1) + 1):
-                count = before.shape[axis] - shift
-                grown.narrow(axis, shift, count).logical_or_(before.narrow(axis, 0, count))
-                grown.narrow(axis, 0, count).logical_or_(before.narrow(axis, shift, count))
-        return Occupancy(grown, self.half_side)
+        return Occupancy(dilated(self.cells, cells), self.half_side)
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,15 @@ Convex Functionals" (2011): every ray inside a silhouette must meet the object.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter, label
 from torch import Tensor
-from torch.nn import functional as F
+
+from ..field.grids import dilated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,22 +141,27 @@ class ConvexCarve:
 
     def _needed(self, rays: Sequence[GridRays], progress: Progress) -> Tensor:
         """Around the cheapest voxel of every ray that misses the object, boolean [z, y, x]."""
-        config, grid = self._config, self._grid
-        depth = (-grid.distance / grid.spacing).clamp(0, config.most_depth)
-        blurred = gaussian_filter(self._evidence.cpu().numpy(), config.filled_blur)
-        votes = torch.from_numpy(blurred).to(depth)
-        cost = config.filled_votes * votes + config.depth_weight * depth
-        cost = torch.where(grid.inside, cost, torch.inf)
+        grid = self._grid
         needed = torch.zeros_like(grid.inside).flatten()
         solid = self._cut.solid
         for along in rays:
             progress.check()
             missed = ~along.first(solid)[1]
             missing = along.choose(missed)
-            least, sample = missing.values(cost, torch.inf).min(1)
+            least, sample = missing.values(self._filling_cost, torch.inf).min(1)
             voxel = missing.index.gather(1, sample[:, None])[:, 0]
             needed[voxel[least.isfinite()].long()] = True
-        return _grown(needed.view(grid.distance.shape)) & grid.inside
+        return dilated(needed.view(grid.distance.shape), 1) & grid.inside
+
+    @cached_property
+    def _filling_cost(self) -> Tensor:
+        """What it costs to fill a silhouette with a voxel, [z, y, x]; infinite outside the hull."""
+        config, grid = self._config, self._grid
+        depth = (-grid.distance / grid.spacing).clamp(0, config.most_depth)
+        blurred = gaussian_filter(self._evidence.cpu().numpy(), config.filled_blur)
+        votes = torch.from_numpy(blurred).to(depth)
+        cost = config.filled_votes * votes + config.depth_weight * depth
+        return torch.where(grid.inside, cost, torch.inf)
 
     def _seen(self, views: StereoViews, rays: Sequence[GridRays]) -> Tensor:
         """Empty voxels that at least one view sees, without openings of one voxel."""
@@ -264,14 +271,9 @@ def _before_any(voxels: Tensor) -> Tensor:
     return before
 
 
-def _grown(voxels: Tensor) -> Tensor:
-    """Boolean [z, y, x], dilated by one voxel in all directions."""
-    return F.max_pool3d(voxels.float()[None, None], 3, stride=1, padding=1)[0, 0] > 0
-
-
 def _opened(voxels: Tensor) -> Tensor:
     """Boolean [z, y, x] without what is thinner than three voxels."""
-    return _grown(~_grown(~voxels))
+    return dilated(~dilated(~voxels, 1), 1)
 
 
 def _large_pieces(solid: Tensor, least: float) -> Tensor:

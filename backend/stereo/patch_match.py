@@ -213,12 +213,12 @@ class PatchComparison:
         return best.mean(0)
 
     def _correlation(self, patch: Tensor) -> Tensor:
-        """Of the own patch and another's [samples, pixels]; 0 where both are plain."""
+        """Of the own patch and another's [samples, pixels], in place; 0 where both are plain."""
         weighted = self._weight * patch
         mean = weighted.sum(0)
-        variance = (weighted * patch).sum(0) - mean**2
+        variance = weighted.mul_(patch).sum(0) - mean**2
         deviation = variance.clamp_min(0).sqrt() + GRAY_NOISE
-        covariance = (self._weighted * patch).sum(0) - mean * self._mean
+        covariance = patch.mul_(self._weighted).sum(0) - mean * self._mean
         return covariance / (self._deviation * deviation)
 
     def _epipolar(self, view: int) -> tuple[Tensor, Tensor]:
