@@ -173,10 +173,13 @@ def choose_views(
 
 
 def _insert(ranked: ViewChoice, number: int, weight: torch.Tensor) -> ViewChoice:
-    """Put a view with weights [n] where it belongs in a ranking; the last one drops out."""
+    """Put a view with weights [n] where it belongs in a ranking; the last one drops out.
+
+    It is the view of that number to come, and ranks that no earlier view has taken are empty.
+    """
     views, weights = ranked.views.clone(), ranked.weights.clone()
     view = torch.full_like(views[0], number)
-    for rank in range(len(weights)):
+    for rank in range(min(len(weights), number + 1)):
         better = weight > weights[rank]
         weights[rank], weight = (
             torch.where(better, weight, weights[rank]),

@@ -122,7 +122,9 @@ def _interpolated(
     values: torch.Tensor, corners: torch.Tensor, weights: torch.Tensor
 ) -> torch.Tensor:
     """Vertex values [vertices, channels] at points in triangles, [n, channels]."""
-    return (values[corners] * weights[..., None]).sum(dim=1)
+    planes, corner = values.T.contiguous(), corners.T.flatten()
+    found = planes.gather(1, corner.expand(len(planes), -1)).view(len(planes), *corners.T.shape)
+    return (found * weights.T).sum(1).T.contiguous()
 
 
 def bake_base_color(

@@ -55,7 +55,7 @@ class Camera:
         depth = -camera[:, 2]
         safe = depth.clamp_min(1e-6)
         pixels = pinhole_projection(camera[:, 0], camera[:, 1], safe, self.intrinsics)
-        return torch.stack(pixels, dim=1), depth
+        return torch.stack(pixels).T, depth
 
 
 def sample_image(image: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
@@ -64,9 +64,9 @@ def sample_image(image: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
     Outside the frame the border repeats.
     """
     _, height, width = image.shape
-    grid = torch.stack([pixels[:, 0] / width, pixels[:, 1] / height], dim=1) * 2 - 1
+    grid = torch.stack([pixels[:, 0] / width, pixels[:, 1] / height]) * 2 - 1
     sampled = F.grid_sample(
-        image[None], grid[None, None], padding_mode="border", align_corners=False
+        image[None], grid.T[None, None], padding_mode="border", align_corners=False
     )
     return sampled[0, :, 0].T
 

@@ -68,16 +68,16 @@ class Silhouette:
             Signed distance [n] in the units of the points (the distance in the image scaled to the
             depth of the point), and whether the points are inside the frame, boolean [n].
         """
-        camera = points @ self.world_to_camera[:3, :3].T + self.world_to_camera[:3, 3]
-        depth = -camera[:, 2]
+        camera = self.world_to_camera[:3, :3] @ points.T + self.world_to_camera[:3, 3:]
+        depth = -camera[2]
         in_front = depth > 1e-6
         safe_depth = depth.clamp_min(1e-6)
-        u, v = pinhole_projection(camera[:, 0], camera[:, 1], safe_depth, self.intrinsics)
+        u, v = pinhole_projection(camera[0], camera[1], safe_depth, self.intrinsics)
         height, width = self.distance.shape
-        pixels = torch.stack([u / width, v / height], dim=1) * 2 - 1
+        pixels = torch.stack([u / width, v / height]) * 2 - 1
         sampled = F.grid_sample(
             self.distance[None, None],
-            pixels[None, None],
+            pixels.T[None, None],
             mode="bilinear",
             padding_mode="border",
             align_corners=False,
