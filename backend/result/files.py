@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from PIL import Image
 
 from ..materials.coverage import coverage_map, surface_coverage, unseen_share
@@ -20,6 +23,8 @@ from .scores import ImageScores, mean_scores, score_image
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from ..lods.levels import Level
     from ..materials.surface_materials import SurfaceMaterials
@@ -104,15 +109,26 @@ class Result:
 
     def _score(self, folder: Path, progress: Progress) -> list[ImageScores]:
         """Render the result from its input views: the scores, and the first as preview.png."""
-        scores: list[ImageScores] = []
-        mesh = self.materials.mesh if self.materials else self.mesh
-        for number, view in enumerate(self.views.views):
-            progress.report("write", 0.4 + 0.6 * number / len(self.views.views), "scores")
-            pose = self.normalization.apply_to_pose(view.camera_to_world)
-            response = self.materials.response_in(number) if self.materials else None
-            render = render_mesh(mesh, self.textures.base_color, view.intrinsics, pose, response)
-            if number == 0:
-                Image.fromarray(np.rint(render * 255).astype(np.uint8)).save(folder / "preview.png")
-            truth = np.concatenate([view.image, view.mask[..., None]], axis=2)
-            scores.append(score_image(render, truth))
+        count, scores = len(self.views.views), list[ImageScores]()
+        look = partial(self._look_again, progress=progress)
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            for number, (render, score) in enumerate(pool.map(look, range(count))):
+                progress.report("write", 0.4 + 0.6 * number / count, "scores")
+                if number == 0:
+                    preview = np.rint(render * 255).astype(np.uint8)
+                    Image.fromarray(preview).save(folder / "preview.png")
+                scores.append(score)
         return scores
+
+    def _look_again(
+        self, number: int, progress: Progress
+    ) -> tuple[NDArray[np.float32], ImageScores]:
+        """What an input view would show of the result, [height, width, 4], and its scores."""
+        progress.check()
+        view = self.views.views[number]
+        mesh = self.materials.mesh if self.materials else self.mesh
+        pose = self.normalization.apply_to_pose(view.camera_to_world)
+        response = self.materials.response_in(number) if self.materials else None
+        render = render_mesh(mesh, self.textures.base_color, view.intrinsics, pose, response)
+        truth = np.concatenate([view.image, view.mask[..., None]], axis=2)
+        return render, score_image(render, truth)
