@@ -33,7 +33,7 @@ TYPICAL_SECONDS = {
     "stereo": 15.0,
     "refine": 35.0,
     "mesh": 1.5,
-    "materials": 5.0,
+    "materials": 10.0,
     "texture": 6.0,
     "write": 3.0,
 }
