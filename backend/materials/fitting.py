@@ -20,7 +20,7 @@ from .material_choice import (
     log_cost,
     pool,
 )
-from .observations import displayed
+from .observations import gamma_encoded
 from .saturation import complete_saturated
 
 if TYPE_CHECKING:
@@ -322,6 +322,6 @@ def solve_base_color(response: Response, seen: Observations) -> Tensor:
 def _cost(response: Response, base: Tensor, seen: Observations) -> Tensor:
     """The mean squared difference of displayed color, outliers bounded, [vertices]."""
     predicted = torch.addcmul(response.offset, base[:, None], response.gain)
-    squared = (displayed(predicted) - seen.displayed).square().sum(dim=-1)
+    squared = (gamma_encoded(predicted) - seen.displayed).square().sum(dim=-1)
     total = (seen.weight * squared.clamp_max(LARGEST_COST)).mean(dim=1)
     return total / seen.evidence.clamp_min(1e-9)

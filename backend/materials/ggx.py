@@ -12,6 +12,8 @@ import numpy as np
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -63,6 +65,12 @@ def split_sum(roughness: float, cosine: Tensor) -> SplitSum:
     share = position - low
     scale, bias = (torch.lerp(column[low], column[low + 1], share) for column in table)
     return SplitSum(scale, bias)
+
+
+def split_sums(roughness: Iterable[float], cosine: Tensor) -> Tensor:
+    """Scale and bias for several roughnesses at cosines [n], [2, roughnesses, n]."""
+    sums = [split_sum(each, cosine) for each in roughness]
+    return torch.stack([torch.stack([each.scale, each.bias]) for each in sums], dim=1)
 
 
 @cache

@@ -23,7 +23,7 @@ from scipy.sparse import csr_matrix, diags
 from scipy.sparse.linalg import splu
 
 from .ggx import ROUGHNESS
-from .observations import displayed
+from .observations import gamma_encoded
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -99,7 +99,7 @@ def pool(
         tolerance: difference of displayed color beyond which neighbors are different parts.
         progress: checked for cancel.
     """
-    shown = displayed(color)
+    shown = gamma_encoded(color)
     first, second = graph.neighbors
     difference = (shown[first] - shown[second]).square().sum(dim=1)
     alike = torch.exp(difference * (-0.5 / tolerance**2))

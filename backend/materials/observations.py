@@ -84,10 +84,10 @@ class Observations:
     @cached_property
     def displayed(self) -> Tensor:
         """Radiance as displayed, 0..1, like `radiance`."""
-        return displayed(self.radiance)
+        return gamma_encoded(self.radiance)
 
 
-def displayed(radiance: Tensor) -> Tensor:
+def gamma_encoded(radiance: Tensor) -> Tensor:
     """Radiance of any shape about as a display shows it, 0..1."""
     return radiance.clamp(0.0, 1.0) ** (1.0 / DISPLAY_GAMMA)
 

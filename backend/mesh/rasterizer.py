@@ -28,18 +28,18 @@ class Fragments:
     def interpolate(self, values: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
         """Vertex values [vertices, channels] of faces [faces, 3] at fragments, [n, channels]."""
         corners = values.index_select(0, faces.flatten()).view(*faces.shape, values.shape[1])
-        at_corners = of_faces(corners.permute(1, 2, 0), self.face)
+        at_corners = gather_planes(corners.permute(1, 2, 0), self.face)
         return (at_corners * self.barycentric.T[:, None]).sum(0).T
 
 
-def of_faces(values: torch.Tensor, face: torch.Tensor) -> torch.Tensor:
-    """Values of faces [..., faces] for each entry of a list of faces [n], [..., n].
+def gather_planes(values: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """Values [..., count], of faces or vertices, at an index [n] of the last axis, [..., n].
 
-    Faces are the last axis: a CPU is several times faster on long planes than on short rows.
+    A CPU is several times faster on long planes than on short rows.
     """
     planes = values.flatten(0, -2)
-    found = planes.gather(1, face.expand(len(planes), -1))
-    return found.view(*values.shape[:-1], len(face))
+    found = planes.gather(1, index.expand(len(planes), -1))
+    return found.view(*values.shape[:-1], len(index))
 
 
 def rasterize(corners: torch.Tensor, width: int, height: int) -> Fragments:
@@ -52,7 +52,7 @@ def rasterize(corners: torch.Tensor, width: int, height: int) -> Fragments:
         height: rows.
     """
     face, row = _rows_of_faces(corners, height)
-    left, right = _span(of_faces(_downward(corners).permute(1, 2, 0), face), row)
+    left, right = _span(gather_planes(_downward(corners).permute(1, 2, 0), face), row)
     first = (left - 0.5).ceil().clamp(0, width).long()
     last = (right - 0.5).ceil().clamp(0, width).long()
     span, offset = enumerate_segments(last - first)
@@ -104,7 +104,7 @@ def _barycentric(
     ab, ac = b - a, c - a
     area = ab[0] * ac[1] - ab[1] * ac[0]
     area = torch.where(area == 0, torch.ones_like(area), area)
-    ax, ay, bx, by, cx, cy, area = of_faces(torch.stack([*a, *ab, *ac, area]), face)
+    ax, ay, bx, by, cx, cy, area = gather_planes(torch.stack([*a, *ab, *ac, area]), face)
     px, py = x - ax, y - ay
     weight_b = (px * cy - py * cx) / area
     weight_c = (bx * py - by * px) / area

@@ -22,7 +22,7 @@ from .photo_projection import (
     color_unseen,
     project_colors,
 )
-from .rasterizer import rasterize
+from .rasterizer import gather_planes, rasterize
 from .texture_padding import fill_empty_texels
 from .view_colors import ViewColors
 
@@ -122,8 +122,7 @@ def _interpolated(
     values: torch.Tensor, corners: torch.Tensor, weights: torch.Tensor
 ) -> torch.Tensor:
     """Vertex values [vertices, channels] at points in triangles, [n, channels]."""
-    planes, corner = values.T.contiguous(), corners.T.flatten()
-    found = planes.gather(1, corner.expand(len(planes), -1)).view(len(planes), *corners.T.shape)
+    found = gather_planes(values.T.contiguous(), corners.T.flatten()).view(-1, *corners.T.shape)
     return (found * weights.T).sum(1).T.contiguous()
 
 

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from ..shared.cameras import pinhole_projection
-from .rasterizer import Fragments, of_faces, rasterize
+from .rasterizer import Fragments, gather_planes, rasterize
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,7 +106,7 @@ def render_geometry(mesh: TriangleMesh, camera: Camera) -> RenderedGeometry:
     faces = faces.index_select(0, in_front)
     width, height = camera.intrinsics.width, camera.intrinsics.height
     screen = rasterize(pixels[faces], width, height)
-    weights = screen.barycentric.T / of_faces(depth[faces].T, screen.face)
+    weights = screen.barycentric.T / gather_planes(depth[faces].T, screen.face)
     inverse_depth = weights.sum(0)
     nearest = torch.zeros(width * height, device=device)
     nearest.scatter_reduce_(0, screen.pixel, inverse_depth, "amax")
@@ -116,7 +116,7 @@ def render_geometry(mesh: TriangleMesh, camera: Camera) -> RenderedGeometry:
     last.scatter_reduce_(0, pixel, front, "amax")
     shown = last.index_select(0, pixel) == front
     pixel, front = pixel[shown], front[shown]
-    on_surface = of_faces(weights, front)
+    on_surface = gather_planes(weights, front)
     on_surface = (on_surface / on_surface.sum(0)).T
     face = in_front.index_select(0, screen.face.index_select(0, front))
     visible = Fragments(pixel, face, on_surface)

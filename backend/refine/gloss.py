@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..materials.environment_map import look_up, pixel_directions, with_borders
-from ..materials.ggx import DIELECTRIC_F0, split_sum
+from ..materials.ggx import DIELECTRIC_F0, split_sums
 
 if TYPE_CHECKING:
     from ..materials.environment_map import EnvironmentMap
@@ -58,8 +58,7 @@ class LightLobes:
         pictures = [look_up(light.prefiltered(rough, device), at) for rough in ROUGHNESS]
         radiance = with_borders(torch.stack(pictures).permute(3, 0, 1, 2))
         cosines = (torch.arange(COSINES, dtype=at.dtype, device=device) + 0.5) / COSINES
-        sums = [split_sum(roughness, cosines) for roughness in ROUGHNESS]
-        table = torch.stack([torch.stack([each.scale, each.bias]) for each in sums], dim=1)
+        table = split_sums(ROUGHNESS, cosines)
         return cls(radiance[None].float().contiguous(), table[None].float())
 
     def reflect(self, normals: Tensor, directions: Tensor, material: Tensor) -> Tensor:

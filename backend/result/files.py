@@ -109,7 +109,8 @@ class Result:
 
     def _score(self, folder: Path, progress: Progress) -> list[ImageScores]:
         """Render the result from its input views: the scores, and the first as preview.png."""
-        count, scores = len(self.views.views), list[ImageScores]()
+        scores: list[ImageScores] = []
+        count = len(self.views.views)
         look = partial(self._look_again, progress=progress)
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
             for number, (render, score) in enumerate(pool.map(look, range(count))):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def say(text: str) -> None:
-    """Print text for people on stderr, unbuffered; if nobody reads it any more, work goes on."""
+    """Print text for people on stderr, unbuffered; work goes on where stderr is closed."""
     with contextlib.suppress(BrokenPipeError):
         sys.stderr.write(text + "\n")
         sys.stderr.flush()

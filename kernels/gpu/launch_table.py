@@ -4,7 +4,7 @@
 
 A table instead of autotuning: the same launch in every run. `bench sweep` times the candidates on
 a card and writes the rows of its architecture. Until then a row comes from the compiled code, by
-`benchmarks/kernels/model.py`, and says so. What has no row, which nobody runs, takes the one safe
+`benchmarks/kernels/model.py`, and says so. What has no row, shapes of no model, takes the one safe
 row, which fits every GPU in every type and width. The table also says on which architectures
 the compressed branch goes through flash-attn, by the same measurement: on none until there is one.
 """

@@ -25,7 +25,7 @@ from ...materials.environment_map import (
     pixel_directions,
     with_borders,
 )
-from ...materials.ggx import split_sum
+from ...materials.ggx import split_sums
 from ...materials.spherical_harmonics import CLAMPED_COSINE, basis, scaled_by_degree
 
 if TYPE_CHECKING:
@@ -137,6 +137,4 @@ def reflectance(roughness: Tensor, cosine: Tensor) -> tuple[Tensor, Tensor]:
 def _split_sums() -> Tensor:
     """Scale and bias for even steps of roughness and cosine in 0..1, [1, 2, roughness, cosine]."""
     steps = torch.linspace(0.0, 1.0, _STEPS, dtype=torch.float64)
-    sums = [split_sum(max(roughness, 0.05), steps) for roughness in steps.tolist()]
-    table = torch.stack([torch.stack([each.scale, each.bias]) for each in sums], dim=1)
-    return table.float()[None]
+    return split_sums(steps.clamp_min(0.05).tolist(), steps).float()[None]

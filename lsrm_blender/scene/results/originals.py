@@ -105,7 +105,7 @@ def set_hidden(
 def select_only(objects: Sequence[bpy.types.Object], layers: Iterable[bpy.types.ViewLayer]) -> None:
     """Select objects instead of all others, and make the first the active one.
 
-    Where an object is being edited, that stays active: nobody is thrown out of a mode.
+    Where an object is being edited, that stays active: a mode is never left.
     """
     for layer in layers:
         active = layer.objects.active

@@ -19,7 +19,7 @@ from backend.materials.estimate import LEAST_EXPLAINED
 from backend.materials.fitting import fit_matt
 from backend.materials.light_estimate import EXPOSURE, estimate_light
 from backend.materials.light_transport import Light, trace_light
-from backend.materials.observations import Observations, displayed
+from backend.materials.observations import Observations, gamma_encoded
 from backend.materials.ray_caster import RayCaster
 from backend.materials.surface_graph import SurfaceGraph
 from backend.mesh.triangle_mesh import TriangleMesh
@@ -66,7 +66,7 @@ def show(graph: SurfaceGraph, environment: EnvironmentMap) -> Observations:
 
 def displayed_error(graph: SurfaceGraph, color: torch.Tensor) -> float:
     """The mean difference from the true base color as displayed."""
-    return float((displayed(color) - displayed(painted(graph))).abs().mean())
+    return float((gamma_encoded(color) - gamma_encoded(painted(graph))).abs().mean())
 
 
 def two_sides(environment: EnvironmentMap) -> np.ndarray:
