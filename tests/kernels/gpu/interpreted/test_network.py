@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 from torch.nn.attention import SDPBackend
@@ -26,8 +24,8 @@ def _poisoned_memory():
 @pytest.mark.timeout(1800)
 def test_no_reference_runs_on_a_gpu(monkeypatch):
     """From views to the sparse field every kernel is Triton's; `bench` raises where one is not."""
-    interpretable = {"device": torch.device, "float32": torch.float32, "bfloat16": torch.float16}
-    monkeypatch.setattr(pipeline, "torch", SimpleNamespace(**interpretable))
+    # The interpreter refuses bfloat16.
+    monkeypatch.setattr(pipeline, "dtype_on", lambda _: torch.float16)
     monkeypatch.setattr(network, "FUSED", [SDPBackend.MATH])  # torch's fused attention has no GPU
     with simulated_gpu() as gpu:
         found = network.run_network(toy_views(2), tiny_network(), gpu)
