@@ -205,8 +205,9 @@ def test_two_hundred_kills(backend, small, tmp_path):
         stages[stage] = stages.get(stage, 0) + 1
         assert state in ("BACKEND_DIED", "ENVIRONMENT_BROKEN", "done")
         after = files_of(output / "result")
-        assert set(after) == set(before)
-        assert state == "done" or after == before
+        # A job that ends in time replaces the result; only where the fit was kept there is a field.
+        kept = set(before) - {"field.safetensors"}
+        assert kept <= set(after) if state == "done" else after == before
     assert pumped(backend, backend.submit("reconstruct", small()), 120) == "done"
     assert [path.name for path in output.iterdir()] == ["result"]
     assert {"", "done", "refine"} <= set(stages), stages
