@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image
+
+from kernels.core.workers import map_per_core
 
 from ..materials.coverage import coverage_map, surface_coverage, unseen_share
 from ..mesh.glb import write_glb
@@ -111,21 +110,17 @@ class Result:
         """Render the result from its input views: the scores, and the first as preview.png."""
         scores: list[ImageScores] = []
         count = len(self.views.views)
-        look = partial(self._look_again, progress=progress)
-        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            for number, (render, score) in enumerate(pool.map(look, range(count))):
-                progress.report("write", 0.4 + 0.6 * number / count, "scores")
-                if number == 0:
-                    preview = np.rint(render * 255).astype(np.uint8)
-                    Image.fromarray(preview).save(folder / "preview.png")
-                scores.append(score)
+        seen = map_per_core(self._look_again, range(count), check=progress.check)
+        for number, (render, score) in enumerate(seen):
+            progress.report("write", 0.4 + 0.6 * number / count, "scores")
+            if number == 0:
+                preview = np.rint(render * 255).astype(np.uint8)
+                Image.fromarray(preview).save(folder / "preview.png")
+            scores.append(score)
         return scores
 
-    def _look_again(
-        self, number: int, progress: Progress
-    ) -> tuple[NDArray[np.float32], ImageScores]:
+    def _look_again(self, number: int) -> tuple[NDArray[np.float32], ImageScores]:
         """What an input view would show of the result, [height, width, 4], and its scores."""
-        progress.check()
         view = self.views.views[number]
         mesh = self.materials.mesh if self.materials else self.mesh
         pose = self.normalization.apply_to_pose(view.camera_to_world)

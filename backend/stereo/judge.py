@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from kernels.core.workers import map_per_core
 
 from ..mesh.photo_projection import PhotoProjector, ProjectionSettings, camera_of
 from ..mesh.texture import project_on_vertices
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     import torch
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from ..mesh.triangle_mesh import TriangleMesh
     from ..mesh.view_geometry import RenderedGeometry
@@ -68,44 +68,37 @@ class SeenMesh:
         device: torch.device | None = None,
     ) -> SeenMesh:
         """Render a mesh in all views, on a device; the CPU if it is None."""
-        geometries = []
-        for view in views:
-            progress.check()
-            geometries.append(render_geometry(mesh, camera_of(view, normalization, device)))
-        return cls(mesh, views, geometries)
+
+        def seen(view: View) -> RenderedGeometry:
+            return render_geometry(mesh, camera_of(view, normalization, device))
+
+        return cls(mesh, views, list(map_per_core(seen, views, device, progress.check)))
 
     def errors(self, progress: Progress) -> NDArray[np.float64]:
         """Mean squared error over white in every view, colors from the other folds, [views]."""
         errors = np.zeros(len(self.views))
-        for fold in range(FOLDS):
+        device = self.geometries[0].depth.device
+        count = range(len(self.views))
+        prepared = list(map_per_core(self._prepared, count, device, progress.check))
+
+        def judge(fold: int) -> None:
             judged = range(fold, len(self.views), FOLDS)
-            others = [number for number in range(len(self.views)) if number not in judged]
-            colors = self._colors(others, progress)
+            others = [prepared[number] for number in count if number not in judged]
+            projectors, images = zip(*others, strict=True)
+            colors = project_on_vertices(self.mesh, projectors, images, progress, device)
             for number in judged:
-                view, shown = self.views[number], self._images[number]
+                view, shown = self.views[number], prepared[number][1]
                 geometry = self.geometries[number]
                 errors[number] = error_over_white(view, shown, self.mesh, colors, geometry)
+
+        list(map_per_core(judge, range(FOLDS), device, progress.check))
         return errors
 
-    def _colors(self, chosen: Sequence[int], progress: Progress) -> Tensor:
-        """The color of every vertex from some views, [vertices, 3]."""
-        projectors = (self._projectors[number] for number in chosen)
-        images = (self._images[number] for number in chosen)
-        device = self.geometries[0].depth.device
-        return project_on_vertices(self.mesh, projectors, images, progress, device)
-
-    @cached_property
-    def _projectors(self) -> list[PhotoProjector]:
-        """What every view sees, and how well."""
-        settings = ProjectionSettings()
-        pairs = zip(self.views, self.geometries, strict=True)
-        return [PhotoProjector.from_geometry(*pair, settings) for pair in pairs]
-
-    @cached_property
-    def _images(self) -> list[ViewColors]:
-        """The colors of every view."""
-        pairs = zip(self.views, self.geometries, strict=True)
-        return [ViewColors.in_memory(view, seen.camera) for view, seen in pairs]
+    def _prepared(self, number: int) -> tuple[PhotoProjector, ViewColors]:
+        """What a view sees and how well, and its colors."""
+        view, seen = self.views[number], self.geometries[number]
+        projector = PhotoProjector.from_geometry(view, seen, ProjectionSettings())
+        return projector, ViewColors.in_memory(view, seen.camera)
 
 
 @dataclass(frozen=True)

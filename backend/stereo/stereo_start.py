@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
+
+from kernels.core.workers import map_per_core
 
 from ..mesh.cleaning import keep_solid_parts
 from ..mesh.isosurface import extract_isosurface
@@ -140,10 +141,9 @@ class _Judge:
 
 def _carve(views: StereoViews, grid: HullGrid, progress: Progress) -> Cavities | None:
     """Depth maps, their votes, and the cavities of what fits the votes best."""
-    rays = []
-    for view in range(len(views)):
-        progress.check()
-        rays.append(GridRays.from_view(views, view, grid))
+    device = views.mask.device
+    along = partial(GridRays.from_view, views, grid=grid)
+    rays = list(map_per_core(along, range(len(views)), device, progress.check))
     matches = match_views(views, grid, rays, progress)
     progress.report("stereo", 0.5, "carving")
     votes = vote(views, matches, grid, progress)
@@ -155,22 +155,21 @@ def match_views(
     views: StereoViews, grid: HullGrid, rays: Sequence[GridRays], progress: Progress
 ) -> list[PatchMatch]:
     """PatchMatch in every view; at the end, views try what the others agree on."""
-    matches = []
-    for view, along in enumerate(rays):
-        progress.check()
+    device = views.mask.device
+
+    def begin(view: int) -> PatchMatch:
         # Its own generator: views are matched in parallel, in any order.
         generator = torch.Generator().manual_seed(SEED + view)
-        matches.append(PatchMatch(views, view, along.limits(grid), generator))
-    # A GPU works on one view after the other, each with thousands of pixels at once.
-    on_cpu = views.mask.device.type == "cpu"
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        for iteration in range(ITERATIONS + 1):
-            if iteration == ITERATIONS:
-                _exchange(views, matches, progress)
-            iterate = partial(_iterate, number=iteration, progress=progress)
-            list(pool.map(iterate, matches) if on_cpu else map(iterate, matches))
-            done = (iteration + 1) / (ITERATIONS + 1)
-            progress.report("stereo", 0.1 + 0.4 * done, "matching views")
+        return PatchMatch(views, view, rays[view].limits(grid), generator)
+
+    matches = list(map_per_core(begin, range(len(views)), device, progress.check))
+    for iteration in range(ITERATIONS + 1):
+        if iteration == ITERATIONS:
+            _exchange(views, matches, progress)
+        iterate = partial(_iterate, number=iteration, progress=progress)
+        list(map_per_core(iterate, matches, device))
+        done = (iteration + 1) / (ITERATIONS + 1)
+        progress.report("stereo", 0.1 + 0.4 * done, "matching views")
     return matches
 
 
@@ -185,11 +184,13 @@ def _exchange(views: StereoViews, matches: Sequence[PatchMatch], progress: Progr
         tuple(part[good] for part in match.points())
         for match, good in zip(matches, trusted, strict=True)
     ]
-    for view, match in enumerate(matches):
-        progress.check()
+
+    def propose(view: int) -> None:
         others = [surface for number, surface in enumerate(surfaces) if number != view]
         points, normals = (torch.cat(parts) for parts in zip(*others, strict=True))
-        match.propose_points(points, normals)
+        matches[view].propose_points(points, normals)
+
+    list(map_per_core(propose, range(len(views)), views.mask.device, progress.check))
 
 
 def vote(
@@ -203,8 +204,9 @@ def vote(
 def _trust(views: StereoViews, matches: Sequence[PatchMatch]) -> tuple[list[Tensor], list[Tensor]]:
     """The depth maps of what matches at all, and the trust in every pixel's depth."""
     maps = [match.depth_map(MAX_COST) for match in matches]
-    trust = []
-    for view, match in enumerate(matches):
-        agreeing = agreeing_views(views, maps, view, match.points()[0])
-        trust.append(confidence(match.cost, agreeing))
-    return maps, trust
+
+    def trust(view: int) -> Tensor:
+        agreeing = agreeing_views(views, maps, view, matches[view].points()[0])
+        return confidence(matches[view].cost, agreeing)
+
+    return maps, list(map_per_core(trust, range(len(views)), views.mask.device))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from kernels.core.workers import map_per_core
+
 from ..shared.capture.mask_files import expected_masks
 from ..shared.capture.view_brightness import ViewBrightness, not_said_yet
 from ..shared.errors import BadCamera, EmptyMask, TooFewViews
@@ -208,7 +210,8 @@ def _judge(views: Sequence[View]) -> Judgment:
     Raises:
         ObjectOutOfFrame: if the result would not be the object.
     """
-    judgment = judge([view.name for view in views], [MaskOutline.from_view(view) for view in views])
+    outlines = list(map_per_core(MaskOutline.from_view, views))
+    judgment = judge([view.name for view in views], outlines)
     judgment.check()
     for warning in judgment.warnings():
         LOGGER.warning("%s", warning)

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from kernels.core.workers import map_per_core
+
 from ..shared.cameras import Normalization, meeting_point, pinhole_projection, pinhole_ray
 from ..shared.capture.capture import BoundingSphere
 from ..shared.errors import ObjectOutOfFrame
@@ -119,13 +121,13 @@ class VisualHull:
             device: of the silhouettes.
             progress: checked for cancel at every view, if there is one.
         """
-        silhouettes = []
-        for view in views:
-            if progress:
-                progress.check()
+
+        def outline(view: View) -> Silhouette:
             pose = normalization.apply_to_pose(view.camera_to_world)
-            silhouettes.append(Silhouette.from_view(view, pose, device))
-        return cls(silhouettes)
+            return Silhouette.from_view(view, pose, device)
+
+        check = progress.check if progress else None
+        return cls(list(map_per_core(outline, views, device, check)))
 
     def signed_distance(self, points: torch.Tensor) -> torch.Tensor:
         """Signed distance [n] of points [n, 3] to the hull, negative inside.
