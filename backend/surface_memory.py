@@ -42,8 +42,8 @@ CELL_BYTES = 6
 ROW_BYTES = 900
 """Of a row of the fit: its neighbors, three stencils and their inverses, Adam, gradients."""
 
-SAMPLE_BYTES = 140
-"""Of a sample of a training ray, and of its copy while chunks are joined."""
+SAMPLE_BYTES = 85
+"""Of a sample of a training ray: its ray and point, the rows around it, their weights."""
 
 VERTEX_BYTES = 1500
 """Of a vertex of the materials: its neighbors, the light from all sides, that of some cells."""
@@ -99,15 +99,15 @@ def plan_surface(
 
 
 def _fit(config: RefineConfig, rays: int) -> int:
-    """Bytes of the largest level: its grids, rows, samples of all rays, and a chunk of rays."""
+    """Bytes of the largest level: its grids, rows, samples of all rays, and a batch sampled."""
     needs = []
     for level in config.levels:
         rows = SURFACE_SQUARES * level.resolution**2 * 2 * level.band
         spacing = 2 * HALF_SIDE / (level.resolution - 1)
-        chunk = min(CHUNK_BYTES, rays * bytes_per_ray(spacing))
+        batch = min(config.rays_per_step, rays) * bytes_per_ray(spacing)
         samples = rays * 2 * level.band
         grids = NODE_BYTES * level.resolution**3
-        needs.append(grids + int(ROW_BYTES * rows + SAMPLE_BYTES * samples) + chunk)
+        needs.append(grids + int(ROW_BYTES * rows + SAMPLE_BYTES * samples) + batch)
     return max(needs)
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kernels.compositing import ray_sums, ray_weights
+from kernels.compositing import ray_offsets, ray_sums, ray_weights
 
 from .field import gradient
 
@@ -32,12 +32,14 @@ class Absorption:
         thickness: [samples], optical thickness of each step.
         weights: [samples], share of the ray's light that each step absorbs.
         opacity: [rays], the sum of the weights.
+        offsets: samples before each ray, [rays + 1] int64.
     """
 
     samples: Samples
     thickness: Tensor
     weights: Tensor
     opacity: Tensor
+    offsets: Tensor
 
     @property
     def alpha(self) -> Tensor:
@@ -51,7 +53,7 @@ class Absorption:
 
     def gather(self, values: Tensor) -> Tensor:
         """The weighted sum per ray of [samples, channels], [rays, channels]."""
-        return ray_sums(self.weights[:, None] * values, self.samples.ray, len(self.opacity))
+        return ray_sums(self.weights[:, None] * values, self.samples.ray, self.offsets)
 
     def surface_points(self) -> Tensor:
         """[rays, 3] where the rays end, on average.
@@ -101,6 +103,7 @@ def absorb(field: Field, origins: Tensor, directions: Tensor, sampler: RaySample
 
 def composite(samples: Samples, thickness: Tensor, rays: int) -> Absorption:
     """Spread the light of `rays` rays over samples of known optical thickness [samples]."""
-    weights = ray_weights(thickness, samples.ray, rays)
-    opacity = ray_sums(weights[:, None], samples.ray, rays)[:, 0]
-    return Absorption(samples, thickness, weights, opacity)
+    offsets = ray_offsets(samples.ray, rays)
+    weights = ray_weights(thickness, samples.ray, offsets)
+    opacity = ray_sums(weights[:, None], samples.ray, offsets)[:, 0]
+    return Absorption(samples, thickness, weights, opacity, offsets)

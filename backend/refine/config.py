@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-SECONDS = 60.0
+SECONDS = 45.0
 """Roughly what all steps of the default take on two cores."""
 
 Opacity = Literal["volsdf", "neus"]
@@ -48,7 +48,7 @@ class RefineConfig:
 
     Attributes:
         levels: coarse to fine.
-        rays_per_step: drawn at random from all views.
+        rays_per_step: of a batch, about. Random rays of all views make one, every ray is in one.
         max_rays: through the masks of all views; larger views are averaged down.
         halo: pixels around a mask whose rays are fitted too: they must stay empty.
         eikonal_weight: of the squared deviation of the distance's slope from 1.
@@ -58,7 +58,7 @@ class RefineConfig:
             views one in four. With 0 there is no comparison.
         seconds: after which the levels end, whatever their steps; far beyond what they need, so
             that a result does not depend on how busy the machine is.
-        seed: of the choice of rays and of their samples.
+        seed: of the order of rays and of their samples.
     """
 
     levels: tuple[Level, ...] = (

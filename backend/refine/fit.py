@@ -17,21 +17,22 @@ from kernels.compositing import ray_sums, ray_weights
 
 from ..field.density import density, section_thickness
 from ..field.gather import RowBlend
-from .training_rays import sample_rays
+from .training_rays import sample_in_batches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Sequence
 
     from ..shared.progress import Progress
     from .config import Level, RefineConfig
     from .gloss import Gloss
     from .narrow_band import NarrowBand
-    from .training_rays import BandSamples, RaySamples, TrainingRays
+    from .training_rays import BandSamples, SampledRays, TrainingRays
 
 FULL_COVERAGE = 0.99  # coverage above which a pixel shows nothing but the object
 CHECK_EVERY = 30  # steps between two evaluations of the held-out rays
 PATIENCE = 2  # evaluations without a gain after which a level ends
 WARM_UP = 0.15  # fraction of a level over which the rate of the distance rises
+PRIOR_EVERY = 2  # steps from one that sees the priors to the next; their weight makes up for it
 FLAT = 1e-12  # added to a squared slope, whose root has no gradient at zero
 DECAY_START = 0.6  # fraction of a level after which all rates fall
 
@@ -58,59 +59,6 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class LevelRays:
-    """The rays that a level can explain.
-
-    Attributes:
-        rays: the pixels.
-        samples: of the rays in the level's band.
-    """
-
-    rays: TrainingRays
-    samples: RaySamples
-
-    @classmethod
-    def of(
-        cls, rays: TrainingRays, band: NarrowBand, level: Level, seed: int, progress: Progress
-    ) -> LevelRays:
-        """Leave out what the level's opacity cannot explain, and sample the others.
-
-        A blurred surface is half opaque some way outside of its zero level set where rays graze
-        it: fitted to outlines, it would shrink. The outer bound holds it there in any case.
-        """
-        if level.opacity != "neus":
-            rays = rays.choose(torch.nonzero(rays.coverage >= FULL_COVERAGE)[:, 0])
-        samples = sample_rays(rays, band, seed, progress)
-        progress.check()
-        return cls(rays, samples)
-
-    def __len__(self) -> int:
-        """How many rays there are."""
-        return len(self.rays)
-
-    def choose(self, index: Tensor) -> Batch:
-        """Some of the rays, numbered in the order chosen."""
-        return Batch(self.rays.choose(index), self.samples.of(index))
-
-    def all(self) -> Batch:
-        """All of the rays."""
-        return self.choose(torch.arange(len(self.rays), device=self.rays.coverage.device))
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Rays that are rendered together.
-
-    Attributes:
-        rays: the pixels.
-        along: samples of these rays.
-    """
-
-    rays: TrainingRays
-    along: BandSamples
-
-
-@dataclass(frozen=True)
 class Fitted:
     """The outcome of a level.
 
@@ -121,6 +69,35 @@ class Fitted:
 
     rows: Rows
     held_out_loss: float
+
+
+def batches_of_level(
+    rays: TrainingRays,
+    band: NarrowBand,
+    level: Level,
+    config: RefineConfig,
+    progress: Progress,
+    most: int | None = None,
+) -> list[SampledRays]:
+    """The rays that a level can explain, in random order, sampled, a batch for each step.
+
+    A blurred surface is half opaque some way outside of its zero level set where rays graze it:
+    fitted to outlines, it would shrink. The outer bound holds it there in any case.
+
+    Args:
+        rays: of which some are left out.
+        band: where samples lie.
+        level: what it can explain.
+        config: the size of a batch, and the seed.
+        progress: checked for cancel.
+        most: of the rays; all if it is None.
+    """
+    generator = torch.Generator().manual_seed(config.seed)
+    order = torch.randperm(len(rays), generator=generator).to(rays.coverage.device)
+    if level.opacity != "neus":
+        order = order[rays.coverage[order] >= FULL_COVERAGE]
+    rays, size = rays.choose(order[:most]), config.rays_per_step
+    return sample_in_batches(rays, band, size, generator, progress)
 
 
 class LevelFit:
@@ -161,8 +138,8 @@ class LevelFit:
 
     def run(
         self,
-        training: LevelRays,
-        held_out: LevelRays | None,
+        training: Sequence[SampledRays],
+        held_out: Sequence[SampledRays],
         seconds: float,
         progress: Progress,
         report: Callable[[int], None],
@@ -170,48 +147,38 @@ class LevelFit:
         """Fit until the steps are done, the held-out loss rises, or the seconds are over.
 
         Args:
-            training: rays to explain.
-            held_out: rays for early stopping.
+            training: rays to explain, one batch after the other, again and again.
+            held_out: rays for early stopping; there may be none.
             seconds: at most.
             progress: checked for cancel.
             report: receives the number of every step.
         """
         begin = time.perf_counter()
-        if len(training) == 0:
+        if not training:
             return Fitted(self.rows.copy(), math.inf)
-        stopping = _EarlyStopping(held_out.all()) if held_out else None
+        stopping = _EarlyStopping(held_out) if held_out else None
         progress.check()
-        for step, chosen in enumerate(self._choices(training)):
+        for step in range(self._level.steps):
             if time.perf_counter() - begin >= seconds:
                 break
-            fraction = step / self._level.steps
             report(step)
             progress.check()
-            self._step(training.choose(chosen), fraction)
+            self._step(step, training[step % len(training)])
             check = step % CHECK_EVERY == CHECK_EVERY - 1
-            if stopping and check and self._has_stalled(stopping, fraction):
+            if stopping and check and self._has_stalled(stopping, step):
                 break
         if stopping and stopping.best:
             return Fitted(stopping.best, stopping.least)
         return Fitted(self.rows.copy(), math.inf)
 
-    def _choices(self, training: LevelRays) -> Iterator[Tensor]:
-        """The numbers of the random rays of every step, [rays per step], on the device.
-
-        Drawn on the CPU, whatever the device, and all at once: no step waits for the next ones.
-        """
-        generator = torch.Generator().manual_seed(self._config.seed)
-        size = (self._level.steps, self._config.rays_per_step)
-        drawn = torch.randint(len(training), size, generator=generator)
-        yield from drawn.to(self.rows.distance.device)
-
-    def _step(self, batch: Batch, fraction: float) -> None:
+    def _step(self, step: int, batch: SampledRays) -> None:
         """One step of the optimizer on some rays."""
+        fraction = step / self._level.steps
         self._set_rates(fraction)
         before = self.rows.distance.detach().clone()
-        gradients = self._band.gradients(self.rows.distance)
-        loss = self._data_loss(batch, fraction, gradients)
-        loss = loss + self._prior_loss(gradients)
+        loss = self._data_loss(batch, fraction)
+        if step % PRIOR_EVERY == 0:
+            loss = loss + PRIOR_EVERY * self._prior_loss()
         self._optimizer.zero_grad()
         loss.backward()
         self._optimizer.step()
@@ -227,35 +194,33 @@ class LevelFit:
         distance["lr"] = self._level.distance_rate * decay * warm
         appearance["lr"] = self._level.color_rate * decay
 
-    def _data_loss(self, batch: Batch, fraction: float, gradients: Tensor) -> Tensor:
+    def _data_loss(self, batch: SampledRays, fraction: float) -> Tensor:
         """Color (L1, over black) and silhouette (L2) against the views."""
         rays = batch.rays
-        color, opacity = self._render(batch, fraction, gradients)
+        color, opacity = self._render(batch, fraction)
         photometric = (color - rays.colors * rays.coverage[:, None]).abs().mean()
         silhouette = ((opacity - rays.coverage) ** 2).mean()
         loss: Tensor = photometric + self._level.silhouette_weight * silhouette
         return loss
 
-    def _render(self, batch: Batch, fraction: float, gradients: Tensor) -> tuple[Tensor, Tensor]:
+    def _render(self, batch: SampledRays, fraction: float) -> tuple[Tensor, Tensor]:
         """Color over black [rays, 3] and opacity [rays] of some rays.
 
         Args:
             batch: the rays.
             fraction: of the level that is done.
-            gradients: of the distance at the inner rows, [3, inner].
         """
-        along, count = batch.along, len(batch.rays)
-        index = self._band.corner_rows(along.cells)
-        blend = RowBlend(index, along.weights, len(self.rows.distance))
+        along, packing = batch.samples, (batch.samples.ray, batch.offsets)
+        blend = RowBlend(along.corners, along.weights, len(self.rows.distance))
         distance = blend(self.rows.distance[:, None])[:, 0]
-        weights = ray_weights(self._thickness(distance, along, fraction), along.ray, count)
-        opacity = ray_sums(weights[:, None], along.ray, count)[:, 0]
+        weights = ray_weights(self._thickness(distance, along, fraction), *packing)
+        opacity = ray_sums(weights[:, None], *packing)[:, 0]
         color = torch.sigmoid(blend(self.rows.color))
         if not self._gloss:
-            return ray_sums(weights[:, None] * color, along.ray, count), opacity
-        normals = blend(self._band.normals(gradients))
+            return ray_sums(weights[:, None] * color, *packing), opacity
+        normals = blend(self._band.normals(self._band.gradients(self.rows.distance)))
         values = torch.cat([color, normals, along.points], 1)
-        found = ray_sums(weights[:, None] * values, along.ray, count)
+        found = ray_sums(weights[:, None] * values, *packing)
         found = found / opacity.clamp(min=1e-4)[:, None]
         normals = F.normalize(found[:, 3:6], dim=1, eps=1e-6)
         color = self._gloss.added_to(found[:, :3], found[:, 6:], normals, batch.rays.directions)
@@ -269,13 +234,9 @@ class LevelFit:
             return density(distance, inverse_std) * self._band.spacing
         return section_thickness(distance, along.follows, inverse_std)
 
-    def _prior_loss(self, gradients: Tensor) -> Tensor:
-        """A distance grows by one per unit (eikonal), and a surface is smooth.
-
-        Args:
-            gradients: of the distance at the inner rows, [3, inner].
-        """
-        z, y, x = gradients
+    def _prior_loss(self) -> Tensor:
+        """A distance grows by one per unit (eikonal), and a surface is smooth."""
+        z, y, x = self._band.gradients(self.rows.distance)
         slope = (z * z + y * y + x * x + FLAT).sqrt()
         eikonal = ((slope - 1) ** 2).mean()
         smoothness = (self._band.laplacian(self.rows.distance) ** 2).mean()
@@ -287,11 +248,14 @@ class LevelFit:
             loss = loss + self._config.reflectance_weight * self._gloss.mean_reflectance()
         return loss
 
-    def _has_stalled(self, stopping: _EarlyStopping, fraction: float) -> bool:
+    def _has_stalled(self, stopping: _EarlyStopping, step: int) -> bool:
         """Whether the loss of the held-out rays no longer falls."""
+        fraction = step / self._level.steps
         with torch.no_grad():
-            gradients = self._band.gradients(self.rows.distance)
-            loss = float(self._data_loss(stopping.held_out, fraction, gradients))
+            losses = [
+                len(batch) * float(self._data_loss(batch, fraction)) for batch in stopping.held_out
+            ]
+        loss = sum(losses) / sum(map(len, stopping.held_out))
         return stopping.record(loss, self.rows)
 
 
@@ -306,7 +270,7 @@ def prepare_optimizer() -> None:
 class _EarlyStopping:
     """Keeps the rows with the least loss of the held-out rays."""
 
-    def __init__(self, held_out: Batch) -> None:
+    def __init__(self, held_out: Sequence[SampledRays]) -> None:
         self.held_out = held_out
         self.best: Rows | None = None
         self.least, self._patience = math.inf, PATIENCE

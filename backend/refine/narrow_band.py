@@ -16,7 +16,7 @@ from kernels.core.sparse_grid import Bricks, lower_corners
 
 from ..field.gather import RowBlend
 from ..field.grids import evaluate
-from ..field.ray_sampling import Occupancy
+from ..field.ray_sampling import Occupancy, RaySampler
 from ..field.volumes import DenseVolume, SparseVolume
 
 if TYPE_CHECKING:
@@ -119,18 +119,20 @@ class NarrowBand:
         kept = (self.index >= 0).float()[None, None]
         return Occupancy(-F.max_pool3d(-kept, 2, stride=1)[0, 0] > 0, self.half_side)
 
-    def cells(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """The occupied cells around points, [points] int32, and trilinear weights, [points, 8].
+    @cached_property
+    def sampler(self) -> RaySampler:
+        """Samples rays once per voxel."""
+        return RaySampler(self.half_side, self.spacing, self.occupancy)
 
-        The weights belong to `corner_rows`. Outside of the occupied cells there is none: 0.
+    def corners(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """The rows at the corners of the cells around points, and trilinear weights, [points, 8].
+
+        The rows are int32, x fastest, and all -1 outside of the occupied cells.
         """
         (x, y, z), weights = lower_corners(points, len(self.index), self.half_side)
         side = len(self.occupancy.cells)
-        return self._cells.index_select(0, (z * side + y) * side + x), weights
-
-    def corner_rows(self, cells: Tensor) -> Tensor:
-        """The rows at the corners of cells, x fastest, [cells, 8] int32; all -1 for cell 0."""
-        return self._cell_corners.index_select(0, cells)
+        cells = self._cells.index_select(0, (z * side + y) * side + x)
+        return self._cell_corners.index_select(0, cells), weights
 
     @cached_property
     def _cells(self) -> Tensor:

@@ -17,14 +17,14 @@ from ..field.grids import grid_points
 from ..shared.errors import NoSurface
 from ..views.selection import evenly
 from ..views.visual_hull import VisualHull
-from .fit import Fitted, LevelFit, LevelRays, Rows
+from .fit import Fitted, LevelFit, Rows, batches_of_level
 from .fit_clock import FitClock, PlannedRun
 from .gloss import Gloss, LightLobes
 from .narrow_band import NarrowBand, carved, resampled, sample_grid
 from .nearest_vertex import nearest_vertex
 from .novel_view_error import NovelViewMetric
 from .outer_bound import outer_bound
-from .training_rays import TrainingRays, pixels_for
+from .training_rays import SampledRays, TrainingRays, pixels_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 
 VIEWS_PER_HELD_OUT = 4  # at most one view in so many is held out
+HELD_OUT_RAYS = 12_288  # by which levels are stopped; three batches are as sure as all of them
 
 
 class Refinement:
@@ -154,9 +155,10 @@ class Refinement:
             progress.check()
             rows = Rows(band.row_distance(), torch.logit(color_at(band.points).clamp(0.02, 0.98)))
             make = partial(LevelFit, band, rows, bound(band.points), level, self._config)
-            seed = self._config.seed
-            seen = LevelRays.of(training, band, level, seed, progress)
-            kept = LevelRays.of(held_out, band, level, seed, progress) if held_out else None
+            sampled = partial(batches_of_level, band=band, level=level, config=self._config)
+            seen = sampled(training, progress=progress)
+            most = HELD_OUT_RAYS
+            kept = sampled(held_out, progress=progress, most=most) if held_out else []
             run = _Run(make, seen, kept, clock, progress)
             if number == 0:
                 rows, gloss = self._first_rows(run)
@@ -237,8 +239,8 @@ class _Run:
     """
 
     make: Callable[[Gloss | None], LevelFit]
-    training: LevelRays
-    held_out: LevelRays | None
+    training: Sequence[SampledRays]
+    held_out: Sequence[SampledRays]
     clock: FitClock
     progress: Progress
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,24 +13,21 @@ import torch
 from scipy.ndimage import binary_dilation
 from torch import Tensor
 
-from kernels.core.chunk_size import rows_per_chunk
-from kernels.core.segments import owners_of_sizes, ranges
+from kernels.compositing import ray_offsets
+from kernels.core.workers import map_per_core
 
 from ..field.config import HALF_SIDE
-from ..field.ray_sampling import RaySampler, Samples
 from ..mesh.view_colors import without_background
 from ..shared.cameras import pixel_rays
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..field.ray_sampling import Samples
     from ..shared.cameras import Normalization
     from ..shared.progress import Progress
     from ..views.views import View
     from .narrow_band import NarrowBand
-
-RAYS_PER_CHUNK = 1 << 12
-"""On a CPU; on a GPU as many as its memory holds."""
 
 BYTES_PER_STEP = 64
 """Of the candidates for a sample: numbers of rays and steps, distances, points, what is kept."""
@@ -59,6 +57,11 @@ class TrainingRays:
         """Some of the rays."""
         columns = (self.origins, self.directions, self.colors, self.coverage)
         return TrainingRays(*(column.index_select(0, index) for column in columns))
+
+    def part(self, rays: slice) -> TrainingRays:
+        """Consecutive rays; nothing is copied."""
+        columns = (self.origins, self.directions, self.colors, self.coverage)
+        return TrainingRays(*(column[rays] for column in columns))
 
     def joined(self, other: TrainingRays) -> TrainingRays:
         """These rays and others."""
@@ -100,37 +103,34 @@ class BandSamples:
         ray: of each sample, [samples] int64, ascending.
         follows: whether the next sample continues this one, [samples] bool.
         points: [samples, 3].
-        cells: of the band, [samples] int32.
-        weights: trilinear, of the corners of these cells, [samples, 8].
+        corners: rows of the band around each sample, [samples, 8] int32.
+        weights: trilinear, of these rows, [samples, 8].
     """
 
     ray: Tensor
     follows: Tensor
     points: Tensor
-    cells: Tensor
+    corners: Tensor
     weights: Tensor
 
 
 @dataclass(frozen=True)
-class RaySamples:
-    """The samples of many rays, from which some are chosen at every step.
+class SampledRays:
+    """Rays, and their samples in a narrow band.
 
     Attributes:
-        samples: along all rays.
-        first: the first sample of every ray, and the end of the last, [rays + 1].
+        rays: the pixels.
+        samples: of these rays.
+        offsets: samples before each ray, [rays + 1] int64.
     """
 
+    rays: TrainingRays
     samples: BandSamples
-    first: Tensor
+    offsets: Tensor
 
-    def of(self, rays: Tensor) -> BandSamples:
-        """The samples of chosen rays, numbered in the order chosen."""
-        first = self.first[rays]
-        sizes = self.first[rays + 1] - first
-        chosen, all_of_it = ranges(first, sizes), self.samples
-        columns = (all_of_it.follows, all_of_it.points, all_of_it.cells, all_of_it.weights)
-        found = (column.index_select(0, chosen) for column in columns)
-        return BandSamples(owners_of_sizes(sizes), *found)
+    def __len__(self) -> int:
+        """How many rays there are."""
+        return len(self.rays)
 
 
 def _grown(mask: np.ndarray, pixels: int) -> np.ndarray:
@@ -151,29 +151,51 @@ def pixels_for(views: Sequence[View], most: int) -> list[int]:
     return [max(1, int(min(1.0, share) * side)) for side in longest]
 
 
-def sample_rays(rays: TrainingRays, band: NarrowBand, seed: int, progress: Progress) -> RaySamples:
+def sample_in_batches(
+    rays: TrainingRays,
+    band: NarrowBand,
+    size: int,
+    generator: torch.Generator,
+    progress: Progress,
+) -> list[SampledRays]:
+    """All rays in equal parts of about `size` consecutive ones, sampled; no ray, no part.
+
+    A step that takes a part gathers nothing, which would cost as much as the step. Every ray has a
+    random shift of its own, a fraction of a voxel, so that the rays of a view do not all meet a
+    surface at the same phase.
+    """
+    if len(rays) == 0:
+        return []
+    count = max(1, round(len(rays) / size))
+    edges = [len(rays) * number // count for number in range(count + 1)]
+    shift = torch.rand(len(rays), generator=generator).to(rays.origins)
+
+    def sample(part: slice) -> SampledRays:
+        return sample_rays(rays.part(part), band, shift[part])
+
+    first, *others = (slice(*edge) for edge in pairwise(edges))
+    # The first alone makes the tables of the band, which all others read.
+    return [sample(first), *map_per_core(sample, others, shift.device, progress.check)]
+
+
+def sample_rays(rays: TrainingRays, band: NarrowBand, shift: Tensor) -> SampledRays:
     """Sample rays once per voxel, from where they enter the band to where they leave it inside.
 
-    Every ray has a random shift of its own, a fraction of a voxel, so that the rays of a view do
-    not all meet a surface at the same phase.
+    Memory grows with rays x steps.
+
+    Args:
+        rays: the pixels.
+        band: where samples lie.
+        shift: of the samples of each ray, in voxels, [rays].
     """
-    sampler = RaySampler(band.half_side, band.spacing, band.occupancy)
-    generator = torch.Generator().manual_seed(seed)
-    shift = band.spacing * torch.rand(len(rays), 1, generator=generator).to(rays.origins)
-    origins, directions = rays.origins + shift * rays.directions, rays.directions
-    chunks, size = [], rows_per_chunk(origins.device, bytes_per_ray(band.spacing), RAYS_PER_CHUNK)
-    for start in range(0, max(1, len(rays)), size):
-        progress.check()
-        part = slice(start, start + size)
-        found = sampler.sample(origins[part], directions[part])
-        kept = torch.nonzero(~_hidden(found, band))[:, 0]
-        ray, points = (column.index_select(0, kept) for column in (found.ray, found.points))
-        # What is hidden ends where its ray left the band: what is kept continues as before.
-        follows = continues(found).index_select(0, kept)
-        chunks.append((ray + start, follows, points, *band.cells(points)))
-    samples = BandSamples(*(torch.cat(column) for column in zip(*chunks, strict=True)))
-    edges = torch.arange(len(rays) + 1, device=samples.ray.device)
-    return RaySamples(samples, torch.searchsorted(samples.ray, edges))
+    shifted = rays.origins + band.spacing * shift[:, None] * rays.directions
+    found = band.sampler.sample(shifted, rays.directions)
+    kept = torch.nonzero(~_hidden(found, band, len(rays)))[:, 0]
+    ray, points = (column.index_select(0, kept) for column in (found.ray, found.points))
+    # What is hidden ends where its ray left the band: what is kept continues as before.
+    follows = continues(found).index_select(0, kept)
+    samples = BandSamples(ray, follows, points, *band.corners(points))
+    return SampledRays(rays, samples, ray_offsets(ray, len(rays)))
 
 
 def bytes_per_ray(spacing: float) -> int:
@@ -187,7 +209,7 @@ def continues(samples: Samples) -> Tensor:
     return torch.cat([joined, joined.new_zeros(min(1, len(samples.ray)))])
 
 
-def _hidden(samples: Samples, band: NarrowBand) -> Tensor:
+def _hidden(samples: Samples, band: NarrowBand, rays: int) -> Tensor:
     """Samples behind a point where their ray left the band towards the inside, [samples] bool."""
     if len(samples.ray) == 0:
         return torch.zeros_like(samples.ray, dtype=torch.bool)
@@ -195,5 +217,5 @@ def _hidden(samples: Samples, band: NarrowBand) -> Tensor:
     x, y, z = voxel.clamp(0, band.distance.shape[0] - 1).unbind(1)
     sinks = ~continues(samples) & (band.distance[z, y, x] < -band.spacing)
     before = sinks.cumsum(0) - sinks.long()
-    first = torch.searchsorted(samples.ray, samples.ray)
-    return before > before[first]
+    first = ray_offsets(samples.ray, rays).index_select(0, samples.ray)
+    return before > before.index_select(0, first)

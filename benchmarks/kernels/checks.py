@@ -27,6 +27,7 @@ from kernels.core.blocks import Blocks
 from kernels.core.dispatch import forced, interpreting
 from kernels.core.precision import wide_type
 from kernels.core.routing_plan import RoutingPlan
+from kernels.core.segments import offsets_of_sizes
 from kernels.core.sparse_grid import Bricks, SparseGrid
 from kernels.gating import gated_merge, gated_sum
 from kernels.gpu.flash_attention import obstacle
@@ -166,6 +167,7 @@ def fields(device: torch.device) -> dict[str, tuple[Function, list[Tensor]]]:
     generator = torch.Generator().manual_seed(5)
     counts = torch.randint(0, 300, (50,), generator=generator)
     ray = torch.repeat_interleave(torch.arange(50), counts).to(device)
+    offsets = offsets_of_sizes(counts).to(device)
     thickness = 0.2 * torch.rand(len(ray), generator=generator).to(device)
     numbers = torch.randint(-20, 200, (8, 8, 8), generator=generator).int().to(device)
     some = _MANY_POINTS if device.type == "cuda" else 150
@@ -181,8 +183,8 @@ def fields(device: torch.device) -> dict[str, tuple[Function, list[Tensor]]]:
         return decode(chosen, grid, [network, network[2:]])
 
     return {
-        "light along rays": (lambda t: ray_weights(t, ray, 50), [thickness]),
-        "sums over rays": (lambda v: ray_sums(v, ray, 50), [_random(device, len(ray), 8)]),
+        "light along rays": (lambda t: ray_weights(t, ray, offsets), [thickness]),
+        "sums over rays": (lambda v: ray_sums(v, ray, offsets), [_random(device, len(ray), 8)]),
         "blended rows": (lambda r: blend_rows(r, corners, _wide(weights, r)), grid[:1]),
         "decoded field": (decoded, [*grid, *matrices]),
     }

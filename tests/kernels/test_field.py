@@ -10,12 +10,14 @@ import torch
 from benchmarks.kernels.checks import fields
 from kernels.blending import blend_rows
 from kernels.compositing import ray_sums, ray_weights
+from kernels.core.segments import offsets_of_sizes
 from kernels.core.sparse_grid import Bricks, SparseGrid
 from kernels.reference import field_definitions
 from kernels.sparse_field import decode, sample
 
 COUNTS = (0, 3, 1, 0, 6)
 RAY = torch.repeat_interleave(torch.arange(5), torch.tensor(COUNTS))
+OFFSETS = offsets_of_sizes(torch.tensor(COUNTS))
 
 
 def random(*shape, seed=0):
@@ -31,7 +33,7 @@ def defined_weights(thickness):
 def test_ray_weights_are_the_definition():
     """Every sample absorbs its share of the light that the ones before it left."""
     thickness = random(len(RAY)).abs()
-    found = ray_weights(thickness, RAY, 5)
+    found = ray_weights(thickness, RAY, OFFSETS)
     torch.testing.assert_close(found, defined_weights(thickness), rtol=1e-12, atol=0)
 
 
@@ -39,15 +41,15 @@ def test_sums_by_hand():
     """Sums per ray, zero without samples."""
     values = random(len(RAY), 3)
     wanted = torch.stack([values[ray == RAY].sum(0) for ray in range(5)])
-    torch.testing.assert_close(ray_sums(values, RAY, 5), wanted)
-    assert ray_sums(values[:0], RAY[:0], 2).tolist() == [[0] * 3] * 2
+    torch.testing.assert_close(ray_sums(values, RAY, OFFSETS), wanted)
+    assert ray_sums(values[:0], RAY[:0], torch.zeros(3).long()).tolist() == [[0] * 3] * 2
 
 
 def test_gradients_along_rays():
     """Both pass gradcheck."""
     thickness, values = random(len(RAY)).abs().requires_grad_(), random(len(RAY), 2)
-    assert torch.autograd.gradcheck(lambda t: ray_weights(t, RAY, 5), thickness)
-    assert torch.autograd.gradcheck(lambda v: ray_sums(v, RAY, 5), values.requires_grad_())
+    assert torch.autograd.gradcheck(lambda t: ray_weights(t, RAY, OFFSETS), thickness)
+    assert torch.autograd.gradcheck(lambda v: ray_sums(v, RAY, OFFSETS), values.requires_grad_())
 
 
 def test_missing_rows_are_zeros():

@@ -29,7 +29,7 @@ from backend.views.views import load_views
 RADIUS = 0.4
 CONFIG = RefineConfig(
     levels=(
-        Level(24, 4.0, 60, (30, 60), "volsdf", 8e-3, 0.12, 0.5, 0.6),
+        Level(24, 4.0, 120, (30, 60), "volsdf", 8e-3, 0.12, 0.5, 0.6),
         Level(48, 4.0, 90, (60, 200), "neus", 4e-3, 0.08, 2.0, 0.6),
     ),
     rays_per_step=2048,

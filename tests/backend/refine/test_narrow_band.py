@@ -16,10 +16,16 @@ from backend.field.ray_sampling import RaySampler, Samples
 from backend.field.volumes import DenseVolume
 from backend.materials.environment_map import EnvironmentMap, pixel_directions
 from backend.refine.config import Level, RefineConfig
-from backend.refine.fit import LevelFit, LevelRays, Rows
+from backend.refine.fit import LevelFit, Rows
 from backend.refine.gloss import Gloss, LightLobes
 from backend.refine.narrow_band import NarrowBand, carved, resampled, sample_grid
-from backend.refine.training_rays import RaySamples, TrainingRays, continues, sample_rays
+from backend.refine.training_rays import (
+    SampledRays,
+    TrainingRays,
+    continues,
+    sample_in_batches,
+    sample_rays,
+)
 from backend.shared.progress import Progress
 
 RADIUS = 0.3
@@ -106,10 +112,9 @@ def test_a_volume_interpolates_the_rows(band: NarrowBand) -> None:
     sampled = band.volume(rows).sample(points)
     # A position on the grid is rounded to 2^-24 of its 18 cells; rows differ by a few units there.
     torch.testing.assert_close(sampled[:, :1], grid.sample(points), atol=2e-5, rtol=0)
-    cells, weights = band.cells(points)
-    corners = band.corner_rows(cells)
-    assert (corners >= 0)[weights > 0].all()
-    blended = (rows[corners] * weights[..., None]).sum(1)
+    index, weights = band.corners(points)
+    assert (index >= 0)[weights > 0].all()
+    blended = (rows[index] * weights[..., None]).sum(1)
     torch.testing.assert_close(blended, sampled, atol=2e-5, rtol=0)
 
 
@@ -192,7 +197,7 @@ def test_rays_end_where_they_go_inside() -> None:
     band = _band(_ball, 41)
     middle, grazing = 0.01, RADIUS + 0.5 * band.spacing
     rays = _parallel(torch.tensor([middle, grazing]))
-    samples = sample_rays(rays, band, 0, Progress()).samples
+    samples = sample_rays(rays, band, torch.full((len(rays),), 0.5)).samples
     everything = RaySampler(HALF_SIDE, band.spacing, band.occupancy).sample(
         rays.origins, rays.directions
     )
@@ -208,35 +213,37 @@ def test_rays_end_where_they_go_inside() -> None:
 
 def test_rays_go_on_when_they_leave_a_band_outwards() -> None:
     """A ray that passes beside one ball is still sampled at the next, and ends inside that."""
-    band = _band(_two_balls, 61)
+    band = _band(_two_balls, 81, 4.0)
     beside = 0.18 + 0.8 * band.spacing
     origin = torch.tensor([[-1.5, 0.0, 0.0]])
     aim = normalize(torch.tensor([[0.25, 0.0, 0.0]]) - torch.tensor([[-0.25, beside, 0.0]]), dim=1)
     grazing = torch.tensor([[-0.25, beside, 0.0]]) - 1.2 * aim
     straight = torch.tensor([[1.0, 0.0, 0.0]])
     rays = _rays(torch.cat([grazing, origin]), torch.cat([aim, straight]))
-    samples = sample_rays(rays, band, 0, Progress()).samples
+    samples = sample_rays(rays, band, torch.full((len(rays),), 0.5)).samples
     assert (_of(samples, 0) < -0.1).any()
     assert (_of(samples, 0) > 0.05).any()
     assert (_of(samples, 0) < 0.25).all()
     assert (_of(samples, 1) < -0.25).all()
 
 
-def test_samples_of_chosen_rays() -> None:
-    """Any choice, in any order and with repetitions, gets the samples of each, renumbered."""
+def test_batches() -> None:
+    """Every ray is in one batch, in order, with its samples; batches differ by one ray at most."""
     band = _band(_ball, 21)
-    rays = _parallel(torch.tensor([0.0, 0.5, 0.1, 0.25, -0.29]))
-    found = sample_rays(rays, band, 0, Progress())
-    chosen = torch.tensor([3, 0, 1, 3, 4])
-    along = found.of(chosen)
-    for number, ray in enumerate(chosen.tolist()):
-        own, all_of_it = along.ray == number, found.samples.ray == ray
-        for name in ("follows", "points", "cells", "weights"):
-            taken, of_all = getattr(along, name), getattr(found.samples, name)
-            assert torch.equal(taken[own], of_all[all_of_it]), name
-    assert (along.ray[1:] >= along.ray[:-1]).all()
-    assert not (found.samples.ray == 1).any()
-    assert len(found.of(chosen[:0]).ray) == 0
+    rays = _parallel(torch.linspace(-0.29, 0.5, 11))
+    batches = sample_in_batches(rays, band, 4, torch.Generator(), Progress())
+    assert [len(batch) for batch in batches] == [3, 4, 4]
+    assert torch.equal(torch.cat([batch.rays.origins for batch in batches]), rays.origins)
+    for batch in batches:
+        along = batch.samples
+        counts = batch.offsets.diff()
+        assert torch.equal(along.ray, torch.repeat_interleave(torch.arange(len(batch)), counts))
+        # These rays run along x: their samples have their y.
+        assert torch.allclose(along.points[:, 1], batch.rays.origins[along.ray, 1])
+    assert not batches[-1].offsets.diff()[-1]
+    assert batches[0].offsets.diff().any()
+    (one,) = sample_in_batches(rays, band, 100, torch.Generator(), Progress())
+    assert len(one) == len(rays)
 
 
 def test_samples_of_a_band_continue_where_the_next_is_a_step_away() -> None:
@@ -244,7 +251,7 @@ def test_samples_of_a_band_continue_where_the_next_is_a_step_away() -> None:
     band = _band(_ball, 41)
     grazing = RADIUS - 0.5 * band.spacing
     rays = _parallel(torch.tensor([0.01, 0.1, 0.2, grazing]))
-    samples = sample_rays(rays, band, 0, Progress()).samples
+    samples = sample_rays(rays, band, torch.full((len(rays),), 0.5)).samples
     step = samples.points[:, 0].diff()
     next_to = (samples.ray.diff() == 0) & ((step - band.spacing).abs() < 1e-5)
     assert torch.equal(samples.follows[:-1], next_to)
@@ -263,7 +270,7 @@ def test_what_follows_what() -> None:
     assert continues(nothing).shape == (0,)
 
 
-def _fit_in_float64(opacity, gloss=None) -> tuple[LevelFit, TrainingRays, RaySamples]:
+def _fit_in_float64(opacity, gloss=None) -> tuple[LevelFit, SampledRays]:
     """A fit of a ball with random colors, and rays that meet it."""
     grid = sample_grid(_ball, grid_points(HALF_SIDE, 12, "zyx").double(), 12)
     band = NarrowBand.around(grid, 3.0, HALF_SIDE)
@@ -275,14 +282,12 @@ def _fit_in_float64(opacity, gloss=None) -> tuple[LevelFit, TrainingRays, RaySam
     origins = normalize(torch.randn(12, 3, generator=generator).double(), dim=1) * 1.5
     targets = (torch.rand(12, 3, generator=generator).double() - 0.5) * 0.5
     rays = _rays(origins, normalize(targets - origins, dim=1))
-    return fit, rays, sample_rays(rays, band, 0, Progress())
+    return fit, sample_rays(rays, band, torch.full((len(rays),), 0.5))
 
 
-def _rendered(fit, rays, samples) -> torch.Tensor:
+def _rendered(fit, batch) -> torch.Tensor:
     """Color and opacity of all rays, [rays, 4]."""
-    batch = LevelRays(rays, samples).all()
-    gradients = fit._band.gradients(fit.rows.distance)
-    return torch.column_stack(fit._render(batch, 0.5, gradients))
+    return torch.column_stack(fit._render(batch, 0.5))
 
 
 def _gloss_in_float64() -> Gloss:
@@ -299,12 +304,12 @@ def _gloss_in_float64() -> Gloss:
 def test_gradients_of_a_rendered_pixel(opacity, glossy) -> None:
     """Color and opacity of every pixel, back to all that is fitted, against differences."""
     gloss = _gloss_in_float64() if glossy else None
-    fit, rays, samples = _fit_in_float64(opacity, gloss)
+    fit, batch = _fit_in_float64(opacity, gloss)
     parts = (fit.rows.distance, fit.rows.color, *([gloss.logits] if gloss else []))
     generator = torch.Generator().manual_seed(2)
     along = [torch.randn(part.shape, generator=generator).double() for part in parts]
-    pixels = _rendered(fit, rays, samples)
-    assert pixels.shape == (len(rays), 4)
+    pixels = _rendered(fit, batch)
+    assert pixels.shape == (len(batch), 4)
     assert (pixels[:, 3] > 0.1).any()
     slopes = []
     for value in pixels.flatten():
@@ -317,7 +322,7 @@ def test_gradients_of_a_rendered_pixel(opacity, glossy) -> None:
         with torch.no_grad():
             for part, direction in zip(parts, along, strict=True):
                 part.add_(shift * direction)
-            sides.append(_rendered(fit, rays, samples).flatten())
+            sides.append(_rendered(fit, batch).flatten())
     difference = (sides[0] - sides[1]) / (2 * step)
     # Third derivatives of 40^3 times the square of the step, and rounding over the step.
     torch.testing.assert_close(torch.stack(slopes), difference, atol=1e-6, rtol=1e-6)
@@ -326,17 +331,17 @@ def test_gradients_of_a_rendered_pixel(opacity, glossy) -> None:
 
 def test_gradients_of_the_priors() -> None:
     """Eikonal and smoothness terms pass the same comparison, and a plane costs nothing."""
-    fit, _, _ = _fit_in_float64("neus")
+    fit, _ = _fit_in_float64("neus")
     distance = fit.rows.distance
     along = torch.randn(distance.shape, generator=torch.Generator().manual_seed(3)).double()
-    (gradient,) = torch.autograd.grad(fit._prior_loss(fit._band.gradients(distance)), distance)
+    (gradient,) = torch.autograd.grad(fit._prior_loss(), distance)
     step, sides = 1e-6, []
     for shift in (step, -2 * step):
         with torch.no_grad():
             distance += shift * along
-            sides.append(fit._prior_loss(fit._band.gradients(distance)))
+            sides.append(fit._prior_loss())
     difference = (sides[0] - sides[1]) / (2 * step)
     torch.testing.assert_close((gradient * along).sum(), difference, atol=1e-6, rtol=1e-6)
     with torch.no_grad():
         distance.copy_(fit._band.points.double() @ torch.tensor([0.6, 0.0, 0.8]).double())
-        assert fit._prior_loss(fit._band.gradients(distance)).item() < 1e-12
+        assert fit._prior_loss().item() < 1e-12

@@ -22,7 +22,7 @@ from backend.mesh.isosurface import extract_isosurface
 from backend.pipeline import normalize_scene, reconstruct
 from backend.refine import fit, fit_clock, novel_view_error, refine
 from backend.refine.config import Level, RefineConfig
-from backend.refine.fit import LevelFit, LevelRays, Rows
+from backend.refine.fit import LevelFit, Rows, batches_of_level
 from backend.refine.narrow_band import NarrowBand, sample_grid
 from backend.refine.refine import Refinement, split_views
 from backend.refine.training_rays import TrainingRays, pixels_for
@@ -239,13 +239,11 @@ def test_the_last_level_learns_from_all_views(ball, monkeypatch) -> None:
     """The last level is fitted to the rays of the held-out views, too."""
     seen = []
 
-    class Recorded(LevelRays):
-        @classmethod
-        def of(cls, rays, *rest):
-            seen.append(len(rays))
-            return LevelRays.of(rays, *rest)
+    def recorded(rays, **rest):
+        seen.append(len(rays))
+        return batches_of_level(rays, **rest)
 
-    monkeypatch.setattr(refine, "LevelRays", Recorded)
+    monkeypatch.setattr(refine, "batches_of_level", recorded)
     assert _refinement(ball).run(Ball(0.33), Progress()) is not None
     first, held_out, last = seen
     assert held_out > 0
@@ -315,9 +313,9 @@ def test_the_surface_stays_in_the_hull(ball) -> None:
     everywhere = replace(rays, coverage=torch.ones_like(rays.coverage))
     rows = Rows(band.row_distance(), torch.zeros(len(band.voxels), 3))
     level = replace(LEVELS[0], steps=10, distance_rate=0.02)
-    seen = LevelRays.of(everywhere, band, level, 0, Progress())
+    seen = batches_of_level(everywhere, band, level, CONFIG, Progress())
     fitted = LevelFit(band, rows, bound, level, CONFIG).run(
-        seen, None, 600.0, Progress(), lambda _: None
+        seen, [], 600.0, Progress(), lambda _: None
     )
     assert (fitted.rows.distance >= bound).all()
     assert (fitted.rows.distance < bound + 1e-6).any()

@@ -9,6 +9,7 @@ import torch
 
 from kernels.blending import blend_rows
 from kernels.compositing import ray_sums, ray_weights
+from kernels.core.segments import offsets_of_sizes
 from kernels.core.sparse_grid import Bricks, SparseGrid
 from kernels.reference import field_definitions
 from kernels.sparse_field import decode
@@ -16,6 +17,7 @@ from kernels.sparse_field import decode
 EPS = torch.finfo(torch.float32).eps
 COUNTS = torch.tensor([0, 3, 70, 1, 0, 150, 20])  # samples of rays, also none and several pieces
 RAY = torch.repeat_interleave(torch.arange(len(COUNTS)), COUNTS)
+OFFSETS = offsets_of_sizes(COUNTS)
 
 
 def both(function, definition, *tensors):
@@ -32,12 +34,12 @@ def both(function, definition, *tensors):
 
 def kernel_weights(thickness):
     """`ray_weights` of all rays."""
-    return ray_weights(thickness, RAY, len(COUNTS))
+    return ray_weights(thickness, RAY, OFFSETS)
 
 
 def kernel_sums(values):
     """`ray_sums` of all rays."""
-    return ray_sums(values, RAY, len(COUNTS))
+    return ray_sums(values, RAY, OFFSETS)
 
 
 def defined_weights(thickness):
@@ -84,8 +86,8 @@ def test_sums_over_rays():
 def test_no_rays():
     """Nothing in, nothing out."""
     nothing = torch.zeros(0, dtype=torch.int64)
-    assert ray_weights(torch.zeros(0), nothing, 0).shape == (0,)
-    assert ray_sums(torch.zeros(0, 3), nothing, 2).tolist() == [[0] * 3] * 2
+    assert ray_weights(torch.zeros(0), nothing, torch.zeros(1).long()).shape == (0,)
+    assert ray_sums(torch.zeros(0, 3), nothing, torch.zeros(3).long()).tolist() == [[0] * 3] * 2
 
 
 def blend_case():
