@@ -91,7 +91,7 @@ def test_zip_holds_only_what_is_needed(package):
         "backend/shared/virtual_environments.py",
         "lsrm_blender/commands/command_line.py",
     } <= set(names)
-    assert package.stat().st_size < 1 << 20
+    assert package.stat().st_size < 5 << 18  # sources have a megabyte; a library has more
 
 
 def test_extension_installs_registers_and_uninstalls(blender_python, package, tmp_path):

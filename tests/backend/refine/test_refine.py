@@ -21,7 +21,7 @@ from backend.mesh import surfaces
 from backend.mesh.isosurface import extract_isosurface
 from backend.pipeline import normalize_scene, reconstruct
 from backend.refine import fit, fit_clock, novel_view_error, refine
-from backend.refine.config import Level, RefineConfig
+from backend.refine.config import SECONDS, Level, RefineConfig
 from backend.refine.fit import LevelFit, Rows, batches_of_level
 from backend.refine.narrow_band import NarrowBand, sample_grid
 from backend.refine.refine import Refinement, split_views
@@ -346,7 +346,7 @@ def test_less_time_means_fewer_steps() -> None:
     """The schedule of a short fit is the whole one with fewer steps, at least one a level."""
     whole, short = RefineConfig(), RefineConfig().within(10.0)
     for level, fewer in zip(whole.levels, short.levels, strict=True):
-        assert fewer.steps == pytest.approx(level.steps / 6, abs=0.5)
+        assert fewer.steps == pytest.approx(level.steps * 10.0 / SECONDS, abs=0.5)
         assert replace(fewer, steps=level.steps) == level
     assert short.seconds == 10.0
     assert [level.steps for level in whole.within(0.0).levels] == [1] * len(whole.levels)
