@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 from dataclasses import asdict
-from threading import Thread
 from typing import TYPE_CHECKING
 
 from .field.config import HALF_SIDE
@@ -32,7 +31,6 @@ from .model.weights.dinov3_files import load_dinov3
 from .photographs.missing_masks import add_missing_masks, have_masks
 from .planned_memory import network_need, surface_need
 from .refine.config import SECONDS, RefineConfig
-from .refine.fit import prepare_optimizer
 from .refine.refine import Refinement
 from .result.files import Result
 from .result.folder import ResultFolder
@@ -82,8 +80,6 @@ def reconstruct(
     """
     request.check()
     request = request.settled()
-    if request.refine != "off":
-        Thread(target=prepare_optimizer).start()
     device = name_of(choose_devices(request.device))
     checkpoint = open_checkpoint(request.checkpoint) if request.uses_network else None
     options = {key: str(value) for key, value in asdict(request).items()}

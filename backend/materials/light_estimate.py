@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from kernels.core.adam import Adam
+
 from .environment_map import EnvironmentMap, fibonacci_directions, pixel_directions
 from .light_transport import CELLS_PER_PRODUCT, blocking_radiance
 
@@ -36,6 +38,7 @@ CELLS = 128
 PAIRS = 60_000
 STEPS = 240
 RATE = 0.05
+BETAS = (0.9, 0.999)
 PICTURE_HEIGHT = 32
 
 SHARPNESS = 8.0
@@ -260,7 +263,7 @@ def _fit(points: _Points, pairs: _Pairs, progress: Progress) -> Tensor:
     """
     around = _lobes(points.reach.new_tensor(fibonacci_directions(CELLS)))
     logarithm = points.reach.new_zeros(CELLS, 3).requires_grad_()
-    optimizer = torch.optim.Adam([logarithm], lr=RATE)
+    optimizer = Adam([logarithm], BETAS, fused=False)
     for step in range(STEPS):
         progress.check()
         log_shading = torch.log(points.shading(torch.exp(logarithm)))
@@ -271,9 +274,8 @@ def _fit(points: _Points, pairs: _Pairs, progress: Progress) -> Tensor:
         cost = cost + EVENNESS * (logarithm - logarithm.mean(dim=0)).pow(2).mean()
         cost = cost + WHITENESS * (color - color.mean(dim=0)).pow(2).mean()
         cost = cost + (log_shading.mean(dim=0) - np.log(EXPOSURE)).pow(2).sum()
-        optimizer.zero_grad()
         cost.backward()
-        optimizer.step()
+        optimizer.step(RATE)
     return torch.exp(logarithm.detach())
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kernels.compositing import ray_sums, ray_weights
+from kernels.core.adam import Adam
 
 from ..field.density import density, section_thickness
 from ..field.gather import RowBlend
@@ -34,6 +35,7 @@ PATIENCE = 2  # evaluations without a gain after which a level ends
 WARM_UP = 0.15  # fraction of a level over which the rate of the distance rises
 PRIOR_EVERY = 2  # steps from one that sees the priors to the next; their weight makes up for it
 FLAT = 1e-12  # added to a squared slope, whose root has no gradient at zero
+BETAS = (0.9, 0.99)
 DECAY_START = 0.6  # fraction of a level after which all rates fall
 
 
@@ -127,14 +129,8 @@ class LevelFit:
             rows.distance.clone().requires_grad_(), rows.color.clone().requires_grad_()
         )
         appearance = [self.rows.color, gloss.logits] if gloss else [self.rows.color]
-        self._optimizer = torch.optim.Adam(
-            [
-                {"params": [self.rows.distance], "lr": level.distance_rate},
-                {"params": appearance, "lr": level.color_rate},
-            ],
-            betas=(0.9, 0.99),
-            fused=True,
-        )
+        self._distance_adam = Adam([self.rows.distance], BETAS, fused=True)
+        self._appearance_adam = Adam(appearance, BETAS, fused=True)
 
     def run(
         self,
@@ -174,25 +170,22 @@ class LevelFit:
     def _step(self, step: int, batch: SampledRays) -> None:
         """One step of the optimizer on some rays."""
         fraction = step / self._level.steps
-        self._set_rates(fraction)
         before = self.rows.distance.detach().clone()
         loss = self._data_loss(batch, fraction)
         if step % PRIOR_EVERY == 0:
             loss = loss + PRIOR_EVERY * self._prior_loss()
-        self._optimizer.zero_grad()
         loss.backward()
-        self._optimizer.step()
+        self._move(fraction)
         with torch.no_grad():
             moved = before + self._band.smoothed(self.rows.distance - before)
             self.rows.distance.copy_(torch.maximum(moved, self._lower_bound))
 
-    def _set_rates(self, fraction: float) -> None:
-        """Warm up the rate of the distance; let both rates decay at the end."""
+    def _move(self, fraction: float) -> None:
+        """Move distance and appearance; the rates warm up and decay."""
         decay = 0.2 ** (max(0.0, fraction - DECAY_START) / (1 - DECAY_START))
         warm = min(1.0, (fraction + 0.01) / WARM_UP)
-        distance, appearance = self._optimizer.param_groups
-        distance["lr"] = self._level.distance_rate * decay * warm
-        appearance["lr"] = self._level.color_rate * decay
+        self._distance_adam.step(self._level.distance_rate * decay * warm)
+        self._appearance_adam.step(self._level.color_rate * decay)
 
     def _data_loss(self, batch: SampledRays, fraction: float) -> Tensor:
         """Color (L1, over black) and silhouette (L2) against the views."""
@@ -257,14 +250,6 @@ class LevelFit:
             ]
         loss = sum(losses) / sum(map(len, stopping.held_out))
         return stopping.record(loss, self.rows)
-
-
-def prepare_optimizer() -> None:
-    """Import what the first optimizer of a process needs.
-
-    That takes a second, in which no cancel is noticed: in a thread of its own it costs nothing.
-    """
-    torch.optim.Adam([torch.zeros(1, requires_grad=True)], fused=True)
 
 
 class _EarlyStopping:

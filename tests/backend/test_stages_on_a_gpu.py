@@ -41,9 +41,10 @@ OF_OTHER_JOBS = {
     "backend/mesh/network_surface.py",
     "backend/mesh/surfaces.py",
     "backend/refine/gloss.py",
+    "kernels/core/adam.py",
 }
-"""What crosses with a network, under known light, or where somebody watches; materials apart, which
-have tests of their own."""
+"""What crosses with a network, under light that is known or estimated, or where somebody watches;
+materials apart, which have tests of their own."""
 
 VIEWS, SIZE = 6, 32
 
