@@ -157,8 +157,9 @@ class Refinement:
             make = partial(LevelFit, band, rows, bound(band.points), level, self._config)
             sampled = partial(batches_of_level, band=band, level=level, config=self._config)
             seen = sampled(training, progress=progress)
-            most = HELD_OUT_RAYS
-            kept = sampled(held_out, progress=progress, most=most) if held_out else []
+            kept = []
+            if held_out:
+                kept = sampled(held_out, progress=progress, most=HELD_OUT_RAYS)
             run = _Run(make, seen, kept, clock, progress)
             if number == 0:
                 rows, gloss = self._first_rows(run)

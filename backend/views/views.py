@@ -210,12 +210,16 @@ def _judge(views: Sequence[View]) -> Judgment:
     Raises:
         ObjectOutOfFrame: if the result would not be the object.
     """
-    outlines = list(map_per_core(MaskOutline.from_view, views))
-    judgment = judge([view.name for view in views], outlines)
+    judgment = judge([view.name for view in views], _outlines_of(views))
     judgment.check()
     for warning in judgment.warnings():
         LOGGER.warning("%s", warning)
     return judgment
+
+
+def _outlines_of(views: Sequence[View]) -> list[MaskOutline]:
+    """The outline of every mask."""
+    return list(map_per_core(MaskOutline.from_view, views))
 
 
 def _fix_cameras(views: list[View]) -> tuple[CameraMistake | None, list[View]]:
@@ -225,7 +229,7 @@ def _fix_cameras(views: list[View]) -> tuple[CameraMistake | None, list[View]]:
         BadCamera: if images with lens distortion need other intrinsics.
         TooFewViews: if all cameras have the same position, also with a mistake corrected.
     """
-    mistake, _ = find_mistake([MaskOutline.from_view(view) for view in views])
+    mistake, _ = find_mistake(_outlines_of(views))
     corrected = [view.corrected(mistake) for view in views] if mistake else views
     check_viewpoints([view.camera_to_world for view in corrected], None)
     return mistake, corrected

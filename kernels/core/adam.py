@@ -24,6 +24,8 @@ EPS = 1e-8
 class Adam:
     """Moves parameters against their gradients, to the bit as `torch.optim.Adam` does.
 
+    A parameter without a gradient moves as with a gradient of zero; PyTorch's stays where it is.
+
     Args:
         parameters: that require gradients; they are moved in place.
         betas: how much of the means of gradients and of their squares is kept in a step.
